@@ -1,0 +1,29 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// DeadLetter is an event that was set aside because it can never succeed, with
+// all that a person needs to understand it and to send it again.
+type DeadLetter struct {
+	Reason  Reason              // why, in a word
+	Error   string              // why, in a sentence
+	Handler string              // where it failed, as in [Error]; empty: before the pipeline
+	ID      string              // the event's; empty if it could not be read
+	Key     string              // likewise
+	Source  string              // likewise
+	Attempt int                 // which delivery this was, from 1; 0 if the platform did not say
+	Time    time.Time           // when it was set aside
+	Header  map[string][]string // the request's, as it came
+	Body    []byte              // the request's, as it came
+}
+
+// DeadLetterStore keeps dead letters. Safe for concurrent use.
+type DeadLetterStore interface {
+	// SetAside keeps d. When it returns nil the letter is as safe as any event
+	// in the store, and the event may be acknowledged. Set aside again, after an
+	// answer that was lost, the same event may be kept twice.
+	SetAside(ctx context.Context, d DeadLetter) error
+}

@@ -1,0 +1,22 @@
+// Package driver is the core of Event Driver: messages, handlers, pipelines and
+// the contracts of the stores behind them. It depends on the standard library
+// alone.
+//
+// A [Message] is one event on its way through a [Pipeline], an immutable chain
+// of [Handler]s. The handlers that make events act once live in the packages
+// below this one:
+//
+//   - transformer changes messages before they are stored;
+//   - joiner keeps events in an [EventStore] and goes on when all have arrived;
+//   - cache lets one holder of a [Claim] at a time process a key, and only
+//     until it is completed;
+//   - convert turns CloudEvents into messages and failures into answers;
+//   - drivertest is the conformance suite that every store passes.
+//
+// # Failures
+//
+// A handler says with its error what is to happen to the event. nil: the event
+// is acknowledged. An error: it is delivered again, later. An error wrapped by
+// [Permanent]: it can never succeed, so it is set aside as a [DeadLetter] and
+// then acknowledged.
+package driver

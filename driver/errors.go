@@ -1,0 +1,160 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Sentinel errors of the stores' contracts. Compare with [errors.Is]: stores wrap
+// them with the key, and the source or token, that they are about.
+var (
+	// ErrNotFound: nothing is stored for that key and source.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: other content is stored for that key and source already.
+	// The error is a [*ConflictError].
+	ErrConflict = errors.New("other content is stored already")
+	// ErrHeld: another holder's lease on that key has not run out. The error is
+	// a [*HeldError].
+	ErrHeld = errors.New("held by another")
+	// ErrDone: the key has been completed, and is never to be processed again.
+	ErrDone = errors.New("already completed")
+	// ErrLost: the claim is no longer the caller's: it was released, another
+	// holder took the key over, or the key is completed.
+	ErrLost = errors.New("claim lost")
+	// ErrNoKey: the event has no key to join by.
+	ErrNoKey = errors.New("the event has no key")
+	// ErrNoSource: the event has no source.
+	ErrNoSource = errors.New("the event has no source")
+)
+
+var errGoexit = errors.New("a handler ended its goroutine (runtime.Goexit)")
+
+// Error is a failure in a pipeline: what failed, at which handler, on which event.
+type Error struct {
+	Handler string // place and type, "2 (*joiner.Joiner)"; empty: none in particular
+	Key     string // of the message that the handler was given
+	Source  string // likewise
+	ID      string // likewise
+	Err     error  // what the handler returned; never nil
+}
+
+// Error names the handler, the key and the source, then says what went wrong.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Handler != "" {
+		fmt.Fprintf(&b, "handler %s, ", e.Handler)
+	}
+	fmt.Fprintf(&b, "key %q, source %q", e.Key, e.Source)
+	if e.ID != "" {
+		fmt.Fprintf(&b, ", event %q", e.ID)
+	}
+	fmt.Fprintf(&b, ": %v", e.Err)
+	return b.String()
+}
+
+// Unwrap returns what the handler returned.
+func (e *Error) Unwrap() error { return e.Err }
+
+// located says whether err says already where it happened.
+func located(err error) bool {
+	var e *Error
+	return errors.As(err, &e)
+}
+
+// PanicError is a handler's panic.
+type PanicError struct {
+	Value any    // what it panicked with
+	Stack []byte // the goroutine's stack at the panic, as runtime/debug.Stack prints it
+}
+
+// Error says what the handler panicked with, and leaves the stack out.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap returns the value that was panicked with, where that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// HeldError says that a key is held by another. It is an [ErrHeld].
+type HeldError struct {
+	Key     string
+	Token   int64     // the holder's
+	Expires time.Time // when the holder's lease runs out, as the store knows it now
+}
+
+// Error names the key, the holder's token and when the lease runs out.
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("key %q is held by another (token %d) until %s", e.Key, e.Token, e.Expires.UTC().Format(time.RFC3339))
+}
+
+// Is says that a HeldError is an ErrHeld.
+func (e *HeldError) Is(target error) bool { return target == ErrHeld }
+
+// ConflictError says that other content is stored for a key and source. It is an
+// [ErrConflict].
+type ConflictError struct {
+	Stored Message // what is stored
+}
+
+// Error names the key and the source; it leaves the contents out.
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("key %q, source %q: %v", e.Stored.Key, e.Stored.Source, ErrConflict)
+}
+
+// Is says that a ConflictError is an ErrConflict.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// Reason says, in a word for people and for queries, why an event was set aside.
+type Reason string
+
+// The reasons for which this project sets events aside.
+const (
+	ReasonPermanent      Reason = "permanent-error" // a handler said Permanent
+	ReasonUndecodable    Reason = "undecodable"     // not a CloudEvent, or not a payload of its type
+	ReasonNoKey          Reason = "no-key"          // nothing to join by
+	ReasonUnknownSource  Reason = "unknown-source"  // not a source that the join waits for
+	ReasonConflict       Reason = "conflict"        // other content came before, and the policy is to reject
+	ReasonOutcomeUnknown Reason = "outcome-unknown" // a holder vanished, and the policy is not to run twice
+)
+
+// Permanent marks err as one that no redelivery can mend, so that the event is
+// set aside instead of being delivered again. It returns nil for nil.
+func Permanent(err error) error {
+	return Reject(ReasonPermanent, err)
+}
+
+// Reject is [Permanent] with a reason of its own. It returns nil for nil.
+func Reject(reason Reason, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &permanentError{reason, err}
+}
+
+// IsPermanent says whether err, or an error that it wraps, was marked by
+// [Permanent] or [Reject]. The failure of a [Parallel] is permanent only if each
+// of its failures is.
+func IsPermanent(err error) bool {
+	return ReasonOf(err) != ""
+}
+
+// ReasonOf returns the reason of a permanent error, and "" for any other.
+func ReasonOf(err error) Reason {
+	var r interface{ rejection() Reason }
+	if errors.As(err, &r) {
+		return r.rejection()
+	}
+	return ""
+}
+
+type permanentError struct {
+	reason Reason
+	err    error
+}
+
+func (e *permanentError) Error() string     { return e.err.Error() }
+func (e *permanentError) Unwrap() error     { return e.err }
+func (e *permanentError) rejection() Reason { return e.reason }

@@ -1,0 +1,32 @@
+package driver
+
+import "context"
+
+// Handler is one step of a pipeline.
+//
+// Process handles in and goes on with the rest of the pipeline by calling next,
+// or stops there by returning without calling it. What it returns decides about
+// the event: see the package documentation, Failures. Process is called from
+// many goroutines at once, must honour ctx, and must not change in.Content or
+// in.Attributes in place.
+type Handler interface {
+	Process(ctx context.Context, in Message, next Next) error
+}
+
+// HandlerFunc lets a function be a [Handler].
+type HandlerFunc func(ctx context.Context, in Message, next Next) error
+
+// Process calls f.
+func (f HandlerFunc) Process(ctx context.Context, in Message, next Next) error {
+	return f(ctx, in, next)
+}
+
+// Next is the rest of a pipeline, as a handler sees it. After the last handler
+// it does nothing and returns nil. In a [Pipeline] it never panics: a panic
+// further down comes back as an error.
+type Next func(ctx context.Context, m Message) error
+
+// Call goes on with m. next.Call(ctx, m) and next(ctx, m) are the same.
+func (n Next) Call(ctx context.Context, m Message) error {
+	return n(ctx, m)
+}

@@ -1,0 +1,149 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+)
+
+// Pipeline is an immutable chain of handlers, safe for use from any number of
+// goroutines. The zero value is an empty pipeline, which accepts every message.
+type Pipeline struct {
+	handlers  []Handler
+	first     Next // the whole chain; nil while there is no handler
+	abandoned atomic.Int64
+}
+
+// New returns a pipeline of the handlers, in the order of processing. It panics
+// if one is nil.
+func New(handlers ...Handler) *Pipeline {
+	p := &Pipeline{handlers: slices.Clone(handlers)}
+	next := Next(end)
+	for i, h := range slices.Backward(p.handlers) {
+		if h == nil {
+			panic(fmt.Sprintf("driver: handler %d of the pipeline is nil", i+1))
+		}
+		next = step{name: handlerName(i, h), handler: h, next: next}.call
+		p.first = next
+	}
+	return p
+}
+
+// end is what the last handler of a chain calls.
+func end(context.Context, Message) error { return nil }
+
+// WithNextHandler returns a new pipeline: this one's handlers, then h.
+func (p *Pipeline) WithNextHandler(h Handler) *Pipeline {
+	return New(append(slices.Clone(p.handlers), h)...)
+}
+
+// Process sends in through the handlers and returns when they are done, or as
+// soon as ctx ends, whichever is first. A failure is an [*Error] that says which
+// handler failed on which key and source; a handler's panic is one too, with a
+// [*PanicError] inside.
+//
+// Where ctx ends first, the error wraps ctx.Err() and names no handler: the
+// handlers are told by their context and left to finish on their own. Those that
+// have not done so yet are counted by [Pipeline.Abandoned].
+func (p *Pipeline) Process(ctx context.Context, in Message) error {
+	if err := ctx.Err(); err != nil {
+		return &Error{Key: in.Key, Source: in.Source, ID: in.ID, Err: err}
+	}
+	if p.first == nil {
+		return nil
+	}
+	if ctx.Done() == nil {
+		return p.first(ctx, in)
+	}
+	return p.processUntil(ctx, in)
+}
+
+// The states of a run that is watched for the end of its context. Whoever moves
+// it away from running decides what Process returns.
+const (
+	running int32 = iota
+	finished
+	abandoned
+)
+
+// processUntil runs the chain in one goroutine of its own, since there is no
+// other way to return while a handler ignores its context.
+func (p *Pipeline) processUntil(ctx context.Context, in Message) error {
+	var state atomic.Int32
+	result := make(chan error, 1)
+	go func() {
+		err := errGoexit // what remains if a handler ends the goroutine
+		defer func() {
+			if !state.CompareAndSwap(running, finished) {
+				p.abandoned.Add(-1)
+			}
+			result <- err
+		}()
+		err = p.first(ctx, in)
+	}()
+
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+	}
+	p.abandoned.Add(1)
+	if !state.CompareAndSwap(running, abandoned) {
+		p.abandoned.Add(-1) // it finished at the same moment
+		return <-result
+	}
+	return &Error{Key: in.Key, Source: in.Source, ID: in.ID, Err: fmt.Errorf("%w before the handlers were done", ctx.Err())}
+}
+
+// ProcessAsync starts Process in a goroutine of its own. The channel delivers its
+// one result and is then closed; it need not be read.
+func (p *Pipeline) ProcessAsync(ctx context.Context, in Message) <-chan error {
+	result := make(chan error, 1)
+	go func() {
+		defer close(result)
+		result <- p.Process(ctx, in)
+	}()
+	return result
+}
+
+// Abandoned says how many calls of Process have returned because their context
+// ended while a handler is still running. A number that stays above zero means
+// that a handler ignores its context.
+func (p *Pipeline) Abandoned() int {
+	return int(p.abandoned.Load())
+}
+
+// step is a handler at its place in a pipeline.
+type step struct {
+	name    string
+	handler Handler
+	next    Next
+}
+
+// call runs the handler. Its failure, or its panic, becomes an *Error, unless it
+// is one already, from further down.
+func (s step) call(ctx context.Context, m Message) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = s.failure(m, &PanicError{Value: v, Stack: debug.Stack()})
+		}
+	}()
+	if err := s.handler.Process(ctx, m, s.next); err != nil {
+		return s.failure(m, err)
+	}
+	return nil
+}
+
+func (s step) failure(m Message, err error) error {
+	if located(err) {
+		return err
+	}
+	return &Error{Handler: s.name, Key: m.Key, Source: m.Source, ID: m.ID, Err: err}
+}
+
+// handlerName names a handler by its place, counted from 1, and its type.
+func handlerName(i int, h Handler) string {
+	return fmt.Sprintf("%d (%T)", i+1, h)
+}
