@@ -1,0 +1,179 @@
+// Package memstore keeps events, claims and dead letters in memory.
+//
+// It is for local runs and tests only: the state dies with the process, and no
+// other process sees it. It keeps the contracts of package driver to the letter,
+// so what works with it works with the stores that last.
+package memstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"example.com/eventdriver/driver"
+)
+
+var (
+	_ driver.EventStore      = (*Store)(nil)
+	_ driver.Replacer        = (*Store)(nil)
+	_ driver.ClaimStore      = (*Store)(nil)
+	_ driver.DeadLetterStore = (*Store)(nil)
+)
+
+// Store is a store in memory. It is safe for concurrent use: one mutex makes
+// every method a single step. Make one with [New].
+type Store struct {
+	mu      sync.Mutex
+	events  map[string]map[string]driver.Message // by key, then by source
+	leases  map[string]lease                     // by key
+	letters []driver.DeadLetter                  // in the order they came
+}
+
+// New returns an empty store. Leases run by [time.Now].
+func New() *Store {
+	return &Store{
+		events: make(map[string]map[string]driver.Message),
+		leases: make(map[string]lease),
+	}
+}
+
+// Persist implements [driver.EventStore].
+func (s *Store) Persist(ctx context.Context, m driver.Message) error {
+	if err := ready(ctx, m.Key, m.Source); err != nil {
+		return failed("persist", m.Key, m.Source, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	kept, ok := s.events[m.Key][m.Source]
+	switch {
+	case !ok:
+		s.keep(m)
+		return nil
+	case bytes.Equal(kept.Content, m.Content):
+		return nil
+	}
+	return fmt.Errorf("memstore: persist: %w", &driver.ConflictError{Stored: kept.Clone()})
+}
+
+// Replace implements [driver.Replacer].
+func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
+	if err := ready(ctx, m.Key, m.Source); err != nil {
+		return driver.Message{}, failed("replace", m.Key, m.Source, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if kept, ok := s.events[m.Key][m.Source]; ok && kept.Time.After(m.Time) {
+		return kept.Clone(), nil
+	}
+	s.keep(m)
+	return m.Clone(), nil
+}
+
+// keep stores a copy of m. The caller holds the mutex.
+func (s *Store) keep(m driver.Message) {
+	if s.events[m.Key] == nil {
+		s.events[m.Key] = make(map[string]driver.Message)
+	}
+	s.events[m.Key][m.Source] = m.Clone()
+}
+
+// LookUp implements [driver.EventStore].
+func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
+	if err := ready(ctx, key, source); err != nil {
+		return driver.Message{}, failed("look up", key, source, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	kept, ok := s.events[key][source]
+	if !ok {
+		return driver.Message{}, failed("look up", key, source, driver.ErrNotFound)
+	}
+	return kept.Clone(), nil
+}
+
+// LookUpByKey implements [driver.EventStore].
+func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, error) {
+	if err := ready(ctx, key, anySource); err != nil {
+		return nil, fmt.Errorf("memstore: look up key %q: %w", key, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	found := make([]driver.Message, 0, len(s.events[key]))
+	for _, source := range s.sources(key) {
+		found = append(found, s.events[key][source].Clone())
+	}
+	return found, nil
+}
+
+// ListSourcesByKey implements [driver.EventStore].
+func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, error) {
+	if err := ready(ctx, key, anySource); err != nil {
+		return nil, fmt.Errorf("memstore: list sources of key %q: %w", key, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.sources(key), nil
+}
+
+// sources returns key's sources, ordered. The caller holds the mutex.
+func (s *Store) sources(key string) []string {
+	return slices.Sorted(maps.Keys(s.events[key]))
+}
+
+// SetAside implements [driver.DeadLetterStore].
+func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
+	if err := ctx.Err(); err != nil {
+		return failed("set aside", d.Key, d.Source, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.letters = append(s.letters, clone(d))
+	return nil
+}
+
+// DeadLetters returns the dead letters, in the order they were set aside.
+func (s *Store) DeadLetters() []driver.DeadLetter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	letters := make([]driver.DeadLetter, len(s.letters))
+	for i, d := range s.letters {
+		letters[i] = clone(d)
+	}
+	return letters
+}
+
+// clone returns a copy of d that shares neither Header nor Body with it.
+func clone(d driver.DeadLetter) driver.DeadLetter {
+	d.Body = bytes.Clone(d.Body)
+	d.Header = maps.Clone(d.Header)
+	for name, values := range d.Header {
+		d.Header[name] = slices.Clone(values)
+	}
+	return d
+}
+
+// anySource stands for the source where a method takes a key alone.
+const anySource = "any"
+
+// ready returns nil if a method may go ahead: the context has not ended, and key
+// and source can name an event.
+func ready(ctx context.Context, key, source string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return driver.ValidName(key, source)
+}
+
+func failed(what, key, source string, err error) error {
+	return fmt.Errorf("memstore: %s key %q, source %q: %w", what, key, source, err)
+}
