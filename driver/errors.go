@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -78,6 +79,17 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+// Guard calls fn and returns its error; a panic becomes a [*PanicError]. It is for
+// goroutines that a handler starts: a panic there would end the process.
+func Guard(fn func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return fn()
+}
+
 // HeldError says that a key is held by another. It is an [ErrHeld].
 type HeldError struct {
 	Key     string
@@ -118,6 +130,7 @@ const (
 	ReasonUnknownSource  Reason = "unknown-source"  // not a source that the join waits for
 	ReasonConflict       Reason = "conflict"        // other content came before, and the policy is to reject
 	ReasonOutcomeUnknown Reason = "outcome-unknown" // a holder vanished, and the policy is not to run twice
+	ReasonDuplicate      Reason = "duplicate"       // the key is completed, and the policy is to fail
 )
 
 // Permanent marks err as one that no redelivery can mend, so that the event is

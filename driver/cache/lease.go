@@ -1,0 +1,123 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+// errLeaseEnding is the cause with which a handler's context ends when the lease
+// could not be renewed in time.
+var errLeaseEnding = errors.New("the lease on the key could not be held any longer")
+
+// lease is a claim that is being held. Its fields belong to one goroutine at a
+// time: to keep while that runs, to process before and after.
+type lease struct {
+	claims driver.ClaimStore
+	claim  driver.Claim
+	length time.Duration
+	// margin is how much earlier than the lease the handler's context ends, for
+	// clocks that differ.
+	margin time.Duration
+	asked  time.Time // when the claim or its last renewal was asked for
+	// keepOnFailure leaves the lease to run out instead of releasing it, so that
+	// the next holder, too, sees that it takes over.
+	keepOnFailure bool
+}
+
+// newLease takes the margin to be the clock skew, or a quarter of a short lease,
+// so that two renewals, each after a third, can be tried before its end.
+func newLease(claims driver.ClaimStore, claim driver.Claim, length, skew time.Duration, asked time.Time) *lease {
+	return &lease{claims: claims, claim: claim, length: length, margin: min(skew, length/4), asked: asked}
+}
+
+// safeEnd is until when nobody else can have taken over. It counts from before
+// the claim was asked for, since the store's clock began to count after that.
+func (l *lease) safeEnd() time.Time {
+	return l.asked.Add(l.length - l.margin)
+}
+
+// process calls next while it keeps the lease, then completes or releases.
+func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
+	handlerCtx, cancel := context.WithCancelCause(ctx)
+	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		l.keep(handlerCtx, cancel, end)
+	}()
+
+	returned := false
+	defer func() {
+		end.Stop()
+		lost := context.Cause(handlerCtx)
+		cancel(nil)
+		<-kept
+		err = l.settle(ctx, returned, err, lost)
+	}()
+	err = next.Call(context.WithValue(handlerCtx, claimKey{}, l.claim), in)
+	returned = true
+	return err
+}
+
+// keep renews the lease each time a third of it has passed, until the context
+// ends. A lease that outlasts the context's deadline is long enough. A claim that
+// is lost ends the context at once; a renewal that fails is tried again after
+// another third, and the timer ends the context if that comes too late.
+func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *time.Timer) {
+	for sleep(ctx, l.length/3) {
+		if deadline, ok := ctx.Deadline(); ok && !deadline.After(l.safeEnd()) {
+			return
+		}
+		asked := time.Now()
+		var claim driver.Claim
+		err := driver.Guard(func() (err error) {
+			claim, err = l.claims.Renew(ctx, l.claim, l.length)
+			return err
+		})
+		switch {
+		case err == nil:
+			l.claim, l.asked = claim, asked
+			end.Reset(time.Until(l.safeEnd()))
+		case errors.Is(err, driver.ErrLost):
+			cancel(err)
+			return
+		}
+	}
+}
+
+// settle says to the store how the run ended. It does so even when ctx has ended,
+// since whoever waited for the answer may be gone, but the key is still there.
+func (l *lease) settle(ctx context.Context, returned bool, err, lost error) error {
+	if returned && err == nil {
+		err := persistently(ctx, completeWithin, func(ctx context.Context) error { return l.claims.Complete(ctx, l.claim) })
+		if err != nil {
+			return fmt.Errorf("key %q was processed (token %d), but not recorded as completed: %w", l.claim.Key, l.claim.Token, err)
+		}
+		return nil
+	}
+	if !l.keepOnFailure {
+		// What can't be released runs out by itself, so the failure is not worth
+		// more than the handler's own.
+		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return l.claims.Release(ctx, l.claim) })
+	}
+	if err != nil && lost != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w (%w)", err, lost)
+	}
+	return err
+}
+
+// persistently calls op until it succeeds, the claim is lost or the time is up.
+func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	for pause := firstPause; ; pause *= 2 {
+		err := driver.Guard(func() error { return op(ctx) })
+		if err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || !sleep(ctx, pause) {
+			return err
+		}
+	}
+}
