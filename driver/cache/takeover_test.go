@@ -1,0 +1,238 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// crashed leaves a key as an instance does that dies while it processes.
+func crashed(t *testing.T, claims driver.ClaimStore, lease time.Duration) driver.Claim {
+	t.Helper()
+	claim, err := claims.Acquire(t.Context(), order.Key, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return claim
+}
+
+func TestTakeoverAfterACrashHasAGreaterToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := memstore.New()
+		old := crashed(t, claims, time.Minute)
+		b := &business{}
+		p := driver.New(cache.New(claims), b)
+		if err := p.Process(t.Context(), order); !errors.Is(err, driver.ErrHeld) {
+			t.Errorf("while the lease runs: %v; want ErrHeld, for redelivery", err)
+		}
+		time.Sleep(time.Minute)
+		if err := p.Process(t.Context(), order); err != nil || b.runs.Load() != 1 || b.tokens[0] <= old.Token {
+			t.Errorf("after the lease: error %v, tokens %v; want one run with a token above %d", err, b.tokens, old.Token)
+		}
+		if err := claims.Complete(t.Context(), old); !errors.Is(err, driver.ErrLost) {
+			t.Errorf("the crashed holder came back and completed: %v", err)
+		}
+	})
+}
+
+func TestCompleteOfALostClaimIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := memstore.New()
+		b := &business{do: func(ctx context.Context, run int) error {
+			time.Sleep(time.Hour) // a zombie: it ignores its context
+			if run == 1 {
+				if _, err := claims.Acquire(context.Background(), order.Key, time.Minute); !errors.Is(err, driver.ErrHeld) {
+					t.Errorf("nobody has taken over: %v", err)
+				}
+			}
+			return nil
+		}}
+		// The renewals fail, so the lease runs out while the handler goes on.
+		down := &failing{ClaimStore: claims, before: func(call string) error {
+			if call == "Renew" {
+				return errors.New("store is down")
+			}
+			return nil
+		}}
+		zombie := driver.New(cache.New(down, cache.Lease(time.Minute)), b).ProcessAsync(t.Context(), order)
+		time.Sleep(2 * time.Minute)
+		if _, err := claims.Acquire(t.Context(), order.Key, 2*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		err := <-zombie
+		if !errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) {
+			t.Errorf("error %v; want ErrLost, for redelivery", err)
+		}
+	})
+}
+
+func TestQuarantineOnExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := memstore.New()
+		crashed(t, claims, time.Minute)
+		time.Sleep(time.Minute)
+
+		busy := errors.New("dead letters are down")
+		quarantined := 0
+		h := driver.HandlerFunc(func(ctx context.Context, in driver.Message, _ driver.Next) error {
+			quarantined++
+			if quarantined == 1 {
+				return busy
+			}
+			return nil
+		})
+		b := &business{}
+		p := driver.New(cache.New(claims, cache.QuarantineOnExpiry(h), cache.Lease(time.Minute), cache.WaitOnHeld(0)), b)
+		if err := p.Process(t.Context(), order); !errors.Is(err, busy) {
+			t.Errorf("first: %v; want the quarantine's own failure", err)
+		}
+		if err := p.Process(t.Context(), order); !errors.Is(err, driver.ErrHeld) {
+			t.Errorf("at once: %v; want the key kept, not released to be run", err)
+		}
+		time.Sleep(time.Minute)
+		if err := p.Process(t.Context(), order); err != nil || quarantined != 2 {
+			t.Errorf("later: %v, quarantined %d times", err, quarantined)
+		}
+		if err := p.Process(t.Context(), order); err != nil || quarantined != 2 || b.runs.Load() != 0 {
+			t.Errorf("at last: %v, quarantined %d times, %d runs; want the key completed and never run", err, quarantined, b.runs.Load())
+		}
+	})
+}
+
+func TestQuarantineLetsReleasedKeysRunAgain(t *testing.T) {
+	b := &business{do: func(_ context.Context, run int) error {
+		if run == 1 {
+			return errors.New("busy")
+		}
+		return nil
+	}}
+	p := driver.New(cache.New(memstore.New(), cache.QuarantineOnExpiry(nil)), b)
+	_ = p.Process(t.Context(), order)
+	if err := p.Process(t.Context(), order); err != nil || b.runs.Load() != 2 {
+		t.Errorf("error %v, %d runs; a failure that was reported is no unknown outcome", err, b.runs.Load())
+	}
+}
+
+func TestQuarantineWithoutAHandlerIsPermanent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := memstore.New()
+		crashed(t, claims, time.Minute)
+		time.Sleep(time.Minute)
+		b := &business{}
+		err := driver.New(cache.New(claims, cache.QuarantineOnExpiry(nil)), b).Process(t.Context(), order)
+		if driver.ReasonOf(err) != driver.ReasonOutcomeUnknown || b.runs.Load() != 0 {
+			t.Errorf("error %v, %d runs", err, b.runs.Load())
+		}
+	})
+}
+
+func TestQuarantineMayFindThatNothingHappened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := memstore.New()
+		crashed(t, claims, time.Minute)
+		time.Sleep(time.Minute)
+		goOn := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error { return next(ctx, in) })
+		b := &business{}
+		p := driver.New(cache.New(claims, cache.QuarantineOnExpiry(goOn)), b)
+		if err := errors.Join(p.Process(t.Context(), order), p.Process(t.Context(), order)); err != nil || b.runs.Load() != 1 {
+			t.Errorf("error %v, %d runs; want one run under the claim", err, b.runs.Load())
+		}
+	})
+}
+
+// An answer that is lost after the store did the work, or a call that failed
+// before: one of either neither loses the key nor runs it twice.
+func TestOneStoreFailureCostsNothing(t *testing.T) {
+	lostAnswer := errors.New("connection reset")
+	for _, call := range []string{"Acquire", "Complete", "Release"} {
+		for _, when := range []string{"before", "after"} {
+			t.Run(call+" "+when, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					claims := &failing{ClaimStore: memstore.New()}
+					if when == "before" {
+						claims.before = once(call, lostAnswer)
+					} else {
+						claims.after = once(call, lostAnswer)
+					}
+					effects := 0
+					b := &business{do: func(_ context.Context, run int) error {
+						if call == "Release" && run == 1 {
+							return errors.New("busy")
+						}
+						effects++
+						return nil
+					}}
+					p := driver.New(cache.New(claims), b)
+					start := time.Now()
+					var err error
+					for range 3 {
+						err = p.Process(t.Context(), order)
+					}
+					if err != nil || effects != 1 || time.Since(start) > time.Second {
+						t.Errorf("error %v, %d effects, after %v, calls %v", err, effects, time.Since(start), claims.calls)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestStoreThatStaysDownIsReportedAfterBoundedTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("store is down")
+		claims := &failing{ClaimStore: memstore.New(), before: func(string) error { return down }}
+		err := driver.New(cache.New(claims), &business{}).Process(t.Context(), order)
+		if !errors.Is(err, down) || driver.IsPermanent(err) || fmt.Sprint(claims.calls) != "[Acquire Acquire Acquire]" {
+			t.Errorf("error %v after calls %v", err, claims.calls)
+		}
+		claims.calls, claims.before = nil, func(call string) error {
+			if call == "Complete" {
+				return down
+			}
+			return nil
+		}
+		start := time.Now()
+		err = driver.New(cache.New(claims), &business{}).Process(t.Context(), order)
+		if !errors.Is(err, down) || time.Since(start) > 10*time.Second {
+			t.Errorf("error %v after %v; want the failure to complete within 10s", err, time.Since(start))
+		}
+		for _, call := range claims.calls {
+			if call == "Release" {
+				t.Error("a key that was processed was released, to be processed again")
+			}
+		}
+	})
+}
+
+func TestCompletesEvenWhenTheCallerHasGone(t *testing.T) {
+	claims := memstore.New()
+	ctx, cancel := context.WithCancel(t.Context())
+	b := &business{do: func(context.Context, int) error { cancel(); return nil }}
+	_ = cache.New(claims).Process(ctx, order, func(ctx context.Context, in driver.Message) error {
+		return b.Process(ctx, in, func(context.Context, driver.Message) error { return nil })
+	})
+	if _, err := claims.Acquire(t.Context(), order.Key, time.Second); !errors.Is(err, driver.ErrDone) {
+		t.Errorf("the key is not completed, though it was processed: %v", err)
+	}
+}
+
+// The claim must be remembered as completed only after the handler returned.
+func TestKeyIsNotDoneWhileTheHandlerRuns(t *testing.T) {
+	claims := memstore.New()
+	b := &business{do: func(context.Context, int) error {
+		if _, err := claims.Acquire(context.Background(), order.Key, time.Second); !errors.Is(err, driver.ErrHeld) {
+			t.Errorf("while the handler runs: %v; want ErrHeld", err)
+		}
+		return nil
+	}}
+	if err := driver.New(cache.New(claims), b).Process(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+}

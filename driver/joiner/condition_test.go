@@ -1,0 +1,113 @@
+package joiner_test
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// own is a user's condition.
+type own func([]string) bool
+
+func (o own) Evaluate(sources []string) bool { return o(sources) }
+
+func TestConditions(t *testing.T) {
+	atLeastOne := own(func(s []string) bool { return len(s) > 0 })
+	for _, c := range []struct {
+		name      string
+		condition joiner.Condition
+		holds     string // sets of sources, a letter each, for which it holds
+		fails     string
+	}{
+		{"MatchAll", joiner.MatchAll("a", "b"), "ab abc", "- a b c ac"},
+		{"MatchAll of one twice", joiner.MatchAll("a", "a"), "a ab", "- b"},
+		{"MatchAll of none", joiner.MatchAll(), "- a", ""},
+		{"MatchAny", joiner.MatchAny("a", "b"), "a b ab ac", "- c"},
+		{"MatchNone", joiner.MatchNone("a", "b"), "- c", "a b ab ac"},
+		{"AtLeast", joiner.AtLeast(2, "a", "b", "c"), "ab bc abc abd", "- a b ad"},
+		{"And", joiner.And(joiner.MatchAny("a", "b"), joiner.MatchNone("c")), "a b ab", "- c ac"},
+		{"method And", joiner.MatchAny("a", "b").And(joiner.MatchNone("c"), joiner.MatchAll("b")), "b ab", "- a ac bc"},
+		{"Or", joiner.Or(joiner.MatchAll("a", "b"), joiner.MatchAll("c")), "ab c ac", "- a b"},
+		{"method Or", joiner.MatchAll("a").Or(joiner.MatchAll("b"), joiner.MatchAll("c")), "a b c", "- d"},
+		{"XOr", joiner.XOr(joiner.MatchAll("a"), joiner.MatchAll("b")), "a b ac", "- ab"},
+		{"method XOr", joiner.MatchAll("a").XOr(joiner.MatchAll("b")), "a b", "- ab"},
+		{"Not", joiner.Not(joiner.MatchAll("a", "b")), "- a b", "ab"},
+		{"method Not", joiner.MatchAll("a").Not(), "- b", "a ab"},
+		{"a user's own, combined", joiner.And(atLeastOne, joiner.MatchNone("c")), "a b z", "- c ac"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, set := range strings.Fields(c.holds) {
+				if !c.condition.Evaluate(letters(set)) {
+					t.Errorf("does not hold for %s", set)
+				}
+			}
+			for _, set := range strings.Fields(c.fails) {
+				if c.condition.Evaluate(letters(set)) {
+					t.Errorf("holds for %s", set)
+				}
+			}
+			if err := joiner.Check(c.condition); err != nil {
+				t.Errorf("refused, though it can hold: %v", err)
+			}
+		})
+	}
+}
+
+func letters(set string) []string {
+	if set == "-" {
+		return nil
+	}
+	return strings.Split(set, "")
+}
+
+func TestConditionsThatNeverHoldAreRefused(t *testing.T) {
+	a, b := joiner.MatchAll("a"), joiner.MatchAll("b")
+	for name, c := range map[string]joiner.Condition{
+		"any of none":           joiner.MatchAny(),
+		"more than there are":   joiner.AtLeast(3, "a", "b"),
+		"three of one repeated": joiner.AtLeast(2, "a", "a"),
+		"a and not a":           a.And(a.Not()),
+		"a and none of a":       a.And(b, joiner.MatchNone("a")),
+		"a xor a":               a.XOr(a),
+		"or of two impossible":  joiner.MatchAny().Or(a.And(a.Not())),
+		"or of none":            joiner.Or(),
+		"an empty source":       joiner.MatchAll("a", ""),
+		"nil":                   nil,
+		"deep":                  joiner.Not(joiner.Or(a, joiner.Not(a))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := joiner.Check(c); err == nil {
+				t.Error("accepted")
+			}
+			defer func() {
+				if _, isError := recover().(error); !isError {
+					t.Error("New did not panic with an error")
+				}
+			}()
+			joiner.New(c, memstore.New())
+		})
+	}
+}
+
+func TestKeepLastNeedsAReplacer(t *testing.T) {
+	onlyEvents := struct{ driver.EventStore }{memstore.New()}
+	defer func() {
+		if err, _ := recover().(error); err == nil || !strings.Contains(err.Error(), "Replacer") {
+			t.Errorf("panic %v; want an error that names driver.Replacer", err)
+		}
+	}()
+	joiner.New(joiner.MatchAll("a"), onlyEvents, joiner.OnConflict(joiner.KeepLast))
+}
+
+func TestManySourcesAreNotExplored(t *testing.T) {
+	var names []string
+	for i := range 40 {
+		names = append(names, strings.Repeat("s", i+1))
+	}
+	if err := joiner.Check(joiner.MatchAll(names...).And(joiner.MatchNone("cancelled"))); err != nil {
+		t.Error(err)
+	}
+}
