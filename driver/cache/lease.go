@@ -42,7 +42,7 @@ func (l *lease) safeEnd() time.Time {
 
 // process calls next while it keeps the lease, then completes or releases.
 func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	handlerCtx, cancel := context.WithCancelCause(ctx)
+	handlerCtx, cancel := context.WithCancelCause(context.WithValue(ctx, claimKey{}, l.claim))
 	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
 	kept := make(chan struct{})
 	go func() {
@@ -58,7 +58,7 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 		<-kept
 		err = l.settle(ctx, returned, err, lost)
 	}()
-	err = next.Call(context.WithValue(handlerCtx, claimKey{}, l.claim), in)
+	err = next.Call(handlerCtx, in)
 	returned = true
 	return err
 }
