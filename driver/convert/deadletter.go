@@ -1,0 +1,126 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/types"
+
+	"example.com/eventdriver/driver"
+)
+
+// setAsideTimeout bounds the writing of a dead letter, which outlives the request.
+const setAsideTimeout = 30 * time.Second
+
+// original is an event as it came in.
+type original struct {
+	header http.Header
+	body   []byte
+}
+
+// setAside keeps an event that can never succeed. It goes on when the client
+// disconnects, which is no reason to lose the event.
+func (e *edge) setAside(ctx context.Context, in incoming, o *outcome) {
+	if e.letters == nil {
+		o.verdict = rejected
+		return
+	}
+	letter := newLetter(in, *o)
+	o.letter = &letter
+	o.verdict = deadLettered
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setAsideTimeout)
+	defer cancel()
+	if err := keep(ctx, e.letters, letter); err != nil {
+		o.verdict = failed
+		o.err = notKept(err, o.err)
+	}
+}
+
+// keep calls SetAside and survives its panic.
+func keep(ctx context.Context, store driver.DeadLetterStore, letter driver.DeadLetter) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &driver.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return store.SetAside(ctx, letter)
+}
+
+// notKept is a failure that asks for another delivery, whatever it was that
+// failed.
+func notKept(err, cause error) error {
+	if driver.IsPermanent(err) || errors.Is(err, driver.ErrHeld) {
+		err = errors.New(err.Error())
+	}
+	return fmt.Errorf("the dead letter was not kept: %w (the event's own failure: %v)", err, cause)
+}
+
+func newLetter(in incoming, o outcome) driver.DeadLetter {
+	original := in.original()
+	letter := driver.DeadLetter{
+		Reason:  driver.ReasonOf(o.err),
+		Error:   o.err.Error(),
+		ID:      o.message.ID,
+		Key:     o.message.Key,
+		Source:  o.message.Source,
+		Attempt: attempt(original.header, o.message.Attributes),
+		Time:    time.Now().UTC(),
+		Header:  withoutCredentials(original.header),
+		Body:    original.body,
+	}
+	if where, ok := errors.AsType[*driver.Error](o.err); ok {
+		letter.Handler = where.Handler
+	}
+	switch {
+	case letter.ID != "":
+	case in.event != nil && in.event.Context != nil:
+		letter.ID, letter.Source = in.event.ID(), in.event.Source()
+	default:
+		letter.ID, letter.Source = original.header.Get("Ce-Id"), original.header.Get("Ce-Source")
+	}
+	return letter
+}
+
+// withoutCredentials returns a copy of header that is fit to be kept.
+func withoutCredentials(header http.Header) http.Header {
+	kept := header.Clone()
+	for _, secret := range []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Serverless-Authorization"} {
+		kept.Del(secret)
+	}
+	return kept
+}
+
+// rebuilt returns an event as a request in binary mode would carry it, for those
+// who are given events and not requests.
+func rebuilt(e cloudevents.Event) original {
+	header := http.Header{}
+	set := func(name, value string) {
+		if value != "" {
+			header.Set(name, value)
+		}
+	}
+	if e.Context == nil {
+		return original{header, e.Data()}
+	}
+	for name, value := range e.Extensions() {
+		if text, err := types.Format(value); err == nil {
+			set("Ce-"+name, text)
+		}
+	}
+	set("Ce-Specversion", e.SpecVersion())
+	set("Ce-Id", e.ID())
+	set("Ce-Source", e.Source())
+	set("Ce-Type", e.Type())
+	set("Ce-Subject", e.Subject())
+	set("Ce-Dataschema", e.DataSchema())
+	set("Content-Type", e.DataContentType())
+	if at := e.Time(); !at.IsZero() {
+		set("Ce-Time", types.FormatTime(at))
+	}
+	return original{header, e.Data()}
+}

@@ -1,0 +1,112 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"example.com/eventdriver/driver"
+)
+
+// Processor is what events are handed to: a [*driver.Pipeline] is one. Process is
+// called from many goroutines at once. What it returns decides about the event:
+// nil acknowledges it, a permanent error (see [driver.Permanent]) sets it aside,
+// any other has it delivered again.
+type Processor interface {
+	Process(ctx context.Context, in driver.Message) error
+}
+
+// edge is where events come in and failures end: it converts, processes, sets
+// aside and logs. The adapters only translate its outcomes.
+type edge struct {
+	in InputConverter
+	p  Processor
+	settings
+}
+
+func newEdge(in InputConverter, p Processor, opts []Option) *edge {
+	switch {
+	case in == nil:
+		panic("convert: the InputConverter is nil")
+	case p == nil:
+		panic("convert: the Processor is nil")
+	}
+	return &edge{in, p, newSettings(opts)}
+}
+
+// verdict is what is to become of an event.
+type verdict int
+
+const (
+	processed    verdict = iota // acknowledge
+	deadLettered                // acknowledge: it was set aside
+	rejected                    // it can never succeed, but dead letters are off
+	held                        // deliver again, when the holder is done
+	failed                      // deliver again
+)
+
+// outcome is a verdict with the failure behind it.
+type outcome struct {
+	verdict verdict
+	err     error
+	message driver.Message
+	letter  *driver.DeadLetter // set aside, or meant to be
+}
+
+// incoming is an event as it came.
+type incoming struct {
+	event    *cloudevents.Event // nil if it could not be read
+	err      error              // why not
+	original func() original
+}
+
+// handle takes an event from arrival to its verdict. It does not panic.
+func (e *edge) handle(ctx context.Context, in incoming) outcome {
+	var o outcome
+	if o.err = in.err; o.err == nil {
+		o.message, o.err = e.convert(ctx, in.event)
+	}
+	if o.err == nil {
+		o.err = e.process(ctx, o.message)
+	}
+	switch {
+	case o.err == nil:
+		o.verdict = processed
+	case driver.IsPermanent(o.err):
+		e.setAside(ctx, in, &o)
+	case errors.Is(o.err, driver.ErrHeld):
+		o.verdict = held
+	default:
+		o.verdict = failed
+	}
+	e.report(ctx, in.event, o)
+	return o
+}
+
+// convert calls the converter. A panic there is a rejection: it would come again
+// with each delivery.
+func (e *edge) convert(ctx context.Context, event *cloudevents.Event) (m driver.Message, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = driver.Reject(driver.ReasonUndecodable,
+				fmt.Errorf("conversion: %w", &driver.PanicError{Value: v, Stack: debug.Stack()}))
+		}
+	}()
+	if m, err = e.in(ctx, event); err != nil {
+		return m, err
+	}
+	return m, m.Valid()
+}
+
+// process calls the processor. A pipeline never panics, another processor may.
+func (e *edge) process(ctx context.Context, m driver.Message) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &driver.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return e.p.Process(ctx, m)
+}

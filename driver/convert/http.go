@@ -1,0 +1,132 @@
+package convert
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"example.com/eventdriver/driver"
+)
+
+// ToHTTPHandler returns a handler that reads an event from each request (see the
+// package documentation, In), hands it to p, and answers:
+//
+//   - 204: processed;
+//   - 200, with the reason in a line of text: set aside as a dead letter;
+//   - 503, with Retry-After in seconds: the key is held by another ([driver.ErrHeld]);
+//   - 500: failed, or the dead letter could not be kept; to be delivered again;
+//   - 400, with the reason in a line of text: it can never succeed, and dead letters
+//     are off; or the body could not be read to its end;
+//   - 405: not a POST.
+//
+// Any 2xx acknowledges the event to Pub/Sub and Eventarc, anything else has it
+// delivered again. A request that is no valid event, or whose body is larger than
+// [BodyLimit], is set aside as well, with its headers, credentials excepted, and
+// its body. A body that ends early is neither processed nor set aside, because its
+// client is gone.
+//
+// It reads events with the SDK's binding, not with its receiver, which lets
+// requests hang under load (cloudevents/sdk-go issues 1224 and 1332), and so is
+// safe at any concurrency. It panics if in or p is nil.
+func ToHTTPHandler(in InputConverter, p Processor, opts ...Option) http.HandlerFunc {
+	return newEdge(in, p, opts).serveHTTP
+}
+
+func (e *edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		line(w, http.StatusMethodNotAllowed, "events are sent with POST")
+		return
+	}
+	body, err := readBody(w, r, e.limit)
+	if err != nil && !driver.IsPermanent(err) {
+		e.log().LogAttrs(r.Context(), slog.LevelInfo, "request cut short, its body was not read",
+			slog.String("event", r.Header.Get("Ce-Id")), slog.String("error", err.Error()))
+		line(w, http.StatusBadRequest, "the body could not be read")
+		return
+	}
+	coming := incoming{err: err, original: func() original { return original{r.Header, body} }}
+	if err == nil {
+		coming.event, coming.err = readEvent(r, body)
+	}
+	answer(w, e.handle(r.Context(), coming))
+}
+
+// drainLimit bounds what is read of a body that is too large, so that its client
+// gets to the answer instead of failing to send the rest.
+const drainLimit = 64 << 20
+
+// readBody reads a body of up to limit bytes. The error is permanent where there
+// are more; then body holds as many as the limit.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, err error) {
+	body, err = io.ReadAll(io.LimitReader(r.Body, limit))
+	if err == nil && int64(len(body)) == limit {
+		var more int64
+		more, err = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, drainLimit))
+		if err == nil && more > 0 {
+			err = &http.MaxBytesError{Limit: limit}
+		}
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge { // also an outer handler's
+		return body, undecodable("the body is larger than %d bytes; only that many are kept: send less, or raise the body limit", len(body))
+	}
+	return body, err
+}
+
+// readEvent reads the event. A panic is a rejection, as it is in conversion.
+func readEvent(r *http.Request, body []byte) (event *cloudevents.Event, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			event, err = nil, driver.Reject(driver.ReasonUndecodable,
+				fmt.Errorf("reading the event: %w", &driver.PanicError{Value: v, Stack: debug.Stack()}))
+		}
+	}()
+	return requestEvent(r, body)
+}
+
+// answer tells the client of an outcome.
+func answer(w http.ResponseWriter, o outcome) {
+	switch o.verdict {
+	case processed:
+		w.WriteHeader(http.StatusNoContent)
+	case deadLettered:
+		line(w, http.StatusOK, fmt.Sprintf("dead-lettered: %s: %v", o.letter.Reason, o.err))
+	case rejected:
+		line(w, http.StatusBadRequest, fmt.Sprintf("rejected: %s: %v", driver.ReasonOf(o.err), o.err))
+	case held:
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(o.err, time.Now())))
+		line(w, http.StatusServiceUnavailable, "held by another: deliver it again")
+	default:
+		line(w, http.StatusInternalServerError, "failed: deliver it again")
+	}
+}
+
+// line answers with one line of text.
+func line(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, oneLine(text)+"\n") // whether a client reads it is the client's affair
+}
+
+// maxRetryAfter caps Retry-After: holders mostly finish long before their lease
+// runs out.
+const maxRetryAfter = 60 * time.Second
+
+// retryAfter returns the whole seconds after which to try again, at least 1.
+func retryAfter(err error, now time.Time) int {
+	wait := time.Second
+	if h, ok := errors.AsType[*driver.HeldError](err); ok {
+		wait = min(max(h.Expires.Sub(now), wait), maxRetryAfter)
+	}
+	return int((wait + time.Second - 1) / time.Second)
+}
+
+var _ Processor = (*driver.Pipeline)(nil)

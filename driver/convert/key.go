@@ -1,0 +1,43 @@
+package convert
+
+import (
+	"fmt"
+	"strings"
+
+	"example.com/eventdriver/driver"
+)
+
+// key returns the first key that is there, or "". The order is that of the
+// package documentation.
+func (c *converter) key(d *delivery) string {
+	if c.pointer != nil {
+		if key := c.pointer.find(d.content); key != "" {
+			return key
+		}
+	}
+	for _, extension := range []string{"key", "partitionkey"} {
+		if key := d.extension(extension); key != "" {
+			return key
+		}
+	}
+	for i := len(d.messages) - 1; i >= 0; i-- {
+		if key := d.messages[i].attributes["key"]; key != "" {
+			return key
+		}
+	}
+	for i := len(d.messages) - 1; i >= 0; i-- {
+		if key := d.messages[i].orderingKey; key != "" {
+			return key
+		}
+	}
+	if strings.HasPrefix(d.event.Type(), "google.") {
+		return "" // its subject is the name of a resource
+	}
+	return d.event.Subject()
+}
+
+func noKey(d *delivery, source string) error {
+	return driver.Reject(driver.ReasonNoKey, fmt.Errorf(
+		`event %q of type %q from source %q: %w: set the Pub/Sub attribute "key", the CloudEvents extension "key", or KEY_POINTER`,
+		d.event.ID(), d.event.Type(), source, driver.ErrNoKey))
+}

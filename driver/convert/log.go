@@ -1,0 +1,83 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"example.com/eventdriver/driver"
+)
+
+// report logs what became of an event: the one place where its failure is logged.
+func (e *edge) report(ctx context.Context, event *cloudevents.Event, o outcome) {
+	level, text := slog.LevelDebug, "event processed"
+	switch o.verdict {
+	case deadLettered:
+		level, text = slog.LevelError, "event set aside as a dead letter"
+	case rejected:
+		level, text = slog.LevelError, "event rejected, dead letters are off"
+	case held:
+		level, text = slog.LevelInfo, "event held, to be delivered again"
+	case failed:
+		level, text = slog.LevelWarn, "event failed, to be delivered again"
+		if o.letter != nil {
+			level, text = slog.LevelError, "dead letter not kept, event to be delivered again"
+		}
+	}
+	e.log().LogAttrs(ctx, level, text, describe(event, o)...)
+}
+
+func (e *edge) log() *slog.Logger {
+	if e.logger != nil {
+		return e.logger
+	}
+	return slog.Default()
+}
+
+// describe returns what is known of an event and its failure, the payload aside.
+func describe(event *cloudevents.Event, o outcome) []slog.Attr {
+	var attrs []slog.Attr
+	put := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	id, source, eventType := o.message.ID, o.message.Source, o.message.Attributes["ce-type"]
+	if event != nil && event.Context != nil {
+		if eventType == "" {
+			eventType = event.Type()
+		}
+		if id == "" {
+			id, source = event.ID(), event.Source()
+		}
+	} else if o.letter != nil {
+		id, source = o.letter.ID, o.letter.Source
+	}
+	put("event", id)
+	put("type", eventType)
+	put("key", o.message.Key)
+	put("source", source)
+	if o.err == nil {
+		return attrs
+	}
+	if where, ok := errors.AsType[*driver.Error](o.err); ok {
+		put("handler", where.Handler)
+	}
+	put("reason", string(reasonOf(o)))
+	put("error", o.err.Error())
+	if p, ok := errors.AsType[*driver.PanicError](o.err); ok {
+		put("stack", string(p.Stack))
+	}
+	return attrs
+}
+
+// reasonOf is the reason of the event's own failure, also where its dead letter
+// could not be kept.
+func reasonOf(o outcome) driver.Reason {
+	if o.letter != nil {
+		return o.letter.Reason
+	}
+	return driver.ReasonOf(o.err)
+}

@@ -1,0 +1,58 @@
+package convert
+
+import (
+	"log/slog"
+
+	"example.com/eventdriver/driver"
+)
+
+// DefaultBodyLimit is the largest body that [ToHTTPHandler] accepts unless told
+// otherwise: 10 MiB, the largest message of Pub/Sub. A push encodes it in base64,
+// a third longer: see [BodyLimit] for those who publish messages that large.
+const DefaultBodyLimit int64 = 10 << 20
+
+// Option is an option of [ToHTTPHandler], [ToCloudFunction] and
+// [ToKNativeEventHandler].
+type Option func(*settings)
+
+type settings struct {
+	letters driver.DeadLetterStore // nil: off
+	limit   int64
+	logger  *slog.Logger // nil: slog.Default(), when needed
+}
+
+// DeadLetters has events that can never succeed set aside in store, and then
+// acknowledged. Without it, or with nil, they are answered as failures instead:
+// with status 400, which Pub/Sub delivers again until its retention ends.
+func DeadLetters(store driver.DeadLetterStore) Option {
+	return func(s *settings) { s.letters = store }
+}
+
+// BodyLimit is the largest body that [ToHTTPHandler] accepts, in bytes; the default
+// is [DefaultBodyLimit], also for a limit below 1. A request with a larger one can
+// never succeed: as much as the limit allows is set aside. The other adapters are
+// given events that were read already, and ignore it.
+func BodyLimit(bytes int64) Option {
+	return func(s *settings) {
+		if bytes < 1 {
+			bytes = DefaultBodyLimit
+		}
+		s.limit = bytes
+	}
+}
+
+// Logger is where events are logged, once each; the default is [slog.Default] as
+// it is when the event comes. Debug: processed. Info: held by another, or its
+// request was cut short. Warn: to be delivered again. Error: set aside, or to be.
+// The record tells of the event, never its payload.
+func Logger(logger *slog.Logger) Option {
+	return func(s *settings) { s.logger = logger }
+}
+
+func newSettings(opts []Option) settings {
+	s := settings{limit: DefaultBodyLimit}
+	for _, opt := range opts {
+		opt(&s)
+	}
+	return s
+}

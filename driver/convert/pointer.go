@@ -1,0 +1,137 @@
+package convert
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// pointer is a JSON pointer (RFC 6901): its reference tokens, unescaped.
+type pointer []string
+
+func parsePointer(text string) (pointer, error) {
+	if text == "" {
+		return pointer{}, nil
+	}
+	rest, ok := strings.CutPrefix(text, "/")
+	if !ok {
+		return nil, fmt.Errorf(`key pointer %q: must be empty or start with "/", as in "/order/id" (RFC 6901)`, text)
+	}
+	tokens := strings.Split(rest, "/")
+	for i, token := range tokens {
+		if bad := strings.NewReplacer("~0", "", "~1", "").Replace(token); strings.Contains(bad, "~") {
+			return nil, fmt.Errorf(`key pointer %q: "~" must be written "~0", and "/" inside of a name "~1" (RFC 6901)`, text)
+		}
+		tokens[i] = strings.NewReplacer("~0", "~", "~1", "/").Replace(token)
+	}
+	return tokens, nil
+}
+
+// find returns the key that p points to in content, or "" where there is none:
+// see [KeyPointer]. It decodes no more than the values on the way.
+func (p pointer) find(content []byte) string {
+	if !json.Valid(content) {
+		return ""
+	}
+	value := json.RawMessage(content)
+	for _, token := range p {
+		if value = member(value, token); value == nil {
+			return ""
+		}
+	}
+	return keyText(value)
+}
+
+// member returns the member of an object, or the element of an array, that token
+// names, or nil.
+func member(value json.RawMessage, token string) json.RawMessage {
+	switch firstByte(value) {
+	case '{':
+		var object map[string]json.RawMessage
+		if json.Unmarshal(value, &object) != nil {
+			return nil
+		}
+		return object[token]
+	case '[':
+		i, err := strconv.Atoi(token)
+		if err != nil || strconv.Itoa(i) != token { // RFC 6901: no sign, no leading zeros
+			return nil
+		}
+		var array []json.RawMessage
+		if json.Unmarshal(value, &array) != nil || i < 0 || i >= len(array) {
+			return nil
+		}
+		return array[i]
+	}
+	return nil
+}
+
+// keyText returns a JSON string's value, or a number's literal; "" for any other
+// value.
+func keyText(value json.RawMessage) string {
+	text := strings.TrimSpace(string(value))
+	switch c := firstByte(value); {
+	case c == '"':
+		if !validUnicode(text) {
+			return "" // decoded, different strings could meet at U+FFFD
+		}
+		var s string
+		if json.Unmarshal(value, &s) != nil {
+			return ""
+		}
+		return s
+	case c == '-' || c >= '0' && c <= '9':
+		return text
+	}
+	return ""
+}
+
+// firstByte returns the first byte of value that is not white space, or 0.
+func firstByte(value json.RawMessage) byte {
+	for _, c := range value {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c
+		}
+	}
+	return 0
+}
+
+// validUnicode says whether a JSON string literal has neither invalid UTF-8 nor
+// an escaped surrogate without its other half.
+func validUnicode(literal string) bool {
+	if !utf8.ValidString(literal) {
+		return false
+	}
+	for {
+		_, rest, found := strings.Cut(literal, `\`)
+		if !found || rest == "" {
+			return true
+		}
+		if rest[0] != 'u' {
+			literal = rest[1:]
+			continue
+		}
+		r := hexRune(rest[1:])
+		literal = rest[1:]
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		low, ok := strings.CutPrefix(rest[min(5, len(rest)):], `\u`)
+		if !ok || utf16.DecodeRune(r, hexRune(low)) == utf8.RuneError {
+			return false
+		}
+		literal = low
+	}
+}
+
+// hexRune returns what the four hex digits at the start of s stand for.
+func hexRune(s string) rune {
+	n, err := strconv.ParseUint(s[:min(4, len(s))], 16, 16)
+	if err != nil {
+		return utf8.RuneError
+	}
+	return rune(n)
+}

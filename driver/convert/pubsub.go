@@ -1,0 +1,137 @@
+package convert
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+)
+
+// pubsubType is the type of a Pub/Sub message as Eventarc delivers it.
+const pubsubType = "google.cloud.pubsub.topic.v1.messagePublished"
+
+// pubsubMessage is a Pub/Sub message with what its delivery says about it.
+type pubsubMessage struct {
+	id              string
+	data            []byte
+	attributes      map[string]string
+	orderingKey     string
+	published       time.Time // zero: not said
+	subscription    string    // projects/P/subscriptions/S
+	deliveryAttempt int       // 0: not said
+}
+
+// push is the body of a Pub/Sub push, which is also the data of Eventarc's
+// event. Google's library has no type for it. Pub/Sub writes some names twice,
+// in both spellings (https://cloud.google.com/pubsub/docs/push).
+type push struct {
+	Message *struct {
+		Data          *string           `json:"data"`
+		Attributes    map[string]string `json:"attributes"`
+		MessageID     string            `json:"messageId"`
+		MessageID2    string            `json:"message_id"`
+		PublishTime   string            `json:"publishTime"`
+		PublishTime2  string            `json:"publish_time"`
+		OrderingKey   string            `json:"orderingKey"`
+		OrderingKey2  string            `json:"ordering_key"`
+		DeliveryCount int               `json:"deliveryAttempt"`
+	} `json:"message"`
+	Subscription    string `json:"subscription"`
+	DeliveryAttempt int    `json:"deliveryAttempt"`
+}
+
+// messageOf reads the Pub/Sub message that e tells of.
+func messageOf(e *cloudevents.Event) (pubsubMessage, error) {
+	switch media := mediaType(e.DataContentType()); {
+	case len(e.Data()) == 0:
+		return pubsubMessage{}, undecodable("the Pub/Sub event's body is empty: it must be JSON with a message")
+	case media != "" && !isJSON(media):
+		return pubsubMessage{}, undecodable("content type %q of a Pub/Sub event: set the trigger's event data content type to application/json", media)
+	}
+	return parsePush(e.Data())
+}
+
+// parsePush reads the body of a push.
+func parsePush(body []byte) (pubsubMessage, error) {
+	var p push
+	if err := json.Unmarshal(body, &p); err != nil {
+		return pubsubMessage{}, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, jsonFault(err))
+	}
+	if p.Message == nil {
+		return pubsubMessage{}, undecodable(`the Pub/Sub body has no field "message": it must be JSON as {"message": {"data": "…"}}`)
+	}
+	m := pubsubMessage{
+		id:              cmp.Or(p.Message.MessageID, p.Message.MessageID2),
+		attributes:      p.Message.Attributes,
+		orderingKey:     cmp.Or(p.Message.OrderingKey, p.Message.OrderingKey2),
+		subscription:    p.Subscription,
+		deliveryAttempt: cmp.Or(p.DeliveryAttempt, p.Message.DeliveryCount),
+	}
+	if p.Message.Data != nil {
+		data, err := base64.StdEncoding.DecodeString(*p.Message.Data)
+		if err != nil {
+			return m, undecodable(`the Pub/Sub field "message.data" is not base64, or cut short: %w`, err)
+		}
+		m.data = data
+	}
+	if text := cmp.Or(p.Message.PublishTime, p.Message.PublishTime2); text != "" {
+		published, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return m, undecodable(`the Pub/Sub field "message.publishTime" is not a time as in RFC 3339`)
+		}
+		m.published = published
+	}
+	return m, nil
+}
+
+// unwrap returns the CloudEvent inside of m, or nil if there is none. See
+// https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md.
+func (m pubsubMessage) unwrap() (*cloudevents.Event, error) {
+	header := m.header()
+	switch media := mediaType(header.Get("Content-Type")); {
+	case isEventFormat(media):
+		e, err := structuredEvent(media, m.data)
+		return e, inside(err)
+	case header.Get("Ce-Specversion") != "":
+		e, err := binaryEvent(header, m.data)
+		return e, inside(err)
+	}
+	return nil, nil
+}
+
+// header returns the attributes as HTTP would carry them: their names in any
+// letter case are one.
+func (m pubsubMessage) header() http.Header {
+	header := http.Header{}
+	for name, value := range m.attributes {
+		if existing := header.Get(name); existing == "" || value < existing { // map order must not decide
+			header.Set(name, value)
+		}
+	}
+	return header
+}
+
+// inside says of a failure that the Pub/Sub message's inner event is meant.
+func inside(err error) error {
+	if err == nil {
+		return nil
+	}
+	return undecodable("the CloudEvent in the Pub/Sub message: %w", err)
+}
+
+// jsonFault describes a failure of encoding/json without quoting the data.
+func jsonFault(err error) error {
+	var syntax *json.SyntaxError
+	var mismatch *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return &jsonError{offset: syntax.Offset}
+	case errors.As(err, &mismatch):
+		return &jsonError{offset: mismatch.Offset, field: mismatch.Field, want: mismatch.Type.String()}
+	}
+	return errors.New("malformed JSON")
+}

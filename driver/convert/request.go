@@ -1,0 +1,88 @@
+package convert
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+)
+
+// requestEvent reads the CloudEvent that a request carries, in whichever of the
+// forms of the package documentation.
+func requestEvent(r *http.Request, body []byte) (*cloudevents.Event, error) {
+	switch media := mediaType(r.Header.Get("Content-Type")); {
+	case isEventFormat(media):
+		return structuredEvent(media, body)
+	case hasContext(r.Header):
+		return binaryEvent(r.Header, body)
+	case media == "" || isJSON(media):
+		return pushEvent(r.URL.Path, body)
+	default:
+		return nil, undecodable("the request is no CloudEvent: it has no ce- headers, and content type %q is neither application/cloudevents+json nor a Pub/Sub push in application/json", media)
+	}
+}
+
+// hasContext says whether a request means to be a CloudEvent in binary mode.
+func hasContext(header http.Header) bool {
+	for _, name := range []string{"Ce-Specversion", "Ce-Id", "Ce-Source", "Ce-Type"} {
+		if _, ok := header[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// pushEvent makes of a Pub/Sub push the event that Eventarc would have sent. A
+// push names its subscription only; its topic is known where the push endpoint's
+// path says it.
+func pushEvent(path string, body []byte) (*cloudevents.Event, error) {
+	if len(body) == 0 {
+		return nil, undecodable("the request is no CloudEvent: it has neither ce- headers nor a body")
+	}
+	m, err := parsePush(body)
+	if err != nil {
+		return nil, undecodable("the request has no ce- headers, and is no Pub/Sub push either: %w", err)
+	}
+	e := cloudevents.NewEvent()
+	e.SetType(pubsubType)
+	e.SetID(m.id)
+	e.SetSource(pushSource(path, m.subscription))
+	e.SetDataContentType(cloudevents.ApplicationJSON)
+	e.DataEncoded = body
+	if !m.published.IsZero() {
+		e.SetTime(m.published)
+	}
+	switch {
+	case m.id == "":
+		return nil, undecodable(`the Pub/Sub push has no field "message.messageId"`)
+	case e.Source() == "":
+		return nil, undecodable(`the Pub/Sub push has no field "subscription", and the path of the push endpoint does not contain projects/PROJECT/topics/TOPIC`)
+	}
+	return &e, validate(&e)
+}
+
+// pushSource returns the ce-source of the topic in path, else the subscription's.
+func pushSource(path, subscription string) string {
+	segments := strings.Split(path, "/")
+	for i := 0; i+3 < len(segments); i++ {
+		if segments[i] == "projects" && segments[i+1] != "" && segments[i+2] == "topics" && segments[i+3] != "" {
+			return "//pubsub.googleapis.com/" + strings.Join(segments[i:i+4], "/")
+		}
+	}
+	if subscription == "" {
+		return ""
+	}
+	return "//pubsub.googleapis.com/" + subscription
+}
+
+// attempt returns which delivery of an event this is, from 1, or 0 where the
+// platform didn't say. A push without wrapper says it in a header.
+func attempt(header http.Header, attributes map[string]string) int {
+	for _, text := range []string{attributes[attributeDeliveryAttempt], header.Get("X-Goog-Pubsub-Delivery-Attempt")} {
+		if n, err := strconv.Atoi(text); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 0
+}
