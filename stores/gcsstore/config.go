@@ -1,0 +1,175 @@
+package gcsstore
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/storage"
+)
+
+// DefaultTimeout is how long an operation may take where nothing else is set.
+const DefaultTimeout = 30 * time.Second
+
+// Settings say how a store works. They are values: each method returns a changed
+// copy. Start with [Config]. [New] checks them.
+type Settings struct {
+	bucket      string
+	folder      string
+	timeout     Timeout
+	compression Compression
+	client      *storage.Client
+}
+
+// Config returns the settings of a store in bucket, a name without "gs://": no
+// folder, [DefaultTimeout], no compression. The bucket must exist; its location
+// decides about latency, and a lifecycle rule should delete old objects.
+func Config(bucket string) Settings {
+	return Settings{bucket: bucket}
+}
+
+// Timeout says how long operations may take, retries included.
+type Timeout struct {
+	// Default is for every operation that is not in Operation; nil:
+	// [DefaultTimeout].
+	Default *time.Duration
+	// Operation has precedence over Default.
+	Operation map[Operation]time.Duration
+}
+
+// Operation names a method of [Store].
+type Operation string
+
+// The operations, one for each method that sends requests.
+const (
+	OpPersist          Operation = "persist"
+	OpReplace          Operation = "replace"
+	OpLookUp           Operation = "look up"
+	OpLookUpByKey      Operation = "look up by key"
+	OpListSourcesByKey Operation = "list sources by key"
+	OpAcquire          Operation = "acquire"
+	OpRenew            Operation = "renew"
+	OpComplete         Operation = "complete"
+	OpRelease          Operation = "release"
+	OpSetAside         Operation = "set aside"
+	OpDeadLetters      Operation = "dead letters"
+)
+
+var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey,
+	OpAcquire, OpRenew, OpComplete, OpRelease, OpSetAside, OpDeadLetters}
+
+// Compression is how the contents of events are compressed when they are
+// written. Every store reads all of them, whatever it writes itself.
+type Compression string
+
+// The kinds of compression.
+const (
+	None Compression = ""     // the default
+	Gzip Compression = "gzip" // RFC 1952
+	Zstd Compression = "zstd" // RFC 8878; faster, and smaller
+)
+
+// WithTimeout sets how long operations may take. Each timeout must be positive.
+func (s Settings) WithTimeout(t Timeout) Settings {
+	if t.Default != nil {
+		d := *t.Default
+		t.Default = &d
+	}
+	t.Operation = maps.Clone(t.Operation)
+	s.timeout = t
+	return s
+}
+
+// WithFolder puts everything below folder, such as "orders" or "team/orders", so
+// that several stores share a bucket. It may have up to 256 letters, digits and
+// "-_.@+,", in segments between slashes; none may be ".", "..", "deadletters" or
+// two hex digits, so that a folder within a folder gets in nobody's way. The
+// default, "", is the bucket itself.
+func (s Settings) WithFolder(folder string) Settings {
+	s.folder = folder
+	return s
+}
+
+// WithCompression has the contents of events compressed, where that makes them
+// smaller.
+func (s Settings) WithCompression(c Compression) Settings {
+	s.compression = c
+	return s
+}
+
+// WithClient has the store use a ready client, such as one from
+// storage.NewGRPCClient, instead of making one. [New] then takes no options, and
+// [Store.Close] leaves the client open. An HTTP client should have been made with
+// storage.WithJSONReads: the XML API's answers, as the client passes them on,
+// don't tell a missing bucket from a missing object.
+func (s Settings) WithClient(client *storage.Client) Settings {
+	s.client = client
+	return s
+}
+
+// check returns what is wrong with the settings, all of it.
+func (s Settings) check() error {
+	var problems []error
+	if s.bucket == "" || strings.ContainsAny(s.bucket, "/: ") {
+		problems = append(problems, fmt.Errorf(`bucket %q: must be the name of a bucket, without "gs://"`, s.bucket))
+	}
+	if err := checkFolder(s.folder); err != nil {
+		problems = append(problems, fmt.Errorf("folder %q: %w", s.folder, err))
+	}
+	if !slices.Contains([]Compression{None, Gzip, Zstd}, s.compression) {
+		problems = append(problems, fmt.Errorf("compression %q: must be None, Gzip or Zstd", s.compression))
+	}
+	if d := s.timeout.Default; d != nil && *d <= 0 {
+		problems = append(problems, fmt.Errorf("Timeout.Default %v: must be positive", *d))
+	}
+	for op, d := range s.timeout.Operation {
+		if !slices.Contains(operations, op) {
+			problems = append(problems, fmt.Errorf("Timeout.Operation[%q]: must be one of the operations, such as OpPersist", op))
+		}
+		if d <= 0 {
+			problems = append(problems, fmt.Errorf("Timeout.Operation[%q] %v: must be positive", op, d))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func checkFolder(folder string) error {
+	if folder == "" {
+		return nil
+	}
+	if len(folder) > 256 {
+		return fmt.Errorf("must have 256 bytes at most, not %d", len(folder))
+	}
+	if path.IsAbs(folder) || path.Clean(folder) != folder {
+		return errors.New(`must be like "orders" or "team/orders": no slash at its ends, no empty, "." or ".." segment`)
+	}
+	for segment := range strings.SplitSeq(folder, "/") {
+		if escape(segment) != segment {
+			return fmt.Errorf(`segment %q: must be of letters, digits and "-_.@+,"`, segment)
+		}
+		if segment == deadLetterFolder || isHash(segment) || segment == ".well-known" {
+			return fmt.Errorf("segment %q: is reserved", segment)
+		}
+	}
+	return nil
+}
+
+// isHash says that a segment looks like the one above the keys.
+func isHash(segment string) bool {
+	return len(segment) == 2 && strings.Trim(segment, "0123456789abcdef") == ""
+}
+
+// timeoutOf returns how long op may take.
+func (s Settings) timeoutOf(op Operation) time.Duration {
+	if d, ok := s.timeout.Operation[op]; ok {
+		return d
+	}
+	if s.timeout.Default != nil {
+		return *s.timeout.Default
+	}
+	return DefaultTimeout
+}

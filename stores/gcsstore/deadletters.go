@@ -1,0 +1,177 @@
+package gcsstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"example.com/eventdriver/driver"
+)
+
+// letter is a dead letter as its object holds it: JSON for a person to read.
+// Strings that JSON can't hold are in base64, behind "base64:".
+type letter struct {
+	Reason  string `json:"reason"`
+	Error   string `json:"error,omitempty"`
+	Handler string `json:"handler,omitempty"`
+	ID      string `json:"id,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Source  string `json:"source,omitempty"`
+	Attempt int    `json:"attempt,omitempty"`
+	moment
+	Header map[string][]string `json:"header,omitempty"`
+	// BodyEncoding is "base64" where Body is, which has no mark of its own.
+	BodyEncoding string `json:"bodyEncoding"`
+	Body         string `json:"body"`
+}
+
+// SetAside implements [driver.DeadLetterStore]. The letter is a JSON object in
+// the folder of its day (in UTC; today, if its Time is zero). Set aside again on
+// the same day, a letter with the same reason, ID, key, source and body is kept
+// once. It costs one Class A operation.
+func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
+	if err := s.setAside(ctx, d); err != nil {
+		return failed(OpSetAside, d.Key, d.Source, err)
+	}
+	return nil
+}
+
+func (s *Store) setAside(ctx context.Context, d driver.DeadLetter) error {
+	ctx, cancel, err := s.begin(ctx, OpSetAside, anyKey, anySource)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	if d.Time.IsZero() {
+		d.Time = time.Now()
+	}
+	content, err := encodeLetter(d)
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	_, err = s.insert(ctx, object{
+		name:        s.layout.deadLetter(d),
+		content:     content,
+		contentType: "application/json",
+	}, absent)
+	if errors.Is(err, errRefused) { // it is kept already
+		return nil
+	}
+	return err
+}
+
+// anyKey stands for the key where an operation has none.
+const anyKey = "any"
+
+// DeadLetters returns all the dead letters, ordered by their Time. It is for
+// tests, local runs and tools: it reads every letter. It costs one Class A
+// operation for each 1,000 letters, and one Class B operation for each.
+func (s *Store) DeadLetters(ctx context.Context) ([]driver.DeadLetter, error) {
+	letters, err := s.readLetters(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("gcsstore: %s: %w", OpDeadLetters, err)
+	}
+	slices.SortStableFunc(letters, func(a, b driver.DeadLetter) int { return a.Time.Compare(b.Time) })
+	return letters, nil
+}
+
+func (s *Store) readLetters(ctx context.Context) ([]driver.DeadLetter, error) {
+	ctx, cancel, err := s.begin(ctx, OpDeadLetters, anyKey, anySource)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	names, err := s.list(ctx, s.layout.deadLetters())
+	if err != nil {
+		return nil, err
+	}
+	return each(ctx, names, func(ctx context.Context, name string) (driver.DeadLetter, error) {
+		content, _, err := s.readAll(ctx, name)
+		if err != nil {
+			return driver.DeadLetter{}, err
+		}
+		d, err := decodeLetter(content)
+		if err != nil {
+			return d, s.unexpected(ctx, name, err)
+		}
+		return d, nil
+	})
+}
+
+func encodeLetter(d driver.DeadLetter) ([]byte, error) {
+	l := letter{
+		Reason:       toText(string(d.Reason)),
+		Error:        toText(d.Error),
+		Handler:      toText(d.Handler),
+		ID:           toText(d.ID),
+		Key:          toText(d.Key),
+		Source:       toText(d.Source),
+		Attempt:      d.Attempt,
+		moment:       toMoment(d.Time),
+		Header:       make(map[string][]string, len(d.Header)),
+		BodyEncoding: "utf-8",
+		Body:         string(d.Body),
+	}
+	for name, values := range d.Header {
+		texts := make([]string, len(values))
+		for i, value := range values {
+			texts[i] = toText(value)
+		}
+		l.Header[toText(name)] = texts
+	}
+	if !utf8.Valid(d.Body) {
+		l.BodyEncoding, l.Body = "base64", base64.StdEncoding.EncodeToString(d.Body)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(l)
+	return b.Bytes(), err
+}
+
+func decodeLetter(content []byte) (driver.DeadLetter, error) {
+	var l letter
+	if err := json.Unmarshal(content, &l); err != nil {
+		return driver.DeadLetter{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	at, err := l.time()
+	err = errors.Join(err, fromTexts(&l.Reason, &l.Error, &l.Handler, &l.ID, &l.Key, &l.Source))
+	body := []byte(l.Body)
+	if l.BodyEncoding == "base64" {
+		var errBody error
+		body, errBody = base64.StdEncoding.DecodeString(l.Body)
+		err = errors.Join(err, errBody)
+	}
+	header, errHeader := decodeHeaders(l.Header)
+	if err := errors.Join(err, errHeader); err != nil {
+		return driver.DeadLetter{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return driver.DeadLetter{Reason: driver.Reason(l.Reason), Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key,
+		Source: l.Source, Attempt: l.Attempt, Time: at, Header: header, Body: body}, nil
+}
+
+func decodeHeaders(texts map[string][]string) (map[string][]string, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	header := make(map[string][]string, len(texts))
+	for name, values := range texts {
+		if err := fromTexts(&name); err != nil {
+			return nil, err
+		}
+		for i := range values {
+			if err := fromTexts(&values[i]); err != nil {
+				return nil, err
+			}
+		}
+		header[name] = values
+	}
+	return header, nil
+}

@@ -1,0 +1,40 @@
+package gcsstore
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"path"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+const deadLetterFolder = "deadletters"
+
+// layout names the objects below a folder.
+type layout struct{ folder string }
+
+// ofKey returns the folder of all that belongs to key, without a slash at its end.
+func (l layout) ofKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return path.Join(l.folder, hex.EncodeToString(sum[:1]), objectName(key))
+}
+
+func (l layout) events(key string) string        { return l.ofKey(key) + "/events/" }
+func (l layout) event(key, source string) string { return l.events(key) + objectName(source) }
+func (l layout) claim(key string) string         { return l.ofKey(key) + "/claim" }
+func (l layout) done(key string) string          { return l.ofKey(key) + "/done" }
+
+func (l layout) deadLetters() string { return path.Join(l.folder, deadLetterFolder) + "/" }
+
+// deadLetter names a letter by the day and by what a redelivery has in common
+// with the delivery before, so that both have the same name.
+func (l layout) deadLetter(d driver.DeadLetter) string {
+	h := sha256.New()
+	for _, part := range []string{string(d.Reason), d.ID, d.Key, d.Source, string(d.Body)} {
+		sum := sha256.Sum256([]byte(part)) // of one length, so that parts don't run into each other
+		h.Write(sum[:])
+	}
+	id := hex.EncodeToString(h.Sum(nil)[:16])
+	return l.deadLetters() + d.Time.UTC().Format(time.DateOnly) + "/" + objectName(string(d.Reason)) + "-" + id + ".json"
+}

@@ -1,0 +1,201 @@
+package gcsstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+// record is what a key's claim object says. It is kept in the object's custom
+// metadata, so that one metadata GET returns it together with the generation and
+// with the time at which the server stored it. The content is the key, for people.
+// The object outlives its holder, so that the token never goes back.
+type record struct {
+	token    int64
+	owner    string
+	ttl      time.Duration
+	takeover bool
+	released bool
+	// write is a nonce of the request that stored this: by it a caller that is
+	// refused recognises its own write, whose answer was lost.
+	write string
+
+	// These two are the server's, not ours to write.
+	generation int64
+	stored     time.Time
+}
+
+// newWrite returns a nonce for record.write.
+func newWrite() string { return rand.Text() }
+
+// of says whether c is the claim that r records. Expires is left out: it may have
+// been renewed.
+func (r record) of(c driver.Claim) bool {
+	return r.token == c.Token && r.owner == ownerMark(c.Owner)
+}
+
+// expires is when the lease runs out, by the server's clock.
+func (r record) expires() time.Time { return r.stored.Add(r.ttl) }
+
+// ownerMark is an owner as metadata can hold it; different owners have different
+// marks.
+func ownerMark(owner string) string { return objectName(owner) }
+
+// The fields of a record and of a completion in an object's custom metadata.
+const (
+	fieldState    = "state"
+	fieldToken    = "token"
+	fieldOwner    = "owner"
+	fieldTTL      = "ttl"
+	fieldTakeover = "takeover"
+	fieldWrite    = "write"
+
+	stateHeld     = "held"
+	stateReleased = "released"
+	stateDone     = "done"
+)
+
+func (r record) metadata() map[string]string {
+	state := stateHeld
+	if r.released {
+		state = stateReleased
+	}
+	return map[string]string{
+		fieldState:    state,
+		fieldToken:    strconv.FormatInt(r.token, 10),
+		fieldOwner:    r.owner,
+		fieldTTL:      r.ttl.String(),
+		fieldTakeover: strconv.FormatBool(r.takeover),
+		fieldWrite:    r.write,
+	}
+}
+
+func parseRecord(metadata map[string]string) (record, error) {
+	token, errToken := strconv.ParseInt(metadata[fieldToken], 10, 64)
+	ttl, errTTL := time.ParseDuration(metadata[fieldTTL])
+	takeover, errTakeover := strconv.ParseBool(metadata[fieldTakeover])
+	var errState error
+	state := metadata[fieldState]
+	if state != stateHeld && state != stateReleased {
+		errState = fmt.Errorf("state %q", state)
+	}
+	if err := errors.Join(errToken, errTTL, errTakeover, errState); err != nil {
+		return record{}, fmt.Errorf("%w: claim: %w", ErrCorrupt, err)
+	}
+	return record{
+		token:    token,
+		owner:    metadata[fieldOwner],
+		ttl:      ttl,
+		takeover: takeover,
+		released: state == stateReleased,
+		write:    metadata[fieldWrite],
+	}, nil
+}
+
+// readRecord returns what key's claim object says, or driver.ErrNotFound.
+func (s *Store) readRecord(ctx context.Context, key string) (record, error) {
+	name := s.layout.claim(key)
+	attrs, err := s.stat(ctx, name)
+	if err != nil {
+		return record{}, err
+	}
+	r, err := parseRecord(attrs.Metadata)
+	if err != nil {
+		return record{}, s.unexpected(ctx, name, err)
+	}
+	// Created is when this generation was stored. Updated is the same at first,
+	// but moves whenever something changes the object's metadata.
+	r.generation, r.stored = attrs.Generation, attrs.Created
+	return r, nil
+}
+
+// writeRecord stores r as key's claim object in place of the generation that r
+// came from (none, if 0), or errRefused. It returns r with the new generation.
+func (s *Store) writeRecord(ctx context.Context, key string, r record) (record, error) {
+	generation, err := s.insert(ctx, object{
+		name:        s.layout.claim(key),
+		content:     []byte(key),
+		contentType: "text/plain",
+		metadata:    r.metadata(),
+	}, r.generation)
+	if err != nil {
+		return record{}, err
+	}
+	r.generation = generation
+	return r, nil
+}
+
+// completion is what a key's done object says.
+type completion struct {
+	token int64
+	owner string
+}
+
+// by says whether it was c that completed the key.
+func (d completion) by(c driver.Claim) bool {
+	return d.token == c.Token && d.owner == ownerMark(c.Owner)
+}
+
+// readDone returns what key's done object says; false: there is none.
+func (s *Store) readDone(ctx context.Context, key string) (completion, bool, error) {
+	name := s.layout.done(key)
+	attrs, err := s.stat(ctx, name)
+	if errors.Is(err, driver.ErrNotFound) {
+		return completion{}, false, nil
+	}
+	if err != nil {
+		return completion{}, false, err
+	}
+	token, err := strconv.ParseInt(attrs.Metadata[fieldToken], 10, 64)
+	if err != nil {
+		return completion{}, false, s.unexpected(ctx, name, fmt.Errorf("%w: completion: %w", ErrCorrupt, err))
+	}
+	return completion{token, attrs.Metadata[fieldOwner]}, true, nil
+}
+
+// createDone creates c's done object, or errRefused if the key has one.
+func (s *Store) createDone(ctx context.Context, c driver.Claim) error {
+	_, err := s.insert(ctx, object{
+		name:        s.layout.done(c.Key),
+		content:     []byte(c.Key),
+		contentType: "text/plain",
+		metadata: map[string]string{
+			fieldState: stateDone,
+			fieldToken: strconv.FormatInt(c.Token, 10),
+			fieldOwner: ownerMark(c.Owner),
+		},
+	}, absent)
+	return err
+}
+
+// standing is all that is recorded of a key.
+type standing struct {
+	record record // its generation is absent if there is none
+	done   completion
+	isDone bool
+}
+
+// look reads a key's claim and completion, both at once.
+func (s *Store) look(ctx context.Context, key string) (standing, error) {
+	var (
+		st      standing
+		errDone error
+		done    = make(chan struct{})
+	)
+	go func() {
+		defer close(done)
+		st.done, st.isDone, errDone = s.readDone(ctx, key)
+	}()
+	r, err := s.readRecord(ctx, key)
+	<-done
+	if errors.Is(err, driver.ErrNotFound) {
+		r, err = record{}, nil
+	}
+	st.record = r
+	return st, errors.Join(err, errDone)
+}

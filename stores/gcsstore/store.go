@@ -1,0 +1,123 @@
+package gcsstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/api/option"
+
+	"example.com/eventdriver/driver"
+)
+
+var (
+	_ driver.EventStore      = (*Store)(nil)
+	_ driver.Replacer        = (*Store)(nil)
+	_ driver.ClaimStore      = (*Store)(nil)
+	_ driver.DeadLetterStore = (*Store)(nil)
+)
+
+// Store is a store in a bucket. It is safe for concurrent use. Make one with
+// [New], and use it for as long as the process lives.
+//
+// It remembers the claims that it has handed out, for as long as their leases
+// last, which makes completing one a single request. So a claim should be
+// renewed, released and completed through the store that acquired it. Another
+// one can do so as well, but then no two at once.
+type Store struct {
+	settings Settings
+	layout   layout
+	client   *storage.Client
+	bucket   *storage.BucketHandle
+	leases   leases
+
+	bucketSeen atomic.Bool // a request has shown that the bucket exists
+	bucketLook sync.Mutex  // held while it is looked for
+}
+
+// New returns a store with the settings. The options are those of the client
+// that it makes, for example option.WithoutAuthentication or
+// option.WithCredentialsFile; the environment variable STORAGE_EMULATOR_HOST
+// works too. Requests that fail with 408, 429, 5xx or on their connection are
+// repeated, until the operation's timeout.
+//
+// The settings are checked, and an error names each that is wrong. No request is
+// sent to Cloud Storage, so a bucket that is missing or closed to the caller is
+// found out by the first operation. ctx is for finding credentials only.
+func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*Store, error) {
+	if err := settings.check(); err != nil {
+		return nil, fmt.Errorf("gcsstore: %w", err)
+	}
+	client := settings.client
+	switch {
+	case client != nil && len(opts) > 0:
+		return nil, errors.New("gcsstore: client options have no effect on a ready client: use WithClient or options, not both")
+	case client == nil:
+		var err error
+		// JSON, since the client hides what the XML API says of a 404.
+		opts = append([]option.ClientOption{storage.WithJSONReads()}, opts...)
+		if client, err = storage.NewClient(ctx, opts...); err != nil {
+			return nil, fmt.Errorf("gcsstore: client: %w", err)
+		}
+	}
+	return &Store{
+		settings: settings,
+		layout:   layout{settings.folder},
+		client:   client,
+		bucket:   client.Bucket(settings.bucket).Retryer(retries()...),
+	}, nil
+}
+
+// retries has idempotent requests repeated: reads, lists, and every write of
+// this package, since each has a precondition and so is done once however often
+// it is sent. The client's own rule says the same, so storage.RetryAlways would
+// add nothing but the loss of that check.
+//
+// The error function is the client's default too. It has to be named, because
+// uploads go by another default without it, which gives up when the server
+// closes a connection without an answer. The first pause is 100 ms rather than
+// the default of 1 s, as an event's deadline is short.
+func retries() []storage.RetryOption {
+	return []storage.RetryOption{
+		storage.WithPolicy(storage.RetryIdempotent),
+		storage.WithErrorFunc(storage.ShouldRetry),
+		storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}),
+	}
+}
+
+// Close closes the connections of the client that New made. Operations that are
+// under way fail.
+func (s *Store) Close() error {
+	if s.settings.client != nil {
+		return nil
+	}
+	return s.client.Close()
+}
+
+// anySource stands for the source where an operation is on a key alone.
+const anySource = "any"
+
+// begin returns the context that an operation runs in, or an error if it may not.
+func (s *Store) begin(ctx context.Context, op Operation, key, source string) (context.Context, context.CancelFunc, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	if err := driver.ValidName(key, source); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.settings.timeoutOf(op))
+	return ctx, cancel, nil
+}
+
+// failed says what it was that err happened to.
+func failed(op Operation, key, source string, err error) error {
+	if source == anySource {
+		return fmt.Errorf("gcsstore: %s: key %q: %w", op, key, err)
+	}
+	return fmt.Errorf("gcsstore: %s: key %q, source %q: %w", op, key, source, err)
+}
