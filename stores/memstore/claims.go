@@ -67,7 +67,7 @@ func (s *Store) Acquire(ctx context.Context, key string, ttl time.Duration) (dri
 // Renew implements [driver.ClaimStore]. The token stays the same.
 func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	if ttl <= 0 {
-		return driver.Claim{}, lost("renew", c, fmt.Errorf("a lease of %v is not positive", ttl))
+		return driver.Claim{}, failedClaim("renew", c, fmt.Errorf("a lease of %v is not positive", ttl))
 	}
 	var renewed driver.Claim
 	err := s.change(ctx, "renew", c, func(l *lease) error {
@@ -106,23 +106,23 @@ func (s *Store) Release(ctx context.Context, c driver.Claim) error {
 // change lets the holder of c change the lease of its key, in one step.
 func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func(*lease) error) error {
 	if err := ready(ctx, c.Key, anySource); err != nil {
-		return lost(what, c, err)
+		return failedClaim(what, c, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
 	l, ok := s.leases[c.Key]
 	if !ok || !l.mine(c) {
-		return lost(what, c, driver.ErrLost)
+		return failedClaim(what, c, driver.ErrLost)
 	}
 	if err := by(&l); err != nil {
-		return lost(what, c, err)
+		return failedClaim(what, c, err)
 	}
 	s.leases[c.Key] = l
 	return nil
 }
 
-// lost says which claim it was that err happened to.
-func lost(what string, c driver.Claim, err error) error {
+// failedClaim says which claim it was that err happened to.
+func failedClaim(what string, c driver.Claim, err error) error {
 	return fmt.Errorf("memstore: %s key %q, token %d: %w", what, c.Key, c.Token, err)
 }
