@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,8 +75,8 @@ func TestFaultsCountsAndForgets(t *testing.T) {
 		{Op: drivertest.OpSetAside, Key: "order-2", Source: "event1", N: 1, Seq: 3},
 		{Op: drivertest.OpAcquire, Key: "order-3", N: 2, Seq: 4},
 	}
-	if got := faults.Calls(); fmt.Sprint(got) != fmt.Sprint(want) || !errors.Is(failed, drivertest.ErrInjected) {
-		t.Errorf("calls %v, want %v; Complete: %v", got, want, failed)
+	if got := faults.Calls(); !slices.Equal(got, want) || !errors.Is(failed, drivertest.ErrInjected) {
+		t.Errorf("calls %+v, want %+v; Complete: %v", got, want, failed)
 	}
 	if n, all := faults.Count(drivertest.OpAcquire), faults.Count(drivertest.OpAny); n != 2 || all != 4 {
 		t.Errorf("counted %d and %d, want 2 and 4", n, all)
