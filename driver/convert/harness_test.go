@@ -1,0 +1,96 @@
+package convert_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// request returns a POST with the body and pairs of header names and values.
+func request(body []byte, pairs ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	for i := 0; i+1 < len(pairs); i += 2 {
+		r.Header.Set(pairs[i], pairs[i+1])
+	}
+	return r
+}
+
+// binary returns a POST of an event in binary mode, with key "k", and then the pairs.
+func binary(body string, pairs ...string) *http.Request {
+	return request([]byte(body), append([]string{
+		"Ce-Specversion", "1.0", "Ce-Id", "id-1", "Ce-Source", "event1", "Ce-Type", "com.example", "Ce-Key", "k",
+		"Content-Type", "application/json",
+	}, pairs...)...)
+}
+
+func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+var quiet = convert.Logger(slog.New(slog.DiscardHandler))
+
+// convertRequest sends r through a handler and returns the message that the
+// pipeline is given.
+func convertRequest(t testing.TB, in convert.InputConverter, r *http.Request) driver.Message {
+	t.Helper()
+	var got []driver.Message
+	pipeline := driver.New(driver.HandlerFunc(func(ctx context.Context, m driver.Message, next driver.Next) error {
+		got = append(got, m)
+		return next.Call(ctx, m)
+	}))
+	w := serve(convert.ToHTTPHandler(in, pipeline, quiet), r)
+	if w.Code != http.StatusNoContent || len(got) != 1 {
+		t.Fatalf("status %d %s, %d messages; want 204 and one", w.Code, w.Body, len(got))
+	}
+	return got[0]
+}
+
+// deadLetter sends r through a handler that keeps dead letters, and returns the
+// one that comes of it.
+func deadLetter(t testing.TB, r *http.Request) driver.DeadLetter {
+	t.Helper()
+	store := memstore.New()
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, never(t), convert.DeadLetters(store), quiet)
+	w := serve(handler, r)
+	letters := store.DeadLetters()
+	if w.Code != http.StatusOK || len(letters) != 1 {
+		t.Fatalf("status %d %s, %d dead letters; want 200 and one", w.Code, w.Body, len(letters))
+	}
+	return letters[0]
+}
+
+// never is a pipeline that must not be called.
+func never(t testing.TB) *driver.Pipeline {
+	return failing(func(m driver.Message) error {
+		t.Errorf("the pipeline was called with %+v", m)
+		return nil
+	})
+}
+
+// failing is a pipeline whose one handler returns what f returns.
+func failing(f func(driver.Message) error) *driver.Pipeline {
+	return driver.New(driver.HandlerFunc(func(_ context.Context, m driver.Message, _ driver.Next) error {
+		return f(m)
+	}))
+}
+
+func accept(driver.Message) error { return nil }
+
+func readAll(t testing.TB, r io.Reader) string {
+	t.Helper()
+	all, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(all)
+}
