@@ -1,0 +1,75 @@
+# Every target works from a fresh clone with Go, git, a C compiler (for the race
+# detector) and make, on Linux and macOS. CI calls these targets and no others.
+
+GO       ?= go
+FUZZTIME ?= 30s
+
+# staticcheck is a tool of the developers, so it is run at this version and stays
+# out of go.mod, which users of the packages inherit.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# The gofmt of the toolchain that go.mod asks for, not whichever is first in PATH.
+GOFMT = "$$($(GO) env GOROOT)/bin/gofmt"
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: test
+test: ## run all tests
+	$(GO) test ./...
+
+.PHONY: race
+race: ## run all tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+# The race run includes the docs checks: they are tests like any other.
+.PHONY: check
+check: fmt-check lint race ## all that CI wants: format, vet, staticcheck, race tests, docs checks
+
+.PHONY: lint
+lint: ## run go vet and staticcheck
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: fmt
+fmt: ## format all Go files
+	$(GOFMT) -l -w .
+
+.PHONY: fmt-check
+fmt-check: ## list the Go files that gofmt would change, and fail if there are any
+	@files=$$($(GOFMT) -l .) || exit 1; \
+	if [ -n "$$files" ]; then printf 'not formatted; run make fmt:\n%s\n' "$$files"; exit 1; fi
+
+.PHONY: docs-check
+docs-check: ## check links, doc comments, examples and tables in the documentation
+	$(GO) test -count=1 ./internal/docs
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@list=$$($(GO) test -list '^Fuzz' ./...) || { printf '%s\n' "$$list"; exit 1; }; \
+	targets=$$(printf '%s\n' "$$list" | \
+		awk '/^Fuzz/ { name[++n] = $$1 } /^ok/ { while (n) print $$2, name[n--] }'); \
+	[ -n "$$targets" ] || { echo 'no fuzz targets found'; exit 1; }; \
+	printf '%s\n' "$$targets" | while read -r package name; do \
+		echo "$$name in $$package, $(FUZZTIME)"; \
+		$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## run all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: demo
+demo: ## send a story of orders through the whole thing, and check its end
+	$(GO) run ./cmd/local -demo
+
+.PHONY: run
+run: ## serve the function on this machine, with a Cloud Storage of its own
+	$(GO) run ./cmd/local
+
+.PHONY: rename
+rename: ## make this clone yours: make rename MODULE=github.com/you/orders
+	@$(GO) run ./internal/rename '$(MODULE)'
