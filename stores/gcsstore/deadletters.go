@@ -48,15 +48,16 @@ func (s *Store) setAside(ctx context.Context, d driver.DeadLetter) error {
 		return err
 	}
 	defer cancel()
-	if d.Time.IsZero() {
-		d.Time = time.Now()
+	day := d.Time
+	if day.IsZero() {
+		day = time.Now()
 	}
 	content, err := encodeLetter(d)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
 	_, err = s.insert(ctx, object{
-		name:        s.layout.deadLetter(d),
+		name:        s.layout.deadLetter(d, day),
 		content:     content,
 		contentType: "application/json",
 	}, absent)

@@ -29,12 +29,12 @@ func (l layout) deadLetters() string { return path.Join(l.folder, deadLetterFold
 
 // deadLetter names a letter by the day and by what a redelivery has in common
 // with the delivery before, so that both have the same name.
-func (l layout) deadLetter(d driver.DeadLetter) string {
+func (l layout) deadLetter(d driver.DeadLetter, day time.Time) string {
 	h := sha256.New()
 	for _, part := range []string{string(d.Reason), d.ID, d.Key, d.Source, string(d.Body)} {
 		sum := sha256.Sum256([]byte(part)) // of one length, so that parts don't run into each other
 		h.Write(sum[:])
 	}
 	id := hex.EncodeToString(h.Sum(nil)[:16])
-	return l.deadLetters() + d.Time.UTC().Format(time.DateOnly) + "/" + objectName(string(d.Reason)) + "-" + id + ".json"
+	return l.deadLetters() + day.UTC().Format(time.DateOnly) + "/" + objectName(string(d.Reason)) + "-" + id + ".json"
 }
