@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"example.com/eventdriver/driver"
@@ -85,6 +86,15 @@ func failing(f func(driver.Message) error) *driver.Pipeline {
 }
 
 func accept(driver.Message) error { return nil }
+
+func mustURL(t testing.TB, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
 
 func readAll(t testing.TB, r io.Reader) string {
 	t.Helper()
