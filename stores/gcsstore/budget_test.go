@@ -1,0 +1,157 @@
+package gcsstore_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/stores/gcsstore"
+)
+
+var sources = []string{"event1", "event2", "event3"}
+
+// join does by hand what a join of MatchAll(sources...) and a cache do with one
+// event, and says whether it completed the key.
+func join(t *testing.T, store *gcsstore.Store, key, source string) bool {
+	t.Helper()
+	ctx := t.Context()
+	missing := make([]bool, len(sources))
+	var wait sync.WaitGroup
+	for i, other := range sources {
+		wait.Go(func() {
+			if other == source {
+				m := driver.Message{ID: source, Key: key, Source: source, Content: []byte(`{"of":"` + source + `"}`)}
+				if err := store.Persist(ctx, m); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			_, err := store.LookUp(ctx, key, other)
+			if missing[i] = errors.Is(err, driver.ErrNotFound); err != nil && !missing[i] {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if i := slices.Index(missing, true); i >= 0 { // the second look stops at the first that is missing
+		if _, err := store.LookUp(ctx, key, sources[i]); !errors.Is(err, driver.ErrNotFound) {
+			t.Errorf("second look: %v", err)
+		}
+		return false
+	}
+	claim, err := store.Acquire(ctx, key, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Complete(ctx, claim); err != nil {
+		t.Fatal(err)
+	}
+	return true
+}
+
+// TestBudget counts what a join of three events costs that arrive one after
+// another, at one warm instance, and each at a new one. The fake does not say in
+// a 404 whether the bucket exists, so that a new instance looks once, which
+// costs a Class B operation that the service does not; see TestNotFound.
+func TestBudget(t *testing.T) {
+	for name, test := range map[string]struct {
+		instances int
+		want      gcsfake.Counts
+	}{
+		"one instance":    {1, gcsfake.Counts{A: 5, B: 8}},
+		"three instances": {3, gcsfake.Counts{A: 5, B: 8}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := gcsfake.New(t, bucket)
+			stores := make([]*gcsstore.Store, len(sources))
+			for i := range stores {
+				if stores[i] = stores[0]; i < test.instances {
+					stores[i] = open(t, server)
+					if err := stores[i].Persist(t.Context(), driver.Message{Key: "warm", Source: "up"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			server.Reset()
+			for i, source := range sources {
+				before := len(server.Requests())
+				if done := join(t, stores[i], "order-1", source); done != (i == 2) {
+					t.Errorf("%s completed the join: %v", source, done)
+				}
+				if i == 2 {
+					expectRoundTrips(t, server.Requests()[before:])
+				}
+			}
+			if got := server.Counts(); got != test.want {
+				t.Errorf("a join costs %+v, want %+v: %v", got, test.want, server.Requests())
+			}
+		})
+	}
+}
+
+// expectRoundTrips checks that the completing event waits for three round trips:
+// for Persist and two LookUps at once, with one request each, for Acquire, and
+// for Complete.
+func expectRoundTrips(t *testing.T, got []gcsfake.Request) {
+	t.Helper()
+	kinds := make([]gcsfake.Kind, len(got))
+	for i, r := range got {
+		kinds[i] = r.Kind
+	}
+	slices.Sort(kinds[:min(3, len(kinds))])
+	if want := []gcsfake.Kind{"insert", "read", "read", "insert", "insert"}; !slices.Equal(kinds, want) {
+		t.Errorf("the completing event sends %v, want %v", kinds, want)
+	}
+}
+
+// TestCosts counts the requests of each operation as its comment states them.
+func TestCosts(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	store, other := open(t, server), open(t, server)
+	ctx, first := t.Context(), driver.Message{Key: "order-1", Source: "event1", Content: make([]byte, 3<<20)}
+	var claim driver.Claim
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for _, step := range []struct {
+		name string
+		do   func()
+		want gcsfake.Counts
+	}{
+		{"Persist of 3 MiB", func() { must(store.Persist(ctx, first)) }, gcsfake.Counts{A: 1}},
+		{"Persist again", func() { must(store.Persist(ctx, first)) }, gcsfake.Counts{A: 1, B: 1}},
+		{"LookUp", func() { _, err := store.LookUp(ctx, "order-1", "event1"); must(err) }, gcsfake.Counts{B: 1}},
+		{"LookUpByKey", func() { _, err := store.LookUpByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+		{"ListSourcesByKey", func() { _, err := store.ListSourcesByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1}},
+		{"Replace", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+		{"Acquire", func() { var err error; claim, err = store.Acquire(ctx, "order-1", time.Hour); must(err) }, gcsfake.Counts{A: 1}},
+		{"Acquire, held", func() { _, err := other.Acquire(ctx, "order-1", time.Hour); held(t, err) }, gcsfake.Counts{A: 1, B: 2}},
+		{"Renew", func() { _, err := store.Renew(ctx, claim, time.Hour); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+		{"Renew elsewhere", func() { _, err := other.Renew(ctx, claim, time.Hour); must(err) }, gcsfake.Counts{A: 1, B: 2}},
+		{"Release after that", func() { must(store.Release(ctx, claim)) }, gcsfake.Counts{A: 2, B: 2}},
+		{"Acquire, released", func() { var err error; claim, err = store.Acquire(ctx, "order-1", time.Hour); must(err) }, gcsfake.Counts{A: 2, B: 3}},
+		{"Complete elsewhere", func() { must(other.Complete(ctx, claim)) }, gcsfake.Counts{A: 2, B: 2}},
+		{"SetAside", func() { must(store.SetAside(ctx, driver.DeadLetter{ID: "1"})) }, gcsfake.Counts{A: 1}},
+		{"DeadLetters", func() { _, err := store.DeadLetters(ctx); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+	} {
+		server.Reset()
+		step.do()
+		if got := server.Counts(); got != step.want {
+			t.Errorf("%s costs %+v, want %+v: %v", step.name, got, step.want, server.Requests())
+		}
+	}
+}
+
+func held(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, driver.ErrHeld) {
+		t.Errorf("got %v, want ErrHeld", err)
+	}
+}

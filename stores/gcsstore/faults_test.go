@@ -1,0 +1,223 @@
+package gcsstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/stores/gcsstore"
+)
+
+// scenario is an operation on a store that has been prepared, and what must be
+// true afterwards however often its requests were lost or refused.
+type scenario struct {
+	name    string
+	prepare func(t *testing.T, s *gcsstore.Store) driver.Claim
+	run     func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error
+}
+
+func acquired(t *testing.T, s *gcsstore.Store) driver.Claim {
+	t.Helper()
+	c, err := s.Acquire(driver.WithOwner(t.Context(), "me"), "order-1", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func nothing(*testing.T, *gcsstore.Store) driver.Claim { return driver.Claim{} }
+
+func stored(t *testing.T, s *gcsstore.Store) driver.Claim {
+	t.Helper()
+	if err := s.Persist(t.Context(), driver.Message{Key: "order-1", Source: "event1", Content: []byte("first")}); err != nil {
+		t.Fatal(err)
+	}
+	return driver.Claim{}
+}
+
+func expectToken(c driver.Claim, err error, token int64, takeover bool) error {
+	if err == nil && (c.Token != token || c.Takeover != takeover || c.Owner != "me") {
+		return fmt.Errorf("claim %+v, want token %d, takeover %v", c, token, takeover)
+	}
+	return err
+}
+
+// expired leaves the key with a lease that has run out. A lease of 1 ns has,
+// whatever the time is: the server stored it before.
+func expired(t *testing.T, s *gcsstore.Store) driver.Claim {
+	t.Helper()
+	if _, err := s.Acquire(t.Context(), "order-1", 1); err != nil {
+		t.Fatal(err)
+	}
+	return driver.Claim{}
+}
+
+func released(t *testing.T, s *gcsstore.Store) driver.Claim {
+	t.Helper()
+	if err := s.Release(t.Context(), acquired(t, s)); err != nil {
+		t.Fatal(err)
+	}
+	return driver.Claim{}
+}
+
+func myAcquire(token int64, takeover bool) func(context.Context, *gcsstore.Store, driver.Claim) error {
+	return func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		c, err := s.Acquire(driver.WithOwner(ctx, "me"), "order-1", time.Hour)
+		return expectToken(c, err, token, takeover)
+	}
+}
+
+var scenarios = []scenario{
+	{"Persist", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		return s.Persist(ctx, driver.Message{Key: "order-1", Source: "event1", Content: []byte("content")})
+	}},
+	{"Persist of much", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		return s.Persist(ctx, driver.Message{Key: "order-1", Source: "event1", Content: make([]byte, 1<<20)})
+	}},
+	{"Replace", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		m, err := s.Replace(ctx, driver.Message{Key: "order-1", Source: "event1", Content: []byte("second"), Time: time.Unix(1, 0)})
+		if err == nil && string(m.Content) != "second" {
+			err = fmt.Errorf("Replace kept %q", m.Content)
+		}
+		return err
+	}},
+	{"LookUp", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		_, err := s.LookUp(ctx, "order-1", "event1")
+		return err
+	}},
+	{"LookUpByKey", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		found, err := s.LookUpByKey(ctx, "order-1")
+		if err == nil && len(found) != 1 {
+			err = fmt.Errorf("found %d messages", len(found))
+		}
+		return err
+	}},
+	{"Acquire", nothing, myAcquire(1, false)},
+	{"Acquire of an expired key", expired, myAcquire(2, true)},
+	{"Acquire of a released key", released, myAcquire(2, false)},
+	{"Acquire again", acquired, myAcquire(1, false)},
+	{"Renew", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
+		c, err := s.Renew(ctx, c, time.Hour)
+		return expectToken(c, err, 1, false)
+	}},
+	{"Release", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error { return s.Release(ctx, c) }},
+	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error { return s.Complete(ctx, c) }},
+	{"SetAside", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		if err := s.SetAside(ctx, driver.DeadLetter{ID: "1", Reason: driver.ReasonNoKey}); err != nil {
+			return err
+		}
+		letters, err := s.DeadLetters(ctx)
+		if err == nil && len(letters) != 1 {
+			err = fmt.Errorf("%d letters are kept", len(letters))
+		}
+		return err
+	}},
+}
+
+// TestEachRequestFailsOnce has request 0 of each operation fail, then request 1,
+// and so on until none fails: once so that the work is done and the answer lost,
+// and once so that it is refused with 503. The client repeats the request, is
+// told perhaps that another was first, and the operation has to find out that
+// this was itself.
+func TestEachRequestFailsOnce(t *testing.T) {
+	faults := map[string]gcsfake.Fault{
+		"answer lost": {Drop: true},
+		"503":         {Status: http.StatusServiceUnavailable},
+		"429":         {Status: http.StatusTooManyRequests},
+	}
+	for faultName, fault := range faults {
+		for _, sc := range scenarios {
+			t.Run(faultName+"/"+sc.name, func(t *testing.T) {
+				t.Parallel()
+				for n, failed := 0, true; failed; n++ {
+					failed = failRequest(t, sc, n, fault)
+				}
+			})
+		}
+	}
+}
+
+// failRequest has the n-th request of an operation fail, and says whether there
+// was one.
+func failRequest(t *testing.T, sc scenario, n int, fault gcsfake.Fault) bool {
+	t.Helper()
+	server := gcsfake.New(t, bucket)
+	store := open(t, server)
+	claim := sc.prepare(t, store)
+	server.Reset()
+	server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+		if r.N == n {
+			return fault
+		}
+		return gcsfake.Fault{}
+	})
+	if err := sc.run(t.Context(), store, claim); err != nil {
+		t.Errorf("request %d failed, and so did the operation: %v; %v", n, err, server.Requests())
+	}
+	return len(server.Requests()) > n
+}
+
+// TestCallerRetries has every answer of an operation lost until it gives up. Then
+// the caller, with the same owner, calls again, at another instance.
+func TestCallerRetries(t *testing.T) {
+	for _, sc := range scenarios {
+		t.Run(sc.name, func(t *testing.T) {
+			t.Parallel()
+			server := gcsfake.New(t, bucket)
+			store := open(t, server)
+			claim := sc.prepare(t, store)
+			server.OnRequest(func(gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{Drop: true} })
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if err := sc.run(ctx, store, claim); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("with every answer lost: %v", err)
+			}
+			server.Reset()
+			if err := sc.run(t.Context(), open(t, server), claim); err != nil {
+				t.Errorf("called again elsewhere: %v", err)
+			}
+			if err := sc.run(t.Context(), store, claim); err != nil {
+				t.Errorf("called again: %v", err)
+			}
+		})
+	}
+}
+
+// TestTimeouts has the server answer nothing: each operation ends by its own
+// timeout, or with the caller's context if that ends first.
+func TestTimeouts(t *testing.T) {
+	long, short := time.Hour, 20*time.Millisecond
+	perOperation := make(map[gcsstore.Operation]time.Duration)
+	for _, op := range []gcsstore.Operation{gcsstore.OpPersist, gcsstore.OpReplace, gcsstore.OpLookUp, gcsstore.OpLookUpByKey,
+		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpSetAside} {
+		perOperation[op] = short
+	}
+	for name, timeout := range map[string]gcsstore.Timeout{
+		"default":       {Default: &short},
+		"per operation": {Default: &long, Operation: perOperation},
+	} {
+		for _, sc := range scenarios {
+			t.Run(name+"/"+sc.name, func(t *testing.T) {
+				t.Parallel()
+				server := gcsfake.New(t, bucket)
+				claim := sc.prepare(t, open(t, server))
+				store := open(t, server, gcsstore.Config(bucket).WithTimeout(timeout))
+				server.OnRequest(func(gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{Hold: make(chan struct{})} })
+				if err := sc.run(t.Context(), store, claim); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("no answer: %v", err)
+				}
+				cancelled, cancel := context.WithCancel(t.Context())
+				server.OnRequest(func(gcsfake.Request) gcsfake.Fault { cancel(); return gcsfake.Fault{Hold: make(chan struct{})} })
+				patient := open(t, server)
+				if err := sc.run(cancelled, patient, claim); !errors.Is(err, context.Canceled) {
+					t.Errorf("cancelled: %v", err)
+				}
+			})
+		}
+	}
+}
