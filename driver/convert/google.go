@@ -7,11 +7,11 @@ import (
 	"strings"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
-	"github.com/googleapis/google-cloudevents-go/cloud/auditdata"
 	"github.com/googleapis/google-cloudevents-go/cloud/firestoredata"
 	"github.com/googleapis/google-cloudevents-go/cloud/storagedata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // googleData are the payloads that are checked, by the start of the event's type.
@@ -21,8 +21,13 @@ var googleData = []struct {
 }{
 	{"google.cloud.storage.object.v1.", func() proto.Message { return &storagedata.StorageObjectData{} }},
 	{"google.cloud.firestore.document.v1.", func() proto.Message { return &firestoredata.DocumentEventData{} }},
-	{"google.cloud.audit.log.v1.", func() proto.Message { return &auditdata.LogEntryData{} }},
 }
+
+// auditLogs is how the types of audit log events start. google-cloudevents-go has
+// their payload's type, too, but a program that links it together with the Cloud
+// Storage client panics when it starts: both register the protobuf file
+// google/api/monitored_resource.proto.
+const auditLogs = "google.cloud.audit.log.v1."
 
 // payload returns the content of an event that is not a Pub/Sub message.
 func payload(e *cloudevents.Event) ([]byte, error) {
@@ -31,10 +36,31 @@ func payload(e *cloudevents.Event) ([]byte, error) {
 			return googlePayload(e, kind.data())
 		}
 	}
+	if strings.HasPrefix(e.Type(), auditLogs) {
+		return auditPayload(e)
+	}
 	if len(e.Data()) > 0 && isJSON(mediaType(e.DataContentType())) {
 		if err := checkJSON(e.Data()); err != nil {
 			return nil, undecodable("the data of an event with content type %q: %w", mediaType(e.DataContentType()), err)
 		}
+	}
+	return e.Data(), nil
+}
+
+// auditPayload returns the event's data, after a look at whether it is an entry of
+// an audit log: a JSON object with a protoPayload.
+func auditPayload(e *cloudevents.Event) ([]byte, error) {
+	if media := mediaType(e.DataContentType()); media != "" && !isJSON(media) {
+		return nil, undecodable("content type %q of an event of type %q: set the trigger's event data content type to application/json", media, e.Type())
+	}
+	if err := checkJSON(e.Data()); err != nil {
+		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
+	}
+	var entry struct {
+		ProtoPayload map[string]json.RawMessage `json:"protoPayload"`
+	}
+	if err := json.Unmarshal(e.Data(), &entry); err != nil || entry.ProtoPayload == nil {
+		return nil, undecodable("the body of an event of type %q is no LogEntryData: it has no protoPayload that is an object", e.Type())
 	}
 	return e.Data(), nil
 }
@@ -51,8 +77,7 @@ func googlePayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
 		if err := checkJSON(e.Data()); err != nil {
 			return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
 		}
-		options := protojson.UnmarshalOptions{DiscardUnknown: true, Resolver: lenientTypes{}}
-		if err := options.Unmarshal(e.Data(), target); err != nil {
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(e.Data(), target); err != nil {
 			return nil, undecodable("the body of an event of type %q is no %s%s", e.Type(), name, place(err))
 		}
 		return e.Data(), nil
@@ -78,7 +103,7 @@ func protobufPayload(e *cloudevents.Event, target proto.Message) ([]byte, error)
 	if !anyField(target) { // many a text is, to protobuf, a message of unknown fields
 		return nil, undecodable("the body of an event of type %q has none of the fields of a %s", e.Type(), name)
 	}
-	text, err := protojson.MarshalOptions{Resolver: lenientTypes{}}.Marshal(target)
+	text, err := protojson.Marshal(target)
 	if err != nil {
 		return nil, undecodable("the body of an event of type %q can't be written as JSON: set the trigger's event data content type to application/json", e.Type())
 	}
@@ -87,6 +112,16 @@ func protobufPayload(e *cloudevents.Event, target proto.Message) ([]byte, error)
 		return nil, undecodable("the body of an event of type %q as JSON: %w", e.Type(), jsonFault(err))
 	}
 	return compact.Bytes(), nil
+}
+
+// anyField says whether m has a value in any of the fields that its type knows.
+func anyField(m proto.Message) bool {
+	found := false
+	m.ProtoReflect().Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
+		found = true
+		return false
+	})
+	return found
 }
 
 var position = regexp.MustCompile(`\(line \d+:\d+\)`)
