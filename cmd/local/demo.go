@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"example.com/eventdriver"
+	"example.com/eventdriver/driver"
+)
+
+// tell runs the story: orders whose events come in every order, twice, and all at
+// once, a business that fails or panics the first time, and events that can never
+// succeed. It fails unless each order was processed exactly once.
+func tell(ctx context.Context, o options) error {
+	for _, variable := range []string{"EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "DEAD_LETTERS"} {
+		if err := os.Unsetenv(variable); err != nil { // the story is about the defaults
+			return err
+		}
+	}
+	ledger := &ledger{business: eventdriver.Business(), mishaps: make(map[string]func() error), processed: make(map[string]int)}
+	local, err := start(ctx, o, ledger)
+	if err != nil {
+		return err
+	}
+	expected := publishStory(local.eventarc, ledger)
+	local.eventarc.wait()
+	if err := ctx.Err(); err != nil {
+		return errors.Join(errors.New("interrupted"), local.stop())
+	}
+	letters, err := countDeadLetters(ctx, local.function)
+	if err := errors.Join(err, local.stop()); err != nil {
+		return err
+	}
+	return ledger.sum(expected, letters)
+}
+
+// hopeless is how many events of the story can never succeed.
+const hopeless = 2
+
+// publishStory publishes the events and returns the keys of the orders.
+func publishStory(e *eventarc, l *ledger) (orders []string) {
+	publish := func(name, event string) {
+		e.publish(event, name, fmt.Appendf(nil, `{"order":%q,"from":%q,"number":9007199254740993}`, name, event))
+	}
+	order := func(name string, times int, sequence ...string) {
+		orders = append(orders, name)
+		for _, event := range sequence {
+			for range times {
+				publish(name, event)
+			}
+		}
+	}
+	for i, sequence := range sequences {
+		name := fmt.Sprintf("in-order-%d", i+1)
+		orders = append(orders, name)
+		for range 2 { // the second time late duplicates
+			for _, event := range sequence {
+				publish(name, event)
+				e.wait()
+			}
+		}
+	}
+	l.mishap("fails-once", func() error { return errors.New("the warehouse is closed, this first time") })
+	l.mishap("panics-once", func() error { panic("a bug, this first time") })
+	order("fails-once", 1, sequences[0]...)
+	order("panics-once", 1, sequences[1]...)
+	for i := range 20 {
+		order(fmt.Sprintf("at-once-%d", i+1), 2, sequences[i%len(sequences)]...)
+	}
+	e.publish("event1", "", []byte(`{"the key":"is missing"}`))
+	e.publish("event9", "nobody-waits-for-it", []byte(`{}`))
+	return orders
+}
+
+var sequences = [][]string{
+	{"event1", "event2", "event3"}, {"event1", "event3", "event2"},
+	{"event2", "event1", "event3"}, {"event2", "event3", "event1"},
+	{"event3", "event1", "event2"}, {"event3", "event2", "event1"},
+}
+
+// ledger is the business of the story. It notes what was processed.
+type ledger struct {
+	business driver.Handler
+
+	mu        sync.Mutex
+	mishaps   map[string]func() error // by key; each happens once
+	processed map[string]int          // by key
+}
+
+func (l *ledger) mishap(key string, happens func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mishaps[key] = happens
+}
+
+// Process implements [driver.Handler].
+func (l *ledger) Process(ctx context.Context, in driver.Message, next driver.Next) error {
+	l.mu.Lock()
+	happens := l.mishaps[in.Key]
+	delete(l.mishaps, in.Key)
+	l.mu.Unlock()
+	if happens != nil {
+		if err := happens(); err != nil {
+			return err
+		}
+	}
+	if err := l.business.Process(ctx, in, next); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.processed[in.Key]++
+	return nil
+}
+
+// sum prints the end of the story, and returns an error if it is a sad one.
+func (l *ledger) sum(orders []string, deadLettered int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	once, lost, doubled := 0, 0, 0
+	for _, key := range orders {
+		switch l.processed[key] {
+		case 0:
+			lost++
+		case 1:
+			once++
+		default:
+			doubled++
+		}
+	}
+	fmt.Printf("demo: %d orders, %d processed once, %d lost, %d doubled, %d dead-lettered\n",
+		len(orders), once, lost, doubled, deadLettered)
+	for key := range l.processed {
+		if !slices.Contains(orders, key) {
+			return fmt.Errorf("demo: %q was processed, which is no order of the story", key)
+		}
+	}
+	switch {
+	case once != len(orders):
+		return errors.New("demo: not every order was processed exactly once")
+	case deadLettered != hopeless:
+		return fmt.Errorf("demo: %d events should have been dead-lettered", hopeless)
+	}
+	return nil
+}
+
+// countDeadLetters counts what the function has set aside.
+func countDeadLetters(ctx context.Context, function *eventdriver.Function) (int, error) {
+	store, err := function.DeadLetters(ctx)
+	if err != nil {
+		return 0, err
+	}
+	switch store := store.(type) {
+	case interface{ DeadLetters() []driver.DeadLetter }:
+		return len(store.DeadLetters()), nil
+	case interface {
+		DeadLetters(context.Context) ([]driver.DeadLetter, error)
+	}:
+		letters, err := store.DeadLetters(ctx)
+		return len(letters), err
+	}
+	return 0, fmt.Errorf("the dead letters in a %T can't be counted", store)
+}

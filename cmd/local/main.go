@@ -1,0 +1,250 @@
+// Command local runs the whole thing on one machine, without a cloud account: the
+// function under the Functions Framework, Cloud Storage, and Eventarc.
+//
+//	go run ./cmd/local            serve until interrupted
+//	go run ./cmd/local -demo      tell a story of orders, and check its end
+//
+// The function is set up by the environment, as in the cloud (see
+// docs/configuration.md), with Cloud Storage embedded unless STORAGE_EMULATOR_HOST
+// names another emulator. Everything listens on 127.0.0.1 unless told otherwise.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"example.com/eventdriver"
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/gcsfake"
+)
+
+const target = "EventDriverLocal"
+
+func main() {
+	var o options
+	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where the function listens")
+	flag.StringVar(&o.publishAddr, "publish-addr", "127.0.0.1:8081", "where events are published: POST /publish/event1?key=order-1")
+	flag.StringVar(&o.store, "store", "gcs", "where the state is kept: memory or gcs")
+	demo := flag.Bool("demo", false, "send a story of orders, check that each is processed once, and exit")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "local: unexpected argument %q\n", flag.Arg(0))
+		flag.Usage()
+		os.Exit(2)
+	}
+	if *demo { // may run beside another
+		o.unlessSet("addr", &o.addr)
+		o.unlessSet("publish-addr", &o.publishAddr)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	run := serve
+	if *demo {
+		run = tell
+	}
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct{ addr, publishAddr, store string }
+
+// unlessSet lets the system choose a port for a flag that was not given.
+func (o *options) unlessSet(name string, addr *string) {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
+	if !given {
+		*addr = "127.0.0.1:0"
+	}
+}
+
+// serve runs until it is interrupted.
+func serve(ctx context.Context, o options) error {
+	local, err := start(ctx, o, eventdriver.Business())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, `The function listens on http://%s, and what you publish is delivered to it:
+
+  curl -d '{"item":"book"}'  'http://%[2]s/publish/event2?key=order-1'
+  curl -d '{"to":"Bergen"}'  'http://%[2]s/publish/event3?key=order-1'
+  curl -d ''                 'http://%[2]s/publish/event1?key=order-1'
+
+`, local.functionAddr, local.publishAddr)
+	<-ctx.Done()
+	return local.stop()
+}
+
+// local is all that runs on this machine.
+type local struct {
+	function                  *eventdriver.Function
+	eventarc                  *eventarc
+	functionAddr, publishAddr string
+	publisher                 *http.Server
+	closers                   []func() error
+}
+
+// start starts everything; the deliveries end with ctx.
+func start(ctx context.Context, o options, business driver.Handler) (*local, error) {
+	if err := os.Setenv("EVENT_STORE", o.store); err != nil {
+		return nil, err
+	}
+	l := &local{}
+	if o.store == eventdriver.StoreGCS {
+		if err := l.startStorage(ctx); err != nil {
+			return nil, errors.Join(err, l.stop())
+		}
+	}
+	config, err := eventdriver.ConfigFromEnv(os.LookupEnv)
+	if err != nil {
+		return nil, errors.Join(err, l.stop())
+	}
+	slog.SetDefault(slog.New(byMessage{
+		orders: eventdriver.NewLogger(os.Stdout, config.LogLevel).Handler(),
+		others: eventdriver.NewLogger(os.Stderr, config.LogLevel).Handler(),
+	}))
+	if l.function, err = eventdriver.New(config, business); err != nil {
+		return nil, errors.Join(err, l.stop())
+	}
+	if err := l.startFunction(o.addr); err != nil {
+		return nil, errors.Join(err, l.stop())
+	}
+	if err := l.startPublisher(ctx, o.publishAddr); err != nil {
+		return nil, errors.Join(err, l.stop())
+	}
+	return l, nil
+}
+
+// startStorage makes sure of a Cloud Storage with a bucket, and sets the
+// environment so that the function finds both.
+func (l *local) startStorage(ctx context.Context) error {
+	if os.Getenv("STORAGE_EMULATOR_HOST") == "" {
+		fake, err := gcsfake.Start("127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("cloud storage: %w", err)
+		}
+		l.closers = append(l.closers, fake.Close)
+		if err := os.Setenv("STORAGE_EMULATOR_HOST", fake.Host()); err != nil {
+			return err
+		}
+	}
+	if os.Getenv("GCS_BUCKET") == "" {
+		if err := os.Setenv("GCS_BUCKET", "local"); err != nil {
+			return err
+		}
+	}
+	client, err := storage.NewClient(ctx)
+	if err != nil {
+		return fmt.Errorf("cloud storage at %s: %w", os.Getenv("STORAGE_EMULATOR_HOST"), err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	bucket := client.Bucket(os.Getenv("GCS_BUCKET"))
+	_, err = bucket.Attrs(ctx)
+	if errors.Is(err, storage.ErrBucketNotExist) {
+		err = bucket.Create(ctx, "local", nil)
+	}
+	if err != nil {
+		return fmt.Errorf("bucket %s at %s: %w", os.Getenv("GCS_BUCKET"), os.Getenv("STORAGE_EMULATOR_HOST"), err)
+	}
+	return nil
+}
+
+// startFunction serves the function as the Functions Framework does in the cloud.
+func (l *local) startFunction(addr string) error {
+	host, port, err := freePort(addr)
+	if err != nil {
+		return fmt.Errorf("-addr: %w", err)
+	}
+	functions.HTTP(target, l.function.ServeHTTP)
+	if err := os.Setenv("FUNCTION_TARGET", target); err != nil {
+		return err
+	}
+	go func() { // it ends with the process: the framework has no way to stop it
+		err := funcframework.StartHostPort(host, port)
+		fmt.Fprintln(os.Stderr, "local: the function's server ended:", err)
+		os.Exit(1)
+	}()
+	l.functionAddr = net.JoinHostPort(host, port)
+	return nil
+}
+
+// freePort splits addr, and replaces port 0 by one that is free, since the
+// framework does not tell which it took. It fails where the port is taken.
+func freePort(addr string) (host, port string, err error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", "", err
+	}
+	defer listener.Close()
+	return net.SplitHostPort(listener.Addr().String())
+}
+
+func (l *local) startPublisher(ctx context.Context, addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("-publish-addr: %w", err)
+	}
+	l.publishAddr = listener.Addr().String()
+	l.eventarc = newEventarc(ctx, "http://"+l.functionAddr+"/")
+	l.publisher = &http.Server{Handler: l.eventarc.handler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = l.publisher.Serve(listener) }() // until stop
+	return nil
+}
+
+// stop lets what is under way finish, then closes everything.
+func (l *local) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var errs []error
+	if l.publisher != nil {
+		errs = append(errs, l.publisher.Shutdown(ctx))
+		l.eventarc.wait()
+	}
+	if l.function != nil {
+		errs = append(errs, l.function.Drain(ctx), l.function.Close())
+	}
+	for _, closer := range l.closers {
+		errs = append(errs, closer())
+	}
+	return errors.Join(errs...)
+}
+
+// byMessage writes the log lines of processed orders to one place, usually
+// standard output, and all others to another.
+type byMessage struct{ orders, others slog.Handler }
+
+func (b byMessage) Enabled(ctx context.Context, level slog.Level) bool {
+	return b.others.Enabled(ctx, level)
+}
+
+func (b byMessage) Handle(ctx context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "order processed") {
+		return b.orders.Handle(ctx, r)
+	}
+	return b.others.Handle(ctx, r)
+}
+
+func (b byMessage) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return byMessage{b.orders.WithAttrs(attrs), b.others.WithAttrs(attrs)}
+}
+
+func (b byMessage) WithGroup(name string) slog.Handler {
+	return byMessage{b.orders.WithGroup(name), b.others.WithGroup(name)}
+}

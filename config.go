@@ -1,0 +1,237 @@
+package eventdriver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/joiner"
+)
+
+// Config is what the function is set up with. The zero value is not valid: take
+// [DefaultConfig] or [ConfigFromEnv] and change that.
+type Config struct {
+	// Sources are the events that are joined (EVENT_SOURCES).
+	Sources []string
+	// EraseSources are those of them whose content is not kept (ERASE_SOURCES).
+	EraseSources []string
+	// SourceAliases says which topics, buckets or CloudEvents sources an event
+	// comes from, where these are not called like the event (SOURCE_ALIASES).
+	SourceAliases map[string][]string
+	// KeyPointer is a JSON pointer to the key in the content, "/order/id" for
+	// example; empty: the key is not taken from the content (KEY_POINTER).
+	KeyPointer string
+
+	// EventStore and ClaimStore name the stores: StoreMemory or StoreGCS
+	// (EVENT_STORE, CLAIM_STORE).
+	EventStore, ClaimStore string
+	// Bucket and Folder are where StoreGCS keeps its objects (GCS_BUCKET,
+	// GCS_FOLDER).
+	Bucket, Folder string
+	// StoreTimeout bounds each call of a store (STORE_TIMEOUT).
+	StoreTimeout time.Duration
+
+	// Lease is how long a key is held if the instance that processes it
+	// vanishes; 0: the time left of the request, and a margin (LEASE).
+	Lease time.Duration
+	// QuarantineOnExpiry sets a key aside, instead of processing it again, after
+	// an instance vanished while it processed it (ON_LEASE_EXPIRY=quarantine).
+	QuarantineOnExpiry bool
+	// ConflictPolicy is for an event that comes again with other content
+	// (CONFLICT_POLICY: first, last or reject).
+	ConflictPolicy joiner.ConflictPolicy
+	// DeadLetters sets events aside that can never succeed; otherwise they are
+	// answered 400, and delivered again until they are too old (DEAD_LETTERS).
+	DeadLetters bool
+
+	// LogLevel is the least severe level that is logged (LOG_LEVEL).
+	LogLevel slog.Level
+}
+
+// The names of stores.
+const (
+	StoreMemory = "memory" // of the process: for local runs and tests
+	StoreGCS    = "gcs"    // Cloud Storage
+)
+
+// DefaultConfig is what holds where no variable is set.
+func DefaultConfig() Config {
+	return Config{
+		Sources:      []string{"event1", "event2", "event3"},
+		EraseSources: []string{"event1"},
+		EventStore:   StoreMemory,
+		ClaimStore:   StoreMemory,
+		Folder:       "event-driver",
+		StoreTimeout: 10 * time.Second,
+		DeadLetters:  true,
+		LogLevel:     slog.LevelInfo,
+	}
+}
+
+// ConfigFromEnv reads the configuration with lookup, usually [os.LookupEnv]. Its
+// error lists everything that is wrong, each with the variable's name and what it
+// should be. The variables and their defaults are listed in docs/configuration.md.
+func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
+	c := DefaultConfig()
+	e := env{lookup: lookup}
+
+	c.Sources = e.list("EVENT_SOURCES", c.Sources)
+	c.EraseSources = e.list("ERASE_SOURCES", slices.DeleteFunc(c.EraseSources, func(s string) bool {
+		return !slices.Contains(c.Sources, s)
+	}))
+	c.SourceAliases = e.aliases("SOURCE_ALIASES")
+	c.KeyPointer = e.text("KEY_POINTER", c.KeyPointer)
+	c.Bucket = e.text("GCS_BUCKET", c.Bucket)
+	c.Folder = e.text("GCS_FOLDER", c.Folder)
+	if c.Bucket != "" {
+		c.EventStore = StoreGCS
+	}
+	c.EventStore = e.text("EVENT_STORE", c.EventStore)
+	c.ClaimStore = e.text("CLAIM_STORE", c.EventStore)
+	c.StoreTimeout = e.duration("STORE_TIMEOUT", c.StoreTimeout)
+	c.Lease = e.duration("LEASE", c.Lease)
+	c.QuarantineOnExpiry = choice(&e, "ON_LEASE_EXPIRY", "retry", map[string]bool{"retry": false, "quarantine": true})
+	c.ConflictPolicy = choice(&e, "CONFLICT_POLICY", "first", map[string]joiner.ConflictPolicy{
+		"first": joiner.KeepFirst, "last": joiner.KeepLast, "reject": joiner.Reject})
+	c.DeadLetters = choice(&e, "DEAD_LETTERS", "on", map[string]bool{"on": true, "off": false})
+	c.LogLevel = choice(&e, "LOG_LEVEL", "info", map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError})
+
+	return c, errors.Join(errors.Join(e.errs...), c.Validate())
+}
+
+// Validate returns an error that lists everything that is wrong, each with the
+// variable's name and what it should be, or nil.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(variable, format string, args ...any) {
+		errs = append(errs, fmt.Errorf(variable+" "+format, args...))
+	}
+	if len(c.Sources) == 0 || slices.Contains(c.Sources, "") {
+		wrong("EVENT_SOURCES", "must name the events to join, as in event1,event2,event3; it is %q", c.Sources)
+	}
+	for i, source := range c.Sources {
+		if slices.Contains(c.Sources[:i], source) {
+			wrong("EVENT_SOURCES", "names %q twice", source)
+		}
+	}
+	for _, source := range c.EraseSources {
+		if !slices.Contains(c.Sources, source) {
+			wrong("ERASE_SOURCES", "names %q, which is not one of EVENT_SOURCES, %q", source, c.Sources)
+		}
+	}
+	for name := range c.SourceAliases {
+		if !slices.Contains(c.Sources, name) {
+			wrong("SOURCE_ALIASES", "names %q, which is not one of EVENT_SOURCES, %q", name, c.Sources)
+		}
+	}
+	if _, err := convert.NewInput(convert.SourceAliases(c.SourceAliases)); err != nil {
+		wrong("SOURCE_ALIASES", "must be event1:orders-created,event2:…: %w", err)
+	}
+	if c.KeyPointer != "" {
+		if _, err := convert.NewInput(convert.KeyPointer(c.KeyPointer)); err != nil {
+			wrong("KEY_POINTER", "must be a JSON pointer, as in /order/id: %w", err)
+		}
+	}
+	for _, v := range []struct{ name, value string }{{"EVENT_STORE", c.EventStore}, {"CLAIM_STORE", c.ClaimStore}} {
+		if v.value != StoreMemory && v.value != StoreGCS {
+			wrong(v.name, "must be %s or %s; it is %q", StoreMemory, StoreGCS, v.value)
+		}
+	}
+	if c.Bucket == "" && (c.EventStore == StoreGCS || c.ClaimStore == StoreGCS) {
+		wrong("GCS_BUCKET", "must name a bucket, since EVENT_STORE or CLAIM_STORE is %s", StoreGCS)
+	}
+	if c.StoreTimeout <= 0 {
+		wrong("STORE_TIMEOUT", "must be more than 0, as in 10s; it is %v", c.StoreTimeout)
+	}
+	if c.Lease != 0 && c.Lease < time.Second {
+		wrong("LEASE", "must be a second or more, as in 2m, or not set; it is %v", c.Lease)
+	}
+	return errors.Join(errs...)
+}
+
+// env reads variables and collects what is wrong with them. A variable that is
+// set, but empty, counts as not set, except for a list, which it empties.
+type env struct {
+	lookup func(string) (string, bool)
+	errs   []error
+}
+
+func (e *env) text(name, fallback string) string {
+	if value, _ := e.lookup(name); strings.TrimSpace(value) != "" {
+		return strings.TrimSpace(value)
+	}
+	return fallback
+}
+
+func (e *env) list(name string, fallback []string) []string {
+	value, set := e.lookup(name)
+	if !set {
+		return fallback
+	}
+	if strings.TrimSpace(value) == "" {
+		return nil
+	}
+	items := strings.Split(value, ",")
+	for i := range items {
+		items[i] = strings.TrimSpace(items[i])
+	}
+	return items
+}
+
+func (e *env) aliases(name string) map[string][]string {
+	aliases := make(map[string][]string)
+	for _, pair := range e.list(name, nil) {
+		source, alias, ok := strings.Cut(pair, ":")
+		if !ok || source == "" || alias == "" {
+			e.errs = append(e.errs, fmt.Errorf("%s must be event1:orders-created,event2:…; %q has no name, colon or alias", name, pair))
+			continue
+		}
+		aliases[source] = append(aliases[source], alias)
+	}
+	return aliases
+}
+
+func (e *env) duration(name string, fallback time.Duration) time.Duration {
+	value := e.text(name, "")
+	if value == "" {
+		return fallback
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		e.errs = append(e.errs, fmt.Errorf("%s must be a length of time, as in 30s or 2m; it is %q", name, value))
+		return fallback
+	}
+	return d
+}
+
+// choice returns the value that the variable's word stands for.
+func choice[T any](e *env, name, fallback string, values map[string]T) T {
+	word := strings.ToLower(e.text(name, fallback))
+	value, known := values[word]
+	if !known {
+		e.errs = append(e.errs, fmt.Errorf("%s must be one of %s; it is %q", name, strings.Join(sortedKeys(values), ", "), word))
+	}
+	return value
+}
+
+func sortedKeys[T any](m map[string]T) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// deployed says whether the process was started to serve a function, rather than
+// a test or a tool: the Functions Framework's FUNCTION_TARGET is set then.
+func deployed() bool { return os.Getenv("FUNCTION_TARGET") != "" }
+
+// inCloud says whether the process runs on Cloud Run, which sets K_SERVICE.
+func inCloud() bool { return os.Getenv("K_SERVICE") != "" }

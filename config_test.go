@@ -1,0 +1,136 @@
+package eventdriver
+
+import (
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver/joiner"
+)
+
+func configFrom(variables map[string]string) (Config, error) {
+	return ConfigFromEnv(func(name string) (string, bool) {
+		value, ok := variables[name]
+		return value, ok
+	})
+}
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := configFrom(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := DefaultConfig()
+	want.SourceAliases = c.SourceAliases // empty or nil
+	if !reflect.DeepEqual(c, want) || len(c.SourceAliases) != 0 {
+		t.Errorf("got %+v; want %+v", c, want)
+	}
+}
+
+func TestConfigFromEnv(t *testing.T) {
+	for _, c := range []struct {
+		variables string // NAME=value NAME=value
+		get       func(Config) any
+		want      any
+	}{
+		{"EVENT_SOURCES=paid,packed", func(c Config) any { return fmt.Sprint(c.Sources, c.EraseSources) }, "[paid packed] []"},
+		{"EVENT_SOURCES=event1,other", func(c Config) any { return fmt.Sprint(c.EraseSources) }, "[event1]"},
+		{"ERASE_SOURCES=event2,event3", func(c Config) any { return fmt.Sprint(c.EraseSources) }, "[event2 event3]"},
+		{"ERASE_SOURCES=", func(c Config) any { return len(c.EraseSources) }, 0},
+		{"SOURCE_ALIASES=event1:orders,event1:orders-v2,event2:urn:x:y", func(c Config) any { return fmt.Sprint(c.SourceAliases) },
+			"map[event1:[orders orders-v2] event2:[urn:x:y]]"},
+		{"KEY_POINTER=/order/id", func(c Config) any { return c.KeyPointer }, "/order/id"},
+		{"GCS_BUCKET=b", func(c Config) any { return c.EventStore + c.ClaimStore + c.Bucket }, "gcsgcsb"},
+		{"GCS_BUCKET=b EVENT_STORE=memory", func(c Config) any { return c.EventStore + c.ClaimStore }, "memorymemory"},
+		{"GCS_BUCKET=b CLAIM_STORE=memory", func(c Config) any { return c.EventStore + c.ClaimStore }, "gcsmemory"},
+		{"GCS_FOLDER=f", func(c Config) any { return c.Folder }, "f"},
+		{"STORE_TIMEOUT=3s", func(c Config) any { return c.StoreTimeout }, 3 * time.Second},
+		{"LEASE=2m", func(c Config) any { return c.Lease }, 2 * time.Minute},
+		{"ON_LEASE_EXPIRY=quarantine", func(c Config) any { return c.QuarantineOnExpiry }, true},
+		{"CONFLICT_POLICY=last", func(c Config) any { return c.ConflictPolicy }, joiner.KeepLast},
+		{"CONFLICT_POLICY=reject", func(c Config) any { return c.ConflictPolicy }, joiner.Reject},
+		{"DEAD_LETTERS=off", func(c Config) any { return c.DeadLetters }, false},
+		{"LOG_LEVEL=DEBUG", func(c Config) any { return c.LogLevel }, slog.LevelDebug},
+	} {
+		variables := make(map[string]string)
+		for _, v := range strings.Fields(c.variables) {
+			name, value, _ := strings.Cut(v, "=")
+			variables[name] = value
+		}
+		config, err := configFrom(variables)
+		if got := c.get(config); err != nil || got != c.want {
+			t.Errorf("%s: got %v, %v; want %v", c.variables, got, err, c.want)
+		}
+	}
+}
+
+func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
+	for _, c := range []struct{ name, value, says string }{
+		{"EVENT_SOURCES", "", "event1,event2,event3"},
+		{"EVENT_SOURCES", "a,,b", "must name the events"},
+		{"EVENT_SOURCES", "a,b,a", `"a" twice`},
+		{"ERASE_SOURCES", "event9", `"event9", which is not one of EVENT_SOURCES`},
+		{"SOURCE_ALIASES", "event1", "event1:orders-created"},
+		{"SOURCE_ALIASES", "event9:x", `"event9"`},
+		{"SOURCE_ALIASES", "event1:x,event2:x", `"x"`},
+		{"KEY_POINTER", "order", "/order/id"},
+		{"KEY_POINTER", "/a~2b", "JSON pointer"},
+		{"EVENT_STORE", "redis", "memory or gcs"},
+		{"CLAIM_STORE", "redis", "memory or gcs"},
+		{"STORE_TIMEOUT", "soon", "as in 30s"},
+		{"STORE_TIMEOUT", "-1s", "as in 30s"},
+		{"LEASE", "10", "as in 30s"},
+		{"LEASE", "1ms", "a second or more"},
+		{"ON_LEASE_EXPIRY", "panic", "quarantine, retry"},
+		{"CONFLICT_POLICY", "newest", "first, last, reject"},
+		{"DEAD_LETTERS", "yes", "off, on"},
+		{"LOG_LEVEL", "loud", "debug, error, info, warn"},
+	} {
+		_, err := configFrom(map[string]string{c.name: c.value})
+		if err == nil || !strings.Contains(err.Error(), c.name+" ") || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s=%s: error %v; want it to name the variable and to say %q", c.name, c.value, err, c.says)
+		}
+	}
+}
+
+func TestStoreOfCloudStorageNeedsABucket(t *testing.T) {
+	for _, name := range []string{"EVENT_STORE", "CLAIM_STORE"} {
+		if _, err := configFrom(map[string]string{name: "gcs"}); err == nil || !strings.Contains(err.Error(), "GCS_BUCKET must name a bucket") {
+			t.Errorf("%s=gcs alone: %v", name, err)
+		}
+	}
+}
+
+func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
+	_, err := configFrom(map[string]string{"LEASE": "x", "LOG_LEVEL": "x", "EVENT_SOURCES": ""})
+	for _, name := range []string{"LEASE", "LOG_LEVEL", "EVENT_SOURCES"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v does not name %s", err, name)
+		}
+	}
+}
+
+func FuzzConfigFromEnv(f *testing.F) {
+	f.Add("event1,event2", "event1", "event1:a", "/id", "gcs", "10s", "first")
+	f.Add("", "", ":", "~", "", "", "")
+	f.Fuzz(func(t *testing.T, sources, erase, aliases, pointer, store, lease, policy string) {
+		c, err := configFrom(map[string]string{"EVENT_SOURCES": sources, "ERASE_SOURCES": erase, "SOURCE_ALIASES": aliases,
+			"KEY_POINTER": pointer, "EVENT_STORE": store, "LEASE": lease, "CONFLICT_POLICY": policy})
+		if err != nil {
+			return
+		}
+		// What was accepted must work.
+		if _, err := New(c, Business()); err != nil {
+			t.Fatalf("accepted, then refused: %v", err)
+		}
+		if len(c.Sources) < 20 && c.EventStore == StoreMemory {
+			function, _ := New(c, Business())
+			if _, err := function.open(t.Context()); err != nil {
+				t.Fatalf("accepted, but can't be opened: %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,224 @@
+// Package eventdriver is a Cloud Function that acts once, when several events
+// about the same thing have all arrived.
+//
+// Importing it registers two functions with the Functions Framework, set up from
+// the environment (see [ConfigFromEnv]):
+//
+//   - EventDriver, the one to deploy: an HTTP function that Eventarc's triggers
+//     and Pub/Sub's push subscriptions call.
+//   - EventDriverCloudEvent, the same with the CloudEvent signature, for hosts
+//     that call it one request at a time. The framework passes all requests to
+//     such functions through one channel of the CloudEvents SDK, and under
+//     concurrent requests some hang for ever (cloudevents/sdk-go issues 1224 and
+//     1332): on Cloud Run, where an instance serves many at once, do not use it.
+//
+// What acts is in orders.go, the one file to replace. The parts that it is made
+// of are in the packages under driver and stores.
+package eventdriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
+)
+
+func init() {
+	config, err := ConfigFromEnv(os.LookupEnv)
+	function := newFunction(config, Business(), err)
+	if deployed() {
+		slog.SetDefault(NewLogger(os.Stderr, config.LogLevel))
+		if err != nil {
+			slog.Error("the configuration is wrong, mend these variables: " + err.Error())
+			os.Exit(1)
+		}
+		go function.exitOnSIGTERM()
+	}
+	functions.HTTP("EventDriver", function.ServeHTTP)
+	functions.CloudEvent("EventDriverCloudEvent", function.Receive)
+}
+
+// Function is the whole thing: events in, answers out. It opens its stores when
+// the first event arrives, and keeps them open. Create it with [New]; it is safe
+// for any number of requests at once.
+type Function struct {
+	config   Config
+	business driver.Handler
+	err      error // what is wrong with the configuration
+
+	mu     sync.Mutex
+	opened atomic.Pointer[parts]
+	active atomic.Int64 // events that are being handled
+}
+
+// New returns a function that joins events as config says, and gives the joined
+// ones to business. The error says what is wrong with config.
+func New(config Config, business driver.Handler) (*Function, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	return newFunction(config, business, nil), nil
+}
+
+func newFunction(config Config, business driver.Handler, err error) *Function {
+	return &Function{config: config, business: business, err: err}
+}
+
+// ServeHTTP answers one event: a CloudEvent in binary or structured form, or a
+// message that Pub/Sub pushed. 2xx acknowledges it, and anything else has it
+// delivered again; [convert.ToHTTPHandler] says which is when.
+func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.active.Add(1)
+	defer f.active.Add(-1)
+	ctx := withTrace(r)
+	parts, err := f.open(ctx)
+	if err != nil {
+		slog.ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	parts.serveHTTP.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// Receive handles one event; nil acknowledges it.
+func (f *Function) Receive(ctx context.Context, event cloudevents.Event) error {
+	f.active.Add(1)
+	defer f.active.Add(-1)
+	parts, err := f.open(ctx)
+	if err != nil {
+		slog.ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
+		return err
+	}
+	return parts.receive(ctx, event)
+}
+
+// DeadLetters returns where the function sets events aside, and opens the stores
+// if that has not been done.
+func (f *Function) DeadLetters(ctx context.Context) (driver.DeadLetterStore, error) {
+	parts, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return parts.stores.deadLetters, nil
+}
+
+// Drain returns when no event is being handled, or with the context's error.
+// Handlers that were abandoned when their request ended count, too.
+func (f *Function) Drain(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for f.busy() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+func (f *Function) busy() bool {
+	parts := f.opened.Load()
+	return f.active.Load() > 0 || parts != nil && parts.pipeline.Abandoned() > 0
+}
+
+// Close closes the stores. Call it after [Function.Drain]; the next event would
+// open them again.
+func (f *Function) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if parts := f.opened.Swap(nil); parts != nil {
+		return parts.stores.close()
+	}
+	return nil
+}
+
+// Cloud Run gives an instance 10 seconds after SIGTERM. The rest is for answers
+// that net/http still writes when their handlers have returned.
+const (
+	drainWithin = 9 * time.Second
+	flushWithin = 100 * time.Millisecond
+)
+
+// exitOnSIGTERM lets the events that are being handled finish before the process
+// ends; the framework would cut them off.
+func (f *Function) exitOnSIGTERM() {
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	<-terminated
+	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
+	defer cancel()
+	if err := f.Drain(ctx); err != nil {
+		slog.Warn("the process ends while events are being handled; they will be delivered again", "events", f.active.Load())
+	}
+	time.Sleep(flushWithin)
+	os.Exit(0)
+}
+
+// parts are what a function is made of once it is open.
+type parts struct {
+	stores    stores
+	pipeline  *driver.Pipeline
+	serveHTTP http.Handler
+	receive   func(context.Context, cloudevents.Event) error
+}
+
+// open returns the parts, and makes them if need be. If that fails, the next
+// event tries again.
+func (f *Function) open(ctx context.Context) (*parts, error) {
+	if parts := f.opened.Load(); parts != nil {
+		return parts, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if parts := f.opened.Load(); parts != nil {
+		return parts, nil
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("configuration: %w", f.err)
+	}
+	parts, err := f.assemble(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	f.opened.Store(parts)
+	return parts, nil
+}
+
+func (f *Function) assemble(ctx context.Context) (*parts, error) {
+	input, err := convert.NewInput(convert.KeyPointer(f.config.KeyPointer), convert.SourceAliases(f.config.SourceAliases))
+	if err != nil {
+		return nil, err
+	}
+	stores, err := openStores(ctx, f.config)
+	if err != nil {
+		return nil, err
+	}
+	pipeline, err := newPipeline(f.config, stores, f.business)
+	if err != nil {
+		return nil, errors.Join(err, stores.close())
+	}
+	var opts []convert.Option
+	if f.config.DeadLetters {
+		opts = append(opts, convert.DeadLetters(stores.deadLetters))
+	}
+	return &parts{
+		stores:    stores,
+		pipeline:  pipeline,
+		serveHTTP: convert.ToHTTPHandler(input, pipeline, opts...),
+		receive:   convert.ToCloudFunction(input, pipeline, opts...),
+	}, nil
+}

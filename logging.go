@@ -1,0 +1,94 @@
+package eventdriver
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// NewLogger returns a logger in the form that Cloud Logging understands: JSON
+// lines with severity, message and, within a request, its trace. See
+// https://cloud.google.com/logging/docs/structured-logging.
+func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(traced{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging})})
+}
+
+// cloudLogging renames what Cloud Logging calls otherwise.
+func cloudLogging(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return a
+	}
+	switch a.Key {
+	case slog.MessageKey:
+		a.Key = "message"
+	case slog.LevelKey:
+		level, _ := a.Value.Any().(slog.Level)
+		return slog.String("severity", severity(level))
+	}
+	return a
+}
+
+func severity(level slog.Level) string {
+	switch {
+	case level < slog.LevelInfo:
+		return "DEBUG"
+	case level < slog.LevelWarn:
+		return "INFO"
+	case level < slog.LevelError:
+		return "WARNING"
+	}
+	return "ERROR"
+}
+
+// traced is a handler that adds the trace of the request that the context is of.
+type traced struct{ slog.Handler }
+
+func (t traced) Handle(ctx context.Context, r slog.Record) error {
+	if trace, ok := ctx.Value(traceKey{}).(trace); ok {
+		r.AddAttrs(trace.attrs...)
+	}
+	return t.Handler.Handle(ctx, r)
+}
+
+func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{t.Handler.WithAttrs(attrs)} }
+func (t traced) WithGroup(name string) slog.Handler       { return traced{t.Handler.WithGroup(name)} }
+
+type traceKey struct{}
+
+type trace struct{ attrs []slog.Attr }
+
+// withTrace returns the request's context with what ties its log lines together.
+func withTrace(r *http.Request) context.Context {
+	id, span := traceOf(r.Header)
+	if id == "" {
+		return r.Context()
+	}
+	if project := os.Getenv("GOOGLE_CLOUD_PROJECT"); project != "" {
+		id = "projects/" + project + "/traces/" + id
+	}
+	attrs := []slog.Attr{slog.String("logging.googleapis.com/trace", id)}
+	if span != "" {
+		attrs = append(attrs, slog.String("logging.googleapis.com/spanId", span))
+	}
+	return context.WithValue(r.Context(), traceKey{}, trace{attrs})
+}
+
+// traceOf reads the W3C's traceparent (version-trace-span-flags), or else the
+// older X-Cloud-Trace-Context (trace/span;options).
+func traceOf(h http.Header) (id, span string) {
+	if parts := strings.Split(h.Get("traceparent"), "-"); len(parts) >= 4 && isHex(parts[1], 32) && isHex(parts[2], 16) {
+		return parts[1], parts[2]
+	}
+	id, _, _ = strings.Cut(h.Get("X-Cloud-Trace-Context"), "/")
+	if isHex(id, 32) {
+		return id, "" // its span is a decimal number, not the form that logs want
+	}
+	return "", ""
+}
+
+func isHex(s string, length int) bool {
+	return len(s) == length && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
