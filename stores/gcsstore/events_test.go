@@ -1,0 +1,206 @@
+package gcsstore_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/stores/gcsstore"
+)
+
+// TestCompression has every kind of store read what every other kind wrote, and
+// recognise it as the same content.
+func TestCompression(t *testing.T) {
+	kinds := []gcsstore.Compression{gcsstore.None, gcsstore.Gzip, gcsstore.Zstd}
+	contents := map[string][]byte{
+		"empty":  nil,
+		"short":  []byte("x"),
+		"lines":  []byte("\n\n{}\n"),
+		"much":   bytes.Repeat([]byte(`{"order":1}`), 1<<16),
+		"gzip":   {0x1f, 0x8b, 8, 0, 0, 0, 0, 0},
+		"binary": {0, 0xff, '\n', '\r'},
+	}
+	server := gcsfake.New(t, bucket)
+	stores := make(map[gcsstore.Compression]*gcsstore.Store)
+	for _, kind := range kinds {
+		stores[kind] = open(t, server, gcsstore.Config(bucket).WithCompression(kind))
+	}
+	for _, writer := range kinds {
+		for name, content := range contents {
+			m := driver.Message{Key: "by " + string(writer), Source: name, Content: content}
+			if err := stores[writer].Persist(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			for _, reader := range kinds {
+				got, err := stores[reader].LookUp(t.Context(), m.Key, m.Source)
+				if err != nil || !bytes.Equal(got.Content, content) {
+					t.Errorf("%q written with %q, read with %q: %d bytes, %v", name, writer, reader, len(got.Content), err)
+				}
+				if err := stores[reader].Persist(t.Context(), m); err != nil {
+					t.Errorf("%q written with %q, again with %q: %v", name, writer, reader, err)
+				}
+			}
+		}
+	}
+	for _, kind := range kinds[1:] {
+		if n := size(t, server, "/by=20"+string(kind)+"/events/much"); n > 1<<16 {
+			t.Errorf("%q of %d bytes has %d", kind, len(contents["much"]), n)
+		}
+	}
+}
+
+func size(t *testing.T, server *gcsfake.Server, suffix string) int {
+	t.Helper()
+	content, err := server.Get(bucket, find(t, server, suffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(content)
+}
+
+// find returns the name of the one object whose name ends in suffix.
+func find(t *testing.T, server *gcsfake.Server, suffix string) string {
+	t.Helper()
+	names, err := server.Names(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, suffix) })
+	if len(names) != 1 {
+		t.Fatalf("%d objects end in %q", len(names), suffix)
+	}
+	return names[0]
+}
+
+// TestFolders has stores in folders of one bucket, one inside another, that see
+// nothing of each other.
+func TestFolders(t *testing.T) {
+	server, ctx := gcsfake.New(t, bucket), t.Context()
+	for i, folder := range []string{"", "a", "a/b", "b", "events", "key"} {
+		store := open(t, server, gcsstore.Config(bucket).WithFolder(folder))
+		if found, err := store.LookUpByKey(ctx, "key"); err != nil || len(found) != 0 {
+			t.Errorf("folder %q: %v, %v", folder, found, err)
+		}
+		if letters, err := store.DeadLetters(ctx); err != nil || len(letters) != 0 {
+			t.Errorf("folder %q: %v, %v", folder, letters, err)
+		}
+		m := driver.Message{Key: "key", Source: "events", Content: fmt.Append(nil, i)}
+		if err := errors.Join(store.Persist(ctx, m), store.SetAside(ctx, driver.DeadLetter{})); err != nil {
+			t.Errorf("folder %q: %v", folder, err)
+		}
+		if _, err := store.Acquire(ctx, "key", time.Hour); err != nil {
+			t.Errorf("folder %q: %v", folder, err)
+		}
+		if _, err := server.Get(bucket, path.Join(folder, "2c/key/events/events")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLongNames has keys and sources of which no object's name can tell.
+func TestLongNames(t *testing.T) {
+	store := open(t, gcsfake.New(t, bucket), gcsstore.Config(bucket).WithFolder(strings.Repeat("f", 256)))
+	names := []string{"short"}
+	for _, n := range []int{106, 107, 320, 321, 100_000} {
+		names = append(names, strings.Repeat("x", n), strings.Repeat("/", n), strings.Repeat("\xff", n))
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		claim, err := store.Acquire(t.Context(), name, time.Hour)
+		if err := errors.Join(err, store.Complete(t.Context(), claim)); err != nil {
+			t.Errorf("key of %d bytes: %v", len(name), err)
+		}
+		if err := store.Persist(t.Context(), driver.Message{Key: names[0], Source: name}); err != nil {
+			t.Errorf("source of %d bytes: %v", len(name), err)
+		}
+	}
+	if got, err := store.ListSourcesByKey(t.Context(), names[0]); err != nil || !slices.Equal(got, names) {
+		t.Errorf("%d sources of %d, %v", len(got), len(names), err)
+	}
+	if got, err := store.LookUpByKey(t.Context(), names[0]); err != nil || len(got) != len(names) {
+		t.Errorf("%d messages of %d, %v", len(got), len(names), err)
+	}
+}
+
+// TestCorrupt has objects that this package did not write, or that were damaged.
+func TestCorrupt(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	store, ctx := open(t, server), t.Context()
+	stored(t, store)
+	name := find(t, server, "/events/event1")
+	for _, content := range []string{
+		"", "\n", "no header", "{}\n", "{\"v\":2}\n", "null\n",
+		`{"v":1,"key":"order-1","source":"event1","length":9}` + "\nshort",
+		`{"v":1,"key":"order-1","source":"event1","length":1}` + "\nlong",
+		`{"v":1,"key":"order-1","source":"event1","length":-1}` + "\n",
+		`{"v":1,"key":"order-1","source":"event1","encoding":"rot13","length":1}` + "\nx",
+		`{"v":1,"key":"order-1","source":"event1","encoding":"gzip","length":1}` + "\nx",
+		`{"v":1,"key":"order-1","source":"event1","encoding":"zstd","length":1}` + "\nx",
+		`{"v":1,"key":"order-1","source":"event1","time":"yesterday"}` + "\n",
+		`{"v":1,"key":"base64:!","source":"event1"}` + "\n",
+		`{"v":1,"key":"order-2","source":"event1"}` + "\n",
+		`{"v":1,"key":"order-1","source":"event2"}` + "\n",
+	} {
+		server.Put(bucket, name, []byte(content))
+		_, errLookUp := store.LookUp(ctx, "order-1", "event1")
+		_, errByKey := store.LookUpByKey(ctx, "order-1")
+		for _, err := range []error{errLookUp, errByKey} {
+			if !errors.Is(err, gcsstore.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%q: got %v, want ErrCorrupt and the object's name", content, err)
+			}
+		}
+	}
+	acquired(t, store)
+	for _, name := range []string{find(t, server, "/claim"), strings.TrimSuffix(find(t, server, "/claim"), "claim") + "done"} {
+		server.Put(bucket, name, nil)
+		if _, err := store.Acquire(ctx, "order-1", time.Hour); !errors.Is(err, gcsstore.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is empty: %v", name, err)
+		}
+	}
+}
+
+// TestDeletedWhileListed has an object deleted between the list and the read.
+func TestDeletedWhileListed(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	store, ctx := open(t, server), t.Context()
+	for _, source := range sources {
+		if err := store.Persist(ctx, driver.Message{Key: "order-1", Source: source}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := find(t, server, "event2")
+	server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+		if r.Object == gone {
+			_ = server.Delete(bucket, gone)
+		}
+		return gcsfake.Fault{}
+	})
+	found, err := store.LookUpByKey(ctx, "order-1")
+	if err != nil || len(found) != 2 || found[0].Source != "event1" || found[1].Source != "event3" {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
+// TestManySources has more objects than a list returns at once.
+func TestManySources(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	store := open(t, server)
+	stored(t, store)
+	first := find(t, server, "/events/event1")
+	want := []string{"event1"}
+	for i := range 1100 {
+		source := fmt.Sprintf("event1-%04d", i)
+		want = append(want, source)
+		server.Put(bucket, first+source[len("event1"):], nil)
+	}
+	if got, err := store.ListSourcesByKey(t.Context(), "order-1"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%d sources, %v", len(got), err)
+	}
+}

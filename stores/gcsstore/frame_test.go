@@ -1,0 +1,103 @@
+package gcsstore
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+// TestFrameIsReadable pins the bytes: objects outlive the version that wrote
+// them.
+func TestFrameIsReadable(t *testing.T) {
+	m := driver.Message{
+		ID: "id", Key: "a/b", Source: "\xff", Content: []byte("{}\n"),
+		Time:       time.Date(2026, 1, 2, 3, 4, 5, 6000, time.FixedZone("", 3600)),
+		Attributes: map[string]string{"name": "<é>", "\xfe": "base64:"},
+	}
+	want := `{"v":1,"id":"id","key":"a/b","source":"base64:/w==",` +
+		`"attributes":{"base64:/g==":"base64:YmFzZTY0Og==","name":"\u003cé\u003e"},` +
+		`"length":3,"time":"2026-01-02T02:04:05.000006Z"}` + "\n{}\n"
+	got, err := encode(m, None)
+	if err != nil || string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s\n%v", got, want, err)
+	}
+}
+
+func TestMoments(t *testing.T) {
+	for _, at := range []time.Time{
+		{},
+		time.Unix(0, 0),
+		time.Unix(0, 1),
+		time.Unix(-1<<40, 999999999),
+		time.Unix(1<<40, 0),
+		time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.FixedZone("", -3600)),
+		time.Date(0, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600)),
+		time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC),
+	} {
+		if got, err := toMoment(at).time(); err != nil || !got.Equal(at) || got.IsZero() != at.IsZero() {
+			t.Errorf("%v came back as %v, %v", at, got, err)
+		}
+	}
+}
+
+// FuzzFrame checks that any message comes back as it was, whatever the
+// compression.
+func FuzzFrame(f *testing.F) {
+	f.Add("id", "key", "source", []byte("content"), int64(1), "name", "value", uint8(0))
+	f.Add("\xff", "base64:", "\x00", []byte("\n\n"), int64(-1), "\xff", "base64:x", uint8(1))
+	f.Add("", "k", "s", bytes.Repeat([]byte("x"), 100), int64(1<<40), "", "", uint8(2))
+	f.Fuzz(func(t *testing.T, id, key, source string, content []byte, seconds int64, name, value string, c uint8) {
+		at := time.Unix(seconds%(1<<45), 1000).UTC()
+		m := driver.Message{ID: id, Key: key, Source: source, Content: content, Time: at, Attributes: map[string]string{name: value, "": ""}}
+		object, err := encode(m, []Compression{None, Gzip, Zstd}[c%3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decode(object)
+		if err != nil || got.ID != id || got.Key != key || got.Source != source || !got.Time.Equal(at) ||
+			!bytes.Equal(got.Content, content) || !maps.Equal(got.Attributes, m.Attributes) {
+			t.Errorf("%+v came back as %+v, %v", m, got, err)
+		}
+	})
+}
+
+// FuzzDecode checks that no object makes decode panic, and that what it refuses
+// it calls corrupt.
+func FuzzDecode(f *testing.F) {
+	for _, c := range []Compression{None, Gzip, Zstd} {
+		object, err := encode(driver.Message{Key: "k", Source: "s", Content: bytes.Repeat([]byte("x"), 1000)}, c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(object)
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		if _, err := decode(object); err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("got %v, want ErrCorrupt", err)
+		}
+	})
+}
+
+// FuzzLetter checks that any dead letter comes back as it was.
+func FuzzLetter(f *testing.F) {
+	f.Add("no-key", "error", "id", "Content-Type", "text/plain", []byte(`{"a": "<b>"}`))
+	f.Add("\xff", "base64:", "\x00", "\xff", "\xfe", []byte{0xff})
+	f.Fuzz(func(t *testing.T, reason, text, id, name, value string, body []byte) {
+		d := driver.DeadLetter{Reason: driver.Reason(reason), Error: text, Handler: text, ID: id, Key: id, Source: text, Attempt: 3,
+			Time: time.Unix(1, 2), Header: map[string][]string{name: {value, ""}}, Body: body}
+		content, err := encodeLetter(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeLetter(content)
+		if err != nil || got.Reason != d.Reason || got.Error != text || got.Handler != text || got.ID != id || got.Key != id ||
+			got.Source != text || got.Attempt != 3 || !got.Time.Equal(d.Time) || !bytes.Equal(got.Body, body) ||
+			len(got.Header) != 1 || len(got.Header[name]) != 2 || got.Header[name][0] != value {
+			t.Errorf("%+v came back as %+v, %v", d, got, err)
+		}
+	})
+}
