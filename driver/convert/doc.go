@@ -25,9 +25,10 @@
 //     inside the message (see below) is unwrapped.
 //   - Cloud Storage object (google.cloud.storage.object.v1.*): content is the
 //     object's metadata as JSON; source is the bucket's name.
-//   - Firestore document (google.cloud.firestore.document.v1.*) and audit log entry
-//     (google.cloud.audit.log.v1.*): content is the event as JSON, also where
-//     it came as protobuf; source is ce-source.
+//   - Firestore document (google.cloud.firestore.document.v1.*): content is the
+//     event as JSON, also where it came as protobuf; source is ce-source.
+//   - audit log entry (google.cloud.audit.log.v1.*): content is the event, which
+//     must be JSON; source is ce-source.
 //   - Knative Kafka source (dev.knative.kafka.event): content is the data; source
 //     is the topic, the part of ce-source behind #.
 //   - any other: content is the data; source is ce-source.

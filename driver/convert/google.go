@@ -53,6 +53,9 @@ func auditPayload(e *cloudevents.Event) ([]byte, error) {
 	if media := mediaType(e.DataContentType()); media != "" && !isJSON(media) {
 		return nil, undecodable("content type %q of an event of type %q: set the trigger's event data content type to application/json", media, e.Type())
 	}
+	if len(e.Data()) == 0 {
+		return nil, undecodable("the body of an event of type %q is empty: it must be a LogEntryData", e.Type())
+	}
 	if err := checkJSON(e.Data()); err != nil {
 		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
 	}

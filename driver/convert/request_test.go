@@ -240,6 +240,9 @@ func TestUndecodable(t *testing.T) {
 		"Firestore, garbage":      {typed(firestoreType, "application/protobuf", "\xff\xff"+secret), "DocumentEventData"},
 		"Firestore, other":        {typed(firestoreType, "application/protobuf", "\x7a\x01x"), "none of the fields"},
 		"audit log, wrong field":  {typed(auditType, json, `{"protoPayload": "`+secret+`"}`), "LogEntryData"},
+		"audit log, empty":        {typed(auditType, json, ``), "empty"},
+		"audit log, no payload":   {typed(auditType, json, `{"insertId": "`+secret+`"}`), "protoPayload"},
+		"audit log, protobuf":     {typed(auditType, "application/protobuf", "x"), "set the trigger's event data content type"},
 		"audit log, octet-stream": {typed(auditType, "application/octet-stream", `{}`), "application/octet-stream"},
 	} {
 		t.Run(name, func(t *testing.T) {
