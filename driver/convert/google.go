@@ -97,7 +97,7 @@ func isProtobuf(media string) bool {
 
 // protobufPayload turns protobuf into JSON. The same protobuf always gives the
 // same JSON: protojson varies its white space from build to build, so that is
-// taken out.
+// taken out. Multiline puts some in whatever the build, so that tests would see it.
 func protobufPayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
 	name := target.ProtoReflect().Descriptor().Name()
 	if err := proto.Unmarshal(e.Data(), target); err != nil {
@@ -106,7 +106,7 @@ func protobufPayload(e *cloudevents.Event, target proto.Message) ([]byte, error)
 	if !anyField(target) { // many a text is, to protobuf, a message of unknown fields
 		return nil, undecodable("the body of an event of type %q has none of the fields of a %s", e.Type(), name)
 	}
-	text, err := protojson.Marshal(target)
+	text, err := protojson.MarshalOptions{Multiline: true}.Marshal(target)
 	if err != nil {
 		return nil, undecodable("the body of an event of type %q can't be written as JSON: set the trigger's event data content type to application/json", e.Type())
 	}
