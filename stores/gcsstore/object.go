@@ -70,6 +70,7 @@ func (s *Store) insert(ctx context.Context, o object, replaces int64) (int64, er
 		s.bucketSeen.Store(true)
 		return w.Attrs().Generation, nil
 	case isStatus(err, http.StatusPreconditionFailed, codes.FailedPrecondition):
+		s.bucketSeen.Store(true)
 		return 0, errRefused
 	case isNotFound(err): // of a write, that can only be the bucket
 		return 0, s.noBucket()

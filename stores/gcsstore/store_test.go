@@ -36,9 +36,12 @@ func open(t testing.TB, server *gcsfake.Server, settings ...gcsstore.Settings) *
 // TestConformance runs the suite over a socket, with every way of configuring a
 // store that changes what it writes.
 func TestConformance(t *testing.T) {
-	for name, settings := range map[string]gcsstore.Settings{
-		"plain":                 gcsstore.Config(bucket),
-		"folder and compressed": gcsstore.Config(bucket).WithFolder("team/orders").WithCompression(gcsstore.Zstd),
+	for name, test := range map[string]struct {
+		settings gcsstore.Settings
+		callers  int // 0: as many as the suite sees fit
+	}{
+		"plain":                 {gcsstore.Config(bucket), 0},
+		"folder and compressed": {gcsstore.Config(bucket).WithFolder("team/orders").WithCompression(gcsstore.Zstd), 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,15 +49,16 @@ func TestConformance(t *testing.T) {
 			h := drivertest.Harness[*gcsstore.Store]{
 				Open: func(t *testing.T) *gcsstore.Store {
 					server := gcsfake.New(t, bucket)
-					store := open(t, server, settings)
+					store := open(t, server, test.settings)
 					servers.put(store, server)
 					return store
 				},
 				Again: func(t *testing.T, s *gcsstore.Store) *gcsstore.Store {
-					return open(t, servers.get(s), settings)
+					return open(t, servers.get(s), test.settings)
 				},
 				Parallel:  true,
 				Exclusive: true,
+				Callers:   test.callers,
 			}
 			drivertest.TestEventStore(t, h)
 			drivertest.TestClaimStore(t, h)
