@@ -10,14 +10,15 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"go/format"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"example.com/eventdriver/internal/clone"
 )
 
 func main() {
@@ -34,7 +35,7 @@ func rename(out io.Writer, root, module string) error {
 	if err := checkModulePath(module); err != nil {
 		return err
 	}
-	old, err := modulePath(root)
+	old, err := clone.Module(root)
 	if err != nil {
 		return err
 	}
@@ -42,12 +43,13 @@ func rename(out io.Writer, root, module string) error {
 		_, err := fmt.Fprintf(out, "This clone is %s already: nothing to do.\n", module)
 		return err
 	}
-	files, err := trackedFiles(root)
+	files, err := clone.Files(root)
 	if err != nil {
 		return err
 	}
 	changed := 0
-	for _, name := range append(files, "go.mod") {
+	files = slices.DeleteFunc(files, func(name string) bool { return name == "go.mod" })
+	for _, name := range append(files, "go.mod") { // last, since it says what is old
 		did, err := renameIn(filepath.Join(root, name), old, module)
 		if err != nil {
 			return err
@@ -60,55 +62,11 @@ func rename(out io.Writer, root, module string) error {
 	return err
 }
 
-// modulePath returns the path that go.mod in root declares.
-func modulePath(root string) (string, error) {
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(mod)) {
-		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == "module" {
-			return strings.Trim(fields[1], "\"`"), nil
-		}
-	}
-	return "", errors.New("go.mod declares no module")
-}
-
-// trackedFiles returns what git tracks, or would if it were added, except for
-// the root's go.mod.
-func trackedFiles(root string) ([]string, error) {
-	git := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	git.Dir = root
-	list, err := git.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w%s: this must be a git clone", git, err, said(err))
-	}
-	var files []string
-	for name := range strings.SplitSeq(string(list), "\x00") {
-		if name != "" && name != "go.mod" {
-			files = append(files, name)
-		}
-	}
-	return files, nil
-}
-
-// said returns what a command wrote to its standard error.
-func said(err error) string {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-		return ": " + string(bytes.TrimSpace(exit.Stderr))
-	}
-	return ""
-}
-
-// renameIn replaces the old path in one file, and says whether it was there. It
-// leaves alone what is deleted, a link, a folder or no text.
+// renameIn replaces the old path in one file, unless that is no text, and says
+// whether it was there.
 func renameIn(name, old, module string) (bool, error) {
-	info, err := os.Lstat(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil || !info.Mode().IsRegular() {
+	info, err := os.Stat(name)
+	if err != nil {
 		return false, err
 	}
 	text, err := os.ReadFile(name)

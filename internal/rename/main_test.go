@@ -2,28 +2,32 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/eventdriver/internal/clone"
 )
 
 // TestRenamedCloneBuilds renames a copy of this very tree, and builds it.
 func TestRenamedCloneBuilds(t *testing.T) {
 	const root = "../.."
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed, so nothing says what belongs to the clone")
+	files, err := clone.Files(root)
+	if errors.Is(err, clone.ErrNoGit) {
+		t.Skip(err)
 	}
-	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
-		t.Skip("this tree is no git clone, so nothing says what belongs to it")
-	}
-	old, err := modulePath(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := copyOfTree(t, root)
+	old, err := clone.Module(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := copyOf(t, root, files)
 
 	// A path that sorts after all others moves the imports of this module.
 	const module = "zoo.example/You/orders/v2"
@@ -60,18 +64,17 @@ func TestRenamedCloneBuilds(t *testing.T) {
 	}
 }
 
-// copyOfTree copies what git tracks in root to a clone of its own.
-func copyOfTree(t *testing.T, root string) string {
+// copyOf copies the files in root to a clone of their own.
+func copyOf(t *testing.T, root string, files []string) string {
 	t.Helper()
 	dir := t.TempDir()
-	files, err := trackedFiles(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range append(files, "go.mod") {
-		info, err := os.Lstat(filepath.Join(root, name))
-		if err != nil || !info.Mode().IsRegular() {
-			continue // deleted, or a folder with a repository of its own
+	for _, name := range files {
+		info, err := os.Stat(filepath.Join(root, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // somebody is editing
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
@@ -94,11 +97,11 @@ func copyOfTree(t *testing.T, root string) string {
 func grep(t *testing.T, dir, s string) string {
 	t.Helper()
 	var found strings.Builder
-	files, err := trackedFiles(dir)
+	files, err := clone.Files(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(files, "go.mod") {
+	for _, name := range files {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -120,11 +123,14 @@ func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	// The copy has no commits, so there is no revision to stamp binaries with.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+	// The copy has no commits, so there is no revision to stamp binaries with; and
+	// without its path in them, what one run has built serves the next.
+	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false -trimpath")
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v%s\n%s", cmd, err, said(err), out)
+		t.Fatalf("%s: %v\n%s%s", cmd, err, problems.String(), out)
 	}
 	return string(out)
 }

@@ -1,0 +1,59 @@
+// Package clone says what a git clone of this project consists of. It is for the
+// tools and tests that work on the clone as a whole.
+package clone
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ErrNoGit: there is no git, or the folder is no clone, so that nothing says which
+// files belong to it.
+var ErrNoGit = errors.New("not a git clone, or git is not installed")
+
+// Files returns the regular files of the clone at root, ordered, with slashes:
+// those that git tracks, and those that it would if they were added.
+func Files(root string) ([]string, error) {
+	git := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	git.Dir = root
+	list, err := git.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w%s", ErrNoGit, git, err, said(err))
+	}
+	files := strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00")
+	files = slices.DeleteFunc(files, func(name string) bool {
+		info, err := os.Lstat(filepath.Join(root, name))
+		return err != nil || !info.Mode().IsRegular() // deleted, a link, or a repository of its own
+	})
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
+// said returns what a command wrote to its standard error.
+func said(err error) string {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		return ": " + string(bytes.TrimSpace(exit.Stderr))
+	}
+	return ""
+}
+
+// Module returns the module path that go.mod in root declares.
+func Module(root string) (string, error) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(mod)) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "module" {
+			return strings.Trim(fields[1], "\"`"), nil
+		}
+	}
+	return "", errors.New("go.mod declares no module")
+}

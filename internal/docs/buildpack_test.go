@@ -1,0 +1,97 @@
+package docs
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/internal/clone"
+)
+
+// TestRootSuitsTheBuildpack checks what Google's Go buildpack demands of the
+// folder that it compiles a function from. It parses every Go file of the root,
+// tests and files with build constraints included, and looks at nothing else.
+func TestRootSuitsTheBuildpack(t *testing.T) {
+	const framework = "github.com/GoogleCloudPlatform/functions-framework-go/"
+	packages := make(map[string][]string) // by name
+	var imports []string
+	for _, name := range files(t, func(name string) bool { return goFile(name) && path.Dir(name) == "." }) {
+		_, file := parse(t, name)
+		packages[file.Name.Name] = append(packages[file.Name.Name], name)
+		for _, i := range file.Imports {
+			if !testFile(name) {
+				imports = append(imports, strings.Trim(i.Path.Value, `"`))
+			}
+		}
+	}
+	if len(packages) != 1 {
+		t.Errorf("the root has the packages %v, want one, tests included", packages)
+	}
+	if _, isMain := packages["main"]; isMain {
+		t.Error("the root's package is main: the buildpack wants one that it can import")
+	}
+	if !slices.Contains(imports, framework+"functions") {
+		t.Errorf("the root imports %q, want %sfunctions among them", imports, framework)
+	}
+
+	module, err := clone.Module(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, _, _ := strings.Cut(module, "/"); !strings.Contains(first, ".") {
+		t.Errorf("the module path %s has no dot in its first element", module)
+	}
+	if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
+		t.Error("the root has a go.work")
+	}
+}
+
+// TestGoModStandsAlone: a replacement is ignored by users of the packages, and
+// refused by the buildpack where it points outside.
+func TestGoModStandsAlone(t *testing.T) {
+	cmd := exec.Command("go", "mod", "edit", "-json")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct{ Replace, Exclude []any }
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if len(mod.Replace) > 0 || len(mod.Exclude) > 0 {
+		t.Errorf("go.mod replaces %v and excludes %v, want neither", mod.Replace, mod.Exclude)
+	}
+}
+
+// TestCoreNeedsTheStandardLibraryOnly: whoever imports the core or its handlers
+// inherits no dependencies.
+func TestCoreNeedsTheStandardLibraryOnly(t *testing.T) {
+	module, err := clone.Module(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := make(map[string]bool)
+	for _, name := range files(t, func(name string) bool {
+		return goFile(name) && !testFile(name) && slices.Contains(
+			[]string{"driver", "driver/transformer", "driver/joiner", "driver/cache", "driver/drivertest", "stores/memstore"}, path.Dir(name))
+	}) {
+		_, file := parse(t, name)
+		for _, i := range file.Imports {
+			imported := strings.Trim(i.Path.Value, `"`)
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") && !strings.HasPrefix(imported, module+"/driver") {
+				foreign[name+" imports "+imported] = true
+			}
+		}
+	}
+	if len(foreign) > 0 {
+		t.Errorf("the core: %v", slices.Sorted(maps.Keys(foreign)))
+	}
+}
