@@ -130,7 +130,7 @@ func (c Config) Validate() error {
 			wrong("SOURCE_ALIASES", "names %q, which is not one of EVENT_SOURCES, %q", name, c.Sources)
 		}
 	}
-	if _, err := convert.NewInput(convert.SourceAliases(c.SourceAliases)); err != nil {
+	if _, err := convert.NewInput(convert.SourceAliases(c.sourceNames())); err != nil {
 		wrong("SOURCE_ALIASES", "must be event1:orders-created,event2:…: %w", err)
 	}
 	if c.KeyPointer != "" {
@@ -153,6 +153,16 @@ func (c Config) Validate() error {
 		wrong("LEASE", "must be a second or more, as in 2m, or not set; it is %v", c.Lease)
 	}
 	return errors.Join(errs...)
+}
+
+// sourceNames returns the aliases of each source, also where it has none: so that
+// a topic that is called like an event is known to be that event's.
+func (c Config) sourceNames() map[string][]string {
+	names := make(map[string][]string)
+	for _, source := range c.Sources {
+		names[source] = c.SourceAliases[source]
+	}
+	return names
 }
 
 // env reads variables and collects what is wrong with them. A variable that is

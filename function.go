@@ -199,7 +199,7 @@ func (f *Function) open(ctx context.Context) (*parts, error) {
 }
 
 func (f *Function) assemble(ctx context.Context) (*parts, error) {
-	input, err := convert.NewInput(convert.KeyPointer(f.config.KeyPointer), convert.SourceAliases(f.config.SourceAliases))
+	input, err := convert.NewInput(convert.KeyPointer(f.config.KeyPointer), convert.SourceAliases(f.config.sourceNames()))
 	if err != nil {
 		return nil, err
 	}

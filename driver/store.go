@@ -39,7 +39,8 @@ type EventStore interface {
 }
 
 // Replacer is an [EventStore] that can also replace what it keeps, as the
-// policy to keep the last of several contents needs.
+// policy to keep the last of several contents needs. What EventStore says of
+// names, concurrency and contexts holds for it, too.
 type Replacer interface {
 	// Replace keeps m under its key and source in place of what is kept there,
 	// in one step, unless that has the later Time; it returns what is kept
@@ -69,10 +70,13 @@ type Claim struct {
 // ClaimStore hands out claims, one holder for each key at a time, and remembers
 // the keys that are completed.
 //
-// Keys are any non-empty strings; an empty one is refused with [ErrNoKey]. All
-// methods are safe for concurrent use, also by other processes, and return
-// promptly with the context's error, wrapped, when the context ends; what they
-// were doing may then have been done or not.
+// Keys are any non-empty strings; an empty one is refused with [ErrNoKey], as a
+// permanent error. All methods are safe for concurrent use, also by other
+// processes, and return promptly with the context's error, wrapped, when the
+// context ends; what they were doing may then have been done or not.
+//
+// Where an answer is lost, the caller may make the same call again with the same
+// claim, also after a Renew whose answer was lost.
 type ClaimStore interface {
 	// Acquire claims key for the length ttl, which must be positive. Of any
 	// number of calls at once, one succeeds.
@@ -86,20 +90,26 @@ type ClaimStore interface {
 	//
 	// The claim's owner is the context's ([WithOwner]), or else a new one. An
 	// owner that holds the key already is given its claim again, with the same
-	// token: so a caller that lost an answer may call again.
+	// token and a lease of ttl from now: so a caller that lost an answer may
+	// call again.
 	Acquire(ctx context.Context, key string, ttl time.Duration) (Claim, error)
 
-	// Renew makes the lease end ttl from now, for a holder that still has the
-	// key, and returns the claim to use from then on; its token is not smaller.
+	// Renew makes the lease end ttl, which must be positive, from now, for a
+	// holder that still has the key, and returns the claim to use from then on; its token is not smaller.
 	// It returns [ErrLost] when the key was released, completed or taken over.
 	// A lease that ran out can be renewed while nobody has taken the key over.
 	Renew(ctx context.Context, c Claim, ttl time.Duration) (Claim, error)
 
 	// Complete remembers for good (or for the store's retention) that the key
 	// is done. It returns [ErrLost], and changes nothing, when the key was
-	// released, taken over, or completed by another. A holder whose lease ran
-	// out can complete while nobody has taken the key over. Completing again
-	// with the same claim returns nil.
+	// released, taken over, completed by another, or never claimed. A holder
+	// whose lease ran out can complete while nobody has taken the key over.
+	// Completing again with the same claim returns nil.
+	//
+	// When such a late holder completes at the same moment as another takes
+	// over, a store should let one of them win. One that can't decide that in a
+	// single step may let both: the key is then done, and the taker's own
+	// Complete returns ErrLost.
 	Complete(ctx context.Context, c Claim) error
 
 	// Release gives the key up without completing it, so that another can
