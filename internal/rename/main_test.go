@@ -123,9 +123,8 @@ func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	// The copy has no commits, so there is no revision to stamp binaries with; and
-	// without its path in them, what one run has built serves the next.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false -trimpath")
+	// The copy has no commits, so there is no revision to stamp binaries with.
+	cmd.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
