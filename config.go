@@ -130,13 +130,11 @@ func (c Config) Validate() error {
 			wrong("SOURCE_ALIASES", "names %q, which is not one of EVENT_SOURCES, %q", name, c.Sources)
 		}
 	}
-	if _, err := convert.NewInput(convert.SourceAliases(c.sourceNames())); err != nil {
+	if _, err := convert.NewInput(c.sourceNames()); err != nil {
 		wrong("SOURCE_ALIASES", "must be event1:orders-created,event2:…: %w", err)
 	}
-	if c.KeyPointer != "" {
-		if _, err := convert.NewInput(convert.KeyPointer(c.KeyPointer)); err != nil {
-			wrong("KEY_POINTER", "must be a JSON pointer, as in /order/id: %w", err)
-		}
+	if _, err := convert.NewInput(c.keyPointer()...); err != nil {
+		wrong("KEY_POINTER", "must be a JSON pointer, as in /order/id: %w", err)
 	}
 	for _, v := range []struct{ name, value string }{{"EVENT_STORE", c.EventStore}, {"CLAIM_STORE", c.ClaimStore}} {
 		if v.value != StoreMemory && v.value != StoreGCS {
@@ -155,14 +153,28 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// sourceNames returns the aliases of each source, also where it has none: so that
-// a topic that is called like an event is known to be that event's.
-func (c Config) sourceNames() map[string][]string {
+// input returns what makes messages of events.
+func (c Config) input() (convert.InputConverter, error) {
+	return convert.NewInput(append(c.keyPointer(), c.sourceNames())...)
+}
+
+// keyPointer is an option unless it is empty: the empty JSON pointer would point
+// at the whole content.
+func (c Config) keyPointer() []convert.InputOption {
+	if c.KeyPointer == "" {
+		return nil
+	}
+	return []convert.InputOption{convert.KeyPointer(c.KeyPointer)}
+}
+
+// sourceNames gives each source's aliases, also where it has none: so that a
+// topic that is called like an event is known to be that event's.
+func (c Config) sourceNames() convert.InputOption {
 	names := make(map[string][]string)
 	for _, source := range c.Sources {
 		names[source] = c.SourceAliases[source]
 	}
-	return names
+	return convert.SourceAliases(names)
 }
 
 // env reads variables and collects what is wrong with them. A variable that is

@@ -199,7 +199,7 @@ func (f *Function) open(ctx context.Context) (*parts, error) {
 }
 
 func (f *Function) assemble(ctx context.Context) (*parts, error) {
-	input, err := convert.NewInput(convert.KeyPointer(f.config.KeyPointer), convert.SourceAliases(f.config.sourceNames()))
+	input, err := f.config.input()
 	if err != nil {
 		return nil, err
 	}
