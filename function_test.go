@@ -93,11 +93,11 @@ func onGCS(t *testing.T) Config {
 	return c
 }
 
+// configs are the combinations of stores, each empty.
 func configs(t *testing.T) map[string]Config {
-	mixed := onGCS(t)
-	mixed.ClaimStore = StoreMemory
-	gcs := mixed
-	gcs.ClaimStore = StoreGCS
+	gcs := onGCS(t)
+	mixed := gcs
+	mixed.ClaimStore, mixed.Folder = StoreMemory, "mixed"
 	return map[string]Config{"memory": DefaultConfig(), "gcs": gcs, "events in gcs, claims in memory": mixed}
 }
 
@@ -189,7 +189,7 @@ func TestFailureAndPanicLoseNothing(t *testing.T) {
 	}
 }
 
-func TestEventsAtOnceAndTwice(t *testing.T) {
+func TestSameEventTwiceAtOnce(t *testing.T) {
 	business := count()
 	_, server := serve(t, onGCS(t), business)
 	var keys []string
@@ -225,7 +225,7 @@ func TestOddKeysAreDistinctOrders(t *testing.T) {
 	business.once(t, keys...)
 }
 
-func TestHopelessEventsAreSetAside(t *testing.T) {
+func TestEventThatCanNeverSucceed(t *testing.T) {
 	for name, config := range configs(t) {
 		t.Run(name, func(t *testing.T) {
 			business := count()
@@ -314,7 +314,7 @@ func TestHeldKeyAnswers503(t *testing.T) {
 	business.once(t, "order-1")
 }
 
-func TestStoreThatIsDownIsAnswered500(t *testing.T) {
+func TestStoreUnavailable(t *testing.T) {
 	fake := gcsfake.New(t, "bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", fake.Host())
 	config, err := configFrom(map[string]string{"GCS_BUCKET": "bucket", "STORE_TIMEOUT": "200ms"})
