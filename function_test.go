@@ -389,14 +389,15 @@ func TestNoRequestHangs(t *testing.T) {
 	_, server := serve(t, DefaultConfig(), count())
 	const clients, each = 32, 250
 	var wait sync.WaitGroup
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	staying := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	leaving := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for c := range clients {
 		wait.Go(func() {
 			for i := range each {
 				ctx, cancel := context.WithCancel(t.Context())
-				body := io.Reader(strings.NewReader(`{"n":1}`))
+				client, body := staying, io.Reader(strings.NewReader(`{"n":1}`))
 				if i%10 == 9 { // goes away in the middle of its body
-					body = io.MultiReader(strings.NewReader(`{"n"`), cancelling{cancel})
+					client, body = leaving, io.MultiReader(strings.NewReader(`{"n"`), cancelling{cancel})
 				}
 				request, _ := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, body)
 				for name, value := range map[string]string{"Content-Type": "application/json", "Ce-Specversion": "1.0", "Ce-Type": "t",
@@ -405,6 +406,9 @@ func TestNoRequestHangs(t *testing.T) {
 				}
 				response, err := client.Do(request)
 				if err != nil {
+					if client == staying {
+						t.Error(err)
+					}
 					aborted.Add(1)
 				} else {
 					_, _ = io.Copy(io.Discard, response.Body)
