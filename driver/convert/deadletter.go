@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -35,20 +34,10 @@ func (e *edge) setAside(ctx context.Context, in incoming, o *outcome) {
 	o.verdict = deadLettered
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setAsideTimeout)
 	defer cancel()
-	if err := keep(ctx, e.letters, letter); err != nil {
+	if err := driver.Guard(func() error { return e.letters.SetAside(ctx, letter) }); err != nil {
 		o.verdict = failed
 		o.err = notKept(err, o.err)
 	}
-}
-
-// keep calls SetAside and survives its panic.
-func keep(ctx context.Context, store driver.DeadLetterStore, letter driver.DeadLetter) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &driver.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return store.SetAside(ctx, letter)
 }
 
 // notKept is a failure that asks for another delivery, whatever it was that
