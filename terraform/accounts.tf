@@ -1,0 +1,126 @@
+# Three accounts, each with what its task needs. A grant is on the resource wherever
+# Google allows it; what has to be on the project says why.
+
+resource "google_service_account" "run" {
+  project      = var.project_id
+  account_id   = "${var.name}-run"
+  display_name = "${var.name}: runs the function"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_service_account" "trigger" {
+  project      = var.project_id
+  account_id   = "${var.name}-trigger"
+  display_name = "${var.name}: calls the function for Eventarc"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_service_account" "build" {
+  project      = var.project_id
+  account_id   = "${var.name}-build"
+  display_name = "${var.name}: builds the function"
+
+  depends_on = [google_project_service.this]
+}
+
+# --- triggers ---
+
+resource "google_cloud_run_v2_service_iam_member" "trigger_invoker" {
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.invoker"
+  member   = google_service_account.trigger.member
+}
+
+# Eventarc asks for it on the project.
+resource "google_project_iam_member" "trigger_receiver" {
+  project = var.project_id
+  role    = "roles/eventarc.eventReceiver"
+  member  = google_service_account.trigger.member
+}
+
+# Pub/Sub calls the function with a token of the trigger's account. It may have the
+# right on the whole project already, but only if that is newer than April 2021.
+resource "google_service_account_iam_member" "pubsub_token" {
+  service_account_id = google_service_account.trigger.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.agents.pubsub
+
+  depends_on = [google_project_service.this]
+}
+
+# Cloud Storage publishes a bucket's events to a topic that Eventarc creates with the
+# trigger, so there is nothing smaller than the project to grant this on.
+resource "google_project_iam_member" "storage_publisher" {
+  count = local.storage_events ? 1 : 0
+
+  project = var.project_id
+  role    = "roles/pubsub.publisher"
+  member  = "serviceAccount:${data.google_storage_project_service_account.this[0].email_address}"
+}
+
+# Asking for the account creates it.
+data "google_storage_project_service_account" "this" {
+  count = local.storage_events || var.kms_key != null ? 1 : 0
+
+  project = var.project_id
+
+  depends_on = [google_project_service.this]
+}
+
+# --- build ---
+
+resource "google_artifact_registry_repository_iam_member" "build_writer" {
+  project    = var.project_id
+  location   = var.region
+  repository = google_artifact_registry_repository.images.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.build.member
+}
+
+resource "google_storage_bucket_iam_member" "build_source" {
+  bucket = google_storage_bucket.source.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.build.member
+}
+
+# Cloud Functions copies the source to a bucket of its own, which it creates with the
+# first function of a region: so the grant is on the project, and its condition
+# narrows it to that bucket.
+resource "google_project_iam_member" "build_copied_source" {
+  project = var.project_id
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+
+  condition {
+    title       = "sources-of-functions"
+    description = "The bucket that Cloud Functions keeps sources in"
+    expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")"
+  }
+}
+
+# Logs belong to the project, and nothing smaller can be granted.
+resource "google_project_iam_member" "build_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
+}
+
+# IAM is not told at once of what was granted: builds right after fail now and then.
+resource "terraform_data" "settled" {
+  triggers_replace = [google_service_account.build.unique_id, google_service_account.run.unique_id]
+
+  provisioner "local-exec" {
+    command = "sleep ${var.settle_seconds}"
+  }
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build_writer,
+    google_project_iam_member.build_copied_source,
+    google_project_iam_member.build_logs,
+    google_storage_bucket_iam_member.build_source,
+  ]
+}

@@ -1,0 +1,15 @@
+# Google's services use the key on the project's behalf, each with an agent of its
+# own: https://cloud.google.com/functions/docs/securing/cmek
+resource "google_kms_crypto_key_iam_member" "this" {
+  for_each = var.kms_key == null ? {} : merge(
+    { for service in ["artifactregistry", "eventarc", "functions", "pubsub", "run"] : service => local.agents[service] },
+    local.use_bigquery ? { bigquery = local.agents.bigquery } : {},
+    { storage = "serviceAccount:${data.google_storage_project_service_account.this[0].email_address}" },
+  )
+
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = each.value
+
+  depends_on = [google_project_service.this]
+}

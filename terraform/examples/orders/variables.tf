@@ -1,0 +1,11 @@
+variable "project_id" {
+  description = "The project to deploy to."
+  type        = string
+  default     = "my-project-123"
+}
+
+variable "region" {
+  description = "The region to deploy to."
+  type        = string
+  default     = "europe-west1"
+}

@@ -1,0 +1,151 @@
+locals {
+  # Tests, docs, this module and what is not the function stay out of the source.
+  source_excludes = concat([
+    ".[a-zA-Z]*", ".[a-zA-Z]*/**", "**/.[a-zA-Z]*", "**/.[a-zA-Z]*/**",
+    "bench", "bench/**", "bin", "bin/**", "deploy", "deploy/**", "docs", "docs/**", "terraform", "terraform/**",
+    "internal/docs", "internal/docs/**", "**/testdata", "**/testdata/**",
+    "*_test.go", "**/*_test.go", "*.md", "**/*.md", "Makefile",
+    "*.out", "*.prof", "*.test", "*.zip", "*.tfstate*", "*.tfvars",
+  ], var.source_excludes)
+
+  # In the form event1:orders-created,event1:…: where an event comes from, if that is
+  # not called like the event.
+  aliases = flatten([for event, s in var.sources : [
+    for alias in distinct(concat(
+      s.event_type == null ? [reverse(split("/", local.topics[event]))[0]] : [],
+      startswith(coalesce(s.event_type, "-"), "google.cloud.storage.") ? compact([lookup(s.filters, "bucket", "")]) : [],
+      s.aliases,
+    )) : "${event}:${alias}" if alias != event
+  ]])
+
+  environment = merge(
+    var.environment,
+    {
+      EVENT_SOURCES     = join(",", keys(var.sources))
+      EVENT_STORE       = var.store
+      CLAIM_STORE       = local.claim_store
+      DEAD_LETTER_TOPIC = local.dead_letter_topic
+      # The function's contexts end with its timeout, before the platform cuts it off.
+      CLOUD_RUN_TIMEOUT_SECONDS = tostring(var.timeout_seconds)
+      GOOGLE_CLOUD_PROJECT      = var.project_id
+      # The platform adds it if it isn't there, and the next plan would want it gone.
+      LOG_EXECUTION_ID = "true"
+    },
+    var.erase_sources == null ? {} : { ERASE_SOURCES = join(",", var.erase_sources) },
+    length(local.aliases) == 0 ? {} : { SOURCE_ALIASES = join(",", local.aliases) },
+    var.key_pointer == null ? {} : { KEY_POINTER = var.key_pointer },
+    local.use_gcs ? { GCS_BUCKET = local.bucket_name } : {},
+    local.use_bigquery ? {
+      BIGQUERY_PROJECT  = var.project_id
+      BIGQUERY_DATASET  = local.dataset_id
+      BIGQUERY_LOCATION = var.region
+    } : {},
+    var.output_topic == null ? {} : { OUTPUT_TOPIC = local.output_topic },
+    var.max_event_age == null ? {} : { MAX_EVENT_AGE = var.max_event_age },
+  )
+}
+
+data "archive_file" "source" {
+  type             = "zip"
+  source_dir       = coalesce(var.source_dir, "${path.module}/..")
+  excludes         = local.source_excludes
+  output_file_mode = "0644"
+  output_path      = "${path.module}/.build/${var.name}.zip"
+}
+
+resource "google_storage_bucket" "source" {
+  project                     = var.project_id
+  name                        = "${var.project_id}-${var.name}-source"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true
+  labels                      = var.labels
+
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
+}
+
+# The object is called after its content, so that a change deploys the function again.
+resource "google_storage_bucket_object" "source" {
+  bucket = google_storage_bucket.source.name
+  name   = "${var.name}-${data.archive_file.source.output_sha256}.zip"
+  source = data.archive_file.source.output_path
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "google_artifact_registry_repository" "images" {
+  project       = var.project_id
+  location      = var.region
+  repository_id = var.name
+  description   = "The images of the function ${var.name}"
+  format        = "DOCKER"
+  kms_key_name  = var.kms_key
+  labels        = var.labels
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
+}
+
+resource "google_cloudfunctions2_function" "this" {
+  project      = var.project_id
+  location     = var.region
+  name         = var.name
+  description  = "Acts once when ${join(", ", keys(var.sources))} of a key have all arrived"
+  kms_key_name = var.kms_key
+  labels       = var.labels
+
+  build_config {
+    runtime               = var.runtime
+    entry_point           = var.entry_point
+    environment_variables = var.build_environment
+    docker_repository     = "projects/${var.project_id}/locations/${var.region}/repositories/${google_artifact_registry_repository.images.repository_id}"
+    service_account       = "projects/${var.project_id}/serviceAccounts/${google_service_account.build.email}"
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.source.name
+      }
+    }
+  }
+
+  service_config {
+    service_account_email            = google_service_account.run.email
+    available_memory                 = var.memory
+    available_cpu                    = var.cpu
+    timeout_seconds                  = var.timeout_seconds
+    max_instance_request_concurrency = var.concurrency
+    min_instance_count               = var.min_instances
+    max_instance_count               = var.max_instances
+    environment_variables            = local.environment
+    ingress_settings                 = var.ingress
+    vpc_connector                    = var.vpc_connector
+    vpc_connector_egress_settings    = var.vpc_connector == null ? null : var.vpc_egress
+    all_traffic_on_latest_revision   = true
+  }
+
+  # A function that is up before it may read its state would fail its first events.
+  depends_on = [
+    google_project_service.this,
+    google_bigquery_dataset_iam_member.run,
+    google_bigquery_table.this,
+    google_kms_crypto_key_iam_member.this,
+    google_project_iam_member.run_jobs,
+    google_pubsub_topic_iam_member.run_publisher,
+    google_storage_bucket_iam_member.run,
+    terraform_data.settled,
+  ]
+}

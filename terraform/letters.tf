@@ -1,0 +1,60 @@
+locals {
+  full_topic = { for kind, topic in { output = var.output_topic, dead_letter = var.dead_letter_topic } :
+    kind => topic == null ? null : startswith(topic, "projects/") ? topic : "projects/${var.project_id}/topics/${topic}"
+  }
+  output_topic      = local.full_topic.output
+  dead_letter_topic = coalesce(local.full_topic.dead_letter, "projects/${var.project_id}/topics/${var.name}-dead-letters")
+
+  # What the function publishes to, by what for.
+  published = merge({ dead_letters = local.dead_letter_topic }, var.output_topic == null ? {} : { output = local.output_topic })
+}
+
+resource "google_pubsub_topic" "dead_letters" {
+  count = var.dead_letter_topic == null ? 1 : 0
+
+  project      = var.project_id
+  name         = "${var.name}-dead-letters"
+  kms_key_name = var.kms_key
+  labels       = var.labels
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
+}
+
+# It keeps letters for a week, and itself for ever, so that somebody can look.
+resource "google_pubsub_subscription" "dead_letters" {
+  project                    = var.project_id
+  name                       = "${var.name}-dead-letters"
+  topic                      = local.dead_letter_topic
+  ack_deadline_seconds       = 60
+  message_retention_duration = "604800s"
+  retain_acked_messages      = false
+  labels                     = var.labels
+
+  expiration_policy {
+    ttl = ""
+  }
+
+  depends_on = [google_project_service.this, google_pubsub_topic.dead_letters]
+}
+
+resource "google_pubsub_topic" "output" {
+  count = var.create_output_topic ? 1 : 0
+
+  project      = var.project_id
+  name         = var.output_topic
+  kms_key_name = var.kms_key
+  labels       = var.labels
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
+}
+
+resource "google_pubsub_topic_iam_member" "run_publisher" {
+  for_each = local.published
+
+  project = split("/", each.value)[1]
+  topic   = split("/", each.value)[3]
+  role    = "roles/pubsub.publisher"
+  member  = google_service_account.run.member
+
+  depends_on = [google_pubsub_topic.dead_letters, google_pubsub_topic.output]
+}

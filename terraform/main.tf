@@ -1,0 +1,61 @@
+# One function, one Eventarc trigger for each source, and what they need. The files:
+#
+#   main.tf       the APIs, and the names of things
+#   accounts.tf   who runs, calls and builds the function, and what each may do
+#   function.tf   the source and the function
+#   triggers.tf   the topics and triggers of the sources
+#   stores.tf     the bucket and the dataset that keep the state
+#   letters.tf    the topics of dead letters and of joined messages
+#   encryption.tf who may use the key, if there is one
+#   alerts.tf     who is told when something is wrong
+
+locals {
+  claim_store  = coalesce(var.claim_store, var.store)
+  use_gcs      = contains([var.store, local.claim_store], "gcs")
+  use_bigquery = contains([var.store, local.claim_store], "bigquery")
+  bucket_name  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-events")
+  dataset_id   = coalesce(var.dataset_id, replace(var.name, "-", "_"))
+
+  storage_events = anytrue([for s in values(var.sources) : startswith(coalesce(s.event_type, "-"), "google.cloud.storage.")])
+
+  # Where Google calls its own: https://cloud.google.com/iam/docs/service-agents
+  agents = {
+    pubsub           = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+    eventarc         = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-eventarc.iam.gserviceaccount.com"
+    artifactregistry = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-artifactregistry.iam.gserviceaccount.com"
+    functions        = "serviceAccount:service-${data.google_project.this.number}@gcf-admin-robot.iam.gserviceaccount.com"
+    run              = "serviceAccount:service-${data.google_project.this.number}@serverless-robot-prod.iam.gserviceaccount.com"
+    bigquery         = "serviceAccount:bq-${data.google_project.this.number}@bigquery-encryption.iam.gserviceaccount.com"
+  }
+
+  apis = toset(concat(
+    [
+      "artifactregistry.googleapis.com",
+      "cloudbuild.googleapis.com",
+      "cloudfunctions.googleapis.com",
+      "eventarc.googleapis.com",
+      "iam.googleapis.com",
+      "logging.googleapis.com",
+      "pubsub.googleapis.com",
+      "run.googleapis.com",
+      "storage.googleapis.com",
+    ],
+    local.use_bigquery ? ["bigquery.googleapis.com"] : [],
+    anytrue([for s in values(var.sources) : s.channel != null]) ? ["eventarcpublishing.googleapis.com"] : [],
+    length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],
+    var.kms_key != null ? ["cloudkms.googleapis.com"] : [],
+  ))
+}
+
+data "google_project" "this" {
+  project_id = var.project_id
+}
+
+# They stay enabled when this is destroyed: others in the project may use them.
+resource "google_project_service" "this" {
+  for_each = local.apis
+
+  project            = var.project_id
+  service            = each.value
+  disable_on_destroy = false
+}

@@ -1,0 +1,59 @@
+output "function_name" {
+  description = "The function's name, which is also the Cloud Run service's."
+  value       = google_cloudfunctions2_function.this.name
+}
+
+output "function_uri" {
+  description = "The function's URI. Only the triggers' account may call it."
+  value       = google_cloudfunctions2_function.this.service_config[0].uri
+}
+
+output "service_account" {
+  description = "The e-mail of the account that the function runs as: grant it what the business handler needs."
+  value       = google_service_account.run.email
+}
+
+output "trigger_service_account" {
+  description = "The e-mail of the account that the triggers call the function as."
+  value       = google_service_account.trigger.email
+}
+
+output "build_service_account" {
+  description = "The e-mail of the account that the function is built as."
+  value       = google_service_account.build.email
+}
+
+output "triggers" {
+  description = "The triggers' names, by event."
+  value       = { for event, trigger in google_eventarc_trigger.this : event => trigger.name }
+}
+
+output "topics" {
+  description = "The topics to publish to, by event, as projects/PROJECT/topics/TOPIC. Events that come from elsewhere have none."
+  value       = local.topics
+}
+
+output "bucket" {
+  description = "The bucket that keeps the state; null if none does."
+  value       = one(google_storage_bucket.events[*].name)
+}
+
+output "dataset" {
+  description = "The dataset that keeps the state; null if none does."
+  value       = one(google_bigquery_dataset.events[*].dataset_id)
+}
+
+output "output_topic" {
+  description = "The topic that joined messages are published to; null if they aren't."
+  value       = local.output_topic
+}
+
+output "dead_letter_topic" {
+  description = "The topic that events are published to which can never succeed."
+  value       = local.dead_letter_topic
+}
+
+output "dead_letter_subscription" {
+  description = "The subscription that keeps dead letters for a week."
+  value       = google_pubsub_subscription.dead_letters.name
+}

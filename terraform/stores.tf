@@ -1,0 +1,117 @@
+resource "google_storage_bucket" "events" {
+  count = local.use_gcs ? 1 : 0
+
+  project                     = var.project_id
+  name                        = local.bucket_name
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = var.force_destroy
+  labels                      = var.labels
+
+  # What is old is forgotten for good: kept twice, it would only cost.
+  soft_delete_policy {
+    retention_duration_seconds = 0
+  }
+
+  lifecycle_rule {
+    condition {
+      age = var.retention_days
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key[*]
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
+}
+
+resource "google_storage_bucket_iam_member" "run" {
+  count = local.use_gcs ? 1 : 0
+
+  bucket = google_storage_bucket.events[0].name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.run.member
+}
+
+resource "google_bigquery_dataset" "events" {
+  count = local.use_bigquery ? 1 : 0
+
+  project                    = var.project_id
+  dataset_id                 = local.dataset_id
+  location                   = var.region
+  description                = "The state of the function ${var.name}"
+  delete_contents_on_destroy = var.force_destroy
+  labels                     = var.labels
+
+  dynamic "default_encryption_configuration" {
+    for_each = var.kms_key[*]
+    content {
+      kms_key_name = default_encryption_configuration.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
+}
+
+resource "google_bigquery_dataset_iam_member" "run" {
+  count = local.use_bigquery ? 1 : 0
+
+  project    = var.project_id
+  dataset_id = google_bigquery_dataset.events[0].dataset_id
+  role       = "roles/bigquery.dataEditor"
+  member     = google_service_account.run.member
+}
+
+# A query is a job, and jobs belong to a project: Google has nothing smaller to grant
+# this on. It allows no look at any data.
+resource "google_project_iam_member" "run_jobs" {
+  count = local.use_bigquery ? 1 : 0
+
+  project = var.project_id
+  role    = "roles/bigquery.jobUser"
+  member  = google_service_account.run.member
+}
+
+locals {
+  # The store's own schema, which it creates tables by where there are none. How they
+  # are laid out is the store's, too: see stores/bqstore.
+  schemas = "${path.module}/../stores/bqstore/schema"
+  tables = { for table, layout in {
+    events       = { partition = "created_at", clustering = ["key", "source"] }
+    claims       = { partition = "created_at", clustering = ["key"] }
+    dead_letters = { partition = "created_at", clustering = ["reason"] }
+  } : table => layout if local.use_bigquery && fileexists("${local.schemas}/${table}.json") }
+}
+
+resource "google_bigquery_table" "this" {
+  for_each = local.tables
+
+  project             = var.project_id
+  dataset_id          = google_bigquery_dataset.events[0].dataset_id
+  table_id            = each.key
+  schema              = file("${local.schemas}/${each.key}.json")
+  clustering          = each.value.clustering
+  deletion_protection = false
+  labels              = var.labels
+
+  time_partitioning {
+    type          = "DAY"
+    field         = each.value.partition
+    expiration_ms = var.retention_days * 24 * 60 * 60 * 1000
+  }
+
+  dynamic "encryption_configuration" {
+    for_each = var.kms_key[*]
+    content {
+      kms_key_name = encryption_configuration.value
+    }
+  }
+}

@@ -1,0 +1,84 @@
+locals {
+  created_topics = { for event, s in var.sources : event => coalesce(s.create_topic, "${var.name}-${event}")
+  if s.topic == null && s.event_type == null }
+
+  # By event, in the form projects/PROJECT/topics/TOPIC. Known at plan, unlike a
+  # topic's id.
+  topics = merge(
+    { for event, topic in local.created_topics : event => "projects/${var.project_id}/topics/${topic}" },
+    { for event, s in var.sources : event => startswith(s.topic, "projects/") ? s.topic : "projects/${var.project_id}/topics/${s.topic}"
+    if s.topic != null },
+  )
+}
+
+resource "google_pubsub_topic" "source" {
+  for_each = local.created_topics
+
+  project      = var.project_id
+  name         = each.value
+  kms_key_name = var.kms_key
+  labels       = var.labels
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
+}
+
+# The thing that one function can't have by itself: a trigger for each source, all to
+# the same service. Each has a subscription of its own, and delivers again for a day.
+resource "google_eventarc_trigger" "this" {
+  for_each = var.sources
+
+  project                 = var.project_id
+  location                = coalesce(each.value.location, var.region)
+  name                    = "${var.name}-${replace(lower(each.key), "_", "-")}"
+  channel                 = each.value.channel
+  service_account         = google_service_account.trigger.email
+  event_data_content_type = coalesce(each.value.content_type, startswith(coalesce(each.value.event_type, "-"), "google.cloud.firestore.") ? "application/protobuf" : "application/json")
+  labels                  = var.labels
+
+  matching_criteria {
+    attribute = "type"
+    value     = coalesce(each.value.event_type, "google.cloud.pubsub.topic.v1.messagePublished")
+  }
+
+  dynamic "matching_criteria" {
+    for_each = each.value.filters
+    content {
+      attribute = matching_criteria.key
+      value     = matching_criteria.value
+    }
+  }
+
+  dynamic "matching_criteria" {
+    for_each = each.value.path_patterns
+    content {
+      attribute = matching_criteria.key
+      value     = matching_criteria.value
+      operator  = "match-path-pattern"
+    }
+  }
+
+  destination {
+    cloud_run_service {
+      service = google_cloudfunctions2_function.this.name
+      region  = var.region
+    }
+  }
+
+  dynamic "transport" {
+    for_each = each.value.event_type == null ? [local.topics[each.key]] : []
+    content {
+      pubsub {
+        topic = transport.value
+      }
+    }
+  }
+
+  depends_on = [
+    google_cloud_run_v2_service_iam_member.trigger_invoker,
+    google_project_iam_member.storage_publisher,
+    google_project_iam_member.trigger_receiver,
+    google_project_service.this,
+    google_pubsub_topic.source,
+    google_service_account_iam_member.pubsub_token,
+  ]
+}

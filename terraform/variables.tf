@@ -1,0 +1,279 @@
+variable "project_id" {
+  description = "The project in which everything is created. Billing must be on."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][-a-z0-9]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id must be a project's ID, 6 to 30 lower-case letters, digits and hyphens, as in my-project-123; it is not the project's name or number."
+  }
+}
+
+variable "region" {
+  description = "The region of the function, its triggers, its bucket and its dataset."
+  type        = string
+  default     = "europe-west1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region must be a region, as in europe-west1; a zone or a multi-region won't do."
+  }
+}
+
+variable "name" {
+  description = "The function's name; all that is created is called after it. Several can live in one project under different names."
+  type        = string
+  default     = "event-driver"
+
+  validation {
+    condition     = can(regex("^[a-z][-a-z0-9]{1,18}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 20 lower-case letters, digits and hyphens that start with a letter, as in orders: the service accounts' IDs, which take 30 characters, are made from it."
+  }
+}
+
+variable "sources" {
+  description = <<-D
+    The events to join, by name. What an event comes from is one of:
+
+    - nothing, or create_topic: a topic that is created, called NAME-EVENT or as create_topic says;
+    - topic: a topic that exists, by its name or as projects/PROJECT/topics/TOPIC;
+    - event_type, with filters and path_patterns (attribute to value, or to pattern) and perhaps a channel:
+      Cloud Storage, Firestore, audit logs, third parties' and custom events.
+
+    location is the trigger's, where it isn't the region (a multi-region bucket's or Firestore's, say);
+    content_type is what the data is encoded in, where there is a choice. aliases are further names that the event's
+    source goes by, see SOURCE_ALIASES in docs/configuration.md; topics and buckets need none.
+  D
+  type = map(object({
+    create_topic  = optional(string)
+    topic         = optional(string)
+    event_type    = optional(string)
+    filters       = optional(map(string), {})
+    path_patterns = optional(map(string), {})
+    channel       = optional(string)
+    location      = optional(string)
+    content_type  = optional(string)
+    aliases       = optional(list(string), [])
+  }))
+  default = {
+    event1 = {}
+    event2 = {}
+    event3 = {}
+  }
+  nullable = false
+
+  validation {
+    condition     = length(var.sources) > 0
+    error_message = "sources must name at least one event, as in { event1 = {}, event2 = {}, event3 = {} }."
+  }
+  validation {
+    condition     = alltrue([for event in keys(var.sources) : can(regex("^[A-Za-z][-_A-Za-z0-9]{0,38}$", event))])
+    error_message = "The names of sources must be up to 39 letters, digits, hyphens and underscores that start with a letter, since the triggers' names are made from them."
+  }
+  validation {
+    condition     = length(distinct([for event in keys(var.sources) : replace(lower(event), "_", "-")])) == length(var.sources)
+    error_message = "The names of sources must differ by more than letter case, hyphens and underscores, which the triggers' names can't tell apart."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      length([for kind in [s.create_topic, s.topic, s.event_type] : kind if kind != null]) <= 1
+    ])
+    error_message = "Each source must have one of create_topic, topic and event_type at most."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.event_type != null || length(s.filters) + length(s.path_patterns) == 0 && s.channel == null
+    ])
+    error_message = "filters, path_patterns and channel go with event_type only: messages of a topic can't be filtered."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.sources) : s.event_type != "google.cloud.pubsub.topic.v1.messagePublished"])
+    error_message = "For messages of Pub/Sub give a topic, or create_topic, instead of an event_type."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.topic))
+    ])
+    error_message = "A source's topic must be a topic's name, as in orders-created, or projects/PROJECT/topics/TOPIC."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.create_topic == null || can(regex("^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.create_topic))
+    ])
+    error_message = "A source's create_topic must be 3 to 255 letters, digits and -._~+% that start with a letter."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      alltrue([for a in s.aliases : a != "" && !strcontains(a, ",")])
+    ])
+    error_message = "An alias must not be empty and must not contain a comma, which separates aliases in SOURCE_ALIASES."
+  }
+  validation {
+    condition = length(distinct(concat([for s in values(var.sources) : compact([s.topic, s.create_topic])]...))) == length(
+    concat([for s in values(var.sources) : compact([s.topic, s.create_topic])]...))
+    error_message = "Two sources must not have the same topic: nothing would tell their events apart."
+  }
+}
+
+variable "erase_sources" {
+  description = "The events whose content is not kept. null: what the function does by default, event1 where that is joined; []: none."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = alltrue([for event in coalesce(var.erase_sources, []) : contains(keys(var.sources), event)])
+    error_message = "erase_sources must name events that are in sources."
+  }
+}
+
+variable "key_pointer" {
+  description = "JSON pointer to the key in the events' content, as in /order/id. null: the key is an attribute of the event, see KEY_POINTER in docs/configuration.md."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.key_pointer == null || can(regex("^(/([^~]|~[01])*)+$", var.key_pointer))
+    error_message = "key_pointer must be a JSON pointer, as in /order/id."
+  }
+}
+
+variable "store" {
+  description = "Where events are kept: gcs (Cloud Storage) or bigquery."
+  type        = string
+  default     = "gcs"
+
+  validation {
+    condition     = contains(["gcs", "bigquery"], var.store)
+    error_message = "store must be gcs or bigquery. (The memory store loses orders in the cloud.)"
+  }
+}
+
+variable "claim_store" {
+  description = "Where claims and completions are kept: gcs or bigquery. null: where the events are. Claims in BigQuery suit some joins a second; gcs takes more."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = contains(["gcs", "bigquery"], coalesce(var.claim_store, var.store))
+    error_message = "claim_store must be gcs or bigquery, or null for the same as store."
+  }
+}
+
+variable "retention_days" {
+  description = "How many days events, claims and completions are kept. They must outlive the day for which Eventarc delivers again."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.retention_days >= 2 && var.retention_days <= 3650 && floor(var.retention_days) == var.retention_days
+    error_message = "retention_days must be a whole number from 2 to 3650: Eventarc delivers again for a day, and what is forgotten before that is processed twice."
+  }
+}
+
+variable "bucket_name" {
+  description = "The name of the bucket for the state. null: PROJECT-NAME-events."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket_name == null || can(regex("^[a-z0-9][-_a-z0-9]{1,61}[a-z0-9]$", var.bucket_name))
+    error_message = "bucket_name must be 3 to 63 lower-case letters, digits, hyphens and underscores."
+  }
+}
+
+variable "dataset_id" {
+  description = "The ID of the dataset for the state. null: NAME with underscores for hyphens."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dataset_id == null || can(regex("^[A-Za-z0-9_]{1,1024}$", var.dataset_id))
+    error_message = "dataset_id must be letters, digits and underscores; BigQuery takes no hyphens."
+  }
+}
+
+variable "force_destroy" {
+  description = "Whether destroying removes the state's bucket and tables though there are events in them."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "output_topic" {
+  description = "The topic that joined messages are published to, by its name or as projects/PROJECT/topics/TOPIC. null: they are not published."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.output_topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", var.output_topic))
+    error_message = "output_topic must be a topic's name, as in orders-complete, or projects/PROJECT/topics/TOPIC."
+  }
+}
+
+variable "create_output_topic" {
+  description = "Whether output_topic is created; otherwise it must exist."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.create_output_topic || can(regex("^[^/]+$", var.output_topic))
+    error_message = "create_output_topic needs output_topic to be the name of the topic to create, without projects/."
+  }
+}
+
+variable "dead_letter_topic" {
+  description = "A topic that exists, to which events that can never succeed are published. null: one is created, called NAME-dead-letters."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dead_letter_topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", var.dead_letter_topic))
+    error_message = "dead_letter_topic must be a topic's name, as in orders-dead, or projects/PROJECT/topics/TOPIC."
+  }
+}
+
+variable "max_event_age" {
+  description = "Events that still fail when they are older than this are dead-lettered, as in 20h. Pub/Sub forgets them silently after 24 hours; null leaves it at that."
+  type        = string
+  default     = "20h"
+
+  validation {
+    condition     = var.max_event_age == null || can(regex("^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$", var.max_event_age))
+    error_message = "max_event_age must be a length of time, as in 20h or 90m."
+  }
+}
+
+variable "alert_channels" {
+  description = "Notification channels of Cloud Monitoring, as in projects/PROJECT/notificationChannels/ID, that are told of dead letters, failures and events that wait. Empty: no alerts."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for c in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", c))])
+    error_message = "alert_channels must be names as in projects/PROJECT/notificationChannels/ID."
+  }
+}
+
+variable "kms_key" {
+  description = "A Cloud KMS key that everything that keeps data is encrypted with, as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K; it must be in the region. null: Google's keys."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key must be a key's full name, as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, without a version."
+  }
+}
+
+variable "labels" {
+  description = "Labels for all that takes labels."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for k, v in var.labels : can(regex("^[a-z][-_a-z0-9]{0,62}$", k)) && can(regex("^[-_a-z0-9]{0,63}$", v))])
+    error_message = "labels must be lower-case letters, digits, hyphens and underscores, up to 63 of them; names start with a letter."
+  }
+}

@@ -1,0 +1,170 @@
+variable "source_dir" {
+  description = "The folder with the function's source. null: the one above this module, which is the repository's root."
+  type        = string
+  default     = null
+}
+
+variable "source_excludes" {
+  description = "More paths, or patterns in which ** stands for any number of folders, to leave out of the source."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "runtime" {
+  description = "The runtime of the function."
+  type        = string
+  default     = "go126"
+
+  validation {
+    condition     = can(regex("^go1(2[6-9]|[3-9][0-9])$", var.runtime))
+    error_message = "runtime must be go126 or later: the buildpack doesn't build a module whose go directive is newer than its toolchain."
+  }
+}
+
+variable "entry_point" {
+  description = "The name that the function is registered under."
+  type        = string
+  default     = "EventDriver"
+
+  validation {
+    condition     = can(regex("^[A-Za-z_][-A-Za-z0-9_]*$", var.entry_point)) && var.entry_point != "EventDriverCloudEvent"
+    error_message = "entry_point must be the name of an HTTP function, as in EventDriver. EventDriverCloudEvent lets requests hang when an instance serves several at once."
+  }
+}
+
+variable "memory" {
+  description = "The memory of an instance."
+  type        = string
+  default     = "512Mi"
+
+  validation {
+    condition     = can(regex("^[0-9]+(k|M|G|Mi|Gi)$", var.memory))
+    error_message = "memory must be as in 512Mi or 1Gi."
+  }
+}
+
+variable "cpu" {
+  description = "The CPUs of an instance."
+  type        = string
+  default     = "1"
+
+  validation {
+    condition     = can(tonumber(var.cpu)) && try(tonumber(var.cpu) > 0 && tonumber(var.cpu) <= 8, false)
+    error_message = "cpu must be a number up to 8, as in 1 or 0.5."
+  }
+}
+
+variable "timeout_seconds" {
+  description = "How long one event may take."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 540
+    error_message = "timeout_seconds must be 1 to 540: events are delivered again if they are not acknowledged within 10 minutes."
+  }
+}
+
+variable "concurrency" {
+  description = "How many events an instance handles at once."
+  type        = number
+  default     = 80
+
+  validation {
+    condition     = var.concurrency >= 1 && var.concurrency <= 1000 && (var.concurrency == 1 || try(tonumber(var.cpu) >= 1, false))
+    error_message = "concurrency must be 1 to 1000, and 1 where cpu is less than 1."
+  }
+}
+
+variable "min_instances" {
+  description = "How many instances are kept warm."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.min_instances >= 0 && var.min_instances <= var.max_instances
+    error_message = "min_instances must be 0 or more, and not more than max_instances."
+  }
+}
+
+variable "max_instances" {
+  description = "How many instances there may be."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.max_instances >= 1 && var.max_instances <= 1000
+    error_message = "max_instances must be 1 to 1000."
+  }
+}
+
+variable "environment" {
+  description = "More environment variables of the function; see docs/configuration.md. What has an input of its own can't be set here."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = length(setintersection(keys(var.environment), [
+      "EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "EVENT_STORE", "CLAIM_STORE", "GCS_BUCKET",
+      "BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "OUTPUT_TOPIC", "DEAD_LETTER_TOPIC", "MAX_EVENT_AGE",
+    "CLOUD_RUN_TIMEOUT_SECONDS", "GOOGLE_CLOUD_PROJECT", "LOG_EXECUTION_ID"])) == 0
+    error_message = "environment must not set what the module sets from its other inputs: use sources, erase_sources, key_pointer, store, claim_store, output_topic, dead_letter_topic, max_event_age or timeout_seconds."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.environment) : !can(regex("^(X_GOOGLE_|K_|FUNCTION_|CLOUD_RUN_)", name)) && name != "PORT" && can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
+    error_message = "environment must not set names that the platform reserves: PORT, and those that start with K_, FUNCTION_, CLOUD_RUN_ or X_GOOGLE_."
+  }
+}
+
+variable "build_environment" {
+  description = "The environment of the build. The default strips the binary; docs/deploy.md has the numbers."
+  type        = map(string)
+  default     = { GOOGLE_GOLDFLAGS = "-s -w" }
+  nullable    = false
+}
+
+variable "ingress" {
+  description = "From where the function can be called: ALLOW_INTERNAL_ONLY (Eventarc is internal), ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL. Callers need permission in any case."
+  type        = string
+  default     = "ALLOW_INTERNAL_ONLY"
+
+  validation {
+    condition     = contains(["ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_ALL"], var.ingress)
+    error_message = "ingress must be ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
+  }
+}
+
+variable "vpc_connector" {
+  description = "A Serverless VPC Access connector, as in projects/P/locations/REGION/connectors/C, for a business handler that calls into a network. null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.vpc_connector == null || can(regex("^projects/[^/]+/locations/[^/]+/connectors/[^/]+$", var.vpc_connector))
+    error_message = "vpc_connector must be as in projects/P/locations/REGION/connectors/C."
+  }
+}
+
+variable "vpc_egress" {
+  description = "What goes through the connector: PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
+  type        = string
+  default     = "PRIVATE_RANGES_ONLY"
+
+  validation {
+    condition     = contains(["PRIVATE_RANGES_ONLY", "ALL_TRAFFIC"], var.vpc_egress)
+    error_message = "vpc_egress must be PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
+  }
+}
+
+variable "settle_seconds" {
+  description = "How long to wait after new service accounts got their roles, before they are used: IAM takes up to a minute or two to know of them everywhere."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.settle_seconds >= 0 && var.settle_seconds <= 600
+    error_message = "settle_seconds must be 0 to 600."
+  }
+}
