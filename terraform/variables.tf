@@ -108,8 +108,8 @@ variable "sources" {
     error_message = "An alias must not be empty and must not contain a comma, which separates aliases in SOURCE_ALIASES."
   }
   validation {
-    condition = length(distinct(concat([for s in values(var.sources) : compact([s.topic, s.create_topic])]...))) == length(
-    concat([for s in values(var.sources) : compact([s.topic, s.create_topic])]...))
+    condition = length(distinct(flatten([for s in values(var.sources) : compact([s.topic, s.create_topic])]))) == length(
+    flatten([for s in values(var.sources) : compact([s.topic, s.create_topic])]))
     error_message = "Two sources must not have the same topic: nothing would tell their events apart."
   }
 }

@@ -1,0 +1,306 @@
+# Inputs that can not work are refused before anything is created.
+mock_provider "google" {}
+
+variables {
+  project_id     = "p-123456"
+  name           = "orders"
+  settle_seconds = 0
+}
+
+run "project_number" {
+  command = plan
+  variables {
+    project_id = "123456789"
+  }
+  expect_failures = [var.project_id]
+}
+
+run "zone" {
+  command = plan
+  variables {
+    region = "europe-west1-b"
+  }
+  expect_failures = [var.region]
+}
+
+run "long_name" {
+  command = plan
+  variables {
+    name = "a-name-that-is-too-long-for-an-account"
+  }
+  expect_failures = [var.name]
+}
+
+run "upper_case_name" {
+  command = plan
+  variables {
+    name = "Orders"
+  }
+  expect_failures = [var.name]
+}
+
+run "no_sources" {
+  command = plan
+  variables {
+    sources = {}
+  }
+  expect_failures = [var.sources]
+}
+
+run "source_of_two_kinds" {
+  command = plan
+  variables {
+    sources = { event1 = { topic = "t-1", event_type = "x" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "filter_on_a_topic" {
+  command = plan
+  variables {
+    sources = { event1 = { topic = "t-1", filters = { a = "b" } } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "pubsub_as_event_type" {
+  command = plan
+  variables {
+    sources = { event1 = { event_type = "google.cloud.pubsub.topic.v1.messagePublished" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "topic_that_is_no_topic" {
+  command = plan
+  variables {
+    sources = { event1 = { topic = "projects/p/subscriptions/s" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "same_topic_twice" {
+  command = plan
+  variables {
+    sources = { event1 = { topic = "orders" }, event2 = { topic = "orders" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "names_that_become_one" {
+  command = plan
+  variables {
+    sources = { a_b = {}, a-b = {} }
+  }
+  expect_failures = [var.sources]
+}
+
+run "name_with_a_comma" {
+  command = plan
+  variables {
+    sources = { "a,b" = {} }
+  }
+  expect_failures = [var.sources]
+}
+
+run "alias_with_a_comma" {
+  command = plan
+  variables {
+    sources = { event1 = { aliases = ["a,b"] } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "erase_unknown" {
+  command = plan
+  variables {
+    erase_sources = ["event9"]
+  }
+  expect_failures = [var.erase_sources]
+}
+
+run "key_pointer_without_slash" {
+  command = plan
+  variables {
+    key_pointer = "order.id"
+  }
+  expect_failures = [var.key_pointer]
+}
+
+run "memory_store" {
+  command = plan
+  variables {
+    store = "memory"
+  }
+  expect_failures = [var.store]
+}
+
+run "unknown_claim_store" {
+  command = plan
+  variables {
+    claim_store = "redis"
+  }
+  expect_failures = [var.claim_store]
+}
+
+run "retention_of_a_day" {
+  command = plan
+  variables {
+    retention_days = 1
+  }
+  expect_failures = [var.retention_days]
+}
+
+run "dataset_with_hyphen" {
+  command = plan
+  variables {
+    dataset_id = "my-dataset"
+  }
+  expect_failures = [var.dataset_id]
+}
+
+run "bucket_with_scheme" {
+  command = plan
+  variables {
+    bucket_name = "gs://b"
+  }
+  expect_failures = [var.bucket_name]
+}
+
+run "old_runtime" {
+  command = plan
+  variables {
+    runtime = "go122"
+  }
+  expect_failures = [var.runtime]
+}
+
+run "entry_point_that_hangs" {
+  command = plan
+  variables {
+    entry_point = "EventDriverCloudEvent"
+  }
+  expect_failures = [var.entry_point]
+}
+
+run "memory_without_unit" {
+  command = plan
+  variables {
+    memory = "512"
+  }
+  expect_failures = [var.memory]
+}
+
+run "timeout_beyond_redelivery" {
+  command = plan
+  variables {
+    timeout_seconds = 3600
+  }
+  expect_failures = [var.timeout_seconds]
+}
+
+run "concurrency_on_half_a_cpu" {
+  command = plan
+  variables {
+    cpu         = "0.5"
+    concurrency = 80
+  }
+  expect_failures = [var.concurrency]
+}
+
+run "min_above_max" {
+  command = plan
+  variables {
+    min_instances = 5
+    max_instances = 2
+  }
+  expect_failures = [var.min_instances]
+}
+
+run "environment_of_the_module" {
+  command = plan
+  variables {
+    environment = { EVENT_STORE = "memory" }
+  }
+  expect_failures = [var.environment]
+}
+
+run "environment_of_the_platform" {
+  command = plan
+  variables {
+    environment = { K_SERVICE = "x" }
+  }
+  expect_failures = [var.environment]
+}
+
+run "label_in_upper_case" {
+  command = plan
+  variables {
+    labels = { Team = "x" }
+  }
+  expect_failures = [var.labels]
+}
+
+run "key_version" {
+  command = plan
+  variables {
+    kms_key = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1"
+  }
+  expect_failures = [var.kms_key]
+}
+
+run "unknown_ingress" {
+  command = plan
+  variables {
+    ingress = "PUBLIC"
+  }
+  expect_failures = [var.ingress]
+}
+
+run "short_connector" {
+  command = plan
+  variables {
+    vpc_connector = "c"
+  }
+  expect_failures = [var.vpc_connector]
+}
+
+run "output_topic_that_is_no_topic" {
+  command = plan
+  variables {
+    output_topic = "projects/p/topic"
+  }
+  expect_failures = [var.output_topic]
+}
+
+run "create_topic_without_name" {
+  command = plan
+  variables {
+    create_output_topic = true
+  }
+  expect_failures = [var.create_output_topic]
+}
+
+run "dead_letter_topic_that_is_no_topic" {
+  command = plan
+  variables {
+    dead_letter_topic = "/t"
+  }
+  expect_failures = [var.dead_letter_topic]
+}
+
+run "age_without_unit" {
+  command = plan
+  variables {
+    max_event_age = "20"
+  }
+  expect_failures = [var.max_event_age]
+}
+
+run "channel_by_mail" {
+  command = plan
+  variables {
+    alert_channels = ["me@example.com"]
+  }
+  expect_failures = [var.alert_channels]
+}

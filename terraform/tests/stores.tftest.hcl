@@ -1,0 +1,149 @@
+# Where the state is kept, and what happens to dead letters.
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
+  }
+}
+
+# What the provider knows of an account before it is there.
+override_resource {
+  target = google_service_account.run
+  values = {
+    name   = "projects/p-123456/serviceAccounts/orders-run@p-123456.iam.gserviceaccount.com"
+    email  = "orders-run@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-run@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.trigger
+  values = {
+    name   = "projects/p-123456/serviceAccounts/orders-trigger@p-123456.iam.gserviceaccount.com"
+    email  = "orders-trigger@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-trigger@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.build
+  values = {
+    name   = "projects/p-123456/serviceAccounts/orders-build@p-123456.iam.gserviceaccount.com"
+    email  = "orders-build@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-build@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+variables {
+  project_id     = "p-123456"
+  name           = "orders"
+  settle_seconds = 0
+}
+
+run "cloud_storage" {
+  assert {
+    condition     = google_storage_bucket.events[0].uniform_bucket_level_access && google_storage_bucket.events[0].public_access_prevention == "enforced"
+    error_message = "The bucket must have uniform access and prevent public access."
+  }
+  assert {
+    condition     = google_storage_bucket.events[0].soft_delete_policy[0].retention_duration_seconds == 0
+    error_message = "Soft delete must be off."
+  }
+  assert {
+    condition     = one([for r in google_storage_bucket.events[0].lifecycle_rule : "${one(r.action).type} ${one(r.condition).age}"]) == "Delete 7"
+    error_message = "The bucket must forget after retention_days."
+  }
+  assert {
+    condition     = length(google_bigquery_dataset.events) == 0 && output.dataset == null && output.bucket == "p-123456-orders-events"
+    error_message = "There must be a bucket, and no dataset."
+  }
+}
+
+run "bigquery" {
+  variables {
+    store          = "bigquery"
+    retention_days = 30
+  }
+  assert {
+    condition     = google_bigquery_dataset.events[0].dataset_id == "orders" && google_bigquery_dataset.events[0].location == "europe-west1" && length(google_storage_bucket.events) == 0
+    error_message = "There must be a dataset in the region, and no bucket."
+  }
+  assert {
+    condition     = alltrue([for t in google_bigquery_table.this : t.time_partitioning[0].expiration_ms == 2592000000])
+    error_message = "The tables must forget after retention_days."
+  }
+  assert {
+    condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
+      if can(regex("STORE|BUCKET|BIGQUERY", k)) } == {
+      EVENT_STORE      = "bigquery", CLAIM_STORE = "bigquery"
+      BIGQUERY_PROJECT = "p-123456", BIGQUERY_DATASET = "orders", BIGQUERY_LOCATION = "europe-west1"
+    }
+    error_message = "The function must be told where its state is."
+  }
+  assert {
+    condition     = google_bigquery_dataset_iam_member.run[0].role == "roles/bigquery.dataEditor" && google_bigquery_dataset_iam_member.run[0].dataset_id == "orders"
+    error_message = "The function must be allowed to edit its own dataset."
+  }
+}
+
+run "mixed" {
+  variables {
+    store       = "bigquery"
+    claim_store = "gcs"
+  }
+  assert {
+    condition     = output.bucket == "p-123456-orders-events" && output.dataset == "orders"
+    error_message = "Mixed stores need both."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_STORE"] == "bigquery" && google_cloudfunctions2_function.this.service_config[0].environment_variables["CLAIM_STORE"] == "gcs" && google_cloudfunctions2_function.this.service_config[0].environment_variables["GCS_BUCKET"] == "p-123456-orders-events"
+    error_message = "The function must be told of both."
+  }
+}
+
+run "dead_letters" {
+  assert {
+    condition     = google_pubsub_subscription.dead_letters.message_retention_duration == "604800s" && google_pubsub_subscription.dead_letters.expiration_policy[0].ttl == ""
+    error_message = "Dead letters must be kept for 7 days, and their subscription for ever."
+  }
+  assert {
+    condition     = google_pubsub_subscription.dead_letters.topic == "projects/p-123456/topics/orders-dead-letters" && google_pubsub_topic.dead_letters[0].name == "orders-dead-letters"
+    error_message = "The subscription must be of the topic that the function publishes to."
+  }
+}
+
+run "dead_letters_elsewhere" {
+  variables {
+    dead_letter_topic = "projects/other-project/topics/dead"
+  }
+  assert {
+    condition     = length(google_pubsub_topic.dead_letters) == 0 && google_pubsub_subscription.dead_letters.topic == "projects/other-project/topics/dead" && google_pubsub_topic_iam_member.run_publisher["dead_letters"].project == "other-project"
+    error_message = "A topic that exists must be used, in its project."
+  }
+}
+
+run "alerts" {
+  variables {
+    alert_channels = ["projects/p-123456/notificationChannels/1"]
+  }
+  assert {
+    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "failures", "waiting"])
+    error_message = "There must be alerts for dead letters, failures and events that wait."
+  }
+  assert {
+    condition     = alltrue([for a in google_monitoring_alert_policy.this : a.notification_channels == tolist(["projects/p-123456/notificationChannels/1"])])
+    error_message = "The alerts must go to the channels."
+  }
+}
+
+run "no_alerts_without_channels" {
+  assert {
+    condition     = length(google_monitoring_alert_policy.this) == 0
+    error_message = "Without channels there must be no alerts."
+  }
+}
