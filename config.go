@@ -11,6 +11,7 @@ import (
 
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/publish"
 )
 
 // Config is what the function is set up with. The zero value is not valid: take
@@ -48,6 +49,15 @@ type Config struct {
 	// DeadLetters sets events aside that can never succeed; otherwise they are
 	// answered 400, and delivered again until they are too old (DEAD_LETTERS).
 	DeadLetters bool
+
+	// MaxEventAge sets events aside that still fail when they are older than this;
+	// 0: they are delivered again until the platform gives up (MAX_EVENT_AGE).
+	MaxEventAge time.Duration
+	// DeadLetterTopic is where events are set aside instead of in the event store,
+	// and OutputTopic where joined messages are published when the business handler
+	// goes on, both in the form projects/PROJECT/topics/TOPIC; empty: nowhere
+	// (DEAD_LETTER_TOPIC, OUTPUT_TOPIC).
+	DeadLetterTopic, OutputTopic string
 
 	// LogLevel is the least severe level that is logged (LOG_LEVEL).
 	LogLevel slog.Level
@@ -99,6 +109,9 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.ConflictPolicy = choice(&e, "CONFLICT_POLICY", "first", map[string]joiner.ConflictPolicy{
 		"first": joiner.KeepFirst, "last": joiner.KeepLast, "reject": joiner.Reject})
 	c.DeadLetters = choice(&e, "DEAD_LETTERS", "on", map[string]bool{"on": true, "off": false})
+	c.MaxEventAge = e.duration("MAX_EVENT_AGE", c.MaxEventAge)
+	c.DeadLetterTopic = e.text("DEAD_LETTER_TOPIC", c.DeadLetterTopic)
+	c.OutputTopic = e.text("OUTPUT_TOPIC", c.OutputTopic)
 	c.LogLevel = choice(&e, "LOG_LEVEL", "info", map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError})
 
@@ -149,6 +162,26 @@ func (c Config) Validate() error {
 	}
 	if c.Lease != 0 && c.Lease < time.Second {
 		wrong("LEASE", "must be a second or more, as in 2m, or not set; it is %v", c.Lease)
+	}
+	return errors.Join(errors.Join(errs...), c.validateTopics())
+}
+
+// validateTopics is the part of Validate about what the function publishes.
+func (c Config) validateTopics() error {
+	var errs []error
+	for _, topic := range []struct{ variable, name string }{{"DEAD_LETTER_TOPIC", c.DeadLetterTopic}, {"OUTPUT_TOPIC", c.OutputTopic}} {
+		if topic.name == "" {
+			continue
+		}
+		if err := publish.CheckTopic(topic.name); err != nil {
+			errs = append(errs, fmt.Errorf("%s must name a topic: %w", topic.variable, err))
+		}
+	}
+	if !c.DeadLetters && (c.DeadLetterTopic != "" || c.MaxEventAge != 0) {
+		errs = append(errs, errors.New("DEAD_LETTERS must not be off where DEAD_LETTER_TOPIC or MAX_EVENT_AGE is set"))
+	}
+	if c.MaxEventAge < 0 {
+		errs = append(errs, fmt.Errorf("MAX_EVENT_AGE must be more than 0, as in 20h, or not set; it is %v", c.MaxEventAge))
 	}
 	return errors.Join(errs...)
 }

@@ -53,6 +53,9 @@ func TestConfigFromEnv(t *testing.T) {
 		{"CONFLICT_POLICY=last", func(c Config) any { return c.ConflictPolicy }, joiner.KeepLast},
 		{"CONFLICT_POLICY=reject", func(c Config) any { return c.ConflictPolicy }, joiner.Reject},
 		{"DEAD_LETTERS=off", func(c Config) any { return c.DeadLetters }, false},
+		{"MAX_EVENT_AGE=20h", func(c Config) any { return c.MaxEventAge }, 20 * time.Hour},
+		{"DEAD_LETTER_TOPIC=projects/p/topics/dead", func(c Config) any { return c.DeadLetterTopic }, "projects/p/topics/dead"},
+		{"OUTPUT_TOPIC=projects/p/topics/out", func(c Config) any { return c.OutputTopic }, "projects/p/topics/out"},
 		{"LOG_LEVEL=DEBUG", func(c Config) any { return c.LogLevel }, slog.LevelDebug},
 	} {
 		variables := make(map[string]string)
@@ -87,6 +90,9 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 		{"ON_LEASE_EXPIRY", "panic", "quarantine, retry"},
 		{"CONFLICT_POLICY", "newest", "first, last, reject"},
 		{"DEAD_LETTERS", "yes", "off, on"},
+		{"MAX_EVENT_AGE", "a day", "as in 30s"},
+		{"DEAD_LETTER_TOPIC", "dead", "projects/my-project/topics/my-topic"},
+		{"OUTPUT_TOPIC", "projects/p/topic/out", "projects/my-project/topics/my-topic"},
 		{"LOG_LEVEL", "loud", "debug, error, info, warn"},
 	} {
 		_, err := configFrom(map[string]string{c.name: c.value})
@@ -100,6 +106,14 @@ func TestStoreOfCloudStorageNeedsABucket(t *testing.T) {
 	for _, name := range []string{"EVENT_STORE", "CLAIM_STORE"} {
 		if _, err := configFrom(map[string]string{name: "gcs"}); err == nil || !strings.Contains(err.Error(), "GCS_BUCKET must name a bucket") {
 			t.Errorf("%s=gcs alone: %v", name, err)
+		}
+	}
+}
+
+func TestDeadLettersThatAreOffCanGoNowhere(t *testing.T) {
+	for name, value := range map[string]string{"MAX_EVENT_AGE": "20h", "DEAD_LETTER_TOPIC": "projects/p/topics/dead"} {
+		if _, err := configFrom(map[string]string{"DEAD_LETTERS": "off", name: value}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s with DEAD_LETTERS=off: %v", name, err)
 		}
 	}
 }

@@ -213,7 +213,7 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 	}
 	var opts []convert.Option
 	if f.config.DeadLetters {
-		opts = append(opts, convert.DeadLetters(stores.deadLetters))
+		opts = append(opts, convert.DeadLetters(stores.deadLetters), convert.MaxAge(f.config.MaxEventAge))
 	}
 	return &parts{
 		stores:    stores,

@@ -11,12 +11,15 @@ import (
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/driver/transformer"
+	"example.com/eventdriver/publish"
 	"example.com/eventdriver/stores/gcsstore"
 	"example.com/eventdriver/stores/memstore"
 )
 
 // newPipeline is the order of things: erase what nobody uses, join, make sure
-// that it is the only time, act.
+// that it is the only time, act, and publish. The business handler decides whether
+// what it acted upon is published, and what of it, by what it gives to its next;
+// the key counts as processed when Pub/Sub has confirmed the message.
 func newPipeline(c Config, s stores, business driver.Handler) (*driver.Pipeline, error) {
 	if _, can := s.events.(driver.Replacer); !can && c.ConflictPolicy == joiner.KeepLast {
 		return nil, fmt.Errorf("CONFLICT_POLICY last can't be had with EVENT_STORE %s", c.EventStore)
@@ -25,12 +28,16 @@ func newPipeline(c Config, s stores, business driver.Handler) (*driver.Pipeline,
 	if c.QuarantineOnExpiry {
 		idempotency = append(idempotency, cache.QuarantineOnExpiry(nil))
 	}
-	return driver.New(
+	handlers := []driver.Handler{
 		transformer.New(transformer.EraseContentFromSources(c.EraseSources...)),
 		joiner.New(joiner.MatchAll(c.Sources...), s.events, joiner.OnConflict(c.ConflictPolicy)),
 		cache.New(s.claims, idempotency...),
 		business,
-	), nil
+	}
+	if s.output != nil {
+		handlers = append(handlers, s.output)
+	}
+	return driver.New(handlers...), nil
 }
 
 // stores are the places where the function keeps its state.
@@ -38,6 +45,7 @@ type stores struct {
 	events      driver.EventStore
 	claims      driver.ClaimStore
 	deadLetters driver.DeadLetterStore
+	output      driver.Handler // nil: nothing is published
 	closers     []io.Closer
 }
 
@@ -48,8 +56,8 @@ type store interface {
 	driver.DeadLetterStore
 }
 
-// openStores opens each store that config names, once. Dead letters go to the
-// store of the events.
+// openStores opens each store and topic that config names, once. Dead letters go
+// to their topic, or else to the store of the events.
 func openStores(ctx context.Context, c Config) (stores, error) {
 	var s stores
 	opened := make(map[string]store)
@@ -67,7 +75,29 @@ func openStores(ctx context.Context, c Config) (stores, error) {
 		}
 	}
 	s.events, s.claims, s.deadLetters = opened[c.EventStore], opened[c.ClaimStore], opened[c.EventStore]
+	if err := s.openTopics(ctx, c); err != nil {
+		return stores{}, errors.Join(err, s.close())
+	}
 	return s, nil
+}
+
+// openTopics opens the topics that config names.
+func (s *stores) openTopics(ctx context.Context, c Config) error {
+	if c.DeadLetterTopic != "" {
+		topic, err := publish.Open(ctx, c.DeadLetterTopic)
+		if err != nil {
+			return fmt.Errorf("DEAD_LETTER_TOPIC: %w", err)
+		}
+		s.deadLetters, s.closers = publish.NewLetters(topic), append(s.closers, topic)
+	}
+	if c.OutputTopic != "" {
+		topic, err := publish.Open(ctx, c.OutputTopic)
+		if err != nil {
+			return fmt.Errorf("OUTPUT_TOPIC: %w", err)
+		}
+		s.output, s.closers = publish.NewOutput(topic), append(s.closers, topic)
+	}
+	return nil
 }
 
 func openStore(ctx context.Context, name string, c Config) (store, error) {

@@ -131,6 +131,7 @@ const (
 	ReasonConflict       Reason = "conflict"        // other content came before, and the policy is to reject
 	ReasonOutcomeUnknown Reason = "outcome-unknown" // a holder vanished, and the policy is not to run twice
 	ReasonDuplicate      Reason = "duplicate"       // the key is completed, and the policy is to fail
+	ReasonTooOld         Reason = "too-old"         // it still failed when it was older than is allowed
 )
 
 // Permanent marks err as one that no redelivery can mend, so that the event is

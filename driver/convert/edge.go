@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
@@ -78,11 +79,28 @@ func (e *edge) handle(ctx context.Context, in incoming) outcome {
 		e.setAside(ctx, in, &o)
 	case errors.Is(o.err, driver.ErrHeld):
 		o.verdict = held
+	case e.tooOld(in, o.message):
+		o.err = driver.Reject(driver.ReasonTooOld, o.err)
+		e.setAside(ctx, in, &o)
 	default:
 		o.verdict = failed
 	}
 	e.report(ctx, in.event, o)
 	return o
+}
+
+// tooOld says that an event which failed is not to be delivered again. What counts
+// is the age of the delivered event: the one inside of it may have happened long
+// before it was sent.
+func (e *edge) tooOld(in incoming, m driver.Message) bool {
+	if e.maxAge <= 0 || e.letters == nil {
+		return false
+	}
+	at := m.Time
+	if in.event != nil && in.event.Context != nil && !in.event.Time().IsZero() {
+		at = in.event.Time()
+	}
+	return !at.IsZero() && time.Since(at) > e.maxAge
 }
 
 // convert calls the converter.

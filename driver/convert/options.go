@@ -2,6 +2,7 @@ package convert
 
 import (
 	"log/slog"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -18,7 +19,8 @@ type Option func(*settings)
 type settings struct {
 	letters driver.DeadLetterStore // nil: off
 	limit   int64
-	logger  *slog.Logger // nil: slog.Default(), when needed
+	maxAge  time.Duration // 0: any
+	logger  *slog.Logger  // nil: slog.Default(), when needed
 }
 
 // DeadLetters has events that can never succeed set aside in store, and then
@@ -26,6 +28,16 @@ type settings struct {
 // with status 400, which Pub/Sub delivers again until its retention ends.
 func DeadLetters(store driver.DeadLetterStore) Option {
 	return func(s *settings) { s.letters = store }
+}
+
+// MaxAge has an event that fails set aside, for [driver.ReasonTooOld], instead of
+// delivered again, if it is older than age then: platforms that deliver again stop
+// some time, Eventarc after a day, and forget the event without a word. An event is
+// as old as its ce-time says, which for Pub/Sub is the time of publication; one
+// that does not tell its time is never too old, nor is one whose key is held by
+// another. 0, the default, is any age. It needs [DeadLetters].
+func MaxAge(age time.Duration) Option {
+	return func(s *settings) { s.maxAge = age }
 }
 
 // BodyLimit is the largest body that [ToHTTPHandler] accepts, in bytes; the default

@@ -1,0 +1,138 @@
+package publish
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"cloud.google.com/go/pubsub/v2"
+
+	"example.com/eventdriver/driver"
+)
+
+// Letters keeps dead letters in a topic: put a subscription on it first, for a
+// topic without one forgets what is published.
+//
+// The Pub/Sub message is the event as it came: its body as data, and its ce-
+// headers and Content-Type as attributes, in lower case but for Content-Type. So
+// a letter that is published to one of the function's source topics, as it is, is
+// the event again. Beside them it has these attributes, where they are known:
+//
+//   - reason: a word, see [driver.Reason];
+//   - error: a sentence;
+//   - handler: where it failed;
+//   - id, key and source: the event's, as the function understood them;
+//   - attempts: which delivery it was;
+//   - time: when it was set aside, in RFC 3339.
+//
+// Pub/Sub takes 100 attributes with names of 256 bytes and values of 1,024 bytes of
+// UTF-8. Of the attributes in the list, values are cut to that, bytes that are not
+// UTF-8 are replaced, and a key, id or source that has to be changed is left out
+// instead, since it would be another. Where the event's own headers do not fit, all
+// of them are in the data: the attribute form is then "letter" instead of "event",
+// and the data is JSON with the members header (of lists of strings) and body
+// (base64). Of a body that is too large, beyond about 10 MB, the beginning is kept,
+// and the attribute body-size says how large it was.
+type Letters struct{ topic *Topic }
+
+// NewLetters returns a store of dead letters that publishes to topic.
+func NewLetters(topic *Topic) *Letters { return &Letters{topic} }
+
+// SetAside publishes d, and returns nil when Pub/Sub has confirmed that.
+func (l *Letters) SetAside(ctx context.Context, d driver.DeadLetter) error {
+	return l.topic.publish(ctx, letterMessage(d))
+}
+
+// reserved is what of a message is kept free for attributes and framing.
+const reserved = 300_000
+
+func letterMessage(d driver.DeadLetter) *pubsub.Message {
+	about := describe(d)
+	if attributes, ok := eventAttributes(d.Header, maxAttributes-len(about)-2); ok {
+		for name, value := range attributes {
+			about[name] = value
+		}
+		about["form"] = "event"
+		return &pubsub.Message{Data: cut(d.Body, maxMessage-reserved, about), Attributes: about}
+	}
+	about["form"] = "letter"
+	body := cut(d.Body, (maxMessage-reserved)/2, about) // base64 and headers of some size
+	data, err := json.Marshal(struct {
+		Header map[string][]string `json:"header"`
+		Body   []byte              `json:"body"`
+	}{d.Header, body})
+	if err != nil {
+		data = body // strings and bytes always have a JSON form
+	}
+	return &pubsub.Message{Data: data, Attributes: about}
+}
+
+// cut returns the beginning of body, and notes in about what it was cut from.
+func cut(body []byte, limit int, about map[string]string) []byte {
+	if len(body) <= limit {
+		return body
+	}
+	about["body-size"] = strconv.Itoa(len(body))
+	return body[:limit]
+}
+
+// describe returns the attributes that are not the event's own.
+func describe(d driver.DeadLetter) map[string]string {
+	about := map[string]string{"reason": string(d.Reason)}
+	for name, value := range map[string]string{"error": d.Error, "handler": d.Handler} {
+		if value = shortened(value); value != "" {
+			about[name] = value
+		}
+	}
+	for name, value := range map[string]string{"id": d.ID, "key": d.Key, "source": d.Source} {
+		if value != "" && fits(value) {
+			about[name] = value
+		}
+	}
+	if d.Attempt > 0 {
+		about["attempts"] = strconv.Itoa(d.Attempt)
+	}
+	if !d.Time.IsZero() {
+		about["time"] = d.Time.UTC().Format(time.RFC3339Nano)
+	}
+	return about
+}
+
+// shortened returns text in so many bytes of UTF-8 as an attribute may have.
+func shortened(text string) string {
+	text = strings.ToValidUTF8(text, string(utf8.RuneError))
+	if len(text) <= maxValue {
+		return text
+	}
+	text = text[:maxValue]
+	for !utf8.ValidString(text) { // a rune was cut in two
+		text = text[:len(text)-1]
+	}
+	return text
+}
+
+// eventAttributes returns those headers that are a CloudEvent's in binary mode, or
+// name its encoding, as attributes; false if they are not so few or do not fit.
+func eventAttributes(header map[string][]string, room int) (map[string]string, bool) {
+	attributes := make(map[string]string)
+	for name, values := range header {
+		lower := strings.ToLower(name)
+		isType := lower == "content-type"
+		if len(values) == 0 || !isType && !strings.HasPrefix(lower, "ce-") {
+			continue
+		}
+		if len(values) > 1 || len(name) > maxName || !utf8.ValidString(name) || !fits(values[0]) {
+			return nil, false
+		}
+		if isType {
+			lower = "Content-Type"
+		}
+		attributes[lower] = values[0]
+	}
+	return attributes, len(attributes) <= room
+}
+
+var _ driver.DeadLetterStore = (*Letters)(nil)

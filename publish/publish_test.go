@@ -1,0 +1,228 @@
+package publish_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"cloud.google.com/go/pubsub/v2/pstest"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/drivertest"
+	"example.com/eventdriver/publish"
+	"example.com/eventdriver/stores/memstore"
+)
+
+const topicName = "projects/p/topics/topic"
+
+// fake starts Google's own fake of Pub/Sub with one topic.
+func fake(t *testing.T) *pstest.Server {
+	t.Helper()
+	server := pstest.NewServer()
+	t.Cleanup(func() { _ = server.Close() })
+	t.Setenv("PUBSUB_EMULATOR_HOST", server.Addr)
+	if _, err := server.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: topicName}); err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+func open(t *testing.T) *publish.Topic {
+	t.Helper()
+	topic, err := publish.Open(t.Context(), topicName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := topic.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return topic
+}
+
+// only returns the one message that was published.
+func only(t *testing.T, server *pstest.Server) *pstest.Message {
+	t.Helper()
+	messages := server.Messages()
+	if len(messages) != 1 {
+		t.Fatalf("%d messages were published, want 1", len(messages))
+	}
+	return messages[0]
+}
+
+func joined(key string) driver.Message {
+	return driver.Message{ID: "composed-event/" + key, Key: key, Source: "composed-event",
+		Content: []byte(`{"event1":"","event2":9007199254740993}`), Time: time.Date(2026, 2, 3, 4, 5, 6, 700, time.UTC)}
+}
+
+func TestLettersKeepTheContract(t *testing.T) {
+	fake(t)
+	drivertest.TestDeadLetterStore(t, drivertest.Harness[*publish.Letters]{
+		Open: func(t *testing.T) *publish.Letters { return publish.NewLetters(open(t)) },
+	}, nil)
+}
+
+func TestLetterIsTheEventWithItsReason(t *testing.T) {
+	server := fake(t)
+	letter := driver.DeadLetter{
+		Reason: driver.ReasonConflict, Error: "key \"k\": other content", Handler: "2 (*joiner.Joiner)", ID: "1", Key: "order/ü", Source: "event1",
+		Attempt: 3, Time: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), Body: []byte("{\"n\": 1}\x00\xff"),
+		Header: map[string][]string{"Ce-Id": {"1"}, "Ce-Specversion": {"1.0"}, "Ce-Type": {"t"}, "Ce-Source": {"/s"}, "Ce-Traceparent": {"00-1"},
+			"Content-Type": {"application/json"}, "User-Agent": {"APIs-Google"}, "X-Many": {"a", "b"}},
+	}
+	if err := publish.NewLetters(open(t)).SetAside(t.Context(), letter); err != nil {
+		t.Fatal(err)
+	}
+	got := only(t, server)
+	want := map[string]string{
+		"ce-id": "1", "ce-specversion": "1.0", "ce-type": "t", "ce-source": "/s", "ce-traceparent": "00-1", "Content-Type": "application/json",
+		"reason": "conflict", "error": letter.Error, "handler": letter.Handler, "id": "1", "key": "order/ü", "source": "event1",
+		"attempts": "3", "time": "2026-02-03T04:05:06Z", "form": "event",
+	}
+	if !maps.Equal(got.Attributes, want) || string(got.Data) != string(letter.Body) {
+		t.Errorf("published %q with %q; want %q with %q", got.Data, got.Attributes, letter.Body, want)
+	}
+}
+
+func TestLetterThatDoesNotFitLosesNothing(t *testing.T) {
+	long := strings.Repeat("é", 600) // 1,200 bytes
+	many := map[string][]string{}
+	for i := range 120 {
+		many[fmt.Sprint("Ce-X", i)] = []string{"v"}
+	}
+	for name, letter := range map[string]driver.DeadLetter{
+		"a header too long":    {Header: map[string][]string{"Ce-Id": {long}}, Key: long, Error: long, Body: []byte("b")},
+		"a header twice":       {Header: map[string][]string{"Ce-Id": {"1", "2"}}, Body: []byte("b")},
+		"not UTF-8":            {Header: map[string][]string{"Ce-Id": {"\xff"}}, Key: "\xff", Error: "\xff", Body: []byte("b")},
+		"too many headers":     {Header: many, Body: []byte("b")},
+		"a name that is long":  {Header: map[string][]string{"Ce-" + strings.Repeat("x", 300): {"v"}}, Body: []byte("b")},
+		"nothing at all there": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := fake(t)
+			letter.Reason = driver.ReasonUndecodable
+			if err := publish.NewLetters(open(t)).SetAside(t.Context(), letter); err != nil {
+				t.Fatal(err)
+			}
+			got := only(t, server)
+			if len(letter.Header) > 0 && (got.Attributes["form"] != "letter" || !strings.Contains(string(got.Data), `"body":"Yg=="`)) {
+				t.Errorf("published %q with %q; want the whole letter in the data", got.Data, got.Attributes)
+			}
+			if _, ok := got.Attributes["key"]; ok {
+				t.Errorf("the key %q was changed into another", got.Attributes["key"])
+			}
+			if len(got.Attributes) > 100 || len(got.Attributes["error"]) > 1024 {
+				t.Errorf("more than Pub/Sub takes: %q", got.Attributes)
+			}
+		})
+	}
+}
+
+func TestLargeBodyIsCutToWhatPubSubTakes(t *testing.T) {
+	for name, header := range map[string]map[string][]string{"event": {"Ce-Id": {"1"}}, "letter": {"Ce-Id": {"1", "2"}}} {
+		got := publish.LetterMessage(driver.DeadLetter{Reason: driver.ReasonUndecodable, Header: header, Body: make([]byte, 11<<20)})
+		if got.Attributes["form"] != name || got.Attributes["body-size"] != fmt.Sprint(11<<20) || len(got.Data) > 9_800_000 {
+			t.Errorf("%s: %d bytes with %q", name, len(got.Data), got.Attributes)
+		}
+	}
+}
+
+func TestOutputIsACloudEventWithKeyAndToken(t *testing.T) {
+	server := fake(t)
+	pipeline := driver.New(cache.New(memstore.New()), publish.NewOutput(open(t)))
+	if err := pipeline.Process(t.Context(), joined("order-1")); err != nil {
+		t.Fatal(err)
+	}
+	got := only(t, server)
+	want := map[string]string{
+		"ce-specversion": "1.0", "ce-type": publish.JoinedType, "ce-source": "composed-event", "ce-id": "composed-event/order-1",
+		"ce-time": "2026-02-03T04:05:06.0000007Z", "ce-key": "order-1", "ce-subject": "order-1", "ce-fencingtoken": "1", "Content-Type": "application/json",
+	}
+	if !maps.Equal(got.Attributes, want) || got.OrderingKey != "order-1" || string(got.Data) != string(joined("order-1").Content) {
+		t.Errorf("published %q, ordered by %q, with %q; want %q", got.Data, got.OrderingKey, got.Attributes, want)
+	}
+}
+
+func TestOutputOfALongKeyIsOrderedByItsHash(t *testing.T) {
+	server := fake(t)
+	if err := driver.New(publish.NewOutput(open(t))).Process(t.Context(), joined(strings.Repeat("k", 2000))); err != nil {
+		t.Fatal(err)
+	}
+	got := only(t, server)
+	if _, ok := got.Attributes["ce-key"]; ok || len(got.OrderingKey) != 64 || len(got.Attributes["ce-id"]) != 64 {
+		t.Errorf("ordered by %q, with %q", got.OrderingKey, got.Attributes)
+	}
+}
+
+func TestOutputGoesOnOnlyWhenConfirmed(t *testing.T) {
+	server := fake(t)
+	server.SetAutoPublishResponse(false)
+	server.AddPublishResponse(nil, status.Error(codes.PermissionDenied, "not today"))
+	wentOn := 0
+	pipeline := driver.New(publish.NewOutput(open(t)), driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		wentOn++
+		return nil
+	}))
+	err := pipeline.Process(t.Context(), joined("order-1"))
+	if err == nil || driver.IsPermanent(err) || !strings.Contains(err.Error(), topicName) || !strings.Contains(err.Error(), "order-1") || wentOn != 0 {
+		t.Errorf("refused: %v, went on %d times; want an error to be tried again, naming topic and key", err, wentOn)
+	}
+
+	// The ordering key must not stay paused by that failure.
+	server.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil)
+	if err := pipeline.Process(t.Context(), joined("order-1")); err != nil || wentOn != 1 {
+		t.Errorf("the second time: %v, went on %d times", err, wentOn)
+	}
+}
+
+func TestMessageThatPubSubRefusesIsPermanent(t *testing.T) {
+	server := fake(t)
+	server.SetAutoPublishResponse(false)
+	server.AddPublishResponse(nil, status.Error(codes.InvalidArgument, "no such message"))
+	output := driver.New(publish.NewOutput(open(t)))
+	if err := output.Process(t.Context(), joined("order-1")); !driver.IsPermanent(err) {
+		t.Errorf("invalid: %v, want a permanent error", err)
+	}
+	large := joined("order-2")
+	large.Content = make([]byte, 11<<20)
+	if err := output.Process(t.Context(), large); !driver.IsPermanent(err) {
+		t.Errorf("too large: %v, want a permanent error", err)
+	}
+}
+
+func TestPublishingHonoursTheContext(t *testing.T) {
+	server := fake(t)
+	server.SetAutoPublishResponse(false) // it never answers
+	output := publish.NewOutput(open(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	err := output.Process(ctx, joined("order-1"), func(context.Context, driver.Message) error { return nil })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	server.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil) // lets Close return
+}
+
+func TestTopicNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"projects/p/topics/orders": true, "projects/example.com:p/topics/a.b-c~d+e%25": true,
+		"": false, "orders": false, "projects/p/topics/": false, "projects/p/topics/1st": false, "projects/p/subscriptions/orders": false,
+		"projects/p/topics/a/b": false, "topics/orders": false,
+	} {
+		if err := publish.CheckTopic(name); (err == nil) != ok {
+			t.Errorf("%q: %v", name, err)
+		}
+		if _, err := publish.Open(t.Context(), name); !ok && err == nil {
+			t.Errorf("%q was opened", name)
+		}
+	}
+}
