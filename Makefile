@@ -74,6 +74,16 @@ demo: ## send a story of orders through the whole thing, and check its end
 run: ## serve the function on this machine, with a Cloud Storage of its own
 	$(GO) run ./cmd/local
 
+# The providers come from Terraform's registry, unless TERRAFORM_CHECK names a program
+# that checks a folder without it.
+.PHONY: terraform
+terraform: ## check terraform/: format, validate, plan the examples, test
+	deploy/terraform.sh
+
+.PHONY: buildpack
+buildpack: ## build and start the function as Google's buildpack does
+	deploy/build.sh --check
+
 .PHONY: rename
 rename: ## make this clone yours: make rename MODULE=github.com/you/orders
 	@$(GO) run ./internal/rename '$(MODULE)'

@@ -13,7 +13,7 @@ import (
 // required are the documents without which something is missing.
 var required = []string{
 	"README.md", "CONTRIBUTING.md", "CHANGELOG.md",
-	"docs/configuration.md", "docs/design.md", "docs/migration.md", "docs/operations.md",
+	"docs/configuration.md", "docs/deploy.md", "docs/design.md", "docs/migration.md", "docs/operations.md",
 }
 
 func documents(t *testing.T) []string {

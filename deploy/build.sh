@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# Builds the function as Google's buildpack does: the source, as it is deployed, in a
+# module of its own, with a main that the buildpack generates.
+#
+#   deploy/build.sh OUT        builds the program OUT
+#   deploy/build.sh --check    builds it, starts it with FUNCTION_TARGET and PORT
+#                              alone, and sends it an event
+#   deploy/build.sh --measure  prints size and start of the variants
+#
+# GOOGLE_GOLDFLAGS and GOFLAGS are honoured, as by the buildpack.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+case ${1-} in
+  --check | --measure) ;;
+  '' | -*) usage >&2; exit 2 ;;
+esac
+
+tmp=$(mktemp -d)
+server=
+cleanup() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  chmod -R u+w "$tmp" && rm -rf "$tmp"
+}
+trap cleanup EXIT
+
+# prepare makes $tmp/app, the module that is built, with the source below it.
+prepare() {
+  local source=$tmp/app/serverless_function_source_code module file
+  mkdir -p "$source"
+  git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+    case $file in
+      *_test.go | */testdata/* | terraform/* | docs/* | deploy/* | bench/* | internal/docs/* | .*) continue ;;
+    esac
+    [ -f "$file" ] || continue
+    mkdir -p "$source/$(dirname "$file")"
+    cp "$file" "$source/$file"
+  done
+  module=$(cd "$source" && GOWORK=off go list -m)
+  cat >"$tmp/app/main.go" <<MAIN
+package main
+
+import (
+	"log"
+	"os"
+
+	_ "$module"
+	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
+)
+
+func main() {
+	port := "8080"
+	if p := os.Getenv("PORT"); p != "" {
+		port = p
+	}
+	if err := funcframework.Start(port); err != nil {
+		log.Fatalf("funcframework.Start: %v\n", err)
+	}
+}
+MAIN
+  (
+    cd "$tmp/app"
+    go mod init functions.local/app
+    # What the function requires, and the framework in the same version.
+    sed -n '/^go /p; /^require/,/^)/p' "$source/go.mod" >"$tmp/requirements"
+    grep '^go ' "$tmp/requirements" | while read -r _ version; do go mod edit -go "$version"; done
+    go mod edit -require "$module@v0.0.0" -replace "$module@v0.0.0=./serverless_function_source_code"
+    cp "$source/go.sum" .
+    go mod tidy
+  ) >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
+}
+
+# build OUT builds the program, with the flags of the environment.
+build() {
+  (cd "$tmp/app" && CGO_ENABLED=0 go build -ldflags "${GOOGLE_GOLDFLAGS-}" -o "$1" .)
+}
+
+# start PROGRAM PORT starts the program with nothing but what the platform sets.
+start() {
+  env -i PATH="$PATH" HOME="$tmp" FUNCTION_TARGET=EventDriver PORT="$2" "$1" >"$tmp/out" 2>&1 &
+  server=$!
+}
+
+stop() {
+  kill "$server"
+  wait "$server" 2>/dev/null || true
+  server=
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# await PORT returns when the program listens.
+await() {
+  until listens "$1"; do
+    kill -0 "$server" 2>/dev/null || { cat "$tmp/out" >&2; echo "the program ended" >&2; exit 1; }
+  done
+}
+
+free_port() {
+  local port
+  for port in $(seq 18080 18180); do
+    if ! listens "$port"; then
+      echo "$port"
+      return
+    fi
+  done
+}
+
+check() {
+  local port status
+  build "$tmp/function"
+  port=$(free_port)
+  start "$tmp/function" "$port"
+  await "$port"
+  status=$(curl -sS -m 20 -o "$tmp/answer" -w '%{http_code}' "http://127.0.0.1:$port/" -d '{}' \
+    -H 'Content-Type: application/json' -H 'Ce-Specversion: 1.0' -H 'Ce-Id: 1' -H 'Ce-Type: check' \
+    -H 'Ce-Source: event1' -H 'Ce-Key: order-1')
+  stop
+  [ "$status" = 204 ] || { echo "the event was answered $status: $(cat "$tmp/answer")" >&2; exit 1; }
+  echo "built as the buildpack does, started, and an event was answered 204"
+}
+
+# cold PROGRAM prints the milliseconds until it listens, the median of 11 starts.
+cold() {
+  local port began ended _
+  port=$(free_port)
+  for _ in 1 2 3 4 5 6 7 8 9 10 11; do
+    began=$(date +%s%N)
+    start "$1" "$port"
+    await "$port"
+    ended=$(date +%s%N)
+    stop
+    echo $(((ended - began) / 1000000))
+  done | sort -n | sed -n 6p
+}
+
+measure() {
+  local flags tags
+  printf '| GOFLAGS | GOOGLE_GOLDFLAGS | MB | ms until it listens |\n| --- | --- | --- | --- |\n'
+  for tags in '' '-tags=disable_grpc_modules'; do
+    for flags in '' '-s -w'; do
+      GOFLAGS=$tags GOOGLE_GOLDFLAGS=$flags build "$tmp/function"
+      printf '| %s | %s | %s | %s |\n' "${tags:-none}" "${flags:-none}" \
+        "$(($(wc -c <"$tmp/function") / 1000000))" "$(cold "$tmp/function")"
+    done
+  done
+}
+
+prepare
+case $1 in
+  --check) check ;;
+  --measure) measure ;;
+  *)
+    mkdir -p "$(dirname "$1")"
+    build "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"
+    ;;
+esac

@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# Deploys the function with gcloud, without Terraform: one function that is called
+# over HTTP, and an Eventarc trigger for each event. Run it again to deploy a change;
+# what is there already is left, or updated.
+#
+#   deploy/gcloud.sh --project=PROJECT [--region=REGION] [--name=NAME]
+#                    [--sources=EVENT[:TOPIC],…] [--output-topic=TOPIC]
+#                    [--env=NAME=VALUE,…] [--dry-run]
+#                    [--revisions | --rollback=REVISION | --letters | --destroy]
+#
+#   --region     where; europe-west1
+#   --name       of the function, and the beginning of all other names; event-driver
+#   --sources    the events, each with its topic if that is not called NAME-EVENT;
+#                event1,event2,event3. Topics that are missing are created
+#   --output-topic  where joined messages are published; nowhere
+#   --env        more environment variables; see docs/configuration.md
+#   --dry-run    print the commands that would be run, and run none
+#   --revisions  list the revisions that were deployed, the newest first
+#   --rollback   send all events to that revision, until the next deployment
+#   --letters    show ten dead letters; they stay
+#   --destroy    remove all that this script creates, except for topics, APIs and
+#                the bucket with the state
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+project='' region=europe-west1 name=event-driver sources=event1,event2,event3
+output_topic='' more_env='' task=deploy revision='' destroy=false dry_run=false
+for argument; do
+  case $argument in
+    --project=*) project=${argument#*=} ;;
+    --region=*) region=${argument#*=} ;;
+    --name=*) name=${argument#*=} ;;
+    --sources=*) sources=${argument#*=} ;;
+    --output-topic=*) output_topic=${argument#*=} ;;
+    --env=*) more_env=${argument#*=} ;;
+    --revisions) task=revisions ;;
+    --rollback=*) task=rollback revision=${argument#*=} ;;
+    --letters) task=letters ;;
+    --destroy) task=destroy destroy=true ;;
+    --dry-run) dry_run=true ;;
+    -h | --help) sed -n '2,26s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "gcloud.sh: unknown argument $argument; see --help" >&2; exit 2 ;;
+  esac
+done
+fail() { echo "gcloud.sh: $1" >&2; exit 2; }
+[[ $project =~ ^[a-z][-a-z0-9]{4,28}[a-z0-9]$ ]] || fail "--project=PROJECT must be given, a project's ID"
+[[ $name =~ ^[a-z][-a-z0-9]{1,18}[a-z0-9]$ ]] || fail "--name must be 3 to 20 lower-case letters, digits and hyphens"
+[[ $region =~ ^[a-z]+-[a-z]+[0-9]+$ ]] || fail "--region must be a region, as in europe-west1"
+$dry_run || command -v gcloud >/dev/null || fail "gcloud is not installed"
+
+# Each event and the topic of the same index; events is what the function is told.
+events=() topics=()
+IFS=, read -ra pairs <<<"$sources"
+for pair in "${pairs[@]}"; do
+  event=${pair%%:*}
+  [[ $event =~ ^[a-z][-a-z0-9]{0,38}$ ]] || fail "--sources: an event's name is lower-case letters, digits and hyphens: $event"
+  topic=$name-$event
+  [[ $pair != *:* ]] || topic=${pair#*:}
+  [[ $topic =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]] || fail "--sources: no name of a topic: $topic"
+  events+=("$event") topics+=("$topic")
+done
+
+bucket=$project-$name-events
+account() { echo "$name-$1@$project.iam.gserviceaccount.com"; }
+
+# run prints a command, and runs it unless this is a dry run.
+run() {
+  printf '+' >&3
+  printf ' %q' "$@" >&3
+  printf '\n' >&3
+  $dry_run || "$@"
+}
+exec 3>&1
+
+# there says whether what a command describes exists. A dry run assumes that nothing
+# does, or, when destroying, that everything does.
+there() {
+  if $dry_run; then
+    $destroy
+  else
+    "$@" >/dev/null 2>&1
+  fi
+}
+
+apis() {
+  run gcloud services enable artifactregistry.googleapis.com cloudbuild.googleapis.com cloudfunctions.googleapis.com \
+    eventarc.googleapis.com iam.googleapis.com logging.googleapis.com pubsub.googleapis.com run.googleapis.com \
+    storage.googleapis.com --project="$project"
+}
+
+accounts() {
+  local who
+  for who in run trigger; do
+    there gcloud iam service-accounts describe "$(account $who)" --project="$project" ||
+      run gcloud iam service-accounts create "$name-$who" --project="$project" --display-name="$name-$who"
+  done
+  run gcloud projects add-iam-policy-binding "$project" --member="serviceAccount:$(account trigger)" \
+    --role=roles/eventarc.eventReceiver --condition=None --format=none
+}
+
+bucket() {
+  there gcloud storage buckets describe "gs://$bucket" --project="$project" ||
+    run gcloud storage buckets create "gs://$bucket" --project="$project" --location="$region" \
+      --uniform-bucket-level-access --public-access-prevention --soft-delete-duration=0
+  run gcloud storage buckets update "gs://$bucket" --lifecycle-file=deploy/lifecycle.json
+  run gcloud storage buckets add-iam-policy-binding "gs://$bucket" --member="serviceAccount:$(account run)" \
+    --role=roles/storage.objectUser --format=none
+}
+
+topic() {
+  there gcloud pubsub topics describe "$1" --project="$project" || run gcloud pubsub topics create "$1" --project="$project"
+}
+
+# publishes TOPIC lets the function publish there.
+publishes() {
+  topic "$1"
+  run gcloud pubsub topics add-iam-policy-binding "$1" --project="$project" --member="serviceAccount:$(account run)" \
+    --role=roles/pubsub.publisher --format=none
+}
+
+letters() {
+  publishes "$name-dead-letters"
+  there gcloud pubsub subscriptions describe "$name-dead-letters" --project="$project" ||
+    run gcloud pubsub subscriptions create "$name-dead-letters" --project="$project" --topic="$name-dead-letters" \
+      --message-retention-duration=7d --expiration-period=never
+  [ -z "$output_topic" ] || publishes "$output_topic"
+}
+
+# environment prints the function's variables, with a separator that is in none of
+# them (see: gcloud topic escaping).
+environment() {
+  local i aliases='' all
+  for i in "${!events[@]}"; do
+    [ "${events[i]}" = "${topics[i]}" ] || aliases+=,${events[i]}:${topics[i]}
+  done
+  all="EVENT_SOURCES=$(IFS=, && echo "${events[*]}");GCS_BUCKET=$bucket;GOOGLE_CLOUD_PROJECT=$project;MAX_EVENT_AGE=20h"
+  all+=";DEAD_LETTER_TOPIC=projects/$project/topics/$name-dead-letters;CLOUD_RUN_TIMEOUT_SECONDS=60"
+  [ -z "$aliases" ] || all+=";SOURCE_ALIASES=${aliases#,}"
+  [ -z "$output_topic" ] || all+=";OUTPUT_TOPIC=projects/$project/topics/$output_topic"
+  [ -z "$more_env" ] || all+=";${more_env//,/;}"
+  printf '^;^%s' "$all"
+}
+
+deploy() {
+  run gcloud functions deploy "$name" --gen2 --project="$project" --region="$region" --runtime=go126 \
+    --entry-point=EventDriver --source=. --trigger-http --no-allow-unauthenticated --ingress-settings=internal-only \
+    --run-service-account="$(account run)" --memory=512Mi --cpu=1 --timeout=60s --concurrency=80 --max-instances=20 \
+    --set-env-vars="$(environment)" --set-build-env-vars='GOOGLE_GOLDFLAGS=-s -w'
+  # After a roll-back the service would stay with the old revision.
+  run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
+  run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \
+    --member="serviceAccount:$(account trigger)" --role=roles/run.invoker --format=none
+}
+
+triggers() {
+  local i trigger
+  for i in "${!events[@]}"; do
+    trigger=$name-${events[i]}
+    topic "${topics[i]}"
+    # A trigger's filters and topic can't be changed; whoever wants another topic
+    # deletes the trigger first.
+    there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" ||
+      run gcloud eventarc triggers create "$trigger" --project="$project" --location="$region" \
+        --destination-run-service="$name" --destination-run-region="$region" \
+        --event-filters=type=google.cloud.pubsub.topic.v1.messagePublished \
+        --transport-topic="projects/$project/topics/${topics[i]}" --service-account="$(account trigger)"
+  done
+}
+
+remove() {
+  local event who
+  for event in "${events[@]}"; do
+    if there gcloud eventarc triggers describe "$name-$event" --project="$project" --location="$region"; then
+      run gcloud eventarc triggers delete "$name-$event" --project="$project" --location="$region" --quiet
+    fi
+  done
+  if there gcloud functions describe "$name" --project="$project" --region="$region" --gen2; then
+    run gcloud functions delete "$name" --project="$project" --region="$region" --gen2 --quiet
+  fi
+  if there gcloud pubsub subscriptions describe "$name-dead-letters" --project="$project"; then
+    run gcloud pubsub subscriptions delete "$name-dead-letters" --project="$project" --quiet
+  fi
+  run gcloud projects remove-iam-policy-binding "$project" --member="serviceAccount:$(account trigger)" \
+    --role=roles/eventarc.eventReceiver --condition=None --format=none
+  for who in trigger run; do
+    if there gcloud iam service-accounts describe "$(account $who)" --project="$project"; then
+      run gcloud iam service-accounts delete "$(account $who)" --project="$project" --quiet
+    fi
+  done
+}
+
+everything() {
+  apis
+  accounts
+  bucket
+  letters
+  deploy
+  triggers
+  printf '\nPublish an order, in any order:\n\n'
+  local topic
+  for topic in "${topics[@]}"; do
+    printf "  gcloud pubsub topics publish %s --project=%s --attribute=key=order-1 --message='{}'\n" "$topic" "$project"
+  done
+  printf '\nand read what became of it:\n\n  gcloud functions logs read %s --project=%s --region=%s --gen2 --limit=20\n' "$name" "$project" "$region"
+}
+
+case $task in
+  deploy) everything ;;
+  revisions) run gcloud run revisions list --service="$name" --project="$project" --region="$region" ;;
+  rollback)
+    [[ $revision =~ ^$name-[-a-z0-9]+$ ]] || fail "--rollback must be a revision, as --revisions lists them: $name-00001-abc"
+    run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-revisions="$revision=100"
+    ;;
+  letters) run gcloud pubsub subscriptions pull "$name-dead-letters" --project="$project" --limit=10 --format=json ;;
+  destroy)
+    remove
+    echo "What is left: the topics, and the state; to remove it: gcloud storage rm --recursive gs://$bucket"
+    ;;
+esac
