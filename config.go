@@ -6,12 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
-	"example.com/eventdriver/publish"
+	"example.com/eventdriver/stores/gcsstore"
 )
 
 // Config is what the function is set up with. The zero value is not valid: take
@@ -32,7 +33,8 @@ type Config struct {
 	// (EVENT_STORE, CLAIM_STORE).
 	EventStore, ClaimStore string
 	// Bucket and Folder are where StoreGCS keeps its objects (GCS_BUCKET,
-	// GCS_FOLDER).
+	// GCS_FOLDER). Functions that share a folder share its keys, too: what one has
+	// completed, the other skips.
 	Bucket, Folder string
 	// StoreTimeout bounds each call of a store (STORE_TIMEOUT).
 	StoreTimeout time.Duration
@@ -59,6 +61,10 @@ type Config struct {
 	// (DEAD_LETTER_TOPIC, OUTPUT_TOPIC).
 	DeadLetterTopic, OutputTopic string
 
+	// BodyLimit is how many bytes a request's body may have; a longer one is cut
+	// and set aside (BODY_LIMIT).
+	BodyLimit int64
+
 	// LogLevel is the least severe level that is logged (LOG_LEVEL).
 	LogLevel slog.Level
 }
@@ -67,6 +73,13 @@ type Config struct {
 const (
 	StoreMemory = "memory" // of the process: for local runs and tests
 	StoreGCS    = "gcs"    // Cloud Storage
+)
+
+// A lease is renewed no more often than once a second, which is what Cloud Storage
+// takes for one object; and Cloud Run passes on bodies up to 32 MiB.
+const (
+	shortestLease = 2 * time.Second
+	longestBody   = 32 << 20
 )
 
 // DefaultConfig is what holds where no variable is set.
@@ -79,6 +92,7 @@ func DefaultConfig() Config {
 		Folder:       "event-driver",
 		StoreTimeout: 10 * time.Second,
 		DeadLetters:  true,
+		BodyLimit:    convert.DefaultBodyLimit,
 		LogLevel:     slog.LevelInfo,
 	}
 }
@@ -97,7 +111,7 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.SourceAliases = e.aliases("SOURCE_ALIASES")
 	c.KeyPointer = e.text("KEY_POINTER", c.KeyPointer)
 	c.Bucket = e.text("GCS_BUCKET", c.Bucket)
-	c.Folder = e.text("GCS_FOLDER", c.Folder)
+	c.Folder = e.text("GCS_FOLDER", e.text("K_SERVICE", c.Folder))
 	if c.Bucket != "" {
 		c.EventStore = StoreGCS
 	}
@@ -112,6 +126,7 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.MaxEventAge = e.duration("MAX_EVENT_AGE", c.MaxEventAge)
 	c.DeadLetterTopic = e.text("DEAD_LETTER_TOPIC", c.DeadLetterTopic)
 	c.OutputTopic = e.text("OUTPUT_TOPIC", c.OutputTopic)
+	c.BodyLimit = e.bytes("BODY_LIMIT", c.BodyLimit)
 	c.LogLevel = choice(&e, "LOG_LEVEL", "info", map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError})
 
@@ -157,33 +172,24 @@ func (c Config) Validate() error {
 	if c.Bucket == "" && (c.EventStore == StoreGCS || c.ClaimStore == StoreGCS) {
 		wrong("GCS_BUCKET", "must name a bucket, since EVENT_STORE or CLAIM_STORE is %s", StoreGCS)
 	}
+	if c.Bucket != "" {
+		if err := gcsstore.Config(c.Bucket).Check(); err != nil {
+			wrong("GCS_BUCKET", "must be the name of a bucket: %w", err)
+		}
+	}
+	if err := gcsstore.Config("bucket").WithFolder(c.Folder).Check(); err != nil {
+		wrong("GCS_FOLDER", "must be like orders or team/orders: %w", err)
+	}
 	if c.StoreTimeout <= 0 {
 		wrong("STORE_TIMEOUT", "must be more than 0, as in 10s; it is %v", c.StoreTimeout)
 	}
-	if c.Lease != 0 && c.Lease < time.Second {
-		wrong("LEASE", "must be a second or more, as in 2m, or not set; it is %v", c.Lease)
+	if c.Lease != 0 && c.Lease < shortestLease {
+		wrong("LEASE", "must be %v or more, as in 2m, or not set; it is %v", shortestLease, c.Lease)
+	}
+	if c.BodyLimit < 1 || c.BodyLimit > longestBody {
+		wrong("BODY_LIMIT", "must be from 1 to %d bytes, which is Cloud Run's own limit; it is %d", longestBody, c.BodyLimit)
 	}
 	return errors.Join(errors.Join(errs...), c.validateTopics())
-}
-
-// validateTopics is the part of Validate about what the function publishes.
-func (c Config) validateTopics() error {
-	var errs []error
-	for _, topic := range []struct{ variable, name string }{{"DEAD_LETTER_TOPIC", c.DeadLetterTopic}, {"OUTPUT_TOPIC", c.OutputTopic}} {
-		if topic.name == "" {
-			continue
-		}
-		if err := publish.CheckTopic(topic.name); err != nil {
-			errs = append(errs, fmt.Errorf("%s must name a topic: %w", topic.variable, err))
-		}
-	}
-	if !c.DeadLetters && (c.DeadLetterTopic != "" || c.MaxEventAge != 0) {
-		errs = append(errs, errors.New("DEAD_LETTERS must not be off where DEAD_LETTER_TOPIC or MAX_EVENT_AGE is set"))
-	}
-	if c.MaxEventAge < 0 {
-		errs = append(errs, fmt.Errorf("MAX_EVENT_AGE must be more than 0, as in 20h, or not set; it is %v", c.MaxEventAge))
-	}
-	return errors.Join(errs...)
 }
 
 // input returns what makes messages of events.
@@ -243,6 +249,7 @@ func (e *env) aliases(name string) map[string][]string {
 	aliases := make(map[string][]string)
 	for _, pair := range e.list(name, nil) {
 		source, alias, ok := strings.Cut(pair, ":")
+		source, alias = strings.TrimSpace(source), strings.TrimSpace(alias)
 		if !ok || source == "" || alias == "" {
 			e.errs = append(e.errs, fmt.Errorf("%s must be event1:orders-created,event2:…; %q has no name, colon or alias", name, pair))
 			continue
@@ -250,6 +257,19 @@ func (e *env) aliases(name string) map[string][]string {
 		aliases[source] = append(aliases[source], alias)
 	}
 	return aliases
+}
+
+func (e *env) bytes(name string, fallback int64) int64 {
+	value := e.text(name, "")
+	if value == "" {
+		return fallback
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		e.errs = append(e.errs, fmt.Errorf("%s must be a number of bytes, as in 10485760; it is %q", name, value))
+		return fallback
+	}
+	return n
 }
 
 func (e *env) duration(name string, fallback time.Duration) time.Duration {

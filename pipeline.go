@@ -11,7 +11,6 @@ import (
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/driver/transformer"
-	"example.com/eventdriver/publish"
 	"example.com/eventdriver/stores/gcsstore"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -79,25 +78,6 @@ func openStores(ctx context.Context, c Config) (stores, error) {
 		return stores{}, errors.Join(err, s.close())
 	}
 	return s, nil
-}
-
-// openTopics opens the topics that config names.
-func (s *stores) openTopics(ctx context.Context, c Config) error {
-	if c.DeadLetterTopic != "" {
-		topic, err := publish.Open(ctx, c.DeadLetterTopic)
-		if err != nil {
-			return fmt.Errorf("DEAD_LETTER_TOPIC: %w", err)
-		}
-		s.deadLetters, s.closers = publish.NewLetters(topic), append(s.closers, topic)
-	}
-	if c.OutputTopic != "" {
-		topic, err := publish.Open(ctx, c.OutputTopic)
-		if err != nil {
-			return fmt.Errorf("OUTPUT_TOPIC: %w", err)
-		}
-		s.output, s.closers = publish.NewOutput(topic), append(s.closers, topic)
-	}
-	return nil
 }
 
 func openStore(ctx context.Context, name string, c Config) (store, error) {

@@ -53,6 +53,7 @@ func TestDemo(t *testing.T) {
 		{"gcs", nil, nil},
 		{"memory", nil, []string{"-store", "memory"}},
 		{"somebody else's emulator", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
+		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host(), "LOG_LEVEL=error"}, nil},
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL, "GCS_BUCKET=second"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -145,7 +146,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		args      []string
 		says      string
 	}{
-		{nil, []string{"-store", "redis"}, "EVENT_STORE must be memory or gcs"},
+		{nil, []string{"-store", "redis"}, "-store must be gcs or memory"},
 		{nil, []string{"-addr", busy.Addr().String()}, "-addr"},
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", busy.Addr().String()}, "-publish-addr"},
 		{nil, []string{"now"}, `unexpected argument "now"`},

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -75,12 +78,20 @@ func newLetter(in incoming, o outcome) driver.DeadLetter {
 	return letter
 }
 
-// withoutCredentials returns a copy of header that is fit to be kept.
+// secrets are parts of the names of headers that may hold credentials, such as
+// Authorization, Cookie, X-Api-Key or X-Goog-Iap-Jwt-Assertion.
+var secrets = []string{"auth", "cookie", "token", "secret", "credential", "password", "api-key", "apikey", "jwt", "assertion", "signature"}
+
+// withoutCredentials returns a copy of header that is fit to be kept: without what
+// may be a credential, unless it is a part of the CloudEvent.
 func withoutCredentials(header http.Header) http.Header {
 	kept := header.Clone()
-	for _, secret := range []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Serverless-Authorization"} {
-		kept.Del(secret)
-	}
+	maps.DeleteFunc(kept, func(name string, _ []string) bool {
+		name = strings.ToLower(name)
+		return !strings.HasPrefix(name, "ce-") && slices.ContainsFunc(secrets, func(part string) bool {
+			return strings.Contains(name, part)
+		})
+	})
 	return kept
 }
 

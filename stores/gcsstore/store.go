@@ -50,7 +50,7 @@ type Store struct {
 // sent to Cloud Storage, so a bucket that is missing or closed to the caller is
 // found out by the first operation. ctx is for finding credentials only.
 func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*Store, error) {
-	if err := settings.check(); err != nil {
+	if err := settings.Check(); err != nil {
 		return nil, fmt.Errorf("gcsstore: %w", err)
 	}
 	client := settings.client
