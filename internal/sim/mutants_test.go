@@ -115,6 +115,13 @@ var mutants = []struct {
 	}},
 }
 
+// noneTwice is the real thing with each event delivered once, for short schedules.
+func noneTwice() sim.Scenario {
+	s := theRealThing()
+	s.Sources = s.Sources[:3]
+	return s
+}
+
 func theJoiner(s sim.Stores) driver.Handler {
 	return joiner.New(joiner.MatchAll("event1", "event2", "event3"), s)
 }
@@ -125,7 +132,7 @@ func theCache(s sim.Stores) driver.Handler {
 
 // with is the scenario with this joiner and this cache.
 func with(joins, idempotent func(sim.Stores) driver.Handler) sim.Scenario {
-	s := theRealThing()
+	s := noneTwice()
 	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
 		return driver.New(joins(stores), idempotent(stores), business)
 	}
@@ -134,7 +141,7 @@ func with(joins, idempotent func(sim.Stores) driver.Handler) sim.Scenario {
 
 // onStore is the scenario on a store that is changed.
 func onStore(change func(sim.Stores) sim.Stores) sim.Scenario {
-	s := theRealThing()
+	s := noneTwice()
 	s.Store = func() sim.Stores { return change(memstore.New()) }
 	return s
 }
@@ -242,7 +249,7 @@ func TestSchedulesOfMutants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if run := sim.Execute(t, theRealThing(), schedule); len(run.Broken) > 0 {
+		if run := sim.Execute(t, noneTwice(), schedule); len(run.Broken) > 0 {
 			t.Errorf("%s: schedule %q breaks %q\n%s", m.name, schedule, run.Broken, strings.Join(run.Steps, "\n"))
 		}
 	}
