@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,11 @@ func configs(t *testing.T) map[string]Config {
 // post sends a custom event in binary form.
 func post(t *testing.T, url, source, key, content string) (status int, answer string) {
 	t.Helper()
+	return do(t, event(t, url, source, key, content))
+}
+
+func event(t *testing.T, url, source, key, content string) *http.Request {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +121,7 @@ func post(t *testing.T, url, source, key, content string) (status int, answer st
 	if key != "" {
 		request.Header.Set("Ce-Key", key)
 	}
-	return do(t, request)
+	return request
 }
 
 func do(t *testing.T, request *http.Request) (status int, answer string) {
@@ -370,12 +376,12 @@ func TestReceiveActsAsServeHTTP(t *testing.T) {
 	business := count()
 	f, _ := serve(t, DefaultConfig(), business)
 	for _, source := range []string{"event1", "event2", "event3", "event3"} {
-		event := cloudevents.NewEvent()
-		event.SetID("1")
-		event.SetSource(source)
-		event.SetType("example.order")
-		event.SetExtension("key", "order-1")
-		if err := f.Receive(t.Context(), event); err != nil {
+		e := cloudevents.NewEvent()
+		e.SetID("1")
+		e.SetSource(source)
+		e.SetType("example.order")
+		e.SetExtension("key", "order-1")
+		if err := f.Receive(t.Context(), e); err != nil {
 			t.Errorf("%s: %v", source, err)
 		}
 	}
@@ -423,6 +429,37 @@ func TestNoRequestHangs(t *testing.T) {
 	if answered.Load() != clients*each*9/10 || aborted.Load() != clients*each/10 {
 		t.Errorf("%d answered and %d aborted; want %d and %d", answered.Load(), aborted.Load(), clients*each*9/10, clients*each/10)
 	}
+}
+
+// Clients that send all of their request and go away at once, at whatever step the
+// instance is then, leave no key behind that nobody holds.
+func TestClientsThatGoAwayLoseNothing(t *testing.T) {
+	business := count()
+	_, server := serve(t, onGCS(t), business)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	var keys []string
+	var wait sync.WaitGroup
+	for i := range 15 {
+		key := fmt.Sprint("order-", i)
+		keys = append(keys, key)
+		wait.Go(func() {
+			for _, source := range []string{"event1", "event2", "event3"} {
+				for pause := range 3 {
+					ctx, cancel := context.WithCancel(t.Context())
+					sent := func(httptrace.WroteRequestInfo) { time.AfterFunc(time.Duration(pause)*4*time.Millisecond, cancel) }
+					request := event(t, server.URL, source, key, `1`)
+					response, err := client.Do(request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: sent})))
+					if err == nil {
+						response.Body.Close()
+					}
+					cancel()
+				}
+				deliver(t, server.URL, source, key, `1`)
+			}
+		})
+	}
+	wait.Wait()
+	business.once(t, keys...)
 }
 
 // cancelling is a body that ends its request.

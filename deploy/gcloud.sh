@@ -145,7 +145,7 @@ deploy() {
   run gcloud functions deploy "$name" --gen2 --project="$project" --region="$region" --runtime=go126 \
     --entry-point=EventDriver --source=. --trigger-http --no-allow-unauthenticated --ingress-settings=internal-only \
     --run-service-account="$(account run)" --memory=512Mi --cpu=1 --timeout=60s --concurrency=80 --max-instances=20 \
-    --set-env-vars="$(environment)" --set-build-env-vars='GOOGLE_GOLDFLAGS=-s -w'
+    --set-env-vars="$(environment)" --set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'
   # After a roll-back the service would stay with the old revision.
   run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
   run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \

@@ -108,6 +108,10 @@ run "function" {
     error_message = "The function must be built as the build's account."
   }
   assert {
+    condition     = google_cloudfunctions2_function.this.build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules", GOOGLE_GOLDFLAGS = "-s -w" })
+    error_message = "The build must leave out what the function does not need."
+  }
+  assert {
     condition     = google_storage_bucket_object.source.name == "orders-${data.archive_file.source.output_sha256}.zip"
     error_message = "The source must be called after its content, so that a change deploys it."
   }
