@@ -125,7 +125,7 @@ variable "build_environment" {
     GOFLAGS          = "-tags=disable_grpc_modules"
     GOOGLE_GOLDFLAGS = "-s -w"
   }
-  nullable    = false
+  nullable = false
 }
 
 variable "ingress" {
