@@ -81,14 +81,14 @@ resource "google_project_iam_member" "run_jobs" {
 }
 
 locals {
-  # The store's own schema, which it creates tables by where there are none. How they
-  # are laid out is the store's, too: see stores/bqstore.
+  # The store's own schema; a test compares it, and the clustering, with what the store
+  # creates where there are no tables.
   schemas = "${path.module}/../stores/bqstore/schema"
   tables = { for table, layout in {
     events       = { partition = "created_at", clustering = ["key", "source"] }
     claims       = { partition = "created_at", clustering = ["key"] }
-    dead_letters = { partition = "created_at", clustering = ["reason"] }
-  } : table => layout if local.use_bigquery && fileexists("${local.schemas}/${table}.json") }
+    dead_letters = { partition = "created_at", clustering = ["reason", "key"] }
+  } : table => layout if local.use_bigquery }
 }
 
 resource "google_bigquery_table" "this" {
@@ -105,7 +105,7 @@ resource "google_bigquery_table" "this" {
   time_partitioning {
     type          = "DAY"
     field         = each.value.partition
-    expiration_ms = var.retention_days * 24 * 60 * 60 * 1000
+    expiration_ms = (var.retention_days + 1) * 24 * 60 * 60 * 1000 # a partition ends as a whole
   }
 
   dynamic "encryption_configuration" {

@@ -167,6 +167,10 @@ variable "retention_days" {
     condition     = var.retention_days >= 2 && var.retention_days <= 3650 && floor(var.retention_days) == var.retention_days
     error_message = "retention_days must be a whole number from 2 to 3650: Eventarc delivers again for a day, and what is forgotten before that is processed twice."
   }
+  validation {
+    condition     = !contains([var.store, coalesce(var.claim_store, var.store)], "bigquery") || var.retention_days <= 150
+    error_message = "retention_days must be 150 at most with BigQuery, whose locks are remembered for six months."
+  }
 }
 
 variable "bucket_name" {

@@ -304,3 +304,12 @@ run "channel_by_mail" {
   }
   expect_failures = [var.alert_channels]
 }
+
+run "retention_beyond_bigquerys_locks" {
+  command = plan
+  variables {
+    store          = "bigquery"
+    retention_days = 200
+  }
+  expect_failures = [var.retention_days]
+}

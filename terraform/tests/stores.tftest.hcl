@@ -74,8 +74,16 @@ run "bigquery" {
     error_message = "There must be a dataset in the region, and no bucket."
   }
   assert {
-    condition     = alltrue([for t in google_bigquery_table.this : t.time_partitioning[0].expiration_ms == 2592000000])
-    error_message = "The tables must forget after retention_days."
+    condition     = alltrue([for t in google_bigquery_table.this : t.time_partitioning[0].expiration_ms == 31 * 86400000 && t.time_partitioning[0].field == "created_at"])
+    error_message = "The tables must forget after retention_days, when the last row of a partition is that old."
+  }
+  assert {
+    condition     = { for table, t in google_bigquery_table.this : table => join(",", t.clustering) } == { events = "key,source", claims = "key", dead_letters = "reason,key" }
+    error_message = "There must be the store's three tables, clustered by what is looked up."
+  }
+  assert {
+    condition     = alltrue([for table, t in google_bigquery_table.this : t.schema == file("../stores/bqstore/schema/${table}.json")])
+    error_message = "The tables must have the store's own schema."
   }
   assert {
     condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
