@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,5 +94,63 @@ func TestCoreNeedsTheStandardLibraryOnly(t *testing.T) {
 	}
 	if len(foreign) > 0 {
 		t.Errorf("the core: %v", slices.Sorted(maps.Keys(foreign)))
+	}
+}
+
+// TestRuntimeIsNoOlderThanGoMod: the buildpack does not build a module whose go
+// directive is newer than the toolchain of the runtime.
+func TestRuntimeIsNoOlderThanGoMod(t *testing.T) {
+	directive := regexp.MustCompile(`(?m)^go (\d+)\.(\d+)`).FindStringSubmatch(read(t, "go.mod"))
+	if directive == nil {
+		t.Fatal("go.mod has no go directive")
+	}
+	want := "go" + directive[1] + directive[2]
+	for _, name := range []string{"terraform/variables_function.tf", "deploy/gcloud.sh"} {
+		if found := regexp.MustCompile(`\bgo1\d\d\b`).FindString(read(t, name)); found != want {
+			t.Errorf("%s deploys to the runtime %s, want %s as in go.mod", name, found, want)
+		}
+	}
+}
+
+// TestFrameworkIsInGoMod: the buildpack's main needs funcframework; where nothing in
+// the module imports it, the build edits go.mod.
+func TestFrameworkIsInGoMod(t *testing.T) {
+	for _, name := range files(t, func(name string) bool { return goFile(name) && !testFile(name) }) {
+		_, file := parse(t, name)
+		for _, i := range file.Imports {
+			if i.Path.Value == `"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"` {
+				return
+			}
+		}
+	}
+	t.Error("nothing imports funcframework")
+}
+
+// TestDeployedSourceIsComplete: what gcloud uploads and what Terraform packs leaves
+// out no folder that the function is compiled from.
+func TestDeployedSourceIsComplete(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", ".", "./cmd/local")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists := map[string]string{".gcloudignore": read(t, ".gcloudignore"), "terraform/function.tf": read(t, "terraform/function.tf")}
+	for _, dir := range strings.Fields(string(out)) {
+		rel, err := filepath.Rel(top, dir)
+		if err != nil || rel == "." || strings.HasPrefix(rel, "..") {
+			continue
+		}
+		for name, list := range lists {
+			for folder := filepath.ToSlash(rel); folder != "."; folder = path.Dir(folder) {
+				if strings.Contains(list, "\n/"+folder+"/\n") || strings.Contains(list, `"`+folder+`"`) {
+					t.Errorf("%s leaves out %s, which is compiled", name, folder)
+				}
+			}
+		}
 	}
 }

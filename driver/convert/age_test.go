@@ -1,0 +1,67 @@
+package convert_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/stores/memstore"
+)
+
+func TestMaxAge(t *testing.T) {
+	const push = `{"message":{"data":"MQ==","messageId":"1","publishTime":"2020-01-01T00:00:00Z","attributes":{"key":"k"}},"subscription":"projects/p/subscriptions/s"}`
+	transient := errors.New("out of stock")
+	old, young := time.Now().Add(-2*time.Hour).Format(time.RFC3339), time.Now().Add(-time.Minute).Format(time.RFC3339)
+	for name, c := range map[string]struct {
+		ceTime string // "": none
+		body   string // "": a custom event
+		err    error
+		maxAge time.Duration
+		status int
+	}{
+		"old, and fails":              {ceTime: old, err: transient, maxAge: time.Hour, status: http.StatusOK},
+		"old by its time of publish":  {body: push, err: transient, maxAge: time.Hour, status: http.StatusOK},
+		"young, and fails":            {ceTime: young, err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},
+		"old, and works":              {ceTime: old, maxAge: time.Hour, status: http.StatusNoContent},
+		"old, but its key is held":    {ceTime: old, err: &driver.HeldError{Key: "k"}, maxAge: time.Hour, status: http.StatusServiceUnavailable},
+		"of no known age":             {err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},
+		"old, where any age will do":  {ceTime: old, err: transient, status: http.StatusInternalServerError},
+		"old, and fails for its sake": {ceTime: old, err: driver.Permanent(transient), maxAge: time.Hour, status: http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			letters := memstore.New()
+			pipeline := driver.New(driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { return c.err }))
+			handler := convert.ToHTTPHandler(convert.CloudEventToInput, pipeline, convert.DeadLetters(letters), convert.MaxAge(c.maxAge))
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("1"))
+			if c.body != "" {
+				r = httptest.NewRequest(http.MethodPost, "/", strings.NewReader(c.body))
+			} else {
+				for header, value := range map[string]string{"Ce-Specversion": "1.0", "Ce-Id": "1", "Ce-Type": "t", "Ce-Source": "s", "Ce-Key": "k"} {
+					r.Header.Set(header, value)
+				}
+			}
+			r.Header.Set("Content-Type", "application/json")
+			if c.ceTime != "" {
+				r.Header.Set("Ce-Time", c.ceTime)
+			}
+			w := httptest.NewRecorder()
+			handler(w, r)
+			if w.Code != c.status {
+				t.Errorf("%d %s, want %d", w.Code, w.Body, c.status)
+			}
+			kept := letters.DeadLetters()
+			if (len(kept) == 1) != (c.status == http.StatusOK) {
+				t.Fatalf("%d dead letters with status %d", len(kept), c.status)
+			}
+			if len(kept) == 1 && !driver.IsPermanent(c.err) && (kept[0].Reason != driver.ReasonTooOld || kept[0].Error == "") {
+				t.Errorf("the reason is %s: %s, want too-old and what failed", kept[0].Reason, kept[0].Error)
+			}
+		})
+	}
+}
