@@ -11,8 +11,9 @@ module "orders" {
   claim_store    = "gcs"
   retention_days = 30
 
-  memory        = "1Gi"
-  max_instances = 50
+  memory          = "1Gi"
+  timeout_seconds = 300 # a statement that writes takes seconds, more when others queue
+  max_instances   = 50
 }
 
 output "dataset" {
