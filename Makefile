@@ -21,12 +21,12 @@ help: ## print this help
 test: ## run all tests
 	$(GO) test ./...
 
-# rename is left out: nothing in it is concurrent, and its test builds a whole copy
-# of this tree.
+# rename and sim are left out: the one builds a whole copy of this tree, the other
+# lets only one thing run at a time, many thousand times.
 .PHONY: race
 race: ## run all tests under the race detector
 	packages=$$($(GO) list ./...) && CGO_ENABLED=1 \
-		$(GO) test -race $$(printf '%s\n' "$$packages" | grep -v '/internal/rename$$')
+		$(GO) test -race $$(printf '%s\n' "$$packages" | grep -vE '/internal/(rename|sim)$$')
 
 # The docs checks are among the tests that race runs.
 .PHONY: check
@@ -61,6 +61,11 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 		echo "$$name in $$package, $(FUZZTIME)"; \
 		$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
+
+.PHONY: explore
+explore: ## try every schedule with two deviations and a fault: half a million a scenario, a quarter of an hour
+	$(GO) test ./internal/sim -count=1 -v -timeout 3h -run 'TestExplore|TestRandom' \
+		-sim.deviations=2 -sim.faults=1 -sim.random=100000
 
 .PHONY: bench
 bench: ## run all benchmarks

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/gcsstore"
 )
 
 // Config is what the function is set up with. The zero value is not valid: take
@@ -31,7 +33,8 @@ type Config struct {
 	// (EVENT_STORE, CLAIM_STORE).
 	EventStore, ClaimStore string
 	// Bucket and Folder are where StoreGCS keeps its objects (GCS_BUCKET,
-	// GCS_FOLDER).
+	// GCS_FOLDER). Functions that share a folder share its keys, too: what one has
+	// completed, the other skips.
 	Bucket, Folder string
 	// StoreTimeout bounds each call of a store (STORE_TIMEOUT).
 	StoreTimeout time.Duration
@@ -49,6 +52,10 @@ type Config struct {
 	// answered 400, and delivered again until they are too old (DEAD_LETTERS).
 	DeadLetters bool
 
+	// BodyLimit is how many bytes a request's body may have; a longer one is cut
+	// and set aside (BODY_LIMIT).
+	BodyLimit int64
+
 	// LogLevel is the least severe level that is logged (LOG_LEVEL).
 	LogLevel slog.Level
 }
@@ -57,6 +64,13 @@ type Config struct {
 const (
 	StoreMemory = "memory" // of the process: for local runs and tests
 	StoreGCS    = "gcs"    // Cloud Storage
+)
+
+// A lease is renewed no more often than once a second, which is what Cloud Storage
+// takes for one object; and Cloud Run passes on bodies up to 32 MiB.
+const (
+	shortestLease = 2 * time.Second
+	longestBody   = 32 << 20
 )
 
 // DefaultConfig is what holds where no variable is set.
@@ -69,6 +83,7 @@ func DefaultConfig() Config {
 		Folder:       "event-driver",
 		StoreTimeout: 10 * time.Second,
 		DeadLetters:  true,
+		BodyLimit:    convert.DefaultBodyLimit,
 		LogLevel:     slog.LevelInfo,
 	}
 }
@@ -87,7 +102,7 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.SourceAliases = e.aliases("SOURCE_ALIASES")
 	c.KeyPointer = e.text("KEY_POINTER", c.KeyPointer)
 	c.Bucket = e.text("GCS_BUCKET", c.Bucket)
-	c.Folder = e.text("GCS_FOLDER", c.Folder)
+	c.Folder = e.text("GCS_FOLDER", e.text("K_SERVICE", c.Folder))
 	if c.Bucket != "" {
 		c.EventStore = StoreGCS
 	}
@@ -99,6 +114,7 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.ConflictPolicy = choice(&e, "CONFLICT_POLICY", "first", map[string]joiner.ConflictPolicy{
 		"first": joiner.KeepFirst, "last": joiner.KeepLast, "reject": joiner.Reject})
 	c.DeadLetters = choice(&e, "DEAD_LETTERS", "on", map[string]bool{"on": true, "off": false})
+	c.BodyLimit = e.bytes("BODY_LIMIT", c.BodyLimit)
 	c.LogLevel = choice(&e, "LOG_LEVEL", "info", map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError})
 
@@ -144,11 +160,22 @@ func (c Config) Validate() error {
 	if c.Bucket == "" && (c.EventStore == StoreGCS || c.ClaimStore == StoreGCS) {
 		wrong("GCS_BUCKET", "must name a bucket, since EVENT_STORE or CLAIM_STORE is %s", StoreGCS)
 	}
+	if c.Bucket != "" {
+		if err := gcsstore.Config(c.Bucket).Check(); err != nil {
+			wrong("GCS_BUCKET", "must be the name of a bucket: %w", err)
+		}
+	}
+	if err := gcsstore.Config("bucket").WithFolder(c.Folder).Check(); err != nil {
+		wrong("GCS_FOLDER", "must be like orders or team/orders: %w", err)
+	}
 	if c.StoreTimeout <= 0 {
 		wrong("STORE_TIMEOUT", "must be more than 0, as in 10s; it is %v", c.StoreTimeout)
 	}
-	if c.Lease != 0 && c.Lease < time.Second {
-		wrong("LEASE", "must be a second or more, as in 2m, or not set; it is %v", c.Lease)
+	if c.Lease != 0 && c.Lease < shortestLease {
+		wrong("LEASE", "must be %v or more, as in 2m, or not set; it is %v", shortestLease, c.Lease)
+	}
+	if c.BodyLimit < 1 || c.BodyLimit > longestBody {
+		wrong("BODY_LIMIT", "must be from 1 to %d bytes, which is Cloud Run's own limit; it is %d", longestBody, c.BodyLimit)
 	}
 	return errors.Join(errs...)
 }
@@ -210,6 +237,7 @@ func (e *env) aliases(name string) map[string][]string {
 	aliases := make(map[string][]string)
 	for _, pair := range e.list(name, nil) {
 		source, alias, ok := strings.Cut(pair, ":")
+		source, alias = strings.TrimSpace(source), strings.TrimSpace(alias)
 		if !ok || source == "" || alias == "" {
 			e.errs = append(e.errs, fmt.Errorf("%s must be event1:orders-created,event2:…; %q has no name, colon or alias", name, pair))
 			continue
@@ -217,6 +245,19 @@ func (e *env) aliases(name string) map[string][]string {
 		aliases[source] = append(aliases[source], alias)
 	}
 	return aliases
+}
+
+func (e *env) bytes(name string, fallback int64) int64 {
+	value := e.text(name, "")
+	if value == "" {
+		return fallback
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		e.errs = append(e.errs, fmt.Errorf("%s must be a number of bytes, as in 10485760; it is %q", name, value))
+		return fallback
+	}
+	return n
 }
 
 func (e *env) duration(name string, fallback time.Duration) time.Duration {

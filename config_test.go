@@ -46,7 +46,9 @@ func TestConfigFromEnv(t *testing.T) {
 		{"GCS_BUCKET=b", func(c Config) any { return c.EventStore + c.ClaimStore + c.Bucket }, "gcsgcsb"},
 		{"GCS_BUCKET=b EVENT_STORE=memory", func(c Config) any { return c.EventStore + c.ClaimStore }, "memorymemory"},
 		{"GCS_BUCKET=b CLAIM_STORE=memory", func(c Config) any { return c.EventStore + c.ClaimStore }, "gcsmemory"},
-		{"GCS_FOLDER=f", func(c Config) any { return c.Folder }, "f"},
+		{"K_SERVICE=orders", func(c Config) any { return c.Folder }, "orders"},
+		{"BODY_LIMIT=100", func(c Config) any { return c.BodyLimit }, int64(100)},
+		{"GCS_FOLDER=f K_SERVICE=orders", func(c Config) any { return c.Folder }, "f"},
 		{"STORE_TIMEOUT=3s", func(c Config) any { return c.StoreTimeout }, 3 * time.Second},
 		{"LEASE=2m", func(c Config) any { return c.Lease }, 2 * time.Minute},
 		{"ON_LEASE_EXPIRY=quarantine", func(c Config) any { return c.QuarantineOnExpiry }, true},
@@ -56,7 +58,7 @@ func TestConfigFromEnv(t *testing.T) {
 		{"LOG_LEVEL=DEBUG", func(c Config) any { return c.LogLevel }, slog.LevelDebug},
 	} {
 		variables := make(map[string]string)
-		for _, v := range strings.Fields(c.variables) {
+		for _, v := range strings.Split(c.variables, " ") {
 			name, value, _ := strings.Cut(v, "=")
 			variables[name] = value
 		}
@@ -83,10 +85,14 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 		{"STORE_TIMEOUT", "soon", "as in 30s"},
 		{"STORE_TIMEOUT", "-1s", "as in 30s"},
 		{"LEASE", "10", "as in 30s"},
-		{"LEASE", "1ms", "a second or more"},
+		{"LEASE", "1s", "2s or more"},
 		{"ON_LEASE_EXPIRY", "panic", "quarantine, retry"},
 		{"CONFLICT_POLICY", "newest", "first, last, reject"},
 		{"DEAD_LETTERS", "yes", "off, on"},
+		{"GCS_BUCKET", "gs://bucket", "name of a bucket"},
+		{"GCS_FOLDER", "/orders", "team/orders"},
+		{"BODY_LIMIT", "10MB", "number of bytes"},
+		{"BODY_LIMIT", "0", "from 1 to"},
 		{"LOG_LEVEL", "loud", "debug, error, info, warn"},
 	} {
 		_, err := configFrom(map[string]string{c.name: c.value})

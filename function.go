@@ -59,9 +59,10 @@ type Function struct {
 	business driver.Handler
 	err      error // what is wrong with the configuration
 
-	mu     sync.Mutex
-	opened atomic.Pointer[parts]
-	active atomic.Int64 // events that are being handled
+	mu       sync.Mutex
+	opened   atomic.Pointer[parts]
+	active   atomic.Int64 // events that are being handled
+	draining atomic.Bool  // the process is about to end
 }
 
 // New returns a function that joins events as config says, and gives the joined
@@ -83,6 +84,11 @@ func newFunction(config Config, business driver.Handler, err error) *Function {
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.active.Add(1)
 	defer f.active.Add(-1)
+	if f.draining.Load() {
+		w.Header().Set("Connection", "close")
+		http.Error(w, "this instance is about to end: deliver it again", http.StatusServiceUnavailable)
+		return
+	}
 	ctx := withTrace(r)
 	parts, err := f.open(ctx)
 	if err != nil {
@@ -154,11 +160,12 @@ const (
 )
 
 // exitOnSIGTERM lets the events that are being handled finish before the process
-// ends; the framework would cut them off.
+// ends; the framework would cut them off. Those that still come are sent away.
 func (f *Function) exitOnSIGTERM() {
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
 	<-terminated
+	f.draining.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
 	if err := f.Drain(ctx); err != nil {
@@ -211,7 +218,7 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, errors.Join(err, stores.close())
 	}
-	var opts []convert.Option
+	opts := []convert.Option{convert.BodyLimit(f.config.BodyLimit)}
 	if f.config.DeadLetters {
 		opts = append(opts, convert.DeadLetters(stores.deadLetters))
 	}

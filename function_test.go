@@ -1,15 +1,14 @@
 package eventdriver
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,131 +17,8 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"example.com/eventdriver/driver"
 	"example.com/eventdriver/internal/gcsfake"
-	"example.com/eventdriver/stores/memstore"
 )
-
-// counted is a business that counts what it processed, by key.
-type counted struct {
-	mu        sync.Mutex
-	processed map[string]int
-	contents  map[string]string
-	before    func(key string, try int) error
-	tries     map[string]int
-}
-
-func count() *counted {
-	return &counted{processed: make(map[string]int), contents: make(map[string]string), tries: make(map[string]int)}
-}
-
-func (c *counted) Process(ctx context.Context, in driver.Message, next driver.Next) error {
-	c.mu.Lock()
-	c.tries[in.Key]++
-	try := c.tries[in.Key]
-	c.mu.Unlock()
-	if c.before != nil {
-		if err := c.before(in.Key, try); err != nil {
-			return err
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.processed[in.Key]++
-	c.contents[in.Key] = string(in.Content)
-	return next.Call(ctx, in)
-}
-
-func (c *counted) once(t *testing.T, keys ...string) {
-	t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, key := range keys {
-		if c.processed[key] != 1 {
-			t.Errorf("%.40q was processed %d times", key, c.processed[key])
-		}
-	}
-	if len(c.processed) != len(keys) {
-		t.Errorf("%d keys were processed, want %d", len(c.processed), len(keys))
-	}
-}
-
-// serve starts a function on a socket.
-func serve(t *testing.T, config Config, business driver.Handler) (*Function, *httptest.Server) {
-	t.Helper()
-	f, err := New(config, business)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(f)
-	t.Cleanup(func() {
-		server.Close()
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return f, server
-}
-
-// onGCS is a configuration with Cloud Storage, on a socket of this machine.
-func onGCS(t *testing.T) Config {
-	t.Helper()
-	t.Setenv("STORAGE_EMULATOR_HOST", gcsfake.New(t, "bucket").Host())
-	c := DefaultConfig()
-	c.EventStore, c.ClaimStore, c.Bucket = StoreGCS, StoreGCS, "bucket"
-	return c
-}
-
-// configs are the combinations of stores, each empty.
-func configs(t *testing.T) map[string]Config {
-	gcs := onGCS(t)
-	mixed := gcs
-	mixed.ClaimStore, mixed.Folder = StoreMemory, "mixed"
-	return map[string]Config{"memory": DefaultConfig(), "gcs": gcs, "events in gcs, claims in memory": mixed}
-}
-
-// post sends a custom event in binary form.
-func post(t *testing.T, url, source, key, content string) (status int, answer string) {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range map[string]string{"Content-Type": "application/json", "Ce-Specversion": "1.0", "Ce-Type": "example.order",
-		"Ce-Id": source + "-" + key, "Ce-Source": source} {
-		request.Header.Set(name, value)
-	}
-	if key != "" {
-		request.Header.Set("Ce-Key", key)
-	}
-	return do(t, request)
-}
-
-func do(t *testing.T, request *http.Request) (status int, answer string) {
-	t.Helper()
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Error(err)
-		return 0, ""
-	}
-	defer response.Body.Close()
-	body, _ := io.ReadAll(response.Body)
-	return response.StatusCode, string(body)
-}
-
-// deliver posts an event until it is acknowledged, as Eventarc does.
-func deliver(t *testing.T, url, source, key, content string) {
-	t.Helper()
-	for try := range 20 {
-		status, answer := post(t, url, source, key, content)
-		if status/100 == 2 {
-			return
-		}
-		if try == 19 {
-			t.Errorf("%s of %q was never acknowledged: %d %s", source, key, status, answer)
-		}
-	}
-}
 
 func TestFunctionJoinsAndProcessesOnce(t *testing.T) {
 	for name, config := range configs(t) {
@@ -249,24 +125,6 @@ func TestEventThatCanNeverSucceed(t *testing.T) {
 	}
 }
 
-func letters(t *testing.T, f *Function) []driver.DeadLetter {
-	t.Helper()
-	store, err := f.DeadLetters(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if memory, ok := store.(*memstore.Store); ok {
-		return memory.DeadLetters()
-	}
-	letters, err := store.(interface {
-		DeadLetters(context.Context) ([]driver.DeadLetter, error)
-	}).DeadLetters(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return letters
-}
-
 func TestDeadLettersOffAnswers400(t *testing.T) {
 	config := DefaultConfig()
 	config.DeadLetters = false
@@ -370,12 +228,12 @@ func TestReceiveActsAsServeHTTP(t *testing.T) {
 	business := count()
 	f, _ := serve(t, DefaultConfig(), business)
 	for _, source := range []string{"event1", "event2", "event3", "event3"} {
-		event := cloudevents.NewEvent()
-		event.SetID("1")
-		event.SetSource(source)
-		event.SetType("example.order")
-		event.SetExtension("key", "order-1")
-		if err := f.Receive(t.Context(), event); err != nil {
+		e := cloudevents.NewEvent()
+		e.SetID("1")
+		e.SetSource(source)
+		e.SetType("example.order")
+		e.SetExtension("key", "order-1")
+		if err := f.Receive(t.Context(), e); err != nil {
 			t.Errorf("%s: %v", source, err)
 		}
 	}
@@ -425,64 +283,33 @@ func TestNoRequestHangs(t *testing.T) {
 	}
 }
 
-// cancelling is a body that ends its request.
-type cancelling struct{ cancel context.CancelFunc }
-
-func (c cancelling) Read([]byte) (int, error) {
-	c.cancel()
-	return 0, errors.New("the client goes away")
-}
-
-func TestOrderIsOneLogLineInCloudLoggingsForm(t *testing.T) {
-	var log syncBuffer
-	previous := slog.Default()
-	slog.SetDefault(NewLogger(&log, slog.LevelInfo))
-	t.Cleanup(func() { slog.SetDefault(previous) })
-	t.Setenv("GOOGLE_CLOUD_PROJECT", "my-project")
-
-	_, server := serve(t, DefaultConfig(), Business())
-	for _, source := range []string{"event1", "event2", "event3", "event1"} {
-		request, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(`{"card":"4111"}`))
-		for name, value := range map[string]string{"Content-Type": "application/json", "Ce-Specversion": "1.0", "Ce-Type": "t", "Ce-Id": "1",
-			"Ce-Source": source, "Ce-Key": "order-1", "Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"} {
-			request.Header.Set(name, value)
-		}
-		do(t, request)
+// Clients that send all of their request and go away at once, at whatever step the
+// instance is then, leave no key behind that nobody holds.
+func TestClientsThatGoAwayLoseNothing(t *testing.T) {
+	business := count()
+	_, server := serve(t, onGCS(t), business)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	var keys []string
+	var wait sync.WaitGroup
+	for i := range 15 {
+		key := fmt.Sprint("order-", i)
+		keys = append(keys, key)
+		wait.Go(func() {
+			for _, source := range []string{"event1", "event2", "event3"} {
+				for pause := range 3 {
+					ctx, cancel := context.WithCancel(t.Context())
+					sent := func(httptrace.WroteRequestInfo) { time.AfterFunc(time.Duration(pause)*4*time.Millisecond, cancel) }
+					request := event(t, server.URL, source, key, `1`)
+					response, err := client.Do(request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: sent})))
+					if err == nil {
+						response.Body.Close()
+					}
+					cancel()
+				}
+				deliver(t, server.URL, source, key, `1`)
+			}
+		})
 	}
-	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 1 {
-		t.Fatalf("%d lines, want 1:\n%s", len(lines), log.String())
-	}
-	var line map[string]any
-	if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]any{"message": "order processed", "severity": "INFO", "key": "order-1", "token": 1.0,
-		"logging.googleapis.com/trace":  "projects/my-project/traces/0af7651916cd43dd8448eb211c80319c",
-		"logging.googleapis.com/spanId": "b7ad6b7169203331"} {
-		if line[name] != want {
-			t.Errorf("%s is %v, want %v", name, line[name], want)
-		}
-	}
-	if strings.Contains(lines[0], "4111") {
-		t.Errorf("the log line has the payload: %s", lines[0])
-	}
-}
-
-// syncBuffer is a buffer that several goroutines may write to.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
+	wait.Wait()
+	business.once(t, keys...)
 }

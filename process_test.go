@@ -212,6 +212,9 @@ func TestSIGTERMLetsRequestsFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-time.After(300 * time.Millisecond) // it must not end in this time
+	if late, answer := post(t, p.url, "event2", "order-1", `1`); late != http.StatusServiceUnavailable {
+		t.Errorf("an event that came after SIGTERM: %d %s; want it to be sent away", late, answer)
+	}
 	close(release)
 	wait.Wait()
 	<-p.ended
@@ -248,12 +251,7 @@ func killAt(t *testing.T, object string, served bool) (first, second []map[strin
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for _, source := range sources {
-			request, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, doomed.url, strings.NewReader(`1`))
-			for name, value := range map[string]string{"Content-Type": "application/json", "Ce-Specversion": "1.0", "Ce-Type": "t",
-				"Ce-Id": source, "Ce-Source": source, "Ce-Key": "order-1"} {
-				request.Header.Set(name, value)
-			}
-			if response, err := http.DefaultClient.Do(request); err == nil { // the last one fails: the instance dies
+			if response, err := http.DefaultClient.Do(event(t, doomed.url, source, "order-1", `1`)); err == nil { // the last one fails: the instance dies
 				response.Body.Close()
 			}
 		}

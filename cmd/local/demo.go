@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -16,10 +17,15 @@ import (
 // once, a business that fails or panics the first time, and events that can never
 // succeed. It fails unless each order was processed exactly once.
 func tell(ctx context.Context, o options) error {
-	for _, variable := range []string{"EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "DEAD_LETTERS"} {
-		if err := os.Unsetenv(variable); err != nil { // the story is about the defaults
+	// The story is about the defaults, and about orders that nobody has seen before.
+	for _, variable := range []string{"EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "CLAIM_STORE", "STORE_TIMEOUT",
+		"LEASE", "ON_LEASE_EXPIRY", "CONFLICT_POLICY", "DEAD_LETTERS", "BODY_LIMIT", "LOG_LEVEL"} {
+		if err := os.Unsetenv(variable); err != nil {
 			return err
 		}
+	}
+	if err := os.Setenv("GCS_FOLDER", "demo-"+rand.Text()); err != nil {
+		return err
 	}
 	ledger := &ledger{business: eventdriver.Business(), mishaps: make(map[string]func() error), processed: make(map[string]int)}
 	local, err := start(ctx, o, ledger)

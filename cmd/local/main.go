@@ -46,6 +46,10 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
+	if o.store != eventdriver.StoreGCS && o.store != eventdriver.StoreMemory {
+		fmt.Fprintf(os.Stderr, "local: -store must be gcs or memory; it is %q\n", o.store)
+		os.Exit(2)
+	}
 	if *demo { // may run beside another
 		o.unlessSet("addr", &o.addr)
 		o.unlessSet("publish-addr", &o.publishAddr)
@@ -182,7 +186,19 @@ func (l *local) startFunction(addr string) error {
 		os.Exit(1)
 	}()
 	l.functionAddr = net.JoinHostPort(host, port)
-	return nil
+	return listening(l.functionAddr)
+}
+
+// listening returns when a server listens on addr.
+func listening(addr string) error {
+	for range 500 {
+		connection, err := net.Dial("tcp", addr)
+		if err == nil {
+			return connection.Close()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("the function's server does not come up on %s", addr)
 }
 
 // freePort splits addr, and replaces port 0 by one that is free, since the

@@ -38,6 +38,7 @@ const (
 	acquireAttempts = 3                     // while the store fails
 	completeWithin  = 10 * time.Second
 	releaseWithin   = 3 * time.Second
+	renewAtMost     = time.Second // Cloud Storage takes one write a second for an object
 )
 
 // Cache is the idempotency handler. Create it with [New].
@@ -78,6 +79,10 @@ func New(claims driver.ClaimStore, opts ...Option) *Cache {
 // was released; a panic goes on after it. Where the key could not be recorded as
 // completed, the error says so: the event will be delivered again, and finds out
 // then who has completed it.
+//
+// When ctx ends, so does the context that was passed on, and the lease is no
+// longer renewed: a handler that goes on nevertheless may find, in the end, that
+// another has taken over.
 func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	key := c.keyFrom(in)
 	if key == "" {
@@ -127,9 +132,33 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 			failures++
 		}
 		if pause <= 0 || failures == acquireAttempts || !sleep(ctx, pause) {
+			if !errors.Is(err, driver.ErrHeld) {
+				c.giveBack(ctx, key, length)
+			}
 			return nil, err
 		}
 	}
+}
+
+// giveBack releases the key after Acquire failed with nobody knowing whether the
+// claim was stored: it would be held by nobody until its lease runs out. Claiming
+// it once more, as the same owner, also keeps a request that is still under way
+// from storing it later. What took over an expired lease is kept, where that
+// means quarantine, so that the next holder sees it, too.
+func (c *Cache) giveBack(ctx context.Context, key string, length time.Duration) {
+	// If this fails as well, the lease runs out by itself.
+	_ = persistently(ctx, releaseWithin, func(ctx context.Context) error {
+		claim, err := c.claims.Acquire(ctx, key, length)
+		switch {
+		case errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone):
+			return nil
+		case err != nil:
+			return err
+		case claim.Takeover && c.onExpiry != nil:
+			return nil
+		}
+		return c.claims.Release(ctx, claim)
+	})
 }
 
 // length is how long a lease to ask for: as configured, or until the context

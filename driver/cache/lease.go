@@ -63,12 +63,12 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 	return err
 }
 
-// keep renews the lease each time a third of it has passed, until the context
-// ends. A lease that outlasts the context's deadline is long enough. A claim that
+// keep renews the lease each time a third of it has passed, though not more than
+// once a second, until the context ends. A lease that outlasts the context's deadline is long enough. A claim that
 // is lost ends the context at once; a renewal that fails is tried again after
 // another third, and the timer ends the context if that comes too late.
 func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *time.Timer) {
-	for sleep(ctx, l.length/3) {
+	for sleep(ctx, max(l.length/3, renewAtMost)) {
 		if deadline, ok := ctx.Deadline(); ok && !deadline.After(l.safeEnd()) {
 			return
 		}
@@ -104,7 +104,7 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 		// more than the handler's own.
 		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return l.claims.Release(ctx, l.claim) })
 	}
-	if err != nil && lost != nil && ctx.Err() == nil {
+	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
 	}
 	return err

@@ -40,9 +40,10 @@ func KeyFrom(fn func(driver.Message) string) Option {
 
 // Lease sets how long a claim lasts if its holder vanishes. It is renewed while
 // the handler runs, so it need not be as long as the handler takes: a shorter one
-// lets another take over sooner after a crash, and costs more renewals. The
-// default, 0, is the time left until the context's deadline and the clock skew,
-// or [DefaultLease] where the context has no deadline.
+// lets another take over sooner after a crash, and costs more renewals; one below
+// 2 s runs out before it can be renewed. The default, 0, is the time left until
+// the context's deadline and the clock skew, or [DefaultLease] where the context
+// has no deadline.
 func Lease(d time.Duration) Option {
 	return func(c *Cache) { c.lease = max(d, 0) }
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
-	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -35,20 +37,10 @@ func (e *edge) setAside(ctx context.Context, in incoming, o *outcome) {
 	o.verdict = deadLettered
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setAsideTimeout)
 	defer cancel()
-	if err := keep(ctx, e.letters, letter); err != nil {
+	if err := driver.Guard(func() error { return e.letters.SetAside(ctx, letter) }); err != nil {
 		o.verdict = failed
 		o.err = notKept(err, o.err)
 	}
-}
-
-// keep calls SetAside and survives its panic.
-func keep(ctx context.Context, store driver.DeadLetterStore, letter driver.DeadLetter) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &driver.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return store.SetAside(ctx, letter)
 }
 
 // notKept is a failure that asks for another delivery, whatever it was that
@@ -86,12 +78,20 @@ func newLetter(in incoming, o outcome) driver.DeadLetter {
 	return letter
 }
 
-// withoutCredentials returns a copy of header that is fit to be kept.
+// secrets are parts of the names of headers that may hold credentials, such as
+// Authorization, Cookie, X-Api-Key or X-Goog-Iap-Jwt-Assertion.
+var secrets = []string{"auth", "cookie", "token", "secret", "credential", "password", "api-key", "apikey", "jwt", "assertion", "signature"}
+
+// withoutCredentials returns a copy of header that is fit to be kept: without what
+// may be a credential, unless it is a part of the CloudEvent.
 func withoutCredentials(header http.Header) http.Header {
 	kept := header.Clone()
-	for _, secret := range []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Serverless-Authorization"} {
-		kept.Del(secret)
-	}
+	maps.DeleteFunc(kept, func(name string, _ []string) bool {
+		name = strings.ToLower(name)
+		return !strings.HasPrefix(name, "ce-") && slices.ContainsFunc(secrets, func(part string) bool {
+			return strings.Contains(name, part)
+		})
+	})
 	return kept
 }
 

@@ -54,6 +54,10 @@
 //  6. the event's subject, unless the type starts with "google.", whose subjects
 //     name a resource.
 //
+// In binary mode an extension is taken as its header says it, as the CloudEvents
+// SDK does: %2F stays %2F. So a publisher must write a key in one way. Of a push
+// without wrapper the ordering key is not known, since no header has it.
+//
 // # Wrapped events
 //
 // A CloudEvent that was published to Pub/Sub is unwrapped, as the Pub/Sub protocol

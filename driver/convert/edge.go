@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
@@ -86,27 +85,29 @@ func (e *edge) handle(ctx context.Context, in incoming) outcome {
 	return o
 }
 
-// convert calls the converter. A panic there is a rejection: it would come again
-// with each delivery.
+// convert calls the converter.
 func (e *edge) convert(ctx context.Context, event *cloudevents.Event) (m driver.Message, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = driver.Reject(driver.ReasonUndecodable,
-				fmt.Errorf("conversion: %w", &driver.PanicError{Value: v, Stack: debug.Stack()}))
-		}
-	}()
-	if m, err = e.in(ctx, event); err != nil {
+	err = rejectPanic("conversion", func() (err error) {
+		m, err = e.in(ctx, event)
+		return err
+	})
+	if err != nil {
 		return m, err
 	}
 	return m, m.Valid()
 }
 
+// rejectPanic calls fn and makes a panic a rejection: it would come again with
+// each delivery.
+func rejectPanic(doing string, fn func() error) error {
+	err := driver.Guard(fn)
+	if panicked, ok := errors.AsType[*driver.PanicError](err); ok {
+		return driver.Reject(driver.ReasonUndecodable, fmt.Errorf("%s: %w", doing, panicked))
+	}
+	return err
+}
+
 // process calls the processor. A pipeline never panics, another processor may.
-func (e *edge) process(ctx context.Context, m driver.Message) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &driver.PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return e.p.Process(ctx, m)
+func (e *edge) process(ctx context.Context, m driver.Message) error {
+	return driver.Guard(func() error { return e.p.Process(ctx, m) })
 }

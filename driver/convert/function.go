@@ -2,7 +2,6 @@ package convert
 
 import (
 	"context"
-	"net/http"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
@@ -26,7 +25,7 @@ func ToCloudFunction(in InputConverter, p Processor, opts ...Option) func(contex
 		if o.failure() == nil {
 			return nil
 		}
-		return &statusError{o.err, o.status()}
+		return &statusError{o.err, statusOf(o.err)}
 	}
 }
 
@@ -40,17 +39,6 @@ func (o outcome) failure() error {
 		return nil
 	}
 	return o.err
-}
-
-// status returns the status of an outcome that is a failure.
-func (o outcome) status() int {
-	switch o.verdict {
-	case rejected:
-		return http.StatusBadRequest
-	case held:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError
 }
 
 // statusError is a failure that tells the SDK what to answer.

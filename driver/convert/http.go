@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -80,15 +79,13 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 	return body, err
 }
 
-// readEvent reads the event. A panic is a rejection, as it is in conversion.
+// readEvent reads the event.
 func readEvent(r *http.Request, body []byte) (event *cloudevents.Event, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			event, err = nil, driver.Reject(driver.ReasonUndecodable,
-				fmt.Errorf("reading the event: %w", &driver.PanicError{Value: v, Stack: debug.Stack()}))
-		}
-	}()
-	return requestEvent(r, body)
+	err = rejectPanic("reading the event", func() (err error) {
+		event, err = requestEvent(r, body)
+		return err
+	})
+	return event, err
 }
 
 // answer tells the client of an outcome.

@@ -97,7 +97,8 @@ func TestDeadLetterIsWhole(t *testing.T) {
 	pipeline := failing(func(driver.Message) error { return driver.Permanent(errors.New("no")) })
 	handler := convert.ToHTTPHandler(convert.CloudEventToInput, pipeline, convert.DeadLetters(store), quiet)
 	r := request([]byte(pushBody), "Content-Type", "application/json", "X-Other", "1",
-		"Authorization", "Bearer x", "Cookie", "x", "Proxy-Authorization", "x", "X-Serverless-Authorization", "x")
+		"Authorization", "Bearer x", "Cookie", "x", "Proxy-Authorization", "x", "X-Serverless-Authorization", "x",
+		"X-Goog-Iap-Jwt-Assertion", "x", "X-Api-Key", "x", "X-Forwarded-Authorization", "x", "X-Access-Token", "x")
 	if w := serve(handler, r); w.Code != http.StatusOK {
 		t.Fatal(w.Code)
 	}

@@ -57,6 +57,9 @@ func messageOf(e *cloudevents.Event) (pubsubMessage, error) {
 
 // parsePush reads the body of a push.
 func parsePush(body []byte) (pubsubMessage, error) {
+	if !validUnicode(string(body)) { // decoded, different keys could meet at U+FFFD
+		return pubsubMessage{}, undecodable("the Pub/Sub body is not Unicode text")
+	}
 	var p push
 	if err := json.Unmarshal(body, &p); err != nil {
 		return pubsubMessage{}, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, jsonFault(err))

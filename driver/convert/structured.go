@@ -60,9 +60,10 @@ func contextEvent(members map[string]json.RawMessage) (*cloudevents.Event, error
 		case c == 'n' || !event.IsExtensionNameValid(name):
 			delete(members, name) // null is the same as absent
 		case c == '"':
-			if json.Unmarshal(value, new(string)) == nil {
-				attributes[name] = stringOf(value)
+			if !validUnicode(string(value)) { // decoded, different keys could meet at U+FFFD
+				return nil, undecodable("the CloudEvent's %q is not Unicode text", name)
 			}
+			attributes[name] = stringOf(value)
 		case c == '{' || c == '[' || coreAttribute(name):
 			return nil, undecodable("the CloudEvent's %q must be a string", name)
 		case c != 't' && c != 'f':

@@ -64,14 +64,14 @@ func expectTime(got, want time.Time) error {
 	if got.IsZero() == want.IsZero() && got.Sub(want).Abs() < time.Microsecond {
 		return nil
 	}
-	return fmt.Errorf("Time: got %v, want %v, to the microsecond", got, want)
+	return fmt.Errorf("field Time: got %v, want %v, to the microsecond", got, want)
 }
 
 func expectAttributes(got, want map[string]string) error {
 	if maps.Equal(got, want) {
 		return nil
 	}
-	return fmt.Errorf("Attributes: got %.200q, want %.200q", got, want)
+	return fmt.Errorf("field Attributes: got %.200q, want %.200q", got, want)
 }
 
 // expectKept returns an error unless the store says that it keeps want, whoever

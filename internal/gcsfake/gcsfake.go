@@ -36,6 +36,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	requests []Request
+	received int
 	decide   func(Request) Fault
 }
 
@@ -127,12 +128,12 @@ func (s *Server) Delete(bucket, name string) error {
 
 // Names returns the names of a bucket's objects, ordered, uncounted.
 func (s *Server) Names(bucket string) ([]string, error) {
-	objects, _, err := s.fake.ListObjectsWithOptions(bucket, fakestorage.ListOptions{})
+	list, err := s.fake.ListObjectsWithOptionsPaginated(bucket, fakestorage.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("gcsfake: bucket %s: %w", bucket, err)
 	}
-	names := make([]string, len(objects))
-	for i, object := range objects {
+	names := make([]string, len(list.Objects))
+	for i, object := range list.Objects {
 		names[i] = object.Name
 	}
 	return names, nil

@@ -76,7 +76,11 @@ func (s *Server) OnRequest(decide func(Request) Fault) {
 	s.decide = decide
 }
 
-// Requests returns what the server has received since it was started or Reset.
+// mostRequests is how many requests are remembered.
+const mostRequests = 100_000
+
+// Requests returns what the server has received since it was started or Reset, the
+// last 50,000 at least.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,13 +108,17 @@ func (s *Server) Counts() Counts {
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests, s.decide = nil, nil
+	s.requests, s.received, s.decide = nil, 0, nil
 }
 
 // receive notes a request and returns what is to go wrong with it.
 func (s *Server) receive(r Request) Fault {
 	s.mu.Lock()
-	r.N = len(s.requests)
+	r.N = s.received
+	s.received++
+	if len(s.requests) == mostRequests { // a local run may go on for days
+		s.requests = slices.Delete(s.requests, 0, mostRequests/2)
+	}
 	s.requests = append(s.requests, r)
 	decide := s.decide
 	s.mu.Unlock()

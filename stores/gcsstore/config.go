@@ -111,8 +111,9 @@ func (s Settings) WithClient(client *storage.Client) Settings {
 	return s
 }
 
-// check returns what is wrong with the settings, all of it.
-func (s Settings) check() error {
+// Check returns what is wrong with the settings, all of it, or nil. [New] checks
+// them as well.
+func (s Settings) Check() error {
 	var problems []error
 	if s.bucket == "" || strings.ContainsAny(s.bucket, "/: ") {
 		problems = append(problems, fmt.Errorf(`bucket %q: must be the name of a bucket, without "gs://"`, s.bucket))

@@ -159,8 +159,12 @@ func (s *Store) notThere(ctx context.Context, name string, err error) error {
 // lookForBucket returns driver.ErrNotFound if the bucket exists, or if the
 // caller may not know.
 func (s *Store) lookForBucket(ctx context.Context) error {
-	s.bucketLook.Lock()
-	defer s.bucketLook.Unlock()
+	select {
+	case s.bucketLook <- struct{}{}:
+		defer func() { <-s.bucketLook }()
+	case <-ctx.Done():
+		return s.unexpected(ctx, "", ctx.Err())
+	}
 	if s.bucketSeen.Load() {
 		return driver.ErrNotFound
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,8 +35,8 @@ type Store struct {
 	bucket   *storage.BucketHandle
 	leases   leases
 
-	bucketSeen atomic.Bool // a request has shown that the bucket exists
-	bucketLook sync.Mutex  // held while it is looked for
+	bucketSeen atomic.Bool   // a request has shown that the bucket exists
+	bucketLook chan struct{} // full while it is looked for
 }
 
 // New returns a store with the settings. The options are those of the client
@@ -50,7 +49,7 @@ type Store struct {
 // sent to Cloud Storage, so a bucket that is missing or closed to the caller is
 // found out by the first operation. ctx is for finding credentials only.
 func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*Store, error) {
-	if err := settings.check(); err != nil {
+	if err := settings.Check(); err != nil {
 		return nil, fmt.Errorf("gcsstore: %w", err)
 	}
 	client := settings.client
@@ -66,10 +65,11 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 		}
 	}
 	return &Store{
-		settings: settings,
-		layout:   layout{settings.folder},
-		client:   client,
-		bucket:   client.Bucket(settings.bucket).Retryer(retries()...),
+		settings:   settings,
+		layout:     layout{settings.folder},
+		client:     client,
+		bucket:     client.Bucket(settings.bucket).Retryer(retries()...),
+		bucketLook: make(chan struct{}, 1),
 	}, nil
 }
 
