@@ -12,17 +12,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/goccy/bigquery-emulator/server"
 )
@@ -46,24 +43,25 @@ func run(addr, ready string) error {
 		return err
 	}
 	defer emulator.Close()
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	if err := announce(listener.Addr().String(), ready); err != nil {
-		return err
-	}
+	emulator.Handler = &wrapper{emulator: emulator, next: emulator.Handler}
+	announced := make(chan error, 1)
+	emulator.SetListenCallback(func(addr, _ string) { announced <- announce(addr, ready) })
+	ended := make(chan error, 1)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	web := &http.Server{Handler: &wrapper{emulator: emulator, next: emulator.Handler}, ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		<-ctx.Done()
-		_ = web.Close()
-	}()
-	if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	go func() { ended <- emulator.Serve(ctx, addr, "127.0.0.1:0") }()
+	for {
+		select {
+		case err := <-announced:
+			if err != nil {
+				return err
+			}
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	return nil
 }
 
 // announce says where the emulator listens. The file appears in one step, so
