@@ -3,6 +3,7 @@ package bqstore
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -111,12 +112,12 @@ func same(a, b driver.Message) bool {
 // write inserts m as row n of the log of its key and source.
 func (s *Store) write(ctx context.Context, m driver.Message, n int64) error {
 	const values = "(key, source, seq, event_id, content, event_time, attributes, incarnation, created_at) " +
-		"VALUES (@key, @source, @seq, @event_id, @content, @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
+		"VALUES (@key, @source, @seq, @event_id, FROM_BASE64(@content), @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
 	at := bigquery.NullTimestamp{Timestamp: m.Time.UTC().Truncate(time.Microsecond), Valid: !m.Time.IsZero()}
 	return s.append(ctx, log{s.settings.tables.Events, []string{m.Key, m.Source}}, n,
 		"INSERT INTO "+s.name(s.settings.tables.Events)+" "+values,
 		"key", toText(m.Key), "source", toText(m.Source), "event_id", toText(m.ID),
-		"content", append([]byte{}, m.Content...), "event_time", at, "attributes", attributesToText(m.Attributes))
+		"content", base64.StdEncoding.EncodeToString(m.Content), "event_time", at, "attributes", attributesToText(m.Attributes))
 }
 
 // LookUp implements [driver.EventStore]. It costs one query.

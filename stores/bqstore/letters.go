@@ -2,6 +2,7 @@ package bqstore
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -43,10 +44,10 @@ func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
 	at := bigquery.NullTimestamp{Timestamp: d.Time.UTC().Truncate(time.Microsecond), Valid: !d.Time.IsZero()}
 	_, err = query[letterRow](opCtx, s, "INSERT INTO "+s.name(s.settings.tables.DeadLetters)+
 		" (reason, error, handler, event_id, key, source, attempt, set_aside_at, header, body, created_at) VALUES "+
-		"(@reason, @error, @handler, @event_id, @key, @source, @attempt, @set_aside_at, @header, @body, CURRENT_TIMESTAMP())",
+		"(@reason, @error, @handler, @event_id, @key, @source, @attempt, @set_aside_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
 		"reason", toText(string(d.Reason)), "error", toText(d.Error), "handler", toText(d.Handler), "event_id", toText(d.ID),
 		"key", toText(d.Key), "source", toText(d.Source), "attempt", d.Attempt, "set_aside_at", at,
-		"header", toJSON(header), "body", append([]byte{}, d.Body...))
+		"header", toJSON(header), "body", base64.StdEncoding.EncodeToString(d.Body))
 	if err != nil {
 		return failed(OpSetAside, d.Key, d.Source, err)
 	}

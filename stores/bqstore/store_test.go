@@ -76,3 +76,5 @@ func TestConformance(t *testing.T) {
 		return letters
 	})
 }
+
+func emulator() string { return os.Getenv("BIGQUERY_EMULATOR_HOST") }
