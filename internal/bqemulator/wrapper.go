@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"regexp"
 	"sync"
@@ -32,6 +33,14 @@ func (w *wrapper) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	// The emulator answers one request at a time, and gives up on those whose body
+	// it has not read after 15 seconds.
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadRequest)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	if r.Method != http.MethodPost || !jobsPath.MatchString(r.URL.Path) {
 		w.next.ServeHTTP(rw, r)
 		return
