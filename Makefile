@@ -18,8 +18,12 @@ help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: test
-test: ## run all tests
-	$(GO) test ./...
+test: ## run all tests, with the BigQuery emulator (its first build takes minutes)
+	GO="$(GO)" internal/bqemulator/with $(GO) test -timeout 20m ./...
+
+.PHONY: emulators
+emulators: ## build the BigQuery emulator; 6 to 15 minutes for the first time
+	@GO="$(GO)" internal/bqemulator/build
 
 # rename and sim are left out: the one builds a whole copy of this tree, the other
 # lets only one thing run at a time, many thousand times.

@@ -12,6 +12,7 @@ import (
 
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/bqstore"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -29,13 +30,17 @@ type Config struct {
 	// example; empty: the key is not taken from the content (KEY_POINTER).
 	KeyPointer string
 
-	// EventStore and ClaimStore name the stores: StoreMemory or StoreGCS
-	// (EVENT_STORE, CLAIM_STORE).
+	// EventStore and ClaimStore name the stores: StoreMemory, StoreGCS or
+	// StoreBigQuery (EVENT_STORE, CLAIM_STORE).
 	EventStore, ClaimStore string
 	// Bucket and Folder are where StoreGCS keeps its objects (GCS_BUCKET,
 	// GCS_FOLDER). Functions that share a folder share its keys, too: what one has
 	// completed, the other skips.
 	Bucket, Folder string
+	// Project, Dataset and Location are where StoreBigQuery keeps its tables; an
+	// empty location is asked for (BIGQUERY_PROJECT, BIGQUERY_DATASET,
+	// BIGQUERY_LOCATION).
+	Project, Dataset, Location string
 	// StoreTimeout bounds each call of a store (STORE_TIMEOUT).
 	StoreTimeout time.Duration
 
@@ -71,8 +76,9 @@ type Config struct {
 
 // The names of stores.
 const (
-	StoreMemory = "memory" // of the process: for local runs and tests
-	StoreGCS    = "gcs"    // Cloud Storage
+	StoreMemory   = "memory"   // of the process: for local runs and tests
+	StoreGCS      = "gcs"      // Cloud Storage
+	StoreBigQuery = "bigquery" // BigQuery
 )
 
 // A lease is renewed no more often than once a second, which is what Cloud Storage
@@ -80,6 +86,8 @@ const (
 const (
 	shortestLease = 2 * time.Second
 	longestBody   = 32 << 20
+	// A statement that writes to BigQuery takes seconds, more when others queue.
+	bigQueryTimeout = time.Minute
 )
 
 // DefaultConfig is what holds where no variable is set.
@@ -117,6 +125,12 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	}
 	c.EventStore = e.text("EVENT_STORE", c.EventStore)
 	c.ClaimStore = e.text("CLAIM_STORE", c.EventStore)
+	c.Project = e.text("BIGQUERY_PROJECT", e.text("GOOGLE_CLOUD_PROJECT", ""))
+	c.Dataset = e.text("BIGQUERY_DATASET", "")
+	c.Location = e.text("BIGQUERY_LOCATION", "")
+	if c.uses(StoreBigQuery) {
+		c.StoreTimeout = bigQueryTimeout
+	}
 	c.StoreTimeout = e.duration("STORE_TIMEOUT", c.StoreTimeout)
 	c.Lease = e.duration("LEASE", c.Lease)
 	c.QuarantineOnExpiry = choice(&e, "ON_LEASE_EXPIRY", "retry", map[string]bool{"retry": false, "quarantine": true})
@@ -165,12 +179,15 @@ func (c Config) Validate() error {
 		wrong("KEY_POINTER", "must be a JSON pointer, as in /order/id: %w", err)
 	}
 	for _, v := range []struct{ name, value string }{{"EVENT_STORE", c.EventStore}, {"CLAIM_STORE", c.ClaimStore}} {
-		if v.value != StoreMemory && v.value != StoreGCS {
-			wrong(v.name, "must be %s or %s; it is %q", StoreMemory, StoreGCS, v.value)
+		if !slices.Contains([]string{StoreMemory, StoreGCS, StoreBigQuery}, v.value) {
+			wrong(v.name, "must be %s, %s or %s; it is %q", StoreMemory, StoreGCS, StoreBigQuery, v.value)
 		}
 	}
-	if c.Bucket == "" && (c.EventStore == StoreGCS || c.ClaimStore == StoreGCS) {
+	if c.Bucket == "" && c.uses(StoreGCS) {
 		wrong("GCS_BUCKET", "must name a bucket, since EVENT_STORE or CLAIM_STORE is %s", StoreGCS)
+	}
+	if c.uses(StoreBigQuery) {
+		errs = append(errs, c.checkBigQuery()...)
 	}
 	if c.Bucket != "" {
 		if err := gcsstore.Config(c.Bucket).Check(); err != nil {
@@ -190,6 +207,26 @@ func (c Config) Validate() error {
 		wrong("BODY_LIMIT", "must be from 1 to %d bytes, which is Cloud Run's own limit; it is %d", longestBody, c.BodyLimit)
 	}
 	return errors.Join(errors.Join(errs...), c.validateTopics())
+}
+
+// uses says whether a store is of that kind.
+func (c Config) uses(store string) bool { return c.EventStore == store || c.ClaimStore == store }
+
+// checkBigQuery tries each variable beside others that are right.
+func (c Config) checkBigQuery() (errs []error) {
+	for _, v := range []struct {
+		name, means string
+		settings    bqstore.Settings
+	}{
+		{"BIGQUERY_PROJECT", "the ID of a project", bqstore.Config(c.Project, "d")},
+		{"BIGQUERY_DATASET", "the name of a dataset", bqstore.Config("project", c.Dataset)},
+		{"BIGQUERY_LOCATION", "the dataset's location, as in EU, or not set", bqstore.Config("project", "d").WithLocation(c.Location)},
+	} {
+		if err := v.settings.Check(); err != nil {
+			errs = append(errs, fmt.Errorf("%s must be %s, since EVENT_STORE or CLAIM_STORE is %s: %w", v.name, v.means, StoreBigQuery, err))
+		}
+	}
+	return errs
 }
 
 // input returns what makes messages of events.

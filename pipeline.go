@@ -11,6 +11,7 @@ import (
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/driver/transformer"
+	"example.com/eventdriver/stores/bqstore"
 	"example.com/eventdriver/stores/gcsstore"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -91,6 +92,9 @@ func openStore(ctx context.Context, name string, c Config) (store, error) {
 	case StoreGCS:
 		settings := gcsstore.Config(c.Bucket).WithFolder(c.Folder).WithTimeout(gcsstore.Timeout{Default: &c.StoreTimeout})
 		return gcsstore.New(ctx, settings)
+	case StoreBigQuery:
+		settings := bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).WithTimeout(bqstore.Timeout{Default: &c.StoreTimeout})
+		return bqstore.New(ctx, settings)
 	}
 	return nil, fmt.Errorf("no store has that name")
 }

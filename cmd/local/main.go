@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,7 +39,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where the function listens")
 	flag.StringVar(&o.publishAddr, "publish-addr", "127.0.0.1:8081", "where events are published: POST /publish/event1?key=order-1")
-	flag.StringVar(&o.store, "store", "gcs", "where the state is kept: memory or gcs")
+	flag.StringVar(&o.store, "store", "gcs", "where the state is kept: memory, gcs or bigquery (after make emulators)")
 	demo := flag.Bool("demo", false, "send a story of orders, check that each is processed once, and exit")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -46,8 +47,8 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if o.store != eventdriver.StoreGCS && o.store != eventdriver.StoreMemory {
-		fmt.Fprintf(os.Stderr, "local: -store must be gcs or memory; it is %q\n", o.store)
+	if !slices.Contains([]string{eventdriver.StoreMemory, eventdriver.StoreGCS, eventdriver.StoreBigQuery}, o.store) {
+		fmt.Fprintf(os.Stderr, "local: -store must be memory, gcs or bigquery; it is %q\n", o.store)
 		os.Exit(2)
 	}
 	if *demo { // may run beside another
@@ -111,6 +112,11 @@ func start(ctx context.Context, o options, business driver.Handler) (*local, err
 	l := &local{}
 	if o.store == eventdriver.StoreGCS {
 		if err := l.startStorage(ctx); err != nil {
+			return nil, errors.Join(err, l.stop())
+		}
+	}
+	if o.store == eventdriver.StoreBigQuery {
+		if err := l.startBigQuery(ctx); err != nil {
 			return nil, errors.Join(err, l.stop())
 		}
 	}

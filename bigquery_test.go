@@ -1,0 +1,82 @@
+package eventdriver
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"example.com/eventdriver/stores/bqstore"
+)
+
+// onBigQuery is a configuration with BigQuery, in a project of its own.
+func onBigQuery(t *testing.T) Config {
+	t.Helper()
+	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
+		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test builds BigQuery's emulator, starts it and runs this")
+	}
+	config, err := configFrom(map[string]string{"EVENT_STORE": "bigquery", "BIGQUERY_DATASET": "orders", "BIGQUERY_LOCATION": "EU",
+		"GOOGLE_CLOUD_PROJECT": "p" + strings.ToLower(rand.Text())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := bqstore.New(t.Context(), bqstore.Config(config.Project, config.Dataset).WithLocation("EU"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.EnsureTables(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// TestBigQueryProcessesOnce joins under duplicates, with a handler that fails
+// once, with both stores in BigQuery and with the claims in Cloud Storage.
+func TestBigQueryProcessesOnce(t *testing.T) {
+	for name, claims := range map[string]string{"both in BigQuery": StoreBigQuery, "claims in Cloud Storage": StoreGCS} {
+		t.Run(name, func(t *testing.T) {
+			gcs, config := onGCS(t), onBigQuery(t)
+			config.ClaimStore, config.Bucket = claims, gcs.Bucket
+			business := count()
+			business.before = func(key string, try int) error {
+				if key == "fails" && try == 1 {
+					return errors.New("out of stock")
+				}
+				return nil
+			}
+			_, server := serve(t, config, business)
+			for _, key := range []string{"works", "fails"} {
+				for range 2 {
+					var wait sync.WaitGroup
+					for _, source := range []string{"event1", "event2", "event3"} {
+						wait.Go(func() { deliver(t, server.URL, source, key, `{"n":9007199254740993}`) })
+					}
+					wait.Wait()
+				}
+			}
+			business.once(t, "works", "fails")
+			if status, answer := post(t, server.URL, "event2", "works", `1`); status != http.StatusNoContent {
+				t.Errorf("a late duplicate: %d %s", status, answer)
+			}
+			business.once(t, "works", "fails")
+		})
+	}
+}
+
+func TestBigQueryIsConfigured(t *testing.T) {
+	config, err := configFrom(map[string]string{"EVENT_STORE": "bigquery", "CLAIM_STORE": "gcs", "GCS_BUCKET": "bucket",
+		"GOOGLE_CLOUD_PROJECT": "other", "BIGQUERY_PROJECT": "project", "BIGQUERY_DATASET": "orders", "BIGQUERY_LOCATION": "EU"})
+	if err != nil || config.Project != "project" || config.Dataset != "orders" || config.Location != "EU" || config.StoreTimeout != bigQueryTimeout {
+		t.Errorf("%+v, %v", config, err)
+	}
+	_, err = configFrom(map[string]string{"CLAIM_STORE": "bigquery", "BIGQUERY_LOCATION": "E U"})
+	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v does not name %s", err, name)
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package bqstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+// kind is what a row of the log of claims records.
+type kind string
+
+// The kinds of rows.
+const (
+	acquired  kind = "acquired"
+	renewed   kind = "renewed"
+	released  kind = "released"
+	completed kind = "completed"
+)
+
+// claimRow is a row of the log of claims.
+type claimRow struct {
+	Seq      int64  `bigquery:"seq"`
+	Kind     kind   `bigquery:"kind"`
+	Token    int64  `bigquery:"token"`
+	Owner    string `bigquery:"owner"`
+	Takeover bool   `bigquery:"takeover"`
+	LeaseMS  int64  `bigquery:"lease_ms"`
+	AgeMS    int64  `bigquery:"age_ms"` // by the server's clock, when it was read
+}
+
+// left is how much of the lease is left.
+func (r claimRow) left() time.Duration {
+	return time.Duration(r.LeaseMS-r.AgeMS) * time.Millisecond
+}
+
+func (r claimRow) of(c driver.Claim) bool {
+	return r.Seq != 0 && r.Token == c.Token && fromText(r.Owner) == c.Owner
+}
+
+// claimID is what a claim is known by.
+type claimID struct {
+	key, owner string
+	token      int64
+}
+
+func idOf(c driver.Claim) claimID { return claimID{c.Key, c.Owner, c.Token} }
+
+// Acquire implements [driver.ClaimStore]. A key that was never claimed costs three
+// requests, two of them one after the other: it takes the first slot of the key's
+// log without a look. Otherwise it asks for the job that has the slot and reads
+// the log's end, and where the key is free, takes the slot behind that.
+//
+// The token is the number of the slot.
+func (s *Store) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
+	claim, err := s.acquire(ctx, key, ttl)
+	if err != nil {
+		return driver.Claim{}, failed(OpAcquire, key, anySource, err)
+	}
+	return claim, nil
+}
+
+func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
+	owner := driver.OwnerFrom(ctx)
+	ctx, cancel, err := s.begin(ctx, OpAcquire, key, anySource)
+	if err != nil {
+		return driver.Claim{}, err
+	}
+	defer cancel()
+	if ttl <= 0 {
+		return driver.Claim{}, notPositive(ttl)
+	}
+	var at position
+	var end claimRow // of a log that is taken to be empty
+	for {
+		n, err := at.after(end.Seq)
+		if err != nil {
+			return driver.Claim{}, err
+		}
+		asked := time.Now()
+		next, err := end.successor(key, owner, n, ttl)
+		if err != nil {
+			return driver.Claim{}, err
+		}
+		if err = s.record(ctx, key, next); err == nil {
+			return s.handOut(key, next, asked.Add(ttl)), nil
+		}
+		if !at.again(err) {
+			return driver.Claim{}, err
+		}
+		if end, err = s.end(ctx, key); err != nil {
+			return driver.Claim{}, err
+		}
+	}
+}
+
+// successor is the row to write behind r so that the key is the owner's.
+func (r claimRow) successor(key, owner string, n int64, ttl time.Duration) (claimRow, error) {
+	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: toText(owner), LeaseMS: milliseconds(ttl)}
+	switch {
+	case r.Seq == 0 || r.Kind == released:
+	case r.Kind == completed:
+		return next, driver.ErrDone
+	case fromText(r.Owner) == owner: // the caller has lost an answer
+		next.Kind, next.Token, next.Takeover = renewed, r.Token, r.Takeover
+	case r.left() > 0:
+		return next, &driver.HeldError{Key: key, Token: r.Token, Expires: time.Now().Add(r.left())}
+	default:
+		next.Takeover = true
+	}
+	return next, nil
+}
+
+// handOut returns the claim that r records, and remembers where its log ends.
+func (s *Store) handOut(key string, r claimRow, until time.Time) driver.Claim {
+	c := driver.Claim{Key: key, Token: r.Token, Owner: fromText(r.Owner), Expires: until, Takeover: r.Takeover}
+	s.held.Store(idOf(c), r)
+	return c
+}
+
+// Renew implements [driver.ClaimStore]. The token stays the same. For a claim that
+// this store handed out it costs three requests, otherwise a query more.
+func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	if ttl <= 0 {
+		return driver.Claim{}, failed(OpRenew, c.Key, anySource, notPositive(ttl))
+	}
+	asked := time.Now()
+	r, err := s.change(ctx, OpRenew, c, renewed, ttl)
+	if err != nil {
+		return driver.Claim{}, err
+	}
+	return s.handOut(c.Key, r, asked.Add(ttl)), nil
+}
+
+// Complete implements [driver.ClaimStore]. It costs what Renew costs.
+func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
+	_, err := s.change(ctx, OpComplete, c, completed, 0)
+	return err
+}
+
+// Release implements [driver.ClaimStore]. It costs what Renew costs.
+func (s *Store) Release(ctx context.Context, c driver.Claim) error {
+	_, err := s.change(ctx, OpRelease, c, released, 0)
+	return err
+}
+
+// change writes a row of the holder of c behind the end of its key's log.
+func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kind, ttl time.Duration) (claimRow, error) {
+	opCtx, cancel, err := s.begin(ctx, op, c.Key, anySource)
+	if err != nil {
+		return claimRow{}, failed(op, c.Key, anySource, err)
+	}
+	defer cancel()
+	r, err := s.changed(opCtx, c, to, ttl)
+	if err == nil && to != renewed || errors.Is(err, driver.ErrLost) {
+		s.held.Delete(idOf(c))
+	}
+	if err != nil {
+		return claimRow{}, failed(op, c.Key, anySource, fmt.Errorf("token %d: %w", c.Token, err))
+	}
+	return r, nil
+}
+
+func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.Duration) (claimRow, error) {
+	known, isKnown := s.held.Load(idOf(c))
+	end, _ := known.(claimRow)
+	var at position
+	for {
+		if !isKnown {
+			var err error
+			if end, err = s.end(ctx, c.Key); err != nil {
+				return claimRow{}, err
+			}
+		}
+		switch {
+		case !end.of(c):
+			return claimRow{}, driver.ErrLost
+		case end.Kind == to && to != renewed: // its answer was lost
+			return end, nil
+		case end.Kind == completed || end.Kind == released:
+			return claimRow{}, driver.ErrLost
+		}
+		n, err := at.after(end.Seq)
+		if err != nil {
+			return claimRow{}, err
+		}
+		next := claimRow{Seq: n, Kind: to, Token: end.Token, Owner: end.Owner, Takeover: end.Takeover, LeaseMS: milliseconds(ttl)}
+		if err = s.record(ctx, c.Key, next); !at.again(err) {
+			return next, err
+		}
+		isKnown = false
+	}
+}
+
+// record writes a row of the key's log, or returns errRefused.
+func (s *Store) record(ctx context.Context, key string, r claimRow) error {
+	const values = "(key, seq, kind, token, owner, takeover, lease_ms, incarnation, created_at) " +
+		"VALUES (@key, @seq, @kind, @token, @owner, @takeover, @lease_ms, @incarnation, CURRENT_TIMESTAMP())"
+	table := s.settings.tables.Claims
+	return s.append(ctx, log{table, []string{key}}, r.Seq, "INSERT INTO "+s.name(table)+" "+values,
+		"key", toText(key), "kind", string(r.Kind), "token", r.Token, "owner", r.Owner, "takeover", r.Takeover, "lease_ms", r.LeaseMS)
+}
+
+// end returns the last row of the key's log, or none. Rows that were written
+// under the ID of a table that is gone never were claims.
+func (s *Store) end(ctx context.Context, key string) (claimRow, error) {
+	table := s.settings.tables.Claims
+	id, _, err := s.identify(ctx, table)
+	if err != nil {
+		return claimRow{}, err
+	}
+	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, lease_ms, "+
+		"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms FROM "+s.name(table)+
+		" WHERE key = @key AND incarnation = @incarnation AND created_at >= @since ORDER BY seq DESC LIMIT 1",
+		"key", toText(key), "incarnation", id.incarnation, "since", s.since())
+	if err != nil || len(rows) == 0 {
+		return claimRow{}, err
+	}
+	return rows[0], nil
+}
+
+func notPositive(ttl time.Duration) error {
+	return fmt.Errorf("a lease of %v is not positive", ttl)
+}

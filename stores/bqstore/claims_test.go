@@ -1,0 +1,166 @@
+package bqstore_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+	"google.golang.org/api/option"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/bqstore"
+)
+
+// client is BigQuery without the store.
+func client(t *testing.T, s bqstore.Settings) *bigquery.Client {
+	t.Helper()
+	c, err := bigquery.NewClient(t.Context(), s.Project(), option.WithEndpoint("http://"+emulator()), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// TestLateCompleteAgainstTakeovers: the old holder completes while 20 take over.
+func TestLateCompleteAgainstTakeovers(t *testing.T) {
+	s := settings(t)
+	store := ready(t, s)
+	old, err := store.Acquire(t.Context(), "order-1", time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	errs := make([]error, 21)
+	for i := range errs {
+		wait.Go(func() {
+			if i == 10 {
+				errs[i] = open(t, s).Complete(t.Context(), old)
+				return
+			}
+			_, errs[i] = open(t, s).Acquire(t.Context(), "order-1", time.Hour)
+		})
+	}
+	wait.Wait()
+	winners := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			winners++
+		case !errors.Is(err, driver.ErrHeld) && !errors.Is(err, driver.ErrDone) && !errors.Is(err, driver.ErrLost):
+			t.Error(err)
+		}
+	}
+	if winners != 1 {
+		t.Errorf("%d won, want 1", winners)
+	}
+}
+
+// TestRecreatedTable: another table of the same name begins anew, also for a
+// store that knew the old one.
+func TestRecreatedTable(t *testing.T) {
+	s := settings(t)
+	knows, once := ready(t, s), open(t, s)
+	for _, key := range []string{"order-1", "order-2"} {
+		c, err := knows.Acquire(t.Context(), key, time.Hour)
+		if err == nil {
+			err = knows.Complete(t.Context(), c)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client(t, s).Dataset("orders").Table("claims").Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := once.EnsureTables(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	won, err := once.Acquire(t.Context(), "order-1", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := knows.Acquire(t.Context(), "order-1", time.Hour); !errors.Is(err, driver.ErrHeld) {
+		t.Errorf("the store that knew the old table: %v, want ErrHeld", err)
+	}
+	if _, err := knows.Acquire(t.Context(), "order-2", time.Hour); err != nil {
+		t.Errorf("the store that knew the old table: %v", err)
+	}
+	if err := once.Complete(t.Context(), won); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestExpiredRows: without its rows, a key can be claimed again, behind the slots
+// that were used.
+func TestExpiredRows(t *testing.T) {
+	s := settings(t)
+	store := ready(t, s)
+	first, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	if err == nil {
+		err = store.Complete(t.Context(), first)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Persist(t.Context(), driver.Message{Key: "order-1", Source: "event1"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"claims", "events"} {
+		_, err := client(t, s).Query("DELETE FROM `" + s.Project() + ".orders." + table + "` WHERE TRUE").Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	if err != nil || again.Token <= first.Token {
+		t.Errorf("got token %d, %v; want one greater than %d", again.Token, err, first.Token)
+	}
+	if err := store.Persist(t.Context(), driver.Message{Key: "order-1", Source: "event1", Content: []byte("new")}); err != nil {
+		t.Error(err)
+	}
+	if m, err := store.LookUp(t.Context(), "order-1", "event1"); err != nil || string(m.Content) != "new" {
+		t.Errorf("%q, %v", m.Content, err)
+	}
+}
+
+// TestBurnedSlot: a job with the slot's ID has failed, so there is no row, and
+// never will be.
+func TestBurnedSlot(t *testing.T) {
+	s := settings(t)
+	store := ready(t, s)
+	id, err := store.JobID(t.Context(), "claims", 1, "order-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := client(t, s).Query("INSERT INTO `" + s.Project() + ".orders.claims` (nothing) VALUES (1)")
+	q.JobID, q.Location = id, "EU"
+	if job, err := q.Run(t.Context()); err == nil && job.LastStatus().Err() == nil {
+		t.Fatal("the job did not fail")
+	}
+	c, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	if err != nil || c.Token != 2 {
+		t.Errorf("token %d, %v; want the next slot", c.Token, err)
+	}
+	if err := store.Complete(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for want, s := range map[string]bqstore.Settings{
+		`project ""`:      bqstore.Config("", "d"),
+		"dataset \"a`b\"": bqstore.Config("project", "a`b"),
+		`location "a b"`:  bqstore.Config("project", "d").WithLocation("a b"),
+		`table "x.y"`:     bqstore.Config("project", "d").WithTables(bqstore.Tables{Events: "x.y"}),
+		`table "claims"`:  bqstore.Config("project", "d").WithTables(bqstore.Tables{Events: "claims"}),
+		`retention 1m0s`:  bqstore.Config("project", "d").WithRetention(time.Minute),
+	} {
+		if _, err := bqstore.New(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want it to name %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package bqstore
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+
+	"example.com/eventdriver/driver"
+)
+
+// letterRow is a row of the table of dead letters.
+type letterRow struct {
+	Reason   string                 `bigquery:"reason"`
+	Error    string                 `bigquery:"error"`
+	Handler  string                 `bigquery:"handler"`
+	EventID  string                 `bigquery:"event_id"`
+	Key      string                 `bigquery:"key"`
+	Source   string                 `bigquery:"source"`
+	Attempt  int64                  `bigquery:"attempt"`
+	SetAside bigquery.NullTimestamp `bigquery:"set_aside_at"`
+	Header   string                 `bigquery:"header"`
+	Body     []byte                 `bigquery:"body"`
+}
+
+// SetAside implements [driver.DeadLetterStore]. It costs one request.
+func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
+	opCtx, cancel, err := s.begin(ctx, OpSetAside, anyKey, anySource)
+	if err != nil {
+		return failed(OpSetAside, d.Key, d.Source, err)
+	}
+	defer cancel()
+	header := make(map[string][]string, len(d.Header))
+	for name, values := range d.Header {
+		texts := make([]string, len(values))
+		for i, value := range values {
+			texts[i] = toText(value)
+		}
+		header[toText(name)] = texts
+	}
+	at := bigquery.NullTimestamp{Timestamp: d.Time.UTC().Truncate(time.Microsecond), Valid: !d.Time.IsZero()}
+	_, err = query[letterRow](opCtx, s, "INSERT INTO "+s.name(s.settings.tables.DeadLetters)+
+		" (reason, error, handler, event_id, key, source, attempt, set_aside_at, header, body, created_at) VALUES "+
+		"(@reason, @error, @handler, @event_id, @key, @source, @attempt, @set_aside_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
+		"reason", toText(string(d.Reason)), "error", toText(d.Error), "handler", toText(d.Handler), "event_id", toText(d.ID),
+		"key", toText(d.Key), "source", toText(d.Source), "attempt", d.Attempt, "set_aside_at", at,
+		"header", toJSON(header), "body", base64.StdEncoding.EncodeToString(d.Body))
+	if err != nil {
+		return failed(OpSetAside, d.Key, d.Source, err)
+	}
+	return nil
+}
+
+// DeadLetters returns all the dead letters that are not older than the retention,
+// ordered by their Time. It is for tests, local runs and tools.
+func (s *Store) DeadLetters(ctx context.Context) ([]driver.DeadLetter, error) {
+	opCtx, cancel, err := s.begin(ctx, OpDeadLetters, anyKey, anySource)
+	if err != nil {
+		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)
+	}
+	defer cancel()
+	rows, err := query[letterRow](opCtx, s, "SELECT reason, error, handler, event_id, key, source, attempt, set_aside_at, header, body FROM "+
+		s.name(s.settings.tables.DeadLetters)+" WHERE created_at >= @since ORDER BY set_aside_at", "since", s.since())
+	if err != nil {
+		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)
+	}
+	letters := make([]driver.DeadLetter, len(rows))
+	for i, r := range rows {
+		if letters[i], err = r.letter(); err != nil {
+			return nil, fmt.Errorf("bqstore: %s: header: %w", OpDeadLetters, err)
+		}
+	}
+	return letters, nil
+}
+
+func (r letterRow) letter() (driver.DeadLetter, error) {
+	d := driver.DeadLetter{Reason: driver.Reason(fromText(r.Reason)), Error: fromText(r.Error), Handler: fromText(r.Handler),
+		ID: fromText(r.EventID), Key: fromText(r.Key), Source: fromText(r.Source), Attempt: int(r.Attempt), Body: r.Body}
+	if r.SetAside.Valid {
+		d.Time = r.SetAside.Timestamp
+	}
+	var texts map[string][]string
+	if err := json.Unmarshal([]byte(r.Header), &texts); err != nil {
+		return d, err
+	}
+	for name, values := range texts {
+		for i := range values {
+			values[i] = fromText(values[i])
+		}
+		if d.Header == nil {
+			d.Header = make(map[string][]string, len(texts))
+		}
+		d.Header[fromText(name)] = values
+	}
+	return d, nil
+}

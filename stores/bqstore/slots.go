@@ -1,0 +1,188 @@
+package bqstore
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+	"google.golang.org/api/googleapi"
+)
+
+var (
+	// errRefused: the slot is another's, or burned, or its row has expired. Read
+	// the log again and go on behind its end and behind this slot.
+	errRefused = errors.New("the slot was used before")
+	// errRecreated: the table is another than before. Begin again.
+	errRecreated = errors.New("the table was created anew")
+	errChanging  = errors.New("others changed it all the time")
+)
+
+// attempts is how many slots an operation tries.
+const attempts = 100
+
+// identity is what tells a table from one that had its name before.
+type identity struct{ incarnation, location string }
+
+// log is a sequence of rows: those of a key, or of a key and source, in a table.
+type log struct {
+	table string
+	names []string
+}
+
+// jobID is the name of the lock on slot n of the log.
+func (s *Store) jobID(l log, incarnation string, n int64) string {
+	h := sha256.New()
+	for _, part := range append([]string{s.settings.dataset, l.table, incarnation, fmt.Sprint(n)}, l.names...) {
+		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	return "eventdriver-" + hex.EncodeToString(h.Sum(nil))
+}
+
+// identify returns the table's identity: the one that is known, or else the
+// table's own.
+func (s *Store) identify(ctx context.Context, table string) (id identity, asked bool, err error) {
+	s.mu.Lock()
+	id, known := s.tables[table]
+	s.mu.Unlock()
+	if known {
+		return id, false, nil
+	}
+	id, err = s.askIdentity(ctx, table)
+	return id, true, err
+}
+
+func (s *Store) askIdentity(ctx context.Context, table string) (identity, error) {
+	meta, err := s.client.Dataset(s.settings.dataset).Table(table).Metadata(ctx)
+	if err != nil {
+		return identity{}, fmt.Errorf("table %s: %w", table, plain(ctx, err))
+	}
+	id := identity{
+		incarnation: fmt.Sprintf("%s-%d", meta.Labels[incarnationLabel], meta.CreationTime.UnixMilli()),
+		location:    s.settings.location,
+	}
+	if id.location == "" {
+		id.location = meta.Location
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tables[table] = id
+	return id, nil
+}
+
+// append takes slot n of the log by inserting a row, or returns errRefused. The
+// statement is run by a job whose ID is made from the slot: BigQuery takes an ID
+// once, so exactly one writer gets the slot. Meanwhile it is asked whether the
+// table is still the one whose incarnation is in the ID: dropping a table frees
+// no IDs, and IDs of the old one would not exclude those of the new one.
+func (s *Store) append(ctx context.Context, l log, n int64, sql string, parameters ...any) error {
+	id, fresh, err := s.identify(ctx, l.table)
+	if err != nil {
+		return err
+	}
+	type answer struct {
+		id  identity
+		err error
+	}
+	now := make(chan answer, 1)
+	if fresh {
+		now <- answer{id, nil}
+	} else {
+		go func() {
+			id, err := s.askIdentity(ctx, l.table)
+			now <- answer{id, err}
+		}()
+	}
+	q := s.client.Query(sql)
+	q.Parameters = params(append(parameters, "seq", n, "incarnation", id.incarnation)...)
+	q.JobID, q.Location = s.jobID(l, id.incarnation, n), id.location
+	err = s.insert(ctx, q)
+	switch checked := <-now; {
+	case checked.err != nil:
+		return errors.Join(checked.err, err)
+	case checked.id != id:
+		return errRecreated
+	}
+	return err
+}
+
+// insert runs an INSERT under its job ID, and waits until its row can be read.
+func (s *Store) insert(ctx context.Context, q *bigquery.Query) error {
+	nonce := strings.ToLower(rand.Text())
+	q.Labels = map[string]string{"write": nonce}
+	job, err := q.Run(ctx)
+	if isStatus(err, http.StatusConflict) {
+		return s.refused(ctx, q, nonce)
+	}
+	if err != nil {
+		return plain(ctx, err)
+	}
+	if err := job.LastStatus().Err(); err != nil {
+		return err // the slot is burned: who comes next finds that out
+	}
+	_, err = job.Read(ctx)
+	return plain(ctx, err)
+}
+
+// refused finds out what the job is that has the ID already. It may be this very
+// insert, whose first answer was lost; the nonce in its labels tells.
+func (s *Store) refused(ctx context.Context, q *bigquery.Query, nonce string) error {
+	job, err := s.client.JobFromIDLocation(ctx, q.JobID, q.Location)
+	if err != nil {
+		return plain(ctx, err)
+	}
+	config, err := job.Config()
+	if err != nil {
+		return err
+	}
+	status := job.LastStatus()
+	if !status.Done() { // its row can't be read yet, or will never be
+		if status, err = job.Wait(ctx); err != nil && status == nil {
+			return plain(ctx, err)
+		}
+	}
+	insert, ok := config.(*bigquery.QueryConfig)
+	if ok && insert.Labels["write"] == nonce {
+		return status.Err()
+	}
+	return errRefused
+}
+
+func isStatus(err error, code int) bool {
+	var e *googleapi.Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+// position is where an operation writes next. It only ever moves to a slot when
+// the one before is known to be used, so the slots of a log have no gaps that
+// somebody could still take.
+type position struct{ tried, slots int64 }
+
+// after returns the slot to write to, given the log's end.
+func (p *position) after(end int64) (int64, error) {
+	if p.slots++; p.slots > attempts {
+		return 0, errChanging
+	}
+	p.tried = max(p.tried, end) + 1
+	return p.tried, nil
+}
+
+// again says whether err is one after which the operation looks at the log again.
+func (p *position) again(err error) bool {
+	if errors.Is(err, errRecreated) {
+		p.tried = 0
+		return true
+	}
+	return errors.Is(err, errRefused)
+}
+
+// milliseconds rounds a lease up, so that no one ends early.
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}

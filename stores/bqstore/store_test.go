@@ -1,0 +1,80 @@
+package bqstore_test
+
+import (
+	"crypto/rand"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/drivertest"
+	"example.com/eventdriver/stores/bqstore"
+)
+
+// settings returns those of a store in a project that no other test has. It skips
+// the test where there is no emulator.
+func settings(t testing.TB) bqstore.Settings {
+	t.Helper()
+	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
+		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test builds BigQuery's emulator, starts it and runs this")
+	}
+	return bqstore.Config("p"+strings.ToLower(rand.Text()), "orders").WithLocation("EU")
+}
+
+func open(t testing.TB, s bqstore.Settings) *bqstore.Store {
+	t.Helper()
+	store, err := bqstore.New(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+func ready(t testing.TB, s bqstore.Settings) *bqstore.Store {
+	t.Helper()
+	store := open(t, s)
+	if err := store.EnsureTables(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+// TestConformance runs the suite against the emulator. Each check has a project
+// of its own, since the emulator slows down with the number of a project's jobs.
+func TestConformance(t *testing.T) {
+	settings(t)
+	var of sync.Map
+	h := drivertest.Harness[*bqstore.Store]{
+		Open: func(t *testing.T) *bqstore.Store {
+			s := settings(t)
+			store := ready(t, s)
+			of.Store(store, s)
+			return store
+		},
+		Again: func(t *testing.T, s *bqstore.Store) *bqstore.Store {
+			of, _ := of.Load(s)
+			return open(t, of.(bqstore.Settings))
+		},
+		Lease:     2 * time.Second,
+		Exclusive: true,
+		Callers:   20,
+	}
+	drivertest.TestEventStore(t, h)
+	drivertest.TestClaimStore(t, h)
+	drivertest.TestDeadLetterStore(t, h, func(s *bqstore.Store) []driver.DeadLetter {
+		letters, err := s.DeadLetters(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		return letters
+	})
+}
+
+func emulator() string { return os.Getenv("BIGQUERY_EMULATOR_HOST") }
