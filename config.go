@@ -41,6 +41,8 @@ type Config struct {
 	// empty location is asked for (BIGQUERY_PROJECT, BIGQUERY_DATASET,
 	// BIGQUERY_LOCATION).
 	Project, Dataset, Location string
+	// Retention is for how long StoreBigQuery sees its rows (BIGQUERY_RETENTION).
+	Retention time.Duration
 	// StoreTimeout bounds each call of a store (STORE_TIMEOUT).
 	StoreTimeout time.Duration
 
@@ -98,6 +100,7 @@ func DefaultConfig() Config {
 		EventStore:   StoreMemory,
 		ClaimStore:   StoreMemory,
 		Folder:       "event-driver",
+		Retention:    bqstore.DefaultRetention,
 		StoreTimeout: 10 * time.Second,
 		DeadLetters:  true,
 		BodyLimit:    convert.DefaultBodyLimit,
@@ -128,6 +131,7 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.Project = e.text("BIGQUERY_PROJECT", e.text("GOOGLE_CLOUD_PROJECT", ""))
 	c.Dataset = e.text("BIGQUERY_DATASET", "")
 	c.Location = e.text("BIGQUERY_LOCATION", "")
+	c.Retention = e.duration("BIGQUERY_RETENTION", c.Retention)
 	if c.uses(StoreBigQuery) {
 		c.StoreTimeout = bigQueryTimeout
 	}
@@ -220,6 +224,7 @@ func (c Config) checkBigQuery() (errs []error) {
 	}{
 		{"BIGQUERY_PROJECT", "the ID of a project", bqstore.Config(c.Project, "d")},
 		{"BIGQUERY_DATASET", "the name of a dataset", bqstore.Config("project", c.Dataset)},
+		{"BIGQUERY_RETENTION", "a length of time that is longer than events are delivered again", bqstore.Config("project", "d").WithRetention(c.Retention)},
 		{"BIGQUERY_LOCATION", "the dataset's location, as in EU, or not set", bqstore.Config("project", "d").WithLocation(c.Location)},
 	} {
 		if err := v.settings.Check(); err != nil {

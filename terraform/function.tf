@@ -36,9 +36,10 @@ locals {
     var.key_pointer == null ? {} : { KEY_POINTER = var.key_pointer },
     local.use_gcs ? { GCS_BUCKET = local.bucket_name } : {},
     local.use_bigquery ? {
-      BIGQUERY_PROJECT  = var.project_id
-      BIGQUERY_DATASET  = local.dataset_id
-      BIGQUERY_LOCATION = var.region
+      BIGQUERY_PROJECT   = var.project_id
+      BIGQUERY_DATASET   = local.dataset_id
+      BIGQUERY_LOCATION  = var.region
+      BIGQUERY_RETENTION = "${var.retention_days * 24}h"
     } : {},
     var.output_topic == null ? {} : { OUTPUT_TOPIC = local.output_topic },
     var.max_event_age == null ? {} : { MAX_EVENT_AGE = var.max_event_age },

@@ -91,6 +91,28 @@ locals {
   } : table => layout if local.use_bigquery }
 }
 
+# One row for each key, for people; the statement is the store's own.
+resource "google_bigquery_table" "keys" {
+  count = local.use_bigquery ? 1 : 0
+
+  project             = var.project_id
+  dataset_id          = google_bigquery_dataset.events[0].dataset_id
+  table_id            = "keys"
+  description         = "One row for each key: what has arrived, and how it stands."
+  deletion_protection = false
+  labels              = var.labels
+
+  view {
+    query = templatefile("${local.schemas}/keys.sql", {
+      events = "`${var.project_id}.${local.dataset_id}.events`"
+      claims = "`${var.project_id}.${local.dataset_id}.claims`"
+    })
+    use_legacy_sql = false
+  }
+
+  depends_on = [google_bigquery_table.this]
+}
+
 resource "google_bigquery_table" "this" {
   for_each = local.tables
 

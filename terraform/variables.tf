@@ -137,7 +137,7 @@ variable "key_pointer" {
 }
 
 variable "store" {
-  description = "Where events are kept: gcs (Cloud Storage) or bigquery."
+  description = "Where events are kept: gcs (Cloud Storage) or bigquery, which is experimental."
   type        = string
   default     = "gcs"
 

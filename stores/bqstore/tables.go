@@ -3,8 +3,10 @@ package bqstore
 import (
 	"context"
 	"crypto/rand"
+	_ "embed" // of the view's statement
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -118,15 +120,13 @@ var letterSchema = bigquery.Schema{
 	column("created_at", bigquery.TimestampFieldType, true, "When the row was written, by BigQuery's clock."),
 }
 
+// keysView is the view's statement, which Terraform reads, too.
+//
+//go:embed schema/keys.sql
+var keysView string
+
 // viewQuery is one row for each key, for people.
 func (s *Store) viewQuery() string {
-	return `SELECT e.key AS key, e.sources AS sources, e.first_event_at AS first_event_at, e.last_event_at AS last_event_at,
-  IFNULL(c.kind, 'unclaimed') AS claim_state, c.token AS token, c.created_at AS claim_changed_at, c.lease_ms AS lease_ms
-FROM (
-  SELECT key, STRING_AGG(DISTINCT source) AS sources, MIN(created_at) AS first_event_at, MAX(created_at) AS last_event_at
-  FROM ` + s.name(s.settings.tables.Events) + ` GROUP BY key
-) AS e LEFT JOIN (
-  SELECT key, kind, token, created_at, lease_ms FROM ` + s.name(s.settings.tables.Claims) + `
-  WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY seq DESC) = 1
-) AS c ON e.key = c.key`
+	tables := map[string]string{"events": s.name(s.settings.tables.Events), "claims": s.name(s.settings.tables.Claims)}
+	return os.Expand(keysView, func(table string) string { return tables[table] })
 }

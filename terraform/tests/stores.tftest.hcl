@@ -89,7 +89,7 @@ run "bigquery" {
     condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
       if can(regex("STORE|BUCKET|BIGQUERY", k)) } == {
       EVENT_STORE      = "bigquery", CLAIM_STORE = "bigquery"
-      BIGQUERY_PROJECT = "p-123456", BIGQUERY_DATASET = "orders", BIGQUERY_LOCATION = "europe-west1"
+      BIGQUERY_PROJECT = "p-123456", BIGQUERY_DATASET = "orders", BIGQUERY_LOCATION = "europe-west1", BIGQUERY_RETENTION = "720h"
     }
     error_message = "The function must be told where its state is."
   }
