@@ -1,0 +1,97 @@
+package eventdriver
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// env reads variables and collects what is wrong with them. A variable that is
+// set, but empty, counts as not set, except for a list, which it empties.
+type env struct {
+	lookup func(string) (string, bool)
+	errs   []error
+}
+
+func (e *env) text(name, fallback string) string {
+	if value, _ := e.lookup(name); strings.TrimSpace(value) != "" {
+		return strings.TrimSpace(value)
+	}
+	return fallback
+}
+
+func (e *env) list(name string, fallback []string) []string {
+	value, set := e.lookup(name)
+	if !set {
+		return fallback
+	}
+	if strings.TrimSpace(value) == "" {
+		return nil
+	}
+	items := strings.Split(value, ",")
+	for i := range items {
+		items[i] = strings.TrimSpace(items[i])
+	}
+	return items
+}
+
+func (e *env) aliases(name string) map[string][]string {
+	aliases := make(map[string][]string)
+	for _, pair := range e.list(name, nil) {
+		source, alias, ok := strings.Cut(pair, ":")
+		source, alias = strings.TrimSpace(source), strings.TrimSpace(alias)
+		if !ok || source == "" || alias == "" {
+			e.errs = append(e.errs, fmt.Errorf("%s must be event1:orders-created,event2:…; %q has no name, colon or alias", name, pair))
+			continue
+		}
+		aliases[source] = append(aliases[source], alias)
+	}
+	return aliases
+}
+
+func (e *env) bytes(name string, fallback int64) int64 {
+	value := e.text(name, "")
+	if value == "" {
+		return fallback
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		e.errs = append(e.errs, fmt.Errorf("%s must be a number of bytes, as in 10485760; it is %q", name, value))
+		return fallback
+	}
+	return n
+}
+
+func (e *env) duration(name string, fallback time.Duration) time.Duration {
+	value := e.text(name, "")
+	if value == "" {
+		return fallback
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		e.errs = append(e.errs, fmt.Errorf("%s must be a length of time, as in 30s or 2m; it is %q", name, value))
+		return fallback
+	}
+	return d
+}
+
+// choice returns the value that the variable's word stands for.
+func choice[T any](e *env, name, fallback string, values map[string]T) T {
+	word := strings.ToLower(e.text(name, fallback))
+	value, known := values[word]
+	if !known {
+		e.errs = append(e.errs, fmt.Errorf("%s must be one of %s; it is %q", name, strings.Join(sortedKeys(values), ", "), word))
+	}
+	return value
+}
+
+func sortedKeys[T any](m map[string]T) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
