@@ -289,8 +289,11 @@ func TestCrashAfterPersistBeforeClaim(t *testing.T) {
 
 func TestCrashHoldingTheClaim(t *testing.T) {
 	first, second := killAt(t, "/claim", true)
-	if len(first)+len(second) != 1 && (len(second) != 1 || second[0]["token"] != 2.0) {
-		t.Errorf("processed %v, then %v; want once, or a second time with token 2", first, second)
+	// Killed before it could ask again for the answer that it lost, it did nothing;
+	// or else it acted, and may even have completed the key.
+	again := len(second) == 1 && second[0]["token"] == 2.0
+	if !again && (len(first) != 1 || len(second) != 0) {
+		t.Errorf("processed %v, then %v; want a run with token 2, unless the first had completed", first, second)
 	}
 }
 

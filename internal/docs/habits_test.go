@@ -15,7 +15,11 @@ var (
 	ofAMachine = regexp.MustCompile(`(?:^|[\s"'` + "`" + `=:(])(?:/(?:home|Users|work|root)/|\.\./shared\b)`)
 )
 
-// TestNothingIsLeftOver finds notes to oneself, and paths of one's own machine.
+// unmerged are the lines with which git marks a conflict.
+var unmerged = regexp.MustCompile(`^(?:<{7} |>{7} |={7}\n)`)
+
+// TestNothingIsLeftOver finds notes to oneself, paths of one's own machine, and the
+// marks of a merge.
 func TestNothingIsLeftOver(t *testing.T) {
 	for _, name := range files(t, func(string) bool { return true }) {
 		text, err := os.ReadFile(filepath.Join(root, name))
@@ -30,6 +34,9 @@ func TestNothingIsLeftOver(t *testing.T) {
 			n++
 			if found := ofAMachine.Find(line); found != nil && name != ".ci/run" { // which looks for a checker beside the clone
 				t.Errorf("%s:%d: %q is a path of somebody's machine", name, n, found)
+			}
+			if unmerged.Match(line) {
+				t.Errorf("%s:%d: a conflict is not resolved", name, n)
 			}
 			if found := unfinished.Find(line); found != nil && goFile(name) {
 				t.Errorf("%s:%d: %s", name, n, found)
