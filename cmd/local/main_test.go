@@ -53,7 +53,7 @@ func TestDemo(t *testing.T) {
 		{"gcs", nil, nil},
 		{"memory", nil, []string{"-store", "memory"}},
 		{"somebody else's emulator", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
-		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host(), "LOG_LEVEL=error"}, nil},
+		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host(), "LOG_LEVEL=error", "DEAD_LETTER_TOPIC=projects/p/topics/letters", "OUTPUT_TOPIC=projects/p/topics/out"}, nil},
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL, "GCS_BUCKET=second"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
