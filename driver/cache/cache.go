@@ -35,8 +35,9 @@ const (
 	DefaultWait      = 2 * time.Second
 
 	firstPause      = 50 * time.Millisecond // between attempts; doubles each time
-	acquireAttempts = 3                     // while the store fails
-	completeWithin  = 10 * time.Second
+	longestPause    = 5 * time.Second
+	acquireAttempts = 3                // while the store fails
+	completeWithin  = 10 * time.Second // at least
 	releaseWithin   = 3 * time.Second
 	renewAtMost     = time.Second // Cloud Storage takes one write a second for an object
 )

@@ -93,7 +93,7 @@ func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *t
 // since whoever waited for the answer may be gone, but the key is still there.
 func (l *lease) settle(ctx context.Context, returned bool, err, lost error) error {
 	if returned && err == nil {
-		err := persistently(ctx, completeWithin, func(ctx context.Context) error { return l.claims.Complete(ctx, l.claim) })
+		err := persistently(ctx, l.completeWithin(ctx), func(ctx context.Context) error { return l.claims.Complete(ctx, l.claim) })
 		if err != nil {
 			return fmt.Errorf("key %q was processed (token %d), but not recorded as completed: %w", l.claim.Key, l.claim.Token, err)
 		}
@@ -110,11 +110,22 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 	return err
 }
 
+// completeWithin is how long to try to complete: the effect has happened, and if this
+// is not recorded it happens again. So it is as long as the request lives and the
+// lease safely lasts, but not less than a store needs that is slow.
+func (l *lease) completeWithin(ctx context.Context) time.Duration {
+	end := l.safeEnd()
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+		end = deadline
+	}
+	return max(completeWithin, time.Until(end))
+}
+
 // persistently calls op until it succeeds, the claim is lost or the time is up.
 func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
-	for pause := firstPause; ; pause *= 2 {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := driver.Guard(func() error { return op(ctx) })
 		if err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || !sleep(ctx, pause) {
 			return err
