@@ -41,6 +41,8 @@ type Config struct {
 	Project, Dataset, Location string
 	// Retention is for how long StoreBigQuery sees its rows (BIGQUERY_RETENTION).
 	Retention time.Duration
+	// EventWriter is how StoreBigQuery writes events (BIGQUERY_EVENT_WRITER).
+	EventWriter bqstore.EventWriter
 	// StoreTimeout bounds each call of a store (STORE_TIMEOUT).
 	StoreTimeout time.Duration
 
@@ -99,6 +101,7 @@ func DefaultConfig() Config {
 		ClaimStore:   StoreMemory,
 		Folder:       "event-driver",
 		Retention:    bqstore.DefaultRetention,
+		EventWriter:  bqstore.StorageWrite,
 		StoreTimeout: 10 * time.Second,
 		DeadLetters:  true,
 		BodyLimit:    convert.DefaultBodyLimit,
@@ -130,6 +133,8 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.Dataset = e.text("BIGQUERY_DATASET", "")
 	c.Location = e.text("BIGQUERY_LOCATION", "")
 	c.Retention = e.duration("BIGQUERY_RETENTION", c.Retention)
+	c.EventWriter = choice(&e, "BIGQUERY_EVENT_WRITER", string(bqstore.StorageWrite), map[string]bqstore.EventWriter{
+		string(bqstore.StorageWrite): bqstore.StorageWrite, string(bqstore.DML): bqstore.DML})
 	if c.uses(StoreBigQuery) {
 		c.StoreTimeout = bigQueryTimeout
 	}

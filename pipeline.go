@@ -93,9 +93,8 @@ func openStore(ctx context.Context, name string, c Config) (store, error) {
 		settings := gcsstore.Config(c.Bucket).WithFolder(c.Folder).WithTimeout(gcsstore.Timeout{Default: &c.StoreTimeout})
 		return gcsstore.New(ctx, settings)
 	case StoreBigQuery:
-		slog.WarnContext(ctx, "EVENT_STORE or CLAIM_STORE is bigquery, which is experimental: see docs/bigquery.md")
 		settings := bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).
-			WithRetention(c.Retention).WithTimeout(bqstore.Timeout{Default: &c.StoreTimeout})
+			WithRetention(c.Retention).WithEventWriter(c.EventWriter).WithTimeout(bqstore.Timeout{Default: &c.StoreTimeout})
 		return bqstore.New(ctx, settings)
 	}
 	return nil, fmt.Errorf("no store has that name")

@@ -2,12 +2,16 @@
 // local run. It is a module of its own, so that nobody who builds the function
 // ever builds the emulator; its Makefile target is emulators.
 //
-//	bqemulator -ready FILE    serve on free ports; FILE then holds the address
+//	bqemulator -ready FILE    serve on free ports; FILE then holds the addresses,
+//	                          a line each: that of the API, and that of the Storage
+//	                          Write API
 //
-// It differs from the emulator's own program in three ways: it listens on
-// 127.0.0.1 only, it makes every project that it is asked about, and it answers a
-// second job with the same ID as BigQuery does (409, reason "duplicate"), where
-// the emulator says 400.
+// It differs from the emulator's own program in five ways: it listens on 127.0.0.1
+// only; each project that it is asked about is an emulator of its own, which exists
+// from then on, since an emulator slows down with what it has done, but of many
+// projects only those used last are kept; it answers a second job with the same ID
+// as BigQuery does (409, reason "duplicate"), where the emulator says 400; and it
+// takes any number of appends at once.
 package main
 
 import (
@@ -16,12 +20,14 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 
-	"github.com/goccy/bigquery-emulator/server"
+	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
+	"google.golang.org/grpc"
 )
 
 func main() {
@@ -38,41 +44,43 @@ func run(addr, ready string) error {
 	if err != nil || !net.ParseIP(host).IsLoopback() {
 		return fmt.Errorf("-addr %s: must be an address of this machine, such as 127.0.0.1:9050", addr)
 	}
-	emulator, err := server.New(server.TempStorage)
+	api, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	defer emulator.Close()
-	emulator.Handler = &wrapper{emulator: emulator, next: emulator.Handler}
-	announced := make(chan error, 1)
-	emulator.SetListenCallback(func(addr, _ string) { announced <- announce(addr, ready) })
-	ended := make(chan error, 1)
+	appending, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return err
+	}
+	all := &projects{}
+	defer all.close()
+	ended := make(chan error, 2)
+	front := grpc.NewServer(grpc.MaxRecvMsgSize(maxAppend))
+	storagepb.RegisterBigQueryWriteServer(front, &appends{projects: all})
+	go func() { ended <- front.Serve(appending) }()
+	go func() { ended <- http.Serve(api, &wrapper{projects: all}) }() // on this machine, for tests
+	if err := announce(api.Addr().String()+"\n"+appending.Addr().String()+"\n", ready); err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() { ended <- emulator.Serve(ctx, addr, "127.0.0.1:0") }()
-	for {
-		select {
-		case err := <-announced:
-			if err != nil {
-				return err
-			}
-		case err := <-ended:
-			return err
-		case <-ctx.Done():
-			return nil
-		}
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return nil
 	}
 }
 
 // announce says where the emulator listens. The file appears in one step, so
 // that whoever waits for it never reads half of it.
-func announce(addr, file string) error {
+func announce(addrs, file string) error {
 	if file == "" {
-		fmt.Println(addr)
+		fmt.Print(addrs)
 		return nil
 	}
 	part := filepath.Join(filepath.Dir(file), "."+filepath.Base(file))
-	if err := os.WriteFile(part, []byte(addr), 0o600); err != nil {
+	if err := os.WriteFile(part, []byte(addrs), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(part, file)

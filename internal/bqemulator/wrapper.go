@@ -6,10 +6,6 @@ import (
 	"io"
 	"net/http"
 	"regexp"
-	"sync"
-
-	"github.com/goccy/bigquery-emulator/server"
-	"github.com/goccy/bigquery-emulator/types"
 )
 
 var (
@@ -17,36 +13,33 @@ var (
 	jobsPath    = regexp.MustCompile(`/projects/[^/]+/jobs$`)
 )
 
-// wrapper stands before the emulator.
-type wrapper struct {
-	emulator *server.Server
-	next     http.Handler
-
-	mu       sync.Mutex
-	projects map[string]bool
-}
+// wrapper stands before the emulators' API.
+type wrapper struct{ projects *projects }
 
 func (w *wrapper) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if found := projectPath.FindStringSubmatch(r.URL.Path); found != nil {
-		if err := w.provide(found[1]); err != nil {
-			http.Error(rw, err.Error(), http.StatusInternalServerError)
-			return
-		}
+	found := projectPath.FindStringSubmatch(r.URL.Path)
+	if found == nil {
+		http.NotFound(rw, r)
+		return
 	}
-	// The emulator answers one request at a time, and gives up on those whose body
-	// it has not read after 15 seconds.
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	p, err := w.projects.get(found[1])
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer p.busy.Unlock()
 	if r.Method != http.MethodPost || !jobsPath.MatchString(r.URL.Path) {
-		w.next.ServeHTTP(rw, r)
+		p.emulator.Handler.ServeHTTP(rw, r)
 		return
 	}
 	answer := &recorder{header: make(http.Header), status: http.StatusOK}
-	w.next.ServeHTTP(answer, r)
+	p.emulator.Handler.ServeHTTP(answer, r)
 	if answer.status >= 400 && bytes.Contains(answer.body.Bytes(), []byte("is already created")) {
 		duplicate(rw)
 		return
@@ -56,24 +49,6 @@ func (w *wrapper) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	rw.WriteHeader(answer.status)
 	_, _ = rw.Write(answer.body.Bytes())
-}
-
-// provide makes a project, once. Each test takes a project of its own, since the
-// emulator slows down with the number of jobs that a project has had.
-func (w *wrapper) provide(project string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.projects[project] {
-		return nil
-	}
-	if err := w.emulator.Load(server.StructSource(types.NewProject(project))); err != nil {
-		return err
-	}
-	if w.projects == nil {
-		w.projects = make(map[string]bool)
-	}
-	w.projects[project] = true
-	return nil
 }
 
 // duplicate is BigQuery's answer to a job whose ID was used before.

@@ -40,14 +40,6 @@ func (r claimRow) of(c driver.Claim) bool {
 	return r.Seq != 0 && r.Token == c.Token && fromText(r.Owner) == c.Owner
 }
 
-// claimID is what a claim is known by.
-type claimID struct {
-	key, owner string
-	token      int64
-}
-
-func idOf(c driver.Claim) claimID { return claimID{c.Key, c.Owner, c.Token} }
-
 // Acquire implements [driver.ClaimStore]. A key that was never claimed costs three
 // requests, two of them one after the other: it takes the first slot of the key's
 // log without a look. Otherwise it asks for the job that has the slot and reads
@@ -90,10 +82,23 @@ func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (dri
 		if !at.again(err) {
 			return driver.Claim{}, err
 		}
-		if end, err = s.end(ctx, key); err != nil {
+		if end, err = s.reend(ctx, &at, key); err != nil {
 			return driver.Claim{}, err
 		}
 	}
+}
+
+// reend reads the end of the key's log after a refusal.
+func (s *Store) reend(ctx context.Context, at *position, key string) (end claimRow, err error) {
+	err = s.reread(ctx, at, s.claimLog(key), func() (int64, error) {
+		end, err = s.end(ctx, key)
+		return end.Seq, err
+	})
+	return end, err
+}
+
+func (s *Store) claimLog(key string) log {
+	return log{s.settings.tables.Claims, []string{key}}
 }
 
 // successor is the row to write behind r so that the key is the owner's.
@@ -116,7 +121,7 @@ func (r claimRow) successor(key, owner string, n int64, ttl time.Duration) (clai
 // handOut returns the claim that r records, and remembers where its log ends.
 func (s *Store) handOut(key string, r claimRow, until time.Time) driver.Claim {
 	c := driver.Claim{Key: key, Token: r.Token, Owner: fromText(r.Owner), Expires: until, Takeover: r.Takeover}
-	s.held.Store(idOf(c), r)
+	s.held.put(c, r)
 	return c
 }
 
@@ -155,7 +160,7 @@ func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kin
 	defer cancel()
 	r, err := s.changed(opCtx, c, to, ttl)
 	if err == nil && to != renewed || errors.Is(err, driver.ErrLost) {
-		s.held.Delete(idOf(c))
+		s.held.remove(c)
 	}
 	if err != nil {
 		return claimRow{}, failed(op, c.Key, anySource, fmt.Errorf("token %d: %w", c.Token, err))
@@ -164,13 +169,12 @@ func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kin
 }
 
 func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.Duration) (claimRow, error) {
-	known, isKnown := s.held.Load(idOf(c))
-	end, _ := known.(claimRow)
 	var at position
+	end, known := s.held.get(c)
 	for {
-		if !isKnown {
+		if !known {
 			var err error
-			if end, err = s.end(ctx, c.Key); err != nil {
+			if end, err = s.reend(ctx, &at, c.Key); err != nil {
 				return claimRow{}, err
 			}
 		}
@@ -190,7 +194,7 @@ func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.D
 		if err = s.record(ctx, c.Key, next); !at.again(err) {
 			return next, err
 		}
-		isKnown = false
+		known = false
 	}
 }
 
@@ -199,7 +203,7 @@ func (s *Store) record(ctx context.Context, key string, r claimRow) error {
 	const values = "(key, seq, kind, token, owner, takeover, lease_ms, incarnation, created_at) " +
 		"VALUES (@key, @seq, @kind, @token, @owner, @takeover, @lease_ms, @incarnation, CURRENT_TIMESTAMP())"
 	table := s.settings.tables.Claims
-	return s.append(ctx, log{table, []string{key}}, r.Seq, "INSERT INTO "+s.name(table)+" "+values,
+	return s.append(ctx, s.claimLog(key), r.Seq, "INSERT INTO "+s.name(table)+" "+values,
 		"key", toText(key), "kind", string(r.Kind), "token", r.Token, "owner", r.Owner, "takeover", r.Takeover, "lease_ms", r.LeaseMS)
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,6 +148,43 @@ func TestBurnedSlot(t *testing.T) {
 	}
 	if err := store.Complete(t.Context(), c); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestManyUsedSlots: a key comes again after its rows, of which there were many, have
+// expired. The free slot is searched for, and not tried for.
+func TestManyUsedSlots(t *testing.T) {
+	s := settings(t)
+	const used = 12
+	store := ready(t, s)
+	for n := range int64(used) {
+		id, err := store.JobID(t.Context(), "claims", n+1, "order-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := client(t, s).Query("SELECT 1")
+		q.JobID, q.Location = id, "EU"
+		if _, err := q.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var inserts atomic.Int64
+	proxy := counting(t, func(kind string) {
+		if kind == "POST jobs" {
+			inserts.Add(1)
+		}
+	})
+	late, err := bqstore.New(t.Context(), s, option.WithEndpoint(proxy.URL), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	c, err := late.Acquire(t.Context(), "order-1", time.Hour)
+	if err != nil || c.Token != used+1 {
+		t.Errorf("token %d, %v; want %d", c.Token, err, used+1)
+	}
+	if n := inserts.Load(); n != 2 {
+		t.Errorf("%d inserts were tried, want that of the first slot and that of the free one", n)
 	}
 }
 

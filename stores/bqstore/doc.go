@@ -6,11 +6,11 @@
 // BigQuery has no unique keys, and statements that only insert do not conflict
 // with each other. What it takes only once is the ID of a job, for six months
 // (https://cloud.google.com/bigquery/docs/running-jobs#generate-jobid). So each
-// key and source, and each claimed key, has a log of rows numbered from 1, and row
-// n is inserted by a job whose ID is made from the names and n: of any number of
-// writers one gets slot n, and who is refused reads the log again. The slots are
-// taken one after another, so the last row is the state, every reader sees the
-// same one, and the number of a claim's row is its fencing token.
+// claimed key has a log of rows numbered from 1, and row n is inserted by a job whose
+// ID is made from the key and n: of any number of writers one gets slot n, and who
+// is refused reads the log again. The slots are taken one after another, so the last
+// row is the state, every reader sees the same one, and the number of a claim's row
+// is its fencing token.
 //
 // A refused writer may have been refused because of its own request, sent again
 // after a lost answer: a nonce in the job's labels tells. A slot whose job failed
@@ -18,13 +18,13 @@
 // holds the table's incarnation, a label and its creation time, because dropping a
 // table frees no IDs; and each write asks whether that is still the table's.
 //
-// A row can be read when its job has ended. Leases end by BigQuery's clock: a row
-// has the length of the lease, and is compared with its age when it is read.
+// Such a job takes seconds. Events are appended by the Storage Write API instead,
+// whose rows can be read once they are acknowledged. Different contents for one key
+// and source are agreed on in two rounds of appending and reading, and only where
+// they were written at the same moment, by a slot of a log.
 //
-// # Why events are not written with the Storage Write API
+// Leases end by BigQuery's clock: a row has the length of the lease, and is compared
+// with its age when it is read.
 //
-// Its rows can be read at once, too, but it has no order among writers that every
-// reader knows: a row that was begun earlier can appear after a later one was read
-// and found to be the first, so two contents could both be told to be kept. The
-// contract forbids that. docs/bigquery.md says more.
+// docs/bigquery.md has the reasons, the limits and the cost.
 package bqstore

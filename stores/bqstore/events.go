@@ -11,26 +11,16 @@ import (
 	"strings"
 	"time"
 
-	"cloud.google.com/go/bigquery"
-
 	"example.com/eventdriver/driver"
 )
 
-// eventRow is a row of the table of events.
-type eventRow struct {
-	Source     string                 `bigquery:"source"`
-	Seq        int64                  `bigquery:"seq"`
-	EventID    string                 `bigquery:"event_id"`
-	Content    []byte                 `bigquery:"content"`
-	EventTime  bigquery.NullTimestamp `bigquery:"event_time"`
-	Attributes string                 `bigquery:"attributes"`
-}
-
-const eventColumns = "source, seq, event_id, content, event_time, attributes"
-
-// Persist implements [driver.EventStore]. It takes the first slot of the log of
-// the key and source: three requests, two of them one after the other. Where that
-// is taken, it asks for the job that took it and reads what is kept: three more.
+// Persist implements [driver.EventStore].
+//
+// With [StorageWrite] it costs two appends and two queries, one after the other, an
+// append and a query for an event that is kept already, and a slot of the log where
+// different contents were written at once. With [DML] it takes the first slot of
+// the log: three requests, two of them one after the other, and three more where
+// that is taken.
 func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 	if err := s.persist(ctx, m); err != nil {
 		return failed(OpPersist, m.Key, m.Source, err)
@@ -44,37 +34,50 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 		return err
 	}
 	defer cancel()
-	var at position
-	for {
-		n, err := at.after(0)
-		if err != nil {
-			return err
-		}
-		if err = s.write(ctx, m, n); !at.again(err) {
-			return err
-		}
-		kept, _, err := s.lookUp(ctx, m.Key, m.Source)
-		switch {
-		case errors.Is(err, driver.ErrNotFound): // burned, or expired
-		case err != nil:
-			return err
-		case bytes.Equal(kept.Content, m.Content):
-			return nil
-		default:
-			return &driver.ConflictError{Stored: kept}
-		}
+	row, err := s.first(ctx, s.ballot(m.Key, m.Source), m)
+	if err != nil {
+		return err
 	}
+	stored, err := row.message(m.Key)
+	if err == nil && !bytes.Equal(stored.Content, m.Content) {
+		err = &driver.ConflictError{Stored: stored}
+	}
+	return err
 }
 
-// Replace implements [driver.Replacer]. The log's last row is what is kept, and a
-// replacement takes the slot behind it, so no one replaces what it has not seen.
-// It costs a query, and what Persist costs, again for each that was quicker.
+// first has m kept unless something is, and returns what is.
+func (s *Store) first(ctx context.Context, b *eventBallot, m driver.Message) (eventRow, error) {
+	mine := rowOf(m)
+	if err := s.fits(mine); err != nil {
+		return eventRow{}, err
+	}
+	if s.settings.writer == DML {
+		return b.keep(ctx, mine)
+	}
+	return agree(ctx, b, mine)
+}
+
+// fits refuses a row that BigQuery can't take: its requests are limited to 10 MB
+// (https://cloud.google.com/bigquery/quotas), and a statement's has bytes in base64.
+func (s *Store) fits(r eventRow) error {
+	const limit = 7_000_000
+	if size := len(r.Content) + len(r.Attributes); size > limit {
+		return driver.Permanent(fmt.Errorf("content and attributes have %d bytes, and a row in BigQuery can have %d: "+
+			"send a reference to the data instead, or keep events in Cloud Storage", size, limit))
+	}
+	return nil
+}
+
+// Replace implements [driver.Replacer]. A replacement takes the slot of the log
+// behind what is kept, so no one replaces what it has not seen. It costs a query,
+// and a slot, again for each that was quicker; where nothing is kept, what Persist
+// costs.
 func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
-	kept, err := s.replace(ctx, m)
+	stored, err := s.replace(ctx, m)
 	if err != nil {
 		return driver.Message{}, failed(OpReplace, m.Key, m.Source, err)
 	}
-	return kept, nil
+	return stored, nil
 }
 
 func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, error) {
@@ -83,22 +86,35 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 		return driver.Message{}, err
 	}
 	defer cancel()
+	b := s.ballot(m.Key, m.Source)
+	m.Time = m.Time.Truncate(time.Microsecond)
+	mine := rowOf(m)
+	if err := s.fits(mine); err != nil {
+		return driver.Message{}, err
+	}
 	var at position
 	for {
-		kept, end, err := s.lookUp(ctx, m.Key, m.Source)
-		switch {
-		case errors.Is(err, driver.ErrNotFound):
-			end = 0
-		case err != nil:
-			return driver.Message{}, err
-		case kept.Time.After(m.Time) || same(kept, m):
-			return kept, nil
-		}
-		n, err := at.after(end)
+		var row eventRow
+		err := s.reread(ctx, &at, b.log(), func() (int64, error) {
+			var err error
+			row, err = b.read(ctx)
+			if errors.Is(err, driver.ErrNotFound) {
+				row, err = s.first(ctx, b, m)
+			}
+			return row.Seq, err
+		})
 		if err != nil {
 			return driver.Message{}, err
 		}
-		if err = s.write(ctx, m, n); !at.again(err) {
+		stored, err := row.message(m.Key)
+		if err != nil || stored.Time.After(m.Time) || same(stored, m) {
+			return stored, err
+		}
+		n, err := at.after(row.Seq)
+		if err != nil {
+			return driver.Message{}, err
+		}
+		if err = b.insert(ctx, mine, n); !at.again(err) {
 			return m.Clone(), err
 		}
 	}
@@ -109,17 +125,6 @@ func same(a, b driver.Message) bool {
 	return a.ID == b.ID && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content) && maps.Equal(a.Attributes, b.Attributes)
 }
 
-// write inserts m as row n of the log of its key and source.
-func (s *Store) write(ctx context.Context, m driver.Message, n int64) error {
-	const values = "(key, source, seq, event_id, content, event_time, attributes, incarnation, created_at) " +
-		"VALUES (@key, @source, @seq, @event_id, FROM_BASE64(@content), @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
-	at := bigquery.NullTimestamp{Timestamp: m.Time.UTC().Truncate(time.Microsecond), Valid: !m.Time.IsZero()}
-	return s.append(ctx, log{s.settings.tables.Events, []string{m.Key, m.Source}}, n,
-		"INSERT INTO "+s.name(s.settings.tables.Events)+" "+values,
-		"key", toText(m.Key), "source", toText(m.Source), "event_id", toText(m.ID),
-		"content", base64.StdEncoding.EncodeToString(m.Content), "event_time", at, "attributes", attributesToText(m.Attributes))
-}
-
 // LookUp implements [driver.EventStore]. It costs one query.
 func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
 	opCtx, cancel, err := s.begin(ctx, OpLookUp, key, source)
@@ -127,51 +132,47 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
 	defer cancel()
-	m, _, err := s.lookUp(opCtx, key, source)
+	row, err := s.ballot(key, source).read(opCtx)
+	if err != nil {
+		return driver.Message{}, failed(OpLookUp, key, source, err)
+	}
+	m, err := row.message(key)
 	if err != nil {
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
 	return m, nil
 }
 
-// lookUp returns what is kept, and which row of its log it is.
-func (s *Store) lookUp(ctx context.Context, key, source string) (driver.Message, int64, error) {
-	rows, err := query[eventRow](ctx, s, "SELECT "+eventColumns+" FROM "+s.name(s.settings.tables.Events)+
-		" WHERE key = @key AND source = @source AND created_at >= @since ORDER BY seq DESC LIMIT 1",
-		"key", toText(key), "source", toText(source), "since", s.since())
-	if err != nil {
-		return driver.Message{}, 0, err
-	}
-	if len(rows) == 0 {
-		return driver.Message{}, 0, driver.ErrNotFound
-	}
-	m, err := rows[0].message(key)
-	return m, rows[0].Seq, err
-}
-
-func (r eventRow) message(key string) (driver.Message, error) {
-	attributes, err := attributesFromText(r.Attributes)
-	if err != nil {
-		return driver.Message{}, fmt.Errorf("attributes: %w", err)
-	}
-	m := driver.Message{ID: fromText(r.EventID), Key: key, Source: fromText(r.Source), Content: r.Content, Attributes: attributes}
-	if r.EventTime.Valid {
-		m.Time = r.EventTime.Timestamp
-	}
-	return m, nil
-}
-
 // LookUpByKey implements [driver.EventStore]. It costs one query.
 func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, error) {
-	rows, err := s.latest(ctx, OpLookUpByKey, key, eventColumns)
+	messages, err := s.lookUpByKey(ctx, OpLookUpByKey, key)
+	if err != nil {
+		return nil, failed(OpLookUpByKey, key, anySource, err)
+	}
+	return messages, nil
+}
+
+func (s *Store) lookUpByKey(ctx context.Context, op Operation, key string) ([]driver.Message, error) {
+	ctx, cancel, err := s.begin(ctx, op, key, anySource)
 	if err != nil {
 		return nil, err
 	}
-	messages := make([]driver.Message, len(rows))
-	for i, r := range rows {
-		if messages[i], err = r.message(key); err != nil {
-			return nil, failed(OpLookUpByKey, key, fromText(r.Source), err)
+	defer cancel()
+	verdicts, err := s.verdicts(ctx, key, eventColumns)
+	if err != nil {
+		return nil, err
+	}
+	messages := make([]driver.Message, 0, len(verdicts))
+	for source, v := range verdicts {
+		row, err := v.settle(ctx, s.ballot(key, source))
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", source, err)
 		}
+		m, err := row.message(key)
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", source, err)
+		}
+		messages = append(messages, m)
 	}
 	slices.SortFunc(messages, func(a, b driver.Message) int { return strings.Compare(a.Source, b.Source) })
 	return messages, nil
@@ -180,30 +181,110 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 // ListSourcesByKey implements [driver.EventStore]. It costs one query, which does
 // not read the contents.
 func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, error) {
-	rows, err := s.latest(ctx, OpListSourcesByKey, key, "source, seq")
+	opCtx, cancel, err := s.begin(ctx, OpListSourcesByKey, key, anySource)
+	if err != nil {
+		return nil, failed(OpListSourcesByKey, key, anySource, err)
+	}
+	defer cancel()
+	// What is agreed on is kept in the end, even where a slot has yet to say so.
+	verdicts, err := s.verdicts(opCtx, key, "source, kind, seq, writer, created_at")
+	if err != nil {
+		return nil, failed(OpListSourcesByKey, key, anySource, err)
+	}
+	return slices.Sorted(maps.Keys(verdicts)), nil
+}
+
+// verdicts returns what is kept of each of the key's sources.
+func (s *Store) verdicts(ctx context.Context, key, columns string) (map[string]verdict, error) {
+	rows, err := query[eventRow](ctx, s, "SELECT "+columns+" FROM "+s.name(s.settings.tables.Events)+
+		" WHERE key = @key AND created_at >= @since QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
+		"key", toText(key), "since", s.since())
 	if err != nil {
 		return nil, err
 	}
-	sources := make([]string, len(rows))
-	for i, r := range rows {
-		sources[i] = fromText(r.Source)
+	bySource := make(map[string][]eventRow)
+	for _, r := range rows {
+		bySource[r.Source] = append(bySource[r.Source], r)
 	}
-	slices.Sort(sources)
-	return sources, nil
+	verdicts := make(map[string]verdict, len(bySource))
+	for source, rows := range bySource {
+		if v := verdictOf(rows); v.exists {
+			verdicts[fromText(source)] = v
+		}
+	}
+	return verdicts, nil
 }
 
-// latest returns columns of the last row of each of the key's logs.
-func (s *Store) latest(ctx context.Context, op Operation, key, columns string) ([]eventRow, error) {
-	opCtx, cancel, err := s.begin(ctx, op, key, anySource)
+// eventBallot is the ballot on a key and source in BigQuery.
+type eventBallot struct {
+	s           *Store
+	key, source string
+}
+
+func (s *Store) ballot(key, source string) *eventBallot { return &eventBallot{s, key, source} }
+
+func (b *eventBallot) log() log {
+	return log{b.s.settings.tables.Events, []string{b.key, b.source}}
+}
+
+// read returns the row that is kept, or [driver.ErrNotFound].
+func (b *eventBallot) read(ctx context.Context) (eventRow, error) {
+	rows, err := b.rows(ctx)
 	if err != nil {
-		return nil, failed(op, key, anySource, err)
+		return eventRow{}, err
 	}
-	defer cancel()
-	rows, err := query[eventRow](opCtx, s, "SELECT "+columns+" FROM "+s.name(s.settings.tables.Events)+
-		" WHERE key = @key AND created_at >= @since QUALIFY ROW_NUMBER() OVER (PARTITION BY source ORDER BY seq DESC) = 1",
-		"key", toText(key), "since", s.since())
+	v := verdictOf(rows)
+	if !v.exists {
+		return eventRow{}, driver.ErrNotFound
+	}
+	return v.settle(ctx, b)
+}
+
+func (b *eventBallot) rows(ctx context.Context) ([]eventRow, error) {
+	return query[eventRow](ctx, b.s, "SELECT "+eventColumns+" FROM "+b.s.name(b.s.settings.tables.Events)+
+		" WHERE key = @key AND source = @source AND created_at >= @since QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
+		"key", toText(b.key), "source", toText(b.source), "since", b.s.since())
+}
+
+func (b *eventBallot) add(ctx context.Context, r eventRow) error {
+	id, _, err := b.s.identify(ctx, b.s.settings.tables.Events)
 	if err != nil {
-		return nil, failed(op, key, anySource, err)
+		return err
 	}
-	return rows, nil
+	return b.s.appender.append(ctx, b.key, id.incarnation, r)
+}
+
+func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
+	var at position
+	for {
+		n, err := at.after(0)
+		if err != nil {
+			return eventRow{}, err
+		}
+		if err = b.insert(ctx, r, n); err == nil {
+			r.Kind, r.Seq = kept, n
+			return r, nil
+		}
+		if !at.again(err) {
+			return eventRow{}, err
+		}
+		var last verdict
+		err = b.s.reread(ctx, &at, b.log(), func() (int64, error) {
+			rows, err := b.rows(ctx)
+			last = verdictOf(rows)
+			return last.row.Seq, err
+		})
+		if err != nil || last.row.Kind == kept {
+			return last.row, err
+		}
+	}
+}
+
+// insert inserts a row into slot n of the log, or returns errRefused.
+func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
+	const values = "(key, source, kind, seq, writer, digest, event_id, content, event_time, attributes, incarnation, created_at) " +
+		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
+	return b.s.append(ctx, b.log(), n, "INSERT INTO "+b.s.name(b.s.settings.tables.Events)+" "+values,
+		"key", toText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
+		"content", base64.StdEncoding.EncodeToString(r.Content), "event_time", r.EventTime, "attributes", r.Attributes)
 }

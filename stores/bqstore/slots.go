@@ -141,11 +141,9 @@ func (s *Store) refused(ctx context.Context, q *bigquery.Query, nonce string) er
 	if err != nil {
 		return err
 	}
-	status := job.LastStatus()
-	if !status.Done() { // its row can't be read yet, or will never be
-		if status, err = job.Wait(ctx); err != nil && status == nil {
-			return plain(ctx, err)
-		}
+	status, err := s.ended(ctx, job) // its row can be read then, or will never be
+	if err != nil {
+		return err
 	}
 	insert, ok := config.(*bigquery.QueryConfig)
 	if ok && insert.Labels["write"] == nonce {
@@ -180,6 +178,81 @@ func (p *position) again(err error) bool {
 		return true
 	}
 	return errors.Is(err, errRefused)
+}
+
+// reread reads the log again after errRefused. The slot that was refused may have no
+// row to be read, because it is burned or its row has expired; then the position
+// moves behind all such slots, and the log is read once more, since their jobs may
+// have ended in between.
+func (s *Store) reread(ctx context.Context, at *position, l log, read func() (end int64, err error)) error {
+	for {
+		end, err := read()
+		if err != nil || end >= at.tried {
+			return err
+		}
+		used, err := s.lastUsed(ctx, l, at.tried)
+		if err != nil || used == at.tried {
+			return err
+		}
+		at.tried = used
+	}
+}
+
+// lastUsed returns the last slot that is used, given one that is. The slots of a
+// log are used one after another, so it looks twice as far each time, until there
+// is a free one, and then in between. The job of the last one has ended when it
+// returns.
+func (s *Store) lastUsed(ctx context.Context, l log, used int64) (int64, error) {
+	id, _, err := s.identify(ctx, l.table)
+	if err != nil {
+		return 0, err
+	}
+	var last *bigquery.Job
+	isUsed := func(n int64) (bool, error) {
+		job, err := s.client.JobFromIDLocation(ctx, s.jobID(l, id.incarnation, n), id.location)
+		if isStatus(err, http.StatusNotFound) {
+			return false, nil
+		}
+		if err == nil {
+			used, last = n, job
+		}
+		return err == nil, plain(ctx, err)
+	}
+	free := used + 1
+	for step := int64(1); ; step *= 2 {
+		free = used + step
+		if found, err := isUsed(free); err != nil {
+			return 0, err
+		} else if !found {
+			break
+		}
+	}
+	for used+1 < free {
+		middle := (used + free) / 2
+		if found, err := isUsed(middle); err != nil {
+			return 0, err
+		} else if !found {
+			free = middle
+		}
+	}
+	if last == nil {
+		return used, nil
+	}
+	_, err = s.ended(ctx, last)
+	return used, err
+}
+
+// ended waits until a job has ended, and returns its status.
+func (s *Store) ended(ctx context.Context, job *bigquery.Job) (*bigquery.JobStatus, error) {
+	status := job.LastStatus()
+	if status.Done() {
+		return status, nil
+	}
+	status, err := job.Wait(ctx)
+	if status == nil {
+		return nil, plain(ctx, err)
+	}
+	return status, nil
 }
 
 // milliseconds rounds a lease up, so that no one ends early.

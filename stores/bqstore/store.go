@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +28,8 @@ var (
 type Store struct {
 	settings Settings
 	client   *bigquery.Client
-	held     sync.Map // claimID to claimRow: the end of the log, as this store left it
+	appender *appender
+	held     held
 
 	mu     sync.Mutex
 	tables map[string]identity
@@ -35,13 +37,19 @@ type Store struct {
 
 // New returns a store with the settings. The options are those of the client
 // that it makes. Where BIGQUERY_EMULATOR_HOST is set, such as to 127.0.0.1:9050,
-// the client goes there, without credentials. No request is sent: tables that are
-// missing are found out by the first operation; see [Store.EnsureTables].
+// the client goes there, without credentials, and the one for the Storage Write API
+// to BIGQUERY_STORAGE_EMULATOR_HOST. No request is sent: tables that are missing are
+// found out by the first operation; see [Store.EnsureTables].
 func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*Store, error) {
 	if err := settings.check(); err != nil {
 		return nil, fmt.Errorf("bqstore: %w", err)
 	}
+	appender := newAppender(settings, slices.Concat(opts, settings.appending))
 	if host := os.Getenv("BIGQUERY_EMULATOR_HOST"); host != "" {
+		if settings.writer == StorageWrite && os.Getenv("BIGQUERY_STORAGE_EMULATOR_HOST") == "" {
+			return nil, errors.New("bqstore: BIGQUERY_EMULATOR_HOST is set and BIGQUERY_STORAGE_EMULATOR_HOST is not: " +
+				"set it to the emulator's gRPC address, or write events with DML")
+		}
 		opts = append([]option.ClientOption{option.WithEndpoint("http://" + host), option.WithoutAuthentication()}, opts...)
 	}
 	opts = append(opts, bigquery.WithDefaultJobCreationMode(bigquery.JobCreationModeOptional))
@@ -50,11 +58,13 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 		return nil, fmt.Errorf("bqstore: client: %w", err)
 	}
 	client.Location = settings.location
-	return &Store{settings: settings, client: client, tables: make(map[string]identity)}, nil
+	return &Store{settings: settings, client: client, appender: appender, tables: make(map[string]identity)}, nil
 }
 
-// Close closes the client's connections.
-func (s *Store) Close() error { return s.client.Close() }
+// Close closes the clients' connections. Call it when no operation is under way.
+func (s *Store) Close() error {
+	return errors.Join(s.appender.close(), s.client.Close())
+}
 
 // anySource and anyKey stand for what an operation does not have.
 const (

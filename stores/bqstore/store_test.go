@@ -20,7 +20,8 @@ func settings(t testing.TB) bqstore.Settings {
 	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
 		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test-bigquery builds BigQuery's emulator, starts it and runs this")
 	}
-	return bqstore.Config("p"+strings.ToLower(rand.Text()), "orders").WithLocation("EU")
+	return bqstore.Config("p"+strings.ToLower(rand.Text()), "orders").WithLocation("EU").
+		WithTimeout(bqstore.Timeout{Default: new(10 * time.Minute)}) // the emulator does one thing at a time
 }
 
 func open(t testing.TB, s bqstore.Settings) *bqstore.Store {
@@ -46,14 +47,32 @@ func ready(t testing.TB, s bqstore.Settings) *bqstore.Store {
 	return store
 }
 
-// TestConformance runs the suite against the emulator. Each check has a project
-// of its own, since the emulator slows down with the number of a project's jobs.
+// TestConformance runs the suite against the emulator, and for the other way to
+// write events what concerns those. Each check has a project of its own, since the
+// emulator slows down with what a project has done.
 func TestConformance(t *testing.T) {
+	h := harness(t, bqstore.StorageWrite)
+	drivertest.TestEventStore(t, h)
+	drivertest.TestClaimStore(t, h)
+	drivertest.TestDeadLetterStore(t, h, func(s *bqstore.Store) []driver.DeadLetter {
+		letters, err := s.DeadLetters(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		return letters
+	})
+}
+
+func TestConformanceOfDML(t *testing.T) {
+	drivertest.TestEventStore(t, harness(t, bqstore.DML))
+}
+
+func harness(t *testing.T, writer bqstore.EventWriter) drivertest.Harness[*bqstore.Store] {
 	settings(t)
 	var of sync.Map
-	h := drivertest.Harness[*bqstore.Store]{
+	return drivertest.Harness[*bqstore.Store]{
 		Open: func(t *testing.T) *bqstore.Store {
-			s := settings(t)
+			s := settings(t).WithEventWriter(writer)
 			store := ready(t, s)
 			of.Store(store, s)
 			return store
@@ -66,15 +85,6 @@ func TestConformance(t *testing.T) {
 		Exclusive: true,
 		Callers:   20,
 	}
-	drivertest.TestEventStore(t, h)
-	drivertest.TestClaimStore(t, h)
-	drivertest.TestDeadLetterStore(t, h, func(s *bqstore.Store) []driver.DeadLetter {
-		letters, err := s.DeadLetters(t.Context())
-		if err != nil {
-			t.Error(err)
-		}
-		return letters
-	})
 }
 
 func emulator() string { return os.Getenv("BIGQUERY_EMULATOR_HOST") }

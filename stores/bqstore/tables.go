@@ -40,7 +40,7 @@ func (s *Store) EnsureTables(ctx context.Context) error {
 		name string
 		meta *bigquery.TableMetadata
 	}{
-		{t.Events, s.table("Events that wait to be joined. The last row of a key and source is the one that counts.", eventSchema, "key", "source")},
+		{t.Events, s.table("Events that wait to be joined. The rows of kind kept and agreed are events, the others steps on the way.", eventSchema, "key", "source")},
 		{t.Claims, s.table("Who processes which key: a log. The last row of a key says how it stands.", claimSchema, "key")},
 		{t.DeadLetters, s.table("Events that can never succeed, with the reason.", letterSchema, "reason", "key")},
 		{t.Keys, &bigquery.TableMetadata{ViewQuery: s.viewQuery(), Description: "One row for each key: what has arrived, and how it stands."}},
@@ -85,13 +85,16 @@ const texts = ` A string that is not UTF-8, or has a NUL, is in base64 behind "b
 var eventSchema = bigquery.Schema{
 	column("key", bigquery.StringFieldType, true, "What events are joined by."+texts),
 	column("source", bigquery.StringFieldType, true, "Where the event comes from."+texts),
-	column("seq", bigquery.IntegerFieldType, true, "The row's number in the log of its key and source. The greatest counts."),
+	column("kind", bigquery.StringFieldType, true, "kept or agreed: an event that is kept. proposed or disputed: a step on the way there."),
+	column("seq", bigquery.IntegerFieldType, true, "Of kept rows, the number in the log of its key and source: the greatest counts. 0 of others."),
+	column("writer", bigquery.StringFieldType, true, "Which call of Persist or Replace wrote the row."),
+	column("digest", bigquery.StringFieldType, true, "SHA-256 of the payload, in hex."),
 	column("event_id", bigquery.StringFieldType, true, "The event's ID."+texts),
-	column("content", bigquery.BytesFieldType, true, "The event's payload, byte for byte."),
+	column("content", bigquery.BytesFieldType, true, "The event's payload, byte for byte; empty in steps on the way."),
 	column("event_time", bigquery.TimestampFieldType, false, "When the event happened, as its producer says."),
 	column("attributes", bigquery.StringFieldType, true, "What the event carried beside its content: a JSON object."),
 	column("incarnation", bigquery.StringFieldType, true, "Which table of this name the row was meant for."),
-	column("created_at", bigquery.TimestampFieldType, true, "When the row was written, by BigQuery's clock."),
+	column("created_at", bigquery.TimestampFieldType, true, "When the row was written, by the clock of whoever wrote it."),
 }
 
 var claimSchema = bigquery.Schema{
