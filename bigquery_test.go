@@ -16,7 +16,7 @@ import (
 func onBigQuery(t *testing.T) Config {
 	t.Helper()
 	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
-		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test-bigquery builds BigQuery's emulator, starts it and runs this")
+		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test builds BigQuery's emulator, starts it and runs this")
 	}
 	config, err := configFrom(map[string]string{"EVENT_STORE": "bigquery", "BIGQUERY_DATASET": "orders", "BIGQUERY_LOCATION": "EU",
 		"GOOGLE_CLOUD_PROJECT": "p" + strings.ToLower(rand.Text())})

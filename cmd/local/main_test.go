@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,11 +53,16 @@ func TestDemo(t *testing.T) {
 	}{
 		{"gcs", nil, nil},
 		{"memory", nil, []string{"-store", "memory"}},
+		{"bigquery", []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST"),
+			"BIGQUERY_STORAGE_EMULATOR_HOST=" + os.Getenv("BIGQUERY_STORAGE_EMULATOR_HOST")}, []string{"-store", "bigquery"}},
 		{"somebody else's emulator", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host(), "LOG_LEVEL=error", "DEAD_LETTER_TOPIC=projects/p/topics/letters", "OUTPUT_TOPIC=projects/p/topics/out"}, nil},
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL, "GCS_BUCKET=second"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if slices.Contains(c.args, "bigquery") && os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
+				t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test builds BigQuery's emulator, starts it and runs this")
+			}
 			demo := command(t, c.variables, append([]string{"-demo"}, c.args...)...)
 			var log bytes.Buffer
 			demo.Stderr = &log

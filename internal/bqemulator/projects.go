@@ -14,7 +14,7 @@ import (
 )
 
 // kept is how many projects are kept.
-const kept = 4
+const kept = 8
 
 // project is an emulator with one project. It does one thing at a time: statements
 // and appends that meet each other lock it up.
@@ -25,6 +25,7 @@ type project struct {
 	appends    storagepb.BigQueryWriteClient
 
 	busy sync.Mutex
+	jobs map[string]*job // by ID; guarded by busy
 }
 
 // projects are those that were used last, the latest first.
@@ -87,7 +88,8 @@ func start(name string) (*project, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &project{name: name, emulator: emulator, connection: connection, appends: storagepb.NewBigQueryWriteClient(connection)}, nil
+		return &project{name: name, emulator: emulator, connection: connection,
+			appends: storagepb.NewBigQueryWriteClient(connection), jobs: make(map[string]*job)}, nil
 	case err := <-ended:
 		return nil, err
 	}

@@ -5,19 +5,17 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
-)
-
-var (
-	projectPath = regexp.MustCompile(`/projects/([^/]+)/`)
-	jobsPath    = regexp.MustCompile(`/projects/[^/]+/jobs$`)
 )
 
 // wrapper stands before the emulators' API.
 type wrapper struct{ projects *projects }
 
+var path = regexp.MustCompile(`/projects/([^/]+)/(jobs|queries)?(?:/([^/]+))?$|/projects/([^/]+)/`)
+
 func (w *wrapper) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	found := projectPath.FindStringSubmatch(r.URL.Path)
+	found := path.FindStringSubmatch(r.URL.Path)
 	if found == nil {
 		http.NotFound(rw, r)
 		return
@@ -28,27 +26,90 @@ func (w *wrapper) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	p, err := w.projects.get(found[1])
+	p, err := w.projects.get(found[1] + found[4])
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	defer p.busy.Unlock()
-	if r.Method != http.MethodPost || !jobsPath.MatchString(r.URL.Path) {
+
+	kind, job := found[2], p.jobs[found[3]]
+	switch {
+	case r.Method == http.MethodPost && kind == "jobs" && found[3] == "":
+		p.insert(rw, r, body)
+	case r.Method == http.MethodPost && kind == "queries":
+		p.query(rw, r)
+	case r.Method == http.MethodGet && kind == "jobs" && job != nil:
+		job.status.write(rw)
+	case r.Method == http.MethodGet && kind == "queries" && job != nil:
+		job.results.write(rw)
+	default:
 		p.emulator.Handler.ServeHTTP(rw, r)
-		return
 	}
-	answer := &recorder{header: make(http.Header), status: http.StatusOK}
-	p.emulator.Handler.ServeHTTP(answer, r)
-	if answer.status >= 400 && bytes.Contains(answer.body.Bytes(), []byte("is already created")) {
+}
+
+// job is what the emulator said of a job. The emulator itself reads all its jobs,
+// with their results, for each request, so each is deleted once it is done.
+type job struct{ status, results *answer }
+
+// answer is a response of the emulator.
+type answer struct{ *httptest.ResponseRecorder }
+
+func (a *answer) write(rw http.ResponseWriter) {
+	for name, values := range a.Header() {
+		rw.Header()[name] = values
+	}
+	rw.WriteHeader(a.Code)
+	_, _ = rw.Write(a.Body.Bytes())
+}
+
+// ask sends a request to the emulator.
+func (p *project) ask(r *http.Request) *answer {
+	a := &answer{httptest.NewRecorder()}
+	p.emulator.Handler.ServeHTTP(a, r)
+	return a
+}
+
+func (p *project) get(r *http.Request, kind, id string) *answer {
+	return p.ask(httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/projects/"+p.name+"/"+kind+"/"+id, nil))
+}
+
+func (p *project) forget(r *http.Request, id string) {
+	p.ask(httptest.NewRequestWithContext(r.Context(), http.MethodDelete, "/projects/"+p.name+"/jobs/"+id+"/delete", nil))
+}
+
+type reference struct {
+	JobReference struct {
+		JobID string `json:"jobId"`
+	} `json:"jobReference"`
+	PageToken string `json:"pageToken"`
+}
+
+// insert is jobs.insert. A job whose ID was used before is refused.
+func (p *project) insert(rw http.ResponseWriter, r *http.Request, body []byte) {
+	var asked reference
+	_ = json.Unmarshal(body, &asked) // the emulator says what is wrong with it
+	id := asked.JobReference.JobID
+	if p.jobs[id] != nil {
 		duplicate(rw)
 		return
 	}
-	for name, values := range answer.header {
-		rw.Header()[name] = values
+	a := p.ask(r)
+	if status := p.get(r, "jobs", id); id != "" && status.Code == http.StatusOK {
+		p.jobs[id] = &job{status, p.get(r, "queries", id)}
+		p.forget(r, id)
 	}
-	rw.WriteHeader(answer.status)
-	_, _ = rw.Write(answer.body.Bytes())
+	a.write(rw)
+}
+
+// query is jobs.query, which makes a job, too.
+func (p *project) query(rw http.ResponseWriter, r *http.Request) {
+	a := p.ask(r)
+	var made reference
+	if json.Unmarshal(a.Body.Bytes(), &made) == nil && made.JobReference.JobID != "" && made.PageToken == "" {
+		p.forget(r, made.JobReference.JobID)
+	}
+	a.write(rw)
 }
 
 // duplicate is BigQuery's answer to a job whose ID was used before.
@@ -66,14 +127,3 @@ func duplicate(rw http.ResponseWriter) {
 		"errors": []reason{{"global", "duplicate", message}},
 	}})
 }
-
-// recorder keeps an answer until it has been looked at.
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }

@@ -22,13 +22,14 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// An append is tried this often, each time on a new connection. A connection on
-// which nothing comes back for appendWithin is given up: an instance that was
-// frozen between two requests may find one that the other side has closed for long.
-const (
-	appendAttempts = 3
-	appendWithin   = 15 * time.Second
-)
+// An append is tried this often, each time on a new connection, and has an equal
+// share of the operation's time each time. A connection on which nothing comes back
+// for so long is given up: an instance that was frozen between two requests may find
+// one that the other side has closed for long.
+const appendAttempts = 3
+
+// connectWithin is how long it may take to open a connection.
+const connectWithin = 15 * time.Second
 
 // appender appends rows to the table of events, by the default stream of the
 // Storage Write API: rows can be read as soon as it has acknowledged them
@@ -73,7 +74,7 @@ func (a *appender) append(ctx context.Context, key, incarnation string, r eventR
 	for attempt := 1; ; attempt++ {
 		c, err := a.connect(ctx)
 		if err == nil {
-			if err = c.append(ctx, data); err == nil {
+			if err = c.append(ctx, data, appendAttempts+1-attempt); err == nil {
 				return nil
 			}
 			a.giveUp(c)
@@ -93,9 +94,14 @@ func isFinal(err error) bool {
 	return errors.Is(err, errClosed)
 }
 
-func (c *connection) append(ctx context.Context, data []byte) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, appendWithin, errors.New("the connection does not answer"))
-	defer cancel()
+// append sends a row and waits for its acknowledgement, for the first of so many
+// shares of the time that is left.
+func (c *connection) append(ctx context.Context, data []byte, shares int) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(shares))
+		defer cancel()
+	}
 	result, err := c.stream.AppendRows(ctx, [][]byte{data})
 	if err != nil {
 		return err
@@ -133,7 +139,7 @@ func (a *appender) connect(ctx context.Context) (*connection, error) {
 // open opens a connection and keeps it for all.
 func (a *appender) open() (*connection, error) {
 	ctx, cancel := context.WithCancel(context.Background()) // the connection lives for as long
-	late := time.AfterFunc(appendWithin, cancel)
+	late := time.AfterFunc(connectWithin, cancel)
 	c, err := dial(ctx, a.project, a.table, a.opts)
 	if !late.Stop() && err == nil {
 		err = errors.Join(context.DeadlineExceeded, c.close())

@@ -18,7 +18,7 @@ import (
 func settings(t testing.TB) bqstore.Settings {
 	t.Helper()
 	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
-		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test-bigquery builds BigQuery's emulator, starts it and runs this")
+		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test builds BigQuery's emulator, starts it and runs this")
 	}
 	return bqstore.Config("p"+strings.ToLower(rand.Text()), "orders").WithLocation("EU").
 		WithTimeout(bqstore.Timeout{Default: new(10 * time.Minute)}) // the emulator does one thing at a time
