@@ -25,18 +25,22 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# deployed prints the files that are deployed: those of the clone, without those that
+# .gcloudignore names, whose syntax git knows.
+deployed() {
+  LC_ALL=C comm -23 <(git ls-files --cached --others --exclude-standard | LC_ALL=C sort -u) \
+    <(git ls-files --cached --others --ignored --exclude-from=.gcloudignore | LC_ALL=C sort -u)
+}
+
 # prepare makes $tmp/app, the module that is built, with the source below it.
 prepare() {
   local source=$tmp/app/serverless_function_source_code module file
   mkdir -p "$source"
-  git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
-    case $file in
-      *_test.go | */testdata/* | terraform/* | docs/* | deploy/* | bench/* | internal/docs/* | .*) continue ;;
-    esac
-    [ -f "$file" ] || continue
+  while IFS= read -r file; do
+    [ -f "$file" ] || continue # deleted, and not yet committed
     mkdir -p "$source/$(dirname "$file")"
     cp "$file" "$source/$file"
-  done
+  done < <(deployed)
   module=$(cd "$source" && GOWORK=off go list -m)
   cat >"$tmp/app/main.go" <<MAIN
 package main

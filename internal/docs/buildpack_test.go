@@ -125,32 +125,3 @@ func TestFrameworkIsInGoMod(t *testing.T) {
 	}
 	t.Error("nothing imports funcframework")
 }
-
-// TestDeployedSourceIsComplete: what gcloud uploads and what Terraform packs leaves
-// out no folder that the function is compiled from.
-func TestDeployedSourceIsComplete(t *testing.T) {
-	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", ".", "./cmd/local")
-	cmd.Dir = root
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	top, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lists := map[string]string{".gcloudignore": read(t, ".gcloudignore"), "terraform/function.tf": read(t, "terraform/function.tf")}
-	for _, dir := range strings.Fields(string(out)) {
-		rel, err := filepath.Rel(top, dir)
-		if err != nil || rel == "." || strings.HasPrefix(rel, "..") {
-			continue
-		}
-		for name, list := range lists {
-			for folder := filepath.ToSlash(rel); folder != "."; folder = path.Dir(folder) {
-				if strings.Contains(list, "\n/"+folder+"/\n") || strings.Contains(list, `"`+folder+`"`) {
-					t.Errorf("%s leaves out %s, which is compiled", name, folder)
-				}
-			}
-		}
-	}
-}
