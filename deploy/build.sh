@@ -4,14 +4,16 @@
 #
 #   deploy/build.sh OUT        builds the program OUT
 #   deploy/build.sh --check    builds it, starts it with FUNCTION_TARGET and PORT
-#                              alone, and sends it an event
+#                              alone, and sends it an event; then with the stores
+#                              in Cloud Storage and, where BigQuery's emulator has
+#                              been built (make emulators), in BigQuery
 #   deploy/build.sh --measure  prints size and start of the variants
 #
 # GOOGLE_GOLDFLAGS and GOFLAGS are honoured, as by the buildpack.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; }
 case ${1-} in
   --check | --measure) ;;
   '' | -*) usage >&2; exit 2 ;;
@@ -113,7 +115,8 @@ free_port() {
 
 check() {
   local port status
-  build "$tmp/function"
+  # With what both ways to deploy set for the build, unless the environment says otherwise.
+  GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build "$tmp/function"
   port=$(free_port)
   start "$tmp/function" "$port"
   await "$port"
@@ -123,6 +126,22 @@ check() {
   stop
   [ "$status" = 204 ] || { echo "the event was answered $status: $(cat "$tmp/answer")" >&2; exit 1; }
   echo "built as the buildpack does, started, and an event was answered 204"
+  check_stores
+}
+
+# check_stores runs those tests with the program that start it as a process.
+check_stores() {
+  local tests=(env FUNCTION_PROGRAM="$tmp/function" GOFLAGS= go test -count=1)
+  "${tests[@]}" -run '^(TestProcess|TestCrash|TestSIGTERM)' .
+  if [ -n "${BIGQUERY_EMULATOR_HOST-}" ]; then
+    "${tests[@]}" -run '^TestProcessOnBigQuery$' .
+  elif compgen -G '.cache/bqemulator/*/bqemulator' >/dev/null; then
+    internal/bqemulator/with "${tests[@]}" -run '^TestProcessOnBigQuery$' .
+  else
+    echo "skipped: BigQuery, whose emulator has not been built; make emulators does that"
+    return
+  fi
+  echo "the program processed orders with the stores in memory, Cloud Storage and BigQuery"
 }
 
 # cold PROGRAM prints the milliseconds until it listens, the median of 11 starts.

@@ -125,3 +125,19 @@ func TestFrameworkIsInGoMod(t *testing.T) {
 	}
 	t.Error("nothing imports funcframework")
 }
+
+// TestBothWaysBuildAlike: what is checked is built as what is deployed, by Terraform
+// and by gcloud.
+func TestBothWaysBuildAlike(t *testing.T) {
+	for name, wants := range map[string][]string{
+		"terraform/variables_function.tf": {`GOFLAGS          = "-tags=disable_grpc_modules"`, `GOOGLE_GOLDFLAGS = "-s -w"`},
+		"deploy/gcloud.sh":                {"--set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'"},
+		"deploy/build.sh":                 {"GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(read(t, name), want) {
+				t.Errorf("%s lacks %s", name, want)
+			}
+		}
+	}
+}
