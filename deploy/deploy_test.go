@@ -277,22 +277,29 @@ func TestGcloudKnowsTheCommands(t *testing.T) {
 	}
 }
 
-// documented is a command of the guide: a line of a shell block.
-var documented = regexp.MustCompile("(?m)^(deploy/[a-z]+\\.sh[^\n]*|gcloud [^\n]*)$")
-
-// TestCommandsOfTheGuideAreThoseOfTheScripts runs each call of gcloud.sh that
-// docs/deploy.md gives, dry, and finds each command of gcloud's in what that prints.
-func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
-	guide, err := os.ReadFile("../docs/deploy.md")
+// commands returns the lines of the shell blocks of a guide, with a project's ID.
+func commands(t *testing.T, guide string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile(guide)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var printed strings.Builder
-	commands := documented.FindAllString(strings.ReplaceAll(string(guide), "PROJECT", "my-project-123"), -1)
-	if len(commands) < 5 {
-		t.Fatalf("docs/deploy.md gives the commands %q only", commands)
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		lines = append(lines, strings.Split(strings.TrimSpace(strings.ReplaceAll(block[1], "PROJECT", "my-project-123")), "\n")...)
 	}
-	for _, command := range commands {
+	if len(lines) < 15 {
+		t.Fatalf("%s gives the commands %q only", guide, lines)
+	}
+	return lines
+}
+
+// TestCommandsOfTheGuideAreThoseOfTheScripts runs each call of gcloud.sh that
+// docs/deploy.md gives, dry, and finds each command of gcloud's in what that prints.
+// The others are those that make terraform and make buildpack run.
+func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
+	var printed strings.Builder
+	given := commands(t, "../docs/deploy.md")
+	for _, command := range given {
 		fields := strings.Fields(command)
 		if fields[0] != "deploy/gcloud.sh" {
 			continue
@@ -303,9 +310,21 @@ func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
 		}
 		printed.Write(out)
 	}
-	for _, command := range commands {
-		if strings.HasPrefix(command, "gcloud ") && !strings.Contains(printed.String(), command) {
-			t.Errorf("docs/deploy.md: no script prints %s", command)
+	for _, command := range given {
+		folder, isFolder := strings.CutPrefix(command, "cd ")
+		switch {
+		case isFolder:
+			if _, err := os.Stat(filepath.Join("..", folder, "main.tf")); err != nil {
+				t.Errorf("docs/deploy.md: %s: %v", command, err)
+			}
+		case strings.HasPrefix(command, "gcloud "):
+			if !strings.Contains(printed.String(), command) {
+				t.Errorf("docs/deploy.md: no script prints %s", command)
+			}
+		case strings.HasPrefix(command, "deploy/gcloud.sh "):
+		case !slices.Contains([]string{"terraform init", "terraform apply -var=project_id=my-project-123",
+			"terraform destroy -var=project_id=my-project-123", "deploy/build.sh --check"}, command):
+			t.Errorf("docs/deploy.md: nothing tests %s", command)
 		}
 	}
 }

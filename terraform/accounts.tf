@@ -91,6 +91,10 @@ resource "google_storage_bucket_iam_member" "build_source" {
 # first function of a region, and builds from there as the build's account; without this
 # the first build fails. So the grant is on the project, and its condition narrows it to
 # that bucket.
+locals {
+  copied_sources = "projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}"
+}
+
 resource "google_project_iam_member" "build_copied_source" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -99,7 +103,11 @@ resource "google_project_iam_member" "build_copied_source" {
   condition {
     title       = "sources-of-functions"
     description = "The bucket that Cloud Functions keeps sources in"
-    expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")"
+    # With a key, the bucket's name goes on with the key's hash.
+    expression = (var.kms_key == null
+      ? "resource.name == \"${local.copied_sources}\" || resource.name.startsWith(\"${local.copied_sources}/\")"
+      : "resource.name.startsWith(\"${local.copied_sources}-\")"
+    )
   }
 }
 
