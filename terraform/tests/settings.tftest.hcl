@@ -179,3 +179,32 @@ run "another_instance_grants" {
     error_message = "It must use the key all the same."
   }
 }
+
+# A module that passes on what it may not have been given, passes null.
+run "null_is_the_default" {
+  variables {
+    region          = null
+    store           = null
+    retention_days  = null
+    runtime         = null
+    entry_point     = null
+    memory          = null
+    cpu             = null
+    timeout_seconds = null
+    concurrency     = null
+    min_instances   = null
+    max_instances   = null
+    ingress         = null
+    vpc_egress      = null
+  }
+  assert {
+    condition = [for s in google_cloudfunctions2_function.this.service_config :
+      "${s.available_memory} ${s.available_cpu} ${s.timeout_seconds} ${s.max_instance_request_concurrency} ${s.min_instance_count} ${s.max_instance_count} ${s.ingress_settings}"
+    ] == ["512Mi 1 60 80 0 20 ALLOW_INTERNAL_ONLY"]
+    error_message = "null must be the default."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.location == "europe-west1" && google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_STORE"] == "gcs"
+    error_message = "null must be the default."
+  }
+}
