@@ -156,7 +156,7 @@ cold() {
     spent=$((($(date +%s%N) - began) / 1000000))
     [ ! -r "/proc/$server/stat" ] || ticks=$(cut -d ' ' -f 14,15 "/proc/$server/stat")
     stop
-    echo "$spent $((${ticks/ / + } * 10))" # a tick is 10 ms
+    echo "$spent $(((${ticks/ / + }) * 10))" # a tick is 10 ms
   done >"$tmp/starts"
   echo "$(cut -d ' ' -f 1 "$tmp/starts" | sort -n | sed -n 6p) | $(cut -d ' ' -f 2 "$tmp/starts" | sort -n | sed -n 6p)"
 }
