@@ -40,7 +40,12 @@ func main() {
 // built is the folder of the binary, once there is one.
 var built string
 
+// build returns the program: the one that FUNCTION_PROGRAM names, where
+// deploy/build.sh has built it just as the buildpack does, or one of its own.
 var build = sync.OnceValues(func() (string, error) {
+	if program := os.Getenv("FUNCTION_PROGRAM"); program != "" {
+		return program, nil
+	}
 	folder, err := os.MkdirTemp("", "eventdriver")
 	if err != nil {
 		return "", err

@@ -35,7 +35,8 @@ func (s *stores) openTopics(ctx context.Context, c Config) error {
 		if err != nil {
 			return fmt.Errorf("DEAD_LETTER_TOPIC: %w", err)
 		}
-		s.deadLetters, s.closers = publish.NewLetters(topic), append(s.closers, topic)
+		// What is too large for Pub/Sub is whole in the event store.
+		s.deadLetters, s.closers = publish.NewLetters(topic).KeepWhole(s.deadLetters), append(s.closers, topic)
 	}
 	if c.OutputTopic != "" {
 		topic, err := publish.Open(ctx, c.OutputTopic)

@@ -12,6 +12,7 @@ import (
 	"cloud.google.com/go/pubsub/v2/pstest"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/memstore"
 )
 
 const (
@@ -99,6 +100,50 @@ func TestDeadLetterTopicTakesTheWholeEvent(t *testing.T) {
 	m := letters[0]
 	if string(m.Data) != `{"a":1}` || m.Attributes["ce-id"] != "event1-" || m.Attributes["ce-type"] != "example.order" || m.Attributes["reason"] != "no-key" {
 		t.Errorf("set aside %s with %q", m.Data, m.Attributes)
+	}
+}
+
+// TestEventIsNotAcknowledgedBeforeItIsSetAside: with its topic gone, a dead letter
+// can't be confirmed, and the event must come again.
+func TestEventIsNotAcknowledgedBeforeItIsSetAside(t *testing.T) {
+	config, fake := withTopics(t)
+	_, server := serve(t, config, Business())
+	if _, err := fake.GServer.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: testLetters}); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer := post(t, server.URL, "event1", "", `1`); status != http.StatusInternalServerError {
+		t.Errorf("without a topic: %d %s, want 500", status, answer)
+	}
+	if _, err := fake.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: testLetters}); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer := post(t, server.URL, "event1", "", `1`); status != http.StatusOK {
+		t.Errorf("with a topic: %d %s, want 200", status, answer)
+	}
+	if n := len(inTopic(fake, testLetters)); n != 1 {
+		t.Errorf("%d dead letters, want 1", n)
+	}
+}
+
+// TestEventTooLargeForItsTopicIsSetAsideWhole: a dead letter loses nothing, though
+// Pub/Sub takes only its beginning.
+func TestEventTooLargeForItsTopicIsSetAsideWhole(t *testing.T) {
+	config, _ := withTopics(t)
+	f, err := New(config, Business())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	parts, err := f.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := make([]byte, 10_000_000)
+	// The fake takes no message of that size: what counts here is what came before.
+	_ = parts.stores.deadLetters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: body})
+	kept := parts.stores.events.(*memstore.Store).DeadLetters()
+	if len(kept) != 1 || len(kept[0].Body) != len(body) {
+		t.Errorf("the event store has %d letters", len(kept))
 	}
 }
 

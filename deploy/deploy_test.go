@@ -9,13 +9,30 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
+// What the fake gcloud says of what it is asked to describe.
+const (
+	exists = "true"
+	absent = "{ echo 'ERROR: NOT_FOUND: Resource not found' >&2; exit 1; }"
+	denied = "{ echo 'ERROR: PERMISSION_DENIED: ask somebody' >&2; exit 1; }"
+)
+
 // script runs gcloud.sh with a gcloud that writes down how it is called, and that
-// finds what it is asked to describe if exists is true. It returns what the script
+// answers whatever it is asked to describe with answer. It returns what the script
 // printed and the calls.
-func script(t *testing.T, exists bool, args ...string) (printed string, calls []string) {
+func script(t *testing.T, answer string, args ...string) (printed string, calls []string) {
+	t.Helper()
+	printed, calls, err := try(t, answer, args...)
+	if err != nil {
+		t.Fatalf("gcloud.sh %q: %v\n%s", args, err, printed)
+	}
+	return printed, calls
+}
+
+func try(t *testing.T, answer string, args ...string) (printed string, calls []string, err error) {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -23,21 +40,18 @@ func script(t *testing.T, exists bool, args ...string) (printed string, calls []
 	}
 	dir := t.TempDir()
 	record := filepath.Join(dir, "calls")
-	fake := fmt.Sprintf("#!%s\nprintf '%%q ' \"$@\" | sed 's/ $//' >>%q\necho >>%q\ncase \" $* \" in *' describe '*) %v ;; esac\n", bash, record, record, exists)
+	fake := fmt.Sprintf("#!%s\nprintf '%%q ' \"$@\" | sed 's/ $//' >>%q\necho >>%q\ncase \" $* \" in *' describe '*) %s ;; esac\n", bash, record, record, answer)
 	if err := os.WriteFile(filepath.Join(dir, "gcloud"), []byte(fake), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(bash, append([]string{"gcloud.sh", "--project=my-project-123"}, args...)...)
 	cmd.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("gcloud.sh %q: %v\n%s", args, err, out)
-	}
+	out, failed := cmd.CombinedOutput()
 	text, err := os.ReadFile(record)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
-	return string(out), slices.Collect(strings.Lines(string(text)))
+	return string(out), slices.Collect(strings.Lines(string(text))), failed
 }
 
 // shown returns the commands that a script printed, without the name gcloud.
@@ -62,18 +76,18 @@ func changes(calls []string) []string {
 }
 
 func TestDryRunRunsNothingAndShowsAll(t *testing.T) {
-	printed, calls := script(t, false, "--dry-run")
+	printed, calls := script(t, absent, "--dry-run")
 	if len(calls) != 0 {
 		t.Errorf("a dry run called gcloud %q", calls)
 	}
-	_, really := script(t, false)
+	_, really := script(t, absent)
 	if got, want := shown(printed), changes(really); !slices.Equal(got, want) {
 		t.Errorf("a dry run shows\n%s\nbut what is run is\n%s", strings.Join(got, ""), strings.Join(want, ""))
 	}
 }
 
 func TestOneFunctionThreeTriggersNobodyElse(t *testing.T) {
-	printed, _ := script(t, false, "--dry-run", "--name=orders")
+	printed, _ := script(t, absent, "--dry-run", "--name=orders")
 	commands := shown(printed)
 	if n := len(with(commands, "functions deploy")); n != 1 {
 		t.Errorf("%d functions are deployed, want 1", n)
@@ -105,7 +119,7 @@ func TestOneFunctionThreeTriggersNobodyElse(t *testing.T) {
 }
 
 func TestSecondRunCreatesNothing(t *testing.T) {
-	_, calls := script(t, true)
+	_, calls := script(t, exists)
 	for _, call := range calls {
 		if strings.Contains(call, " create ") {
 			t.Errorf("it is there, and is created again: %s", call)
@@ -117,11 +131,11 @@ func TestSecondRunCreatesNothing(t *testing.T) {
 }
 
 func TestDestroyRemovesWhatWasCreated(t *testing.T) {
-	_, there := script(t, true, "--destroy")
+	_, there := script(t, exists, "--destroy")
 	if n := len(with(there, "eventarc triggers delete")); n != 3 {
 		t.Errorf("%d triggers are deleted, want 3", n)
 	}
-	_, gone := script(t, false, "--destroy")
+	_, gone := script(t, absent, "--destroy")
 	for _, call := range gone {
 		if strings.Contains(call, " delete ") {
 			t.Errorf("it is not there, and is deleted: %s", call)
@@ -129,13 +143,50 @@ func TestDestroyRemovesWhatWasCreated(t *testing.T) {
 	}
 }
 
+// TestFailuresAreNotTakenForAbsence: what can't be looked at is not created again, nor
+// left out silently when all is destroyed.
+func TestFailuresAreNotTakenForAbsence(t *testing.T) {
+	for _, args := range [][]string{nil, {"--destroy"}} {
+		printed, calls, err := try(t, denied, args...)
+		if err == nil || !strings.Contains(printed, "PERMISSION_DENIED: ask somebody") {
+			t.Errorf("%q: %v, and it said %s", args, err, printed)
+		}
+		for _, call := range calls {
+			if strings.Contains(call, " create ") || strings.Contains(call, " delete ") {
+				t.Errorf("%q: %s", args, call)
+			}
+		}
+	}
+}
+
+// TestValuesAreTakenAsTheyAre: gcloud splits the list of variables at a separator, so
+// that must be in none of them.
+func TestValuesAreTakenAsTheyAre(t *testing.T) {
+	for _, odd := range []string{"a,b", "a;b", "a;b|c", "a b", "'", `"`, "$HOME", "a=b", "é", "*", `\`, "^"} {
+		printed, _ := script(t, absent, "--dry-run", "--env=ODD="+odd, "--env=NEXT=1")
+		unquoted, err := exec.Command("bash", "-c", `eval "set -- $1"; for a; do case $a in --set-env-vars=*) printf %s "$a" ;; esac; done`,
+			"bash", with(shown(printed), "functions deploy")[0]).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		separator := strings.Split(string(unquoted), "^")[1]
+		list := strings.Split(strings.SplitN(string(unquoted), "^", 3)[2], separator)
+		if !slices.Contains(list, "ODD="+odd) || !slices.Contains(list, "NEXT=1") {
+			t.Errorf("%q became %q", odd, list)
+		}
+	}
+	if printed, _ := script(t, absent, "--dry-run", "--env=MAX_EVENT_AGE=2h"); strings.Contains(printed, "MAX_EVENT_AGE=20h") {
+		t.Error("MAX_EVENT_AGE is set twice")
+	}
+}
+
 func TestSettingsReachTheFunction(t *testing.T) {
-	printed, _ := script(t, false, "--dry-run", "--name=orders", "--sources=placed:orders-created,packed", "--output-topic=complete", "--env=LOG_LEVEL=debug,LEASE=2m")
+	printed, _ := script(t, absent, "--dry-run", "--name=orders", "--sources=placed:orders-created,packed", "--output-topic=complete", "--env=LOG_LEVEL=debug", "--env=LEASE=2m")
 	deployed := strings.ReplaceAll(strings.Join(with(shown(printed), "functions deploy"), ""), `\`, "")
 	for _, want := range []string{
 		"EVENT_SOURCES=placed,packed;", "SOURCE_ALIASES=placed:orders-created,packed:orders-packed;", "GCS_BUCKET=my-project-123-orders-events;",
 		"OUTPUT_TOPIC=projects/my-project-123/topics/complete;", "DEAD_LETTER_TOPIC=projects/my-project-123/topics/orders-dead-letters;",
-		"CLOUD_RUN_TIMEOUT_SECONDS=60;", "LOG_LEVEL=debug;LEASE=2m", "--entry-point=EventDriver ", "--no-allow-unauthenticated ",
+		"CLOUD_RUN_TIMEOUT_SECONDS=60;", "MAX_EVENT_AGE=20h;", "LOG_LEVEL=debug;LEASE=2m", "--entry-point=EventDriver ", "--no-allow-unauthenticated ",
 	} {
 		if !strings.Contains(deployed, want) {
 			t.Errorf("%s\nlacks %s", deployed, want)
@@ -149,14 +200,16 @@ func TestOtherTasks(t *testing.T) {
 		"--rollback=event-driver-00001-abc": "run services update-traffic event-driver --project=my-project-123 --region=europe-west1 --to-revisions=event-driver-00001-abc=100",
 		"--letters":                         "pubsub subscriptions pull event-driver-dead-letters",
 	} {
-		if _, calls := script(t, true, task); len(calls) != 1 || !strings.HasPrefix(calls[0], want) {
+		if _, calls := script(t, exists, task); len(calls) != 1 || !strings.HasPrefix(calls[0], want) {
 			t.Errorf("%s: %q, want %s", task, calls, want)
 		}
 	}
 }
 
 func TestBadArgumentsAreRefused(t *testing.T) {
-	for _, arg := range []string{"--project=Project", "--name=Orders", "--region=europe", "--sources=a b", "--sources=e:x/y", "--rollback=other-1", "--what"} {
+	for _, arg := range []string{"--project=Project", "--name=Orders", "--region=europe", "--sources=a b", "--sources=e:x/y", "--rollback=other-1", "--what",
+		"--sources=", "--sources=a,b,a", "--sources=a:topic,b:topic", "--output-topic=projects/p/topics/t", "--env=LEASE", "--env=1A=x",
+		"--env=GCS_BUCKET=x", "--env=EVENT_STORE=memory", "--env=PORT=1", "--env=K_SERVICE=x", "--env=A=;|#~@"} {
 		out, err := exec.Command("bash", "gcloud.sh", "--project=my-project-123", "--dry-run", arg).CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), "gcloud.sh: ") {
@@ -169,28 +222,84 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		t.Skip("shellcheck is not installed")
 	}
-	out, err := exec.Command("shellcheck", "gcloud.sh", "build.sh", "terraform.sh", "../.ci/run").CombinedOutput()
+	scripts, err := filepath.Glob("*.sh")
+	if err != nil || len(scripts) < 3 {
+		t.Fatalf("found the scripts %q, %v", scripts, err)
+	}
+	out, err := exec.Command("shellcheck", append(scripts, "../.ci/run", "../internal/bqemulator/build", "../internal/bqemulator/with")...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// documented is a command of the guide: a line of a shell block.
-var documented = regexp.MustCompile("(?m)^(deploy/[a-z]+\\.sh[^\n]*|gcloud [^\n]*)$")
+// TestGcloudKnowsTheCommands has the real gcloud read each kind of command that the
+// script prints. Without an account, and with no way to Google, it gets no further
+// than to ask for one, unless there is something in the command that it does not know.
+func TestGcloudKnowsTheCommands(t *testing.T) {
+	gcloud, err := exec.LookPath("gcloud")
+	if err != nil {
+		t.Skip("gcloud is not installed")
+	}
+	var printed strings.Builder
+	for _, args := range [][]string{{"--output-topic=done"}, {"--revisions"}, {"--rollback=event-driver-00001-abc"}, {"--letters"}, {"--destroy"}} {
+		out, _ := script(t, absent, append(args, "--dry-run")...)
+		printed.WriteString(out)
+	}
+	config, seen := t.TempDir(), make(map[string]bool)
+	flag := regexp.MustCompile(` --[a-z0-9-]+`)
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, 2)
+	for _, command := range shown(printed.String()) {
+		words, _, _ := strings.Cut(command, " --")
+		verb := words[:strings.LastIndex(words, " ")]
+		kind := verb + strings.Join(flag.FindAllString(command, -1), "")
+		if seen[kind] {
+			continue
+		}
+		seen[kind] = true
+		wait.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			cmd := exec.Command("bash", "-c", gcloud+" "+command)
+			cmd.Dir = ".."
+			cmd.Env = append(os.Environ(), "CLOUDSDK_CONFIG="+config, "CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_CHECK_GCE_METADATA=false",
+				"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=", "HTTPS_PROXY=http://127.0.0.1:9", "https_proxy=http://127.0.0.1:9")
+			out, err := cmd.CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "active account") {
+				t.Errorf("gcloud %s%v\n%s", command, err, out)
+			}
+		})
+	}
+	wait.Wait()
+	if len(seen) < 15 {
+		t.Errorf("the script prints %d kinds of commands only", len(seen))
+	}
+}
 
-// TestCommandsOfTheGuideAreThoseOfTheScripts runs each call of gcloud.sh that
-// docs/deploy.md gives, dry, and finds each command of gcloud's in what that prints.
-func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
-	guide, err := os.ReadFile("../docs/deploy.md")
+// commands returns the lines of the shell blocks of a guide, with a project's ID.
+func commands(t *testing.T, guide string) (lines []string) {
+	t.Helper()
+	text, err := os.ReadFile(guide)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var printed strings.Builder
-	commands := documented.FindAllString(strings.ReplaceAll(string(guide), "PROJECT", "my-project-123"), -1)
-	if len(commands) < 5 {
-		t.Fatalf("docs/deploy.md gives the commands %q only", commands)
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		lines = append(lines, strings.Split(strings.TrimSpace(strings.ReplaceAll(block[1], "PROJECT", "my-project-123")), "\n")...)
 	}
-	for _, command := range commands {
+	if len(lines) < 15 {
+		t.Fatalf("%s gives the commands %q only", guide, lines)
+	}
+	return lines
+}
+
+// TestCommandsOfTheGuideAreThoseOfTheScripts runs each call of gcloud.sh that
+// docs/deploy.md gives, dry, and finds each command of gcloud's in what that prints.
+// The others are those that make terraform and make buildpack run.
+func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
+	var printed strings.Builder
+	given := commands(t, "../docs/deploy.md")
+	for _, command := range given {
 		fields := strings.Fields(command)
 		if fields[0] != "deploy/gcloud.sh" {
 			continue
@@ -201,9 +310,21 @@ func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
 		}
 		printed.Write(out)
 	}
-	for _, command := range commands {
-		if strings.HasPrefix(command, "gcloud ") && !strings.Contains(printed.String(), command) {
-			t.Errorf("docs/deploy.md: no script prints %s", command)
+	for _, command := range given {
+		folder, isFolder := strings.CutPrefix(command, "cd ")
+		switch {
+		case isFolder:
+			if _, err := os.Stat(filepath.Join("..", folder, "main.tf")); err != nil {
+				t.Errorf("docs/deploy.md: %s: %v", command, err)
+			}
+		case strings.HasPrefix(command, "gcloud "):
+			if !strings.Contains(printed.String(), command) {
+				t.Errorf("docs/deploy.md: no script prints %s", command)
+			}
+		case strings.HasPrefix(command, "deploy/gcloud.sh "):
+		case !slices.Contains([]string{"terraform init", "terraform apply -var=project_id=my-project-123",
+			"terraform destroy -var=project_id=my-project-123", "deploy/build.sh --check"}, command):
+			t.Errorf("docs/deploy.md: nothing tests %s", command)
 		}
 	}
 }

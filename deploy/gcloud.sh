@@ -5,7 +5,7 @@
 #
 #   deploy/gcloud.sh --project=PROJECT [--region=REGION] [--name=NAME]
 #                    [--sources=EVENT[:TOPIC],…] [--output-topic=TOPIC]
-#                    [--env=NAME=VALUE,…] [--dry-run]
+#                    [--env=NAME=VALUE]… [--dry-run]
 #                    [--revisions | --rollback=REVISION | --letters | --destroy]
 #
 #   --region     where; europe-west1
@@ -13,7 +13,8 @@
 #   --sources    the events, each with its topic if that is not called NAME-EVENT;
 #                event1,event2,event3. Topics that are missing are created
 #   --output-topic  where joined messages are published; nowhere
-#   --env        more environment variables; see docs/configuration.md
+#   --env        one more environment variable, taken as it is; may be given again.
+#                See docs/configuration.md
 #   --dry-run    print the commands that would be run, and run none
 #   --revisions  list the revisions that were deployed, the newest first
 #   --rollback   send all events to that revision, until the next deployment
@@ -24,7 +25,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 project='' region=europe-west1 name=event-driver sources=event1,event2,event3
-output_topic='' more_env='' task=deploy revision='' destroy=false dry_run=false
+output_topic='' more_env=() task=deploy revision='' destroy=false dry_run=false
 for argument; do
   case $argument in
     --project=*) project=${argument#*=} ;;
@@ -32,13 +33,13 @@ for argument; do
     --name=*) name=${argument#*=} ;;
     --sources=*) sources=${argument#*=} ;;
     --output-topic=*) output_topic=${argument#*=} ;;
-    --env=*) more_env=${argument#*=} ;;
+    --env=*) more_env+=("${argument#*=}") ;;
     --revisions) task=revisions ;;
     --rollback=*) task=rollback revision=${argument#*=} ;;
     --letters) task=letters ;;
     --destroy) task=destroy destroy=true ;;
     --dry-run) dry_run=true ;;
-    -h | --help) sed -n '2,26s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,27s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "gcloud.sh: unknown argument $argument; see --help" >&2; exit 2 ;;
   esac
 done
@@ -48,17 +49,33 @@ fail() { echo "gcloud.sh: $1" >&2; exit 2; }
 [[ $region =~ ^[a-z]+-[a-z]+[0-9]+$ ]] || fail "--region must be a region, as in europe-west1"
 $dry_run || command -v gcloud >/dev/null || fail "gcloud is not installed"
 
+for pair in ${more_env[@]+"${more_env[@]}"}; do
+  [[ $pair =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || fail "--env must be NAME=VALUE, once for each variable: $pair"
+  case ${pair%%=*} in
+    EVENT_SOURCES | SOURCE_ALIASES | EVENT_STORE | CLAIM_STORE | GCS_BUCKET | GOOGLE_CLOUD_PROJECT | OUTPUT_TOPIC | DEAD_LETTER_TOPIC | CLOUD_RUN_TIMEOUT_SECONDS)
+      fail "--env: ${pair%%=*} is set by this script" ;;
+    PORT | K_* | FUNCTION_* | X_GOOGLE_*) fail "--env: ${pair%%=*} is the platform's" ;;
+  esac
+done
+
+# is_topic says whether a text is a topic's name, without its project.
+is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]]; }
+[ -z "$output_topic" ] || is_topic "$output_topic" || fail "--output-topic: no name of a topic of this project: $output_topic"
+
 # Each event and the topic of the same index; events is what the function is told.
 events=() topics=()
 IFS=, read -ra pairs <<<"$sources"
-for pair in "${pairs[@]}"; do
+for pair in ${pairs[@]+"${pairs[@]}"}; do
   event=${pair%%:*}
   [[ $event =~ ^[a-z][-a-z0-9]{0,38}$ ]] || fail "--sources: an event's name is lower-case letters, digits and hyphens: $event"
   topic=$name-$event
   [[ $pair != *:* ]] || topic=${pair#*:}
-  [[ $topic =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]] || fail "--sources: no name of a topic: $topic"
+  is_topic "$topic" || fail "--sources: no name of a topic: $topic"
+  [[ " ${events[*]-} " != *" $event "* ]] || fail "--sources: $event is there twice"
+  [[ " ${topics[*]-} " != *" $topic "* ]] || fail "--sources: two events have the topic $topic, and nothing would tell them apart"
   events+=("$event") topics+=("$topic")
 done
+[ ${#events[@]} -gt 0 ] || fail "--sources must name an event at least, as in event1,event2,event3"
 
 bucket=$project-$name-events
 account() { echo "$name-$1@$project.iam.gserviceaccount.com"; }
@@ -72,14 +89,19 @@ run() {
 }
 exec 3>&1
 
-# there says whether what a command describes exists. A dry run assumes that nothing
-# does, or, when destroying, that everything does.
+# there says whether what a command describes exists, and ends the script where that
+# can't be told. A dry run assumes that nothing does, or, when destroying, that
+# everything does.
 there() {
   if $dry_run; then
     $destroy
-  else
-    "$@" >/dev/null 2>&1
+    return
   fi
+  local said
+  if said=$("$@" 2>&1 >/dev/null); then return 0; fi
+  [[ $said =~ NOT_FOUND|[Nn]ot\ found|404|does\ not\ exist ]] && return 1
+  printf 'gcloud.sh: %s\n%s\n' "$*" "$said" >&2
+  exit 1
 }
 
 apis() {
@@ -129,23 +151,29 @@ letters() {
 # environment prints the function's variables, with a separator that is in none of
 # them (see: gcloud topic escaping).
 environment() {
-  local i aliases='' all
+  local i aliases='' separator all=("EVENT_SOURCES=$(IFS=, && echo "${events[*]}")" "GCS_BUCKET=$bucket"
+    "GOOGLE_CLOUD_PROJECT=$project" "DEAD_LETTER_TOPIC=projects/$project/topics/$name-dead-letters" CLOUD_RUN_TIMEOUT_SECONDS=60)
   for i in "${!events[@]}"; do
     [ "${events[i]}" = "${topics[i]}" ] || aliases+=,${events[i]}:${topics[i]}
   done
-  all="EVENT_SOURCES=$(IFS=, && echo "${events[*]}");GCS_BUCKET=$bucket;GOOGLE_CLOUD_PROJECT=$project;MAX_EVENT_AGE=20h"
-  all+=";DEAD_LETTER_TOPIC=projects/$project/topics/$name-dead-letters;CLOUD_RUN_TIMEOUT_SECONDS=60"
-  [ -z "$aliases" ] || all+=";SOURCE_ALIASES=${aliases#,}"
-  [ -z "$output_topic" ] || all+=";OUTPUT_TOPIC=projects/$project/topics/$output_topic"
-  [ -z "$more_env" ] || all+=";${more_env//,/;}"
-  printf '^;^%s' "$all"
+  [ -z "$aliases" ] || all+=("SOURCE_ALIASES=${aliases#,}")
+  [ -z "$output_topic" ] || all+=("OUTPUT_TOPIC=projects/$project/topics/$output_topic")
+  [[ " ${more_env[*]-}" == *" MAX_EVENT_AGE="* ]] || all+=(MAX_EVENT_AGE=20h)
+  all+=(${more_env[@]+"${more_env[@]}"})
+  for separator in ';' '|' '#' '~' '@' ''; do
+    [ -n "$separator" ] || fail "--env: the values have each of ; | # ~ @ in them, and gcloud needs one that is in none"
+    [[ ${all[*]} == *"$separator"* ]] || break
+  done
+  (IFS=$separator && printf '^%s^%s' "$separator" "${all[*]}")
 }
 
 deploy() {
+  local variables
+  variables=$(environment)
   run gcloud functions deploy "$name" --gen2 --project="$project" --region="$region" --runtime=go126 \
     --entry-point=EventDriver --source=. --trigger-http --no-allow-unauthenticated --ingress-settings=internal-only \
     --run-service-account="$(account run)" --memory=512Mi --cpu=1 --timeout=60s --concurrency=80 --max-instances=20 \
-    --set-env-vars="$(environment)" --set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'
+    --set-env-vars="$variables" --set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'
   # After a roll-back the service would stay with the old revision.
   run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
   run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \

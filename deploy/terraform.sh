@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Checks the module in terraform/: format, validity, plans of the examples, tests. It
-# needs terraform, and the registry that terraform gets providers from; where either
-# is missing it says so and does nothing. TERRAFORM_CHECK may name a program that
-# checks a folder without a registry, and is then run in place of all of this.
+# Checks the module in terraform/: format, validity, tests; the tests plan the examples,
+# too, with a mocked provider, so that no account is needed. It needs terraform, and the
+# registry that terraform gets providers from; where either is missing it says so and
+# does nothing. TERRAFORM_CHECK may name a program that checks a folder without a
+# registry, and is then run in place of all of this.
 set -euo pipefail
 cd "$(dirname "$0")/../terraform"
 

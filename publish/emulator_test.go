@@ -97,8 +97,14 @@ func TestGooglesEmulatorTakesWhatIsPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// As large as letters are sent: it fits.
+	large := driver.DeadLetter{Reason: driver.ReasonTooOld, Header: map[string][]string{"Ce-Id": {"8"}}, Body: make([]byte, 9_700_000)}
+	if err := publish.NewLetters(topic).SetAside(ctx, large); err != nil {
+		t.Fatal(err)
+	}
+
 	received := make(map[string]*pubsubpb.PubsubMessage) // by ce-id
-	for len(received) < 2 {
+	for len(received) < 3 {
 		answer, err := client.SubscriptionAdminClient.Pull(ctx, &pubsubpb.PullRequest{Subscription: subscription.Name, MaxMessages: 10})
 		if err != nil {
 			t.Fatal(err)
@@ -109,6 +115,9 @@ func TestGooglesEmulatorTakesWhatIsPublished(t *testing.T) {
 	}
 	if m := received["composed-event/order-1"]; m == nil || m.OrderingKey != "order-1" || m.Attributes["ce-fencingtoken"] != "1" {
 		t.Errorf("the joined message came as %v", m)
+	}
+	if m := received["8"]; m == nil || len(m.Data) != len(large.Body) || m.Attributes["body-size"] != "" {
+		t.Errorf("the large letter came with %d bytes, %v", len(m.GetData()), m.GetAttributes())
 	}
 	if m := received["7"]; m == nil || m.Attributes["reason"] != "no-key" || string(m.Data) != "body" {
 		t.Errorf("the dead letter came as %v", m)

@@ -1,4 +1,9 @@
 package publish
 
-// LetterMessage is for tests of what pstest can't be sent: it takes 4 MB at most.
-var LetterMessage = letterMessage
+// Limit makes l take so many bytes of data for what Pub/Sub takes; pstest can't be
+// sent more than 4 MB.
+func (l *Letters) Limit(bytes int) *Letters {
+	other := *l
+	other.limit = bytes
+	return &other
+}

@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -34,32 +35,60 @@ import (
 // instead, since it would be another. Where the event's own headers do not fit, all
 // of them are in the data: the attribute form is then "letter" instead of "event",
 // and the data is JSON with the members header (of lists of strings) and body
-// (base64). Of a body that is too large, beyond about 10 MB, the beginning is kept,
-// and the attribute body-size says how large it was.
-type Letters struct{ topic *Topic }
-
-// NewLetters returns a store of dead letters that publishes to topic.
-func NewLetters(topic *Topic) *Letters { return &Letters{topic} }
-
-// SetAside publishes d, and returns nil when Pub/Sub has confirmed that.
-func (l *Letters) SetAside(ctx context.Context, d driver.DeadLetter) error {
-	return l.topic.publish(ctx, letterMessage(d))
+// (base64). Of a body that is too large, beyond about 10 MB, the message has the
+// beginning, and the attribute body-size says how large it was; the whole letter goes
+// to another store first, see [Letters.KeepWhole].
+type Letters struct {
+	topic *Topic
+	whole driver.DeadLetterStore // nil: nowhere
+	limit int                    // bytes of data in a message
 }
 
 // reserved is what of a message is kept free for attributes and framing.
 const reserved = 300_000
 
-func letterMessage(d driver.DeadLetter) *pubsub.Message {
+// NewLetters returns a store of dead letters that publishes to topic.
+func NewLetters(topic *Topic) *Letters {
+	return &Letters{topic: topic, limit: maxMessage - reserved}
+}
+
+// KeepWhole returns a store like l that sets letters aside in store as well where
+// Pub/Sub takes only their beginning. Such a message has the attribute whole, which
+// says that the rest is there.
+func (l *Letters) KeepWhole(store driver.DeadLetterStore) *Letters {
+	other := *l
+	other.whole = store
+	return &other
+}
+
+// SetAside publishes d, and returns nil when Pub/Sub has confirmed that. Where d does
+// not fit into a message, it is whole in the other store before.
+func (l *Letters) SetAside(ctx context.Context, d driver.DeadLetter) error {
+	m := letterMessage(d, l.limit)
+	if m.Attributes["body-size"] != "" && l.whole != nil {
+		// Where the other store can never take it, the beginning is better than nothing.
+		if err := l.whole.SetAside(ctx, d); err == nil {
+			m.Attributes["whole"] = "in the event store"
+		} else if !driver.IsPermanent(err) {
+			return fmt.Errorf("a dead letter too large for topic %s: %w", l.topic.name, err)
+		}
+	}
+	return l.topic.publish(ctx, m)
+}
+
+// letterMessage has so many bytes of data at most.
+func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
 	about := describe(d)
-	if attributes, ok := eventAttributes(d.Header, maxAttributes-len(about)-2); ok {
+	const more = 3 // form, body-size and whole
+	if attributes, ok := eventAttributes(d.Header, maxAttributes-len(about)-more); ok {
 		for name, value := range attributes {
 			about[name] = value
 		}
 		about["form"] = "event"
-		return &pubsub.Message{Data: cut(d.Body, maxMessage-reserved, about), Attributes: about}
+		return &pubsub.Message{Data: cut(d.Body, limit, about), Attributes: about}
 	}
 	about["form"] = "letter"
-	body := cut(d.Body, (maxMessage-reserved)/2, about) // base64 and headers of some size
+	body := cut(d.Body, limit/2, about) // base64 and headers of some size
 	data, err := json.Marshal(struct {
 		Header map[string][]string `json:"header"`
 		Body   []byte              `json:"body"`

@@ -127,14 +127,53 @@ func TestLetterThatDoesNotFitLosesNothing(t *testing.T) {
 	}
 }
 
-func TestLargeBodyIsCutToWhatPubSubTakes(t *testing.T) {
-	for name, header := range map[string]map[string][]string{"event": {"Ce-Id": {"1"}}, "letter": {"Ce-Id": {"1", "2"}}} {
-		got := publish.LetterMessage(driver.DeadLetter{Reason: driver.ReasonUndecodable, Header: header, Body: make([]byte, 11<<20)})
-		if got.Attributes["form"] != name || got.Attributes["body-size"] != fmt.Sprint(11<<20) || len(got.Data) > 9_800_000 {
-			t.Errorf("%s: %d bytes with %q", name, len(got.Data), got.Attributes)
+func TestLetterTooLargeForPubSubIsKeptWhole(t *testing.T) {
+	body := []byte(strings.Repeat("0123456789", 10))
+	for form, header := range map[string]map[string][]string{"event": {"Ce-Id": {"1"}}, "letter": {"Ce-Id": {"1", "2"}}} {
+		for name, other := range map[string]struct {
+			err  error
+			kept bool
+		}{"kept": {nil, true}, "refused for good": {driver.Permanent(errors.New("too large")), false}} {
+			t.Run(form+" "+name, func(t *testing.T) {
+				server, store := fake(t), memstore.New()
+				letters := publish.NewLetters(open(t)).Limit(90).KeepWhole(letterStore(func(ctx context.Context, d driver.DeadLetter) error {
+					if other.err != nil {
+						return other.err
+					}
+					return store.SetAside(ctx, d)
+				}))
+				if err := letters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Header: header, Body: body}); err != nil {
+					t.Fatal(err)
+				}
+				got := only(t, server)
+				if got.Attributes["form"] != form || got.Attributes["body-size"] != "100" || (got.Attributes["whole"] != "") != other.kept {
+					t.Errorf("published %q with %q", got.Data, got.Attributes)
+				}
+				if kept := store.DeadLetters(); other.kept && (len(kept) != 1 || string(kept[0].Body) != string(body)) {
+					t.Errorf("the other store has %v", kept)
+				}
+			})
 		}
 	}
 }
+
+// TestLetterIsNotAcknowledgedBeforeItIsWhole: nothing is published either, so that the
+// next delivery begins anew.
+func TestLetterIsNotAcknowledgedBeforeItIsWhole(t *testing.T) {
+	server, down := fake(t), errors.New("the store is down")
+	letters := publish.NewLetters(open(t)).Limit(10).KeepWhole(letterStore(func(context.Context, driver.DeadLetter) error { return down }))
+	err := letters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 11)})
+	if !errors.Is(err, down) || driver.IsPermanent(err) || len(server.Messages()) != 0 {
+		t.Errorf("%v, and %d messages were published", err, len(server.Messages()))
+	}
+	if err := letters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 10)}); err != nil {
+		t.Errorf("a letter that fits: %v", err)
+	}
+}
+
+type letterStore func(context.Context, driver.DeadLetter) error
+
+func (f letterStore) SetAside(ctx context.Context, d driver.DeadLetter) error { return f(ctx, d) }
 
 func TestOutputIsACloudEventWithKeyAndToken(t *testing.T) {
 	server := fake(t)

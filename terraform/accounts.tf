@@ -35,7 +35,7 @@ resource "google_cloud_run_v2_service_iam_member" "trigger_invoker" {
   member   = google_service_account.trigger.member
 }
 
-# Eventarc asks for it on the project.
+# Eventarc asks for it on the project, for all events but those of topics.
 resource "google_project_iam_member" "trigger_receiver" {
   project = var.project_id
   role    = "roles/eventarc.eventReceiver"
@@ -55,7 +55,7 @@ resource "google_service_account_iam_member" "pubsub_token" {
 # Cloud Storage publishes a bucket's events to a topic that Eventarc creates with the
 # trigger, so there is nothing smaller than the project to grant this on.
 resource "google_project_iam_member" "storage_publisher" {
-  count = local.storage_events ? 1 : 0
+  count = local.storage_events && var.grant_agents ? 1 : 0
 
   project = var.project_id
   role    = "roles/pubsub.publisher"
@@ -88,8 +88,13 @@ resource "google_storage_bucket_iam_member" "build_source" {
 }
 
 # Cloud Functions copies the source to a bucket of its own, which it creates with the
-# first function of a region: so the grant is on the project, and its condition
-# narrows it to that bucket.
+# first function of a region, and builds from there as the build's account; without this
+# the first build fails. So the grant is on the project, and its condition narrows it to
+# that bucket.
+locals {
+  copied_sources = "projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}"
+}
+
 resource "google_project_iam_member" "build_copied_source" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -98,7 +103,11 @@ resource "google_project_iam_member" "build_copied_source" {
   condition {
     title       = "sources-of-functions"
     description = "The bucket that Cloud Functions keeps sources in"
-    expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}\")"
+    # With a key, the bucket's name goes on with the key's hash.
+    expression = (var.kms_key == null
+      ? "resource.name == \"${local.copied_sources}\" || resource.name.startsWith(\"${local.copied_sources}/\")"
+      : "resource.name.startsWith(\"${local.copied_sources}-\")"
+    )
   }
 }
 

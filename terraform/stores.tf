@@ -61,6 +61,8 @@ resource "google_bigquery_dataset" "events" {
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
 }
 
+# Reading, statements that write, the Storage Write API (tables.updateData), and asking
+# what tables there are (tables.get).
 resource "google_bigquery_dataset_iam_member" "run" {
   count = local.use_bigquery ? 1 : 0
 
@@ -70,8 +72,9 @@ resource "google_bigquery_dataset_iam_member" "run" {
   member     = google_service_account.run.member
 }
 
-# A query is a job, and jobs belong to a project: Google has nothing smaller to grant
-# this on. It allows no look at any data.
+# Statements are jobs, and jobs belong to a project: Google has nothing smaller to grant
+# this on. It allows no look at any data, and only at the account's own jobs, which those
+# of all instances are.
 resource "google_project_iam_member" "run_jobs" {
   count = local.use_bigquery ? 1 : 0
 
@@ -121,7 +124,7 @@ resource "google_bigquery_table" "this" {
   table_id            = each.key
   schema              = file("${local.schemas}/${each.key}.json")
   clustering          = each.value.clustering
-  deletion_protection = false
+  deletion_protection = var.deletion_protection
   labels              = var.labels
 
   time_partitioning {

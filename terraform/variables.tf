@@ -12,6 +12,7 @@ variable "region" {
   description = "The region of the function, its triggers, its bucket and its dataset."
   type        = string
   default     = "europe-west1"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
@@ -23,6 +24,7 @@ variable "name" {
   description = "The function's name; all that is created is called after it. Several can live in one project under different names."
   type        = string
   default     = "event-driver"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][-a-z0-9]{1,18}[a-z0-9]$", var.name))
@@ -140,6 +142,7 @@ variable "store" {
   description = "Where events are kept: gcs (Cloud Storage) or bigquery, which is experimental."
   type        = string
   default     = "gcs"
+  nullable    = false
 
   validation {
     condition     = contains(["gcs", "bigquery"], var.store)
@@ -162,6 +165,7 @@ variable "retention_days" {
   description = "How many days events, claims and completions are kept. They must outlive the day for which Eventarc delivers again."
   type        = number
   default     = 7
+  nullable    = false
 
   validation {
     condition     = var.retention_days >= 2 && var.retention_days <= 3650 && floor(var.retention_days) == var.retention_days
@@ -190,13 +194,20 @@ variable "dataset_id" {
   default     = null
 
   validation {
-    condition     = var.dataset_id == null || can(regex("^[A-Za-z0-9_]{1,1024}$", var.dataset_id))
+    condition     = var.dataset_id == null || can(regex("^[A-Za-z0-9_]+$", var.dataset_id)) # no {1,1024}: Terraform's patterns count to 1,000
     error_message = "dataset_id must be letters, digits and underscores; BigQuery takes no hyphens."
   }
 }
 
 variable "force_destroy" {
-  description = "Whether destroying removes the state's bucket and tables though there are events in them."
+  description = "Whether destroying removes the state's bucket, or dataset, though there is something in it that this module didn't put there: events, or other tables."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to destroy or to replace BigQuery's tables, in which events may be waiting. To destroy, apply it as false first."
   type        = bool
   default     = false
   nullable    = false
@@ -268,6 +279,13 @@ variable "kms_key" {
     condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
     error_message = "kms_key must be a key's full name, as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, without a version."
   }
+}
+
+variable "grant_agents" {
+  description = "Whether this instance grants Google's service agents what belongs to the project and not to it: the use of kms_key, and Cloud Storage's right to publish events. Where several instances share a project or a key, true for one of them that stays; destroying another would take the grants from all."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "labels" {

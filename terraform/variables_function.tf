@@ -15,6 +15,7 @@ variable "runtime" {
   description = "The runtime of the function."
   type        = string
   default     = "go126"
+  nullable    = false
 
   validation {
     condition     = can(regex("^go1(2[6-9]|[3-9][0-9])$", var.runtime))
@@ -26,6 +27,7 @@ variable "entry_point" {
   description = "The name that the function is registered under."
   type        = string
   default     = "EventDriver"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z_][-A-Za-z0-9_]*$", var.entry_point)) && var.entry_point != "EventDriverCloudEvent"
@@ -37,6 +39,7 @@ variable "memory" {
   description = "The memory of an instance."
   type        = string
   default     = "512Mi"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]+(k|M|G|Mi|Gi)$", var.memory))
@@ -48,6 +51,7 @@ variable "cpu" {
   description = "The CPUs of an instance."
   type        = string
   default     = "1"
+  nullable    = false
 
   validation {
     condition     = can(tonumber(var.cpu)) && try(tonumber(var.cpu) > 0 && tonumber(var.cpu) <= 8, false)
@@ -59,6 +63,7 @@ variable "timeout_seconds" {
   description = "How long one event may take."
   type        = number
   default     = 60
+  nullable    = false
 
   validation {
     condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 540
@@ -70,6 +75,7 @@ variable "concurrency" {
   description = "How many events an instance handles at once."
   type        = number
   default     = 80
+  nullable    = false
 
   validation {
     condition     = var.concurrency >= 1 && var.concurrency <= 1000 && (var.concurrency == 1 || try(tonumber(var.cpu) >= 1, false))
@@ -81,6 +87,7 @@ variable "min_instances" {
   description = "How many instances are kept warm."
   type        = number
   default     = 0
+  nullable    = false
 
   validation {
     condition     = var.min_instances >= 0 && var.min_instances <= var.max_instances
@@ -92,6 +99,7 @@ variable "max_instances" {
   description = "How many instances there may be."
   type        = number
   default     = 20
+  nullable    = false
 
   validation {
     condition     = var.max_instances >= 1 && var.max_instances <= 1000
@@ -108,7 +116,7 @@ variable "environment" {
   validation {
     condition = length(setintersection(keys(var.environment), [
       "EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "EVENT_STORE", "CLAIM_STORE", "GCS_BUCKET",
-      "BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "OUTPUT_TOPIC", "DEAD_LETTER_TOPIC", "MAX_EVENT_AGE",
+      "BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "BIGQUERY_RETENTION", "OUTPUT_TOPIC", "DEAD_LETTER_TOPIC", "MAX_EVENT_AGE",
     "CLOUD_RUN_TIMEOUT_SECONDS", "GOOGLE_CLOUD_PROJECT", "LOG_EXECUTION_ID"])) == 0
     error_message = "environment must not set what the module sets from its other inputs: use sources, erase_sources, key_pointer, store, claim_store, output_topic, dead_letter_topic, max_event_age or timeout_seconds."
   }
@@ -132,6 +140,7 @@ variable "ingress" {
   description = "From where the function can be called: ALLOW_INTERNAL_ONLY (Eventarc is internal), ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL. Callers need permission in any case."
   type        = string
   default     = "ALLOW_INTERNAL_ONLY"
+  nullable    = false
 
   validation {
     condition     = contains(["ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_ALL"], var.ingress)
@@ -154,6 +163,7 @@ variable "vpc_egress" {
   description = "What goes through the connector: PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
   type        = string
   default     = "PRIVATE_RANGES_ONLY"
+  nullable    = false
 
   validation {
     condition     = contains(["PRIVATE_RANGES_ONLY", "ALL_TRAFFIC"], var.vpc_egress)
@@ -165,6 +175,7 @@ variable "settle_seconds" {
   description = "How long to wait after new service accounts got their roles, before they are used: IAM takes up to a minute or two to know of them everywhere."
   type        = number
   default     = 60
+  nullable    = false
 
   validation {
     condition     = var.settle_seconds >= 0 && var.settle_seconds <= 600

@@ -126,30 +126,17 @@ func TestFrameworkIsInGoMod(t *testing.T) {
 	t.Error("nothing imports funcframework")
 }
 
-// TestDeployedSourceIsComplete: what gcloud uploads and what Terraform packs leaves
-// out no folder that the function is compiled from.
-func TestDeployedSourceIsComplete(t *testing.T) {
-	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.Dir}}{{end}}", ".", "./cmd/local")
-	cmd.Dir = root
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	top, err := filepath.Abs(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lists := map[string]string{".gcloudignore": read(t, ".gcloudignore"), "terraform/function.tf": read(t, "terraform/function.tf")}
-	for _, dir := range strings.Fields(string(out)) {
-		rel, err := filepath.Rel(top, dir)
-		if err != nil || rel == "." || strings.HasPrefix(rel, "..") {
-			continue
-		}
-		for name, list := range lists {
-			for folder := filepath.ToSlash(rel); folder != "."; folder = path.Dir(folder) {
-				if strings.Contains(list, "\n/"+folder+"/\n") || strings.Contains(list, `"`+folder+`"`) {
-					t.Errorf("%s leaves out %s, which is compiled", name, folder)
-				}
+// TestBothWaysBuildAlike: what is checked is built as what is deployed, by Terraform
+// and by gcloud.
+func TestBothWaysBuildAlike(t *testing.T) {
+	for name, wants := range map[string][]string{
+		"terraform/variables_function.tf": {`GOFLAGS          = "-tags=disable_grpc_modules"`, `GOOGLE_GOLDFLAGS = "-s -w"`},
+		"deploy/gcloud.sh":                {"--set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'"},
+		"deploy/build.sh":                 {"GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(read(t, name), want) {
+				t.Errorf("%s lacks %s", name, want)
 			}
 		}
 	}

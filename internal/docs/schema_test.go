@@ -2,93 +2,109 @@ package docs
 
 import (
 	"encoding/json"
-	"go/ast"
-	"os"
-	"path/filepath"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"example.com/eventdriver/stores/bqstore"
 )
 
-// field is a column of a table, as BigQuery's JSON has it.
+// table is what of a table is sent to BigQuery, as its JSON has it.
+type table struct {
+	TableReference   struct{ TableID string }
+	Schema           struct{ Fields []field }
+	Clustering       struct{ Fields []string }
+	TimePartitioning struct{ Field, Type, ExpirationMs string }
+	View             struct{ Query string }
+}
+
 type field struct{ Name, Type, Mode, Description string }
 
-// TestTablesOfTerraformAreThoseOfTheStore compares the schemas from which Terraform
-// makes tables with those by which the store does.
-func TestTablesOfTerraformAreThoseOfTheStore(t *testing.T) {
-	const source = "stores/bqstore/tables.go"
-	if _, err := os.Stat(filepath.Join(root, source)); err != nil {
-		t.Skip(source, " is not there: nothing to compare with")
-	}
-	_, file := parse(t, source)
-	for variable, name := range map[string]string{"eventSchema": "events", "claimSchema": "claims", "letterSchema": "dead_letters"} {
-		var got []field
-		if err := json.Unmarshal([]byte(read(t, "stores/bqstore/schema/"+name+".json")), &got); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if want := columns(t, file, variable); len(want) == 0 || !reflect.DeepEqual(got, want) {
-			t.Errorf("schema/%s.json has\n%q\nbut %s has\n%q", name, got, variable, want)
-		}
-	}
-	// How they are clustered is said in Terraform, in the same words.
-	layout := read(t, "terraform/stores.tf")
-	for _, call := range regexp.MustCompile(`\w+Schema((?:, "\w+")+)\)`).FindAllStringSubmatch(read(t, source), -1) {
-		if clustering := "[" + strings.TrimPrefix(call[1], ", ") + "]"; !strings.Contains(layout, "clustering = "+clustering) {
-			t.Errorf("terraform/stores.tf clusters no table by %s", clustering)
-		}
-	}
-}
-
-// columns returns what the calls of column in a variable's value say.
-func columns(t *testing.T, file *ast.File, variable string) (fields []field) {
+// created returns the tables that the store creates where there are none, by what
+// it asks of BigQuery.
+func created(t *testing.T) map[string]table {
 	t.Helper()
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || spec.Names[0].Name != variable {
-			return true
-		}
-		for _, element := range spec.Values[0].(*ast.CompositeLit).Elts {
-			args := element.(*ast.CallExpr).Args
-			kind := strings.TrimSuffix(args[1].(*ast.SelectorExpr).Sel.Name, "FieldType")
-			mode := "NULLABLE"
-			if args[2].(*ast.Ident).Name == "true" {
-				mode = "REQUIRED"
+	var mu sync.Mutex
+	tables := make(map[string]table)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tables"):
+			var asked table
+			if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+				t.Error(err)
 			}
-			fields = append(fields, field{text(t, file, args[0]), strings.ToUpper(kind), mode, text(t, file, args[3])})
+			mu.Lock()
+			defer mu.Unlock()
+			tables[asked.TableReference.TableID] = asked
+			_, _ = w.Write([]byte("{}"))
+		case strings.Contains(r.URL.Path, "/tables/"):
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"error": {"code": 404, "message": "not found"}}`))
+		default: // the dataset
+			_, _ = w.Write([]byte(`{"location": "EU", "datasetReference": {"projectId": "my-project-123", "datasetId": "orders"}}`))
 		}
-		return false
-	})
-	return fields
+	}))
+	defer server.Close()
+	for _, variable := range []string{"BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST"} {
+		t.Setenv(variable, strings.TrimPrefix(server.URL, "http://"))
+	}
+	store, err := bqstore.New(t.Context(), bqstore.Config("my-project-123", "orders").WithLocation("EU").WithRetention(7*24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.EnsureTables(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return tables
 }
 
-// text is the value of an expression of strings and constants of the same file.
-func text(t *testing.T, file *ast.File, e ast.Expr) string {
-	t.Helper()
-	switch e := e.(type) {
-	case *ast.BasicLit:
-		value, err := strconv.Unquote(e.Value)
-		if err != nil {
+// TestTablesOfTerraformAreThoseOfTheStore compares the tables that Terraform makes,
+// for which it reads the store's files, with those that the store itself asks for.
+func TestTablesOfTerraformAreThoseOfTheStore(t *testing.T) {
+	module := read(t, "terraform/stores.tf")
+	layout := regexp.MustCompile(`(?m)^ +(\w+) += \{ partition = "(\w+)", clustering = (\[[^\]]*\]) \}$`).FindAllStringSubmatch(module, -1)
+	tables := created(t)
+	if len(layout) != 3 || len(tables) != len(layout)+1 {
+		t.Fatalf("Terraform makes %d tables and a view, the store %d", len(layout), len(tables))
+	}
+	for _, is := range layout {
+		var fields []field
+		if err := json.Unmarshal([]byte(read(t, "stores/bqstore/schema/"+is[1]+".json")), &fields); err != nil {
 			t.Fatal(err)
 		}
-		return value
-	case *ast.BinaryExpr:
-		return text(t, file, e.X) + text(t, file, e.Y)
-	case *ast.Ident:
-		for _, d := range file.Decls {
-			if d, ok := d.(*ast.GenDecl); ok {
-				i := slices.IndexFunc(d.Specs, func(s ast.Spec) bool {
-					v, ok := s.(*ast.ValueSpec)
-					return ok && v.Names[0].Name == e.Name
-				})
-				if i >= 0 {
-					return text(t, file, d.Specs[i].(*ast.ValueSpec).Values[0])
-				}
+		var clustering []string
+		if err := json.Unmarshal([]byte(is[3]), &clustering); err != nil {
+			t.Fatal(err)
+		}
+		want := tables[is[1]]
+		for i := range want.Schema.Fields {
+			if want.Schema.Fields[i].Mode == "" {
+				want.Schema.Fields[i].Mode = "NULLABLE" // what BigQuery takes it for
 			}
 		}
+		if len(fields) == 0 || !reflect.DeepEqual(fields, want.Schema.Fields) {
+			t.Errorf("schema/%s.json has\n%q\nbut the store asks for\n%q", is[1], fields, want.Schema.Fields)
+		}
+		if !reflect.DeepEqual(clustering, want.Clustering.Fields) || is[2] != want.TimePartitioning.Field || want.TimePartitioning.Type != "DAY" {
+			t.Errorf("terraform/stores.tf partitions %s by %s and clusters it by %q, but the store asks for %+v and %+v",
+				is[1], is[2], clustering, want.TimePartitioning, want.Clustering)
+		}
+		// 7 days, and one more, as terraform/tests expect of Terraform.
+		if want.TimePartitioning.ExpirationMs != "691200000" {
+			t.Errorf("the store keeps partitions of %s for %s ms", is[1], want.TimePartitioning.ExpirationMs)
+		}
 	}
-	t.Fatalf("%T is more than this test understands", e)
-	return ""
+	query := strings.NewReplacer("${events}", "`my-project-123.orders.events`", "${claims}", "`my-project-123.orders.claims`").Replace(read(t, "stores/bqstore/schema/keys.sql"))
+	if query != tables["keys"].View.Query {
+		t.Errorf("schema/keys.sql is\n%s\nbut the store's view\n%s", query, tables["keys"].View.Query)
+	}
 }

@@ -82,7 +82,7 @@ run "grants" {
     error_message = "The build must be allowed to read the source."
   }
   assert {
-    condition     = google_project_iam_member.build_copied_source.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1\")"
+    condition     = google_project_iam_member.build_copied_source.condition[0].expression == "resource.name == \"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1\" || resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1/\")"
     error_message = "The build must be able to read one bucket of the project only."
   }
 }
@@ -121,6 +121,10 @@ run "project_grants_are_these_and_no_others" {
       values(google_pubsub_topic_iam_member.run_publisher)[*].member, values(google_kms_crypto_key_iam_member.this)[*].member,
     ) : startswith(m, "serviceAccount:")])
     error_message = "Nobody but service accounts may be granted anything: no allUsers, no people."
+  }
+  assert {
+    condition     = google_project_iam_member.build_copied_source.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1-\")"
+    error_message = "With a key, the build must be able to read the buckets for keys only."
   }
   assert {
     condition     = toset(keys(google_kms_crypto_key_iam_member.this)) == toset(["artifactregistry", "bigquery", "eventarc", "functions", "pubsub", "run", "storage"])

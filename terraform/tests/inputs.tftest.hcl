@@ -313,3 +313,59 @@ run "retention_beyond_bigquerys_locks" {
   }
   expect_failures = [var.retention_days]
 }
+
+run "too_many_cpus" {
+  command = plan
+  variables {
+    cpu = "16"
+  }
+  expect_failures = [var.cpu]
+}
+
+run "no_instances" {
+  command = plan
+  variables {
+    max_instances = 0
+  }
+  expect_failures = [var.max_instances]
+}
+
+run "unknown_egress" {
+  command = plan
+  variables {
+    vpc_egress = "ALL"
+  }
+  expect_failures = [var.vpc_egress]
+}
+
+run "wait_of_an_hour" {
+  command = plan
+  variables {
+    settle_seconds = 3600
+  }
+  expect_failures = [var.settle_seconds]
+}
+
+run "part_of_a_day" {
+  command = plan
+  variables {
+    retention_days = 2.5
+  }
+  expect_failures = [var.retention_days]
+}
+
+run "topic_to_create_that_is_no_topic" {
+  command = plan
+  variables {
+    sources = { event1 = { create_topic = "1st" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "environment_of_bigquery" {
+  command = plan
+  variables {
+    environment = { BIGQUERY_RETENTION = "1h" }
+  }
+  expect_failures = [var.environment]
+}

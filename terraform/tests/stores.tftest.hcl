@@ -51,8 +51,16 @@ run "cloud_storage" {
     error_message = "The bucket must have uniform access and prevent public access."
   }
   assert {
-    condition     = google_storage_bucket.events[0].soft_delete_policy[0].retention_duration_seconds == 0
+    condition     = google_storage_bucket.events[0].soft_delete_policy[0].retention_duration_seconds == 0 && google_storage_bucket.source.soft_delete_policy[0].retention_duration_seconds == 0
     error_message = "Soft delete must be off."
+  }
+  assert {
+    condition     = google_storage_bucket.source.uniform_bucket_level_access && google_storage_bucket.source.public_access_prevention == "enforced"
+    error_message = "The source's bucket must have uniform access and prevent public access, too."
+  }
+  assert {
+    condition     = !google_storage_bucket.events[0].force_destroy
+    error_message = "Destroying must stop at a bucket with events in it, unless that is asked for."
   }
   assert {
     condition     = one([for r in google_storage_bucket.events[0].lifecycle_rule : "${one(r.action).type} ${one(r.condition).age}"]) == "Delete 7"
@@ -84,6 +92,19 @@ run "bigquery" {
   assert {
     condition     = alltrue([for table, t in google_bigquery_table.this : t.schema == file("../stores/bqstore/schema/${table}.json")])
     error_message = "The tables must have the store's own schema."
+  }
+  assert {
+    condition = google_bigquery_table.keys[0].view[0].query == replace(replace(file("../stores/bqstore/schema/keys.sql"),
+    "$${events}", "`p-123456.orders.events`"), "$${claims}", "`p-123456.orders.claims`") && !google_bigquery_table.keys[0].view[0].use_legacy_sql
+    error_message = "The view must be the store's own statement on these tables."
+  }
+  assert {
+    condition     = !google_bigquery_dataset.events[0].delete_contents_on_destroy
+    error_message = "Destroying must stop at a dataset with more in it, unless that is asked for."
+  }
+  assert {
+    condition     = contains(keys(google_project_service.this), "bigquery.googleapis.com") && contains(keys(google_project_service.this), "bigquerystorage.googleapis.com")
+    error_message = "BigQuery's two APIs must be enabled."
   }
   assert {
     condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
@@ -142,6 +163,14 @@ run "alerts" {
   assert {
     condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "failures", "waiting"])
     error_message = "There must be alerts for dead letters, failures and events that wait."
+  }
+  assert {
+    condition = alltrue([for alert, want in {
+      dead-letters = "resource.labels.subscription_id = \"orders-dead-letters\""
+      failures     = "resource.labels.service_name = \"orders\" AND metric.labels.response_code = \"500\""
+      waiting      = "resource.labels.subscription_id = starts_with(\"eventarc-europe-west1-orders-\")"
+    } : strcontains(google_monitoring_alert_policy.this[alert].conditions[0].condition_threshold[0].filter, want)])
+    error_message = "Each alert must look at what is this function's."
   }
   assert {
     condition     = alltrue([for a in google_monitoring_alert_policy.this : a.notification_channels == tolist(["projects/p-123456/notificationChannels/1"])])

@@ -1,0 +1,96 @@
+package eventdriver
+
+import (
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+)
+
+// terminate ends a process as the platform does, and returns what it processed.
+func (p *process) terminate(t *testing.T) []map[string]any {
+	t.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	orders := p.orders(t)
+	if code := p.command.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	return orders
+}
+
+// joinInTurn has one instance store two events, and the next one, which knows
+// nothing but the stores, complete the order; a third one then skips it.
+func joinInTurn(t *testing.T, variables []string) {
+	t.Helper()
+	first := instance(t, variables...).up(t)
+	deliver(t, first.url, "event3", "order-1", `{"to":"Bergen"}`)
+	deliver(t, first.url, "event1", "order-1", `{}`)
+	if orders := first.terminate(t); len(orders) != 0 {
+		t.Errorf("processed %v before the last event came", orders)
+	}
+	second := instance(t, variables...).up(t)
+	deliver(t, second.url, "event2", "order-1", `{"item":"book"}`)
+	if orders := second.terminate(t); len(orders) != 1 || orders[0]["key"] != "order-1" || orders[0]["token"] != 1.0 {
+		t.Errorf("processed %v; want order-1, with token 1", orders)
+	}
+	third := instance(t, variables...).up(t)
+	deliver(t, third.url, "event2", "order-1", `{"item":"book"}`)
+	if orders := third.terminate(t); len(orders) != 0 {
+		t.Errorf("processed %v when an event came again", orders)
+	}
+}
+
+func TestProcessOnCloudStorage(t *testing.T) {
+	_, variables := storageFor(t)
+	joinInTurn(t, variables)
+}
+
+func TestProcessOnBigQuery(t *testing.T) {
+	config := onBigQuery(t)
+	variables := []string{"EVENT_STORE=bigquery", "BIGQUERY_PROJECT=" + config.Project, "BIGQUERY_DATASET=" + config.Dataset, "BIGQUERY_LOCATION=" + config.Location}
+	for _, variable := range os.Environ() { // where the emulator listens
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "BIGQUERY_") && strings.HasSuffix(name, "EMULATOR_HOST") {
+			variables = append(variables, variable)
+		}
+	}
+	joinInTurn(t, variables)
+}
+
+// TestSIGTERMWaitsForWhatIsPublished: an instance that is told to end while Pub/Sub
+// has not yet confirmed the joined message ends, and answers, when that is done.
+func TestSIGTERMWaitsForWhatIsPublished(t *testing.T) {
+	_, fake := withTopics(t)
+	p := instance(t, "PUBSUB_EMULATOR_HOST="+os.Getenv("PUBSUB_EMULATOR_HOST"), "OUTPUT_TOPIC="+testOutput, "DEAD_LETTER_TOPIC="+testLetters).up(t)
+	deliver(t, p.url, "event1", "order-1", `1`)
+	deliver(t, p.url, "event2", "order-1", `2`)
+	fake.SetAutoPublishResponse(false)
+	var status int
+	var wait sync.WaitGroup
+	wait.Go(func() { status, _ = post(t, p.url, "event3", "order-1", `3`) })
+	for line := range p.lines {
+		if line["message"] == "order processed" { // what is left is to publish it
+			break
+		}
+	}
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.ended:
+		t.Error("the process ended before the message was confirmed")
+	case <-time.After(300 * time.Millisecond): // it must not end in this time
+	}
+	fake.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil)
+	wait.Wait()
+	<-p.ended
+	if status != http.StatusNoContent || p.command.ProcessState.ExitCode() != 0 {
+		t.Errorf("answer %d, exit code %d; want the request to finish, then 0", status, p.command.ProcessState.ExitCode())
+	}
+}

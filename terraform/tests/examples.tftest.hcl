@@ -1,0 +1,49 @@
+# Each example can be planned, and is what its README says.
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
+  }
+}
+
+run "orders" {
+  command = plan
+  module {
+    source = "./examples/orders"
+  }
+  assert {
+    condition     = output.topics == { for event in ["event1", "event2", "event3"] : event => "projects/my-project-123/topics/orders-${event}" }
+    error_message = "There must be a topic for each of the three events."
+  }
+  assert {
+    condition     = output.function_name == "orders" && output.dead_letter_subscription == "orders-dead-letters"
+    error_message = "It must be called orders."
+  }
+}
+
+run "bigquery" {
+  command = plan
+  module {
+    source = "./examples/bigquery"
+  }
+  assert {
+    condition     = output.dataset == "orders_bq" && join(" ", keys(output.topics)) == "event1 event2 event3"
+    error_message = "There must be a dataset, and three topics."
+  }
+}
+
+run "existing_topics" {
+  command = plan
+  module {
+    source = "./examples/existing-topics"
+  }
+  assert {
+    condition     = output.triggers == { for event in ["invoice", "packed", "placed"] : event => "orders-join-${event}" }
+    error_message = "There must be a trigger for each of the three sources."
+  }
+}

@@ -1,0 +1,210 @@
+# Each input reaches what it is for: all are set, to something else than their default.
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
+  }
+}
+
+# What the provider knows of an account before it is there.
+override_resource {
+  target = google_service_account.run
+  values = {
+    name   = "projects/p-123456/serviceAccounts/orders-run@p-123456.iam.gserviceaccount.com"
+    email  = "orders-run@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-run@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.trigger
+  values = {
+    name   = "projects/p-123456/serviceAccounts/orders-trigger@p-123456.iam.gserviceaccount.com"
+    email  = "orders-trigger@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-trigger@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.build
+  values = {
+    name   = "projects/p-123456/serviceAccounts/orders-build@p-123456.iam.gserviceaccount.com"
+    email  = "orders-build@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-build@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+variables {
+  project_id     = "p-123456"
+  name           = "orders"
+  settle_seconds = 0
+}
+
+run "function" {
+  variables {
+    region          = "us-central1"
+    runtime         = "go127"
+    entry_point     = "Orders"
+    memory          = "1Gi"
+    cpu             = "2"
+    timeout_seconds = 120
+    concurrency     = 10
+    min_instances   = 1
+    max_instances   = 3
+    ingress         = "ALLOW_INTERNAL_AND_GCLB"
+    vpc_connector   = "projects/p-123456/locations/us-central1/connectors/c"
+    vpc_egress      = "ALL_TRAFFIC"
+    labels          = { team = "orders" }
+    kms_key         = "projects/p-123456/locations/us-central1/keyRings/r/cryptoKeys/k"
+
+    build_environment = { GOFLAGS = "-tags=x" }
+  }
+  assert {
+    condition = { for name in ["runtime", "entry_point", "environment_variables"] : name => jsonencode(google_cloudfunctions2_function.this.build_config[0][name]) } == {
+      runtime = "\"go127\"", entry_point = "\"Orders\"", environment_variables = "{\"GOFLAGS\":\"-tags=x\"}"
+    }
+    error_message = "The function must be built as the inputs say."
+  }
+  assert {
+    condition = [for s in google_cloudfunctions2_function.this.service_config :
+      "${s.available_memory} ${s.available_cpu} ${s.timeout_seconds} ${s.max_instance_request_concurrency} ${s.min_instance_count} ${s.max_instance_count}"
+    ] == ["1Gi 2 120 10 1 3"]
+    error_message = "Instances must be as large and as many as the inputs say."
+  }
+  assert {
+    condition = [for s in google_cloudfunctions2_function.this.service_config :
+      "${s.ingress_settings} ${s.vpc_connector} ${s.vpc_connector_egress_settings} ${s.all_traffic_on_latest_revision}"
+    ] == ["ALLOW_INTERNAL_AND_GCLB projects/p-123456/locations/us-central1/connectors/c ALL_TRAFFIC true"]
+    error_message = "Traffic must go in and out as the inputs say, and to what was deployed last."
+  }
+  assert {
+    condition = alltrue([for place in concat(
+      [google_cloudfunctions2_function.this.location, google_artifact_registry_repository.images.location, google_storage_bucket.source.location],
+      google_storage_bucket.events[*].location, values(google_eventarc_trigger.this)[*].location,
+      [for t in google_eventarc_trigger.this : t.destination[0].cloud_run_service[0].region],
+      [google_cloud_run_v2_service_iam_member.trigger_invoker.location],
+    ) : lower(place) == "us-central1"])
+    error_message = "All of it must be in the region."
+  }
+  assert {
+    condition = alltrue([for labels in concat(
+      [google_cloudfunctions2_function.this.labels, google_artifact_registry_repository.images.labels, google_storage_bucket.source.labels],
+      [google_pubsub_subscription.dead_letters.labels], google_pubsub_topic.dead_letters[*].labels,
+      google_storage_bucket.events[*].labels, values(google_eventarc_trigger.this)[*].labels, values(google_pubsub_topic.source)[*].labels,
+    ) : labels == tomap({ team = "orders" })])
+    error_message = "All that takes labels must have them."
+  }
+}
+
+run "key" {
+  variables {
+    store               = "bigquery"
+    claim_store         = "gcs"
+    kms_key             = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    output_topic        = "complete"
+    create_output_topic = true
+  }
+  assert {
+    condition = alltrue([for key in concat(
+      [google_cloudfunctions2_function.this.kms_key_name, google_artifact_registry_repository.images.kms_key_name],
+      [google_storage_bucket.source.encryption[0].default_kms_key_name, google_storage_bucket.events[0].encryption[0].default_kms_key_name],
+      [google_bigquery_dataset.events[0].default_encryption_configuration[0].kms_key_name],
+      [for t in google_bigquery_table.this : t.encryption_configuration[0].kms_key_name],
+      values(google_pubsub_topic.source)[*].kms_key_name, google_pubsub_topic.dead_letters[*].kms_key_name, google_pubsub_topic.output[*].kms_key_name,
+    ) : key == "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"])
+    error_message = "All that keeps data must be encrypted with the key."
+  }
+  assert {
+    condition     = alltrue([for k in google_kms_crypto_key_iam_member.this : k.role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && k.crypto_key_id == "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"])
+    error_message = "Google's services must be allowed to use this key, and nothing more."
+  }
+}
+
+run "topics_and_stores" {
+  variables {
+    output_topic        = "complete"
+    create_output_topic = true
+    max_event_age       = null
+    bucket_name         = "my-bucket"
+    dataset_id          = "my_dataset"
+    store               = "gcs"
+    claim_store         = "bigquery"
+    retention_days      = 9
+    force_destroy       = true
+    deletion_protection = true
+  }
+  assert {
+    condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
+      if can(regex("TOPIC|AGE|STORE|BUCKET|BIGQUERY", k)) } == {
+      OUTPUT_TOPIC     = "projects/p-123456/topics/complete", DEAD_LETTER_TOPIC = "projects/p-123456/topics/orders-dead-letters"
+      EVENT_STORE      = "gcs", CLAIM_STORE = "bigquery", GCS_BUCKET = "my-bucket"
+      BIGQUERY_PROJECT = "p-123456", BIGQUERY_DATASET = "my_dataset", BIGQUERY_LOCATION = "europe-west1", BIGQUERY_RETENTION = "216h"
+    }
+    error_message = "The function must be told of its topics and stores, and of no age unless there is one."
+  }
+  assert {
+    condition     = google_pubsub_topic.output[0].name == "complete" && output.output_topic == "projects/p-123456/topics/complete"
+    error_message = "The output topic must be created."
+  }
+  assert {
+    condition     = google_storage_bucket.events[0].force_destroy && google_bigquery_dataset.events[0].delete_contents_on_destroy && alltrue(values(google_bigquery_table.this)[*].deletion_protection)
+    error_message = "Destroying must be forced, and tables protected, where that is asked for."
+  }
+  assert {
+    condition     = one([for r in google_storage_bucket.events[0].lifecycle_rule : one(r.condition).age]) == 9
+    error_message = "The bucket must forget after retention_days."
+  }
+}
+
+run "another_instance_grants" {
+  variables {
+    grant_agents = false
+    kms_key      = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    sources = {
+      event1  = {}
+      invoice = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "invoices" } }
+    }
+  }
+  assert {
+    condition     = length(google_kms_crypto_key_iam_member.this) + length(google_project_iam_member.storage_publisher) == 0
+    error_message = "An instance that doesn't grant Google's agents anything must not take it from them when it is destroyed."
+  }
+  assert {
+    condition     = google_storage_bucket.events[0].encryption[0].default_kms_key_name == "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    error_message = "It must use the key all the same."
+  }
+}
+
+# A module that passes on what it may not have been given, passes null.
+run "null_is_the_default" {
+  variables {
+    region          = null
+    store           = null
+    retention_days  = null
+    runtime         = null
+    entry_point     = null
+    memory          = null
+    cpu             = null
+    timeout_seconds = null
+    concurrency     = null
+    min_instances   = null
+    max_instances   = null
+    ingress         = null
+    vpc_egress      = null
+  }
+  assert {
+    condition = [for s in google_cloudfunctions2_function.this.service_config :
+      "${s.available_memory} ${s.available_cpu} ${s.timeout_seconds} ${s.max_instance_request_concurrency} ${s.min_instance_count} ${s.max_instance_count} ${s.ingress_settings}"
+    ] == ["512Mi 1 60 80 0 20 ALLOW_INTERNAL_ONLY"]
+    error_message = "null must be the default."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.location == "europe-west1" && google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_STORE"] == "gcs"
+    error_message = "null must be the default."
+  }
+}
