@@ -25,7 +25,7 @@ type settings struct {
 	limit   int64
 	maxAge  time.Duration // 0: any
 	client  time.Duration
-	logger  *slog.Logger  // nil: slog.Default(), when needed
+	logger  *slog.Logger // nil: slog.Default(), when needed
 }
 
 // DeadLetters has events that can never succeed set aside in store, and then

@@ -53,17 +53,19 @@ func member(value json.RawMessage, token string) json.RawMessage {
 	if kind != '{' && kind != '[' {
 		return nil
 	}
-	// One member after the other: a map of all would take many times their memory.
+	// One member after the other: a map of all would hold many times their memory.
 	d := json.NewDecoder(bytes.NewReader(value))
 	if _, err := d.Token(); err != nil {
 		return nil
 	}
 	var found, each json.RawMessage
 	for i := 0; d.More(); i++ {
-		name := any(strconv.Itoa(i)) // RFC 6901: no sign, no leading zeros
+		var name json.Token
 		var err error
 		if kind == '{' {
 			name, err = d.Token()
+		} else {
+			name = strconv.Itoa(i) // RFC 6901: no sign, no leading zeros
 		}
 		if err != nil || d.Decode(&each) != nil {
 			return nil
