@@ -1,8 +1,11 @@
 package publish
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -33,8 +36,8 @@ import (
 // UTF-8 are replaced, and a key, id or source that has to be changed is left out
 // instead, since it would be another. Where the event's own headers do not fit, all
 // of them are in the data: the attribute form is then "letter" instead of "event",
-// and the data is JSON with the members header (of lists of strings) and body
-// (base64). Of a body that is too large, beyond about 10 MB, the beginning is kept,
+// and the data is JSON with the members header (of lists of strings, those that are
+// not UTF-8 in base64 behind "base64:") and body (base64). Of a body that is too large, beyond about 10 MB, the beginning is kept,
 // and the attribute body-size says how large it was.
 type Letters struct{ topic *Topic }
 
@@ -59,15 +62,36 @@ func letterMessage(d driver.DeadLetter) *pubsub.Message {
 		return &pubsub.Message{Data: cut(d.Body, maxMessage-reserved, about), Attributes: about}
 	}
 	about["form"] = "letter"
-	body := cut(d.Body, (maxMessage-reserved)/2, about) // base64 and headers of some size
-	data, err := json.Marshal(struct {
-		Header map[string][]string `json:"header"`
-		Body   []byte              `json:"body"`
-	}{d.Header, body})
-	if err != nil {
-		data = body // strings and bytes always have a JSON form
-	}
+	header := jsonOf(texts(d.Header))
+	body := cut(d.Body, max(maxMessage-reserved-len(header), 0)/4*3, about) // as base64 it grows by a third
+	data := fmt.Appendf(nil, `{"header":%s,"body":"%s"}`, header, base64.StdEncoding.EncodeToString(body))
 	return &pubsub.Message{Data: data, Attributes: about}
+}
+
+// jsonOf returns v, of strings, as JSON that is not larger than need be.
+func jsonOf(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // strings always have a JSON form
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// base64Mark begins a text that stands for a string that JSON can't hold.
+const base64Mark = "base64:"
+
+// texts returns a header as JSON can hold it, with nothing lost.
+func texts(header map[string][]string) map[string][]string {
+	all := make(map[string][]string, len(header))
+	for name, values := range header {
+		for _, value := range values {
+			if !utf8.ValidString(value) || strings.HasPrefix(value, base64Mark) {
+				value = base64Mark + base64.StdEncoding.EncodeToString([]byte(value))
+			}
+			all[name] = append(all[name], value)
+		}
+	}
+	return all
 }
 
 // cut returns the beginning of body, and notes in about what it was cut from.
