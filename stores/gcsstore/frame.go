@@ -140,10 +140,6 @@ func compress(content []byte, c Compression) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// maxWindow bounds the memory that a frame may ask for. What compress writes asks
-// for 8 MiB at most.
-const maxWindow = 64 << 20
-
 // decompress reads no more than length bytes, whatever the object claims to hold.
 func decompress(content []byte, c Compression, length int64) ([]byte, error) {
 	var from io.Reader = bytes.NewReader(content)
@@ -156,7 +152,7 @@ func decompress(content []byte, c Compression, length int64) ([]byte, error) {
 		}
 		from = unzip
 	case Zstd:
-		unzip, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		unzip, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, err
 		}
