@@ -59,7 +59,7 @@ func checkMessage(t *testing.T, eventType, contentType string, data []byte) (dri
 		t.Errorf("converted again: %+v, %v; at first %+v, %v", again, errAgain, m, err)
 	}
 	switch {
-	case err == nil && (m.Valid() != nil || m.ID == "" || !utf8.ValidString(m.Key+m.Source+m.ID)):
+	case err == nil && (m.Valid() != nil || m.ID == "" || !utf8.ValidString(m.Key+"|"+m.Source+"|"+m.ID)):
 		t.Errorf("not a valid message: %+v", m)
 	case err != nil && !driver.IsPermanent(err):
 		t.Errorf("%v is not permanent", err)

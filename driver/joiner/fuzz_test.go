@@ -20,7 +20,7 @@ func FuzzCompose(f *testing.F) {
 	f.Add("a", []byte(strings.Repeat("[", deepest)+strings.Repeat("]", deepest)), "b", []byte(`"\ud800"`))
 	f.Add("a", []byte(strings.Repeat("[", deepest-1)+strings.Repeat("]", deepest-1)), "b", []byte("\ufeff1"))
 	f.Fuzz(func(t *testing.T, a string, first []byte, b string, second []byte) {
-		if a == b || !utf8.ValidString(a+b) {
+		if a == b || !utf8.ValidString(a+"|"+b) {
 			return // a key has one event of a source, and sources are text
 		}
 		joined := compose("k", []driver.Message{{Source: a, Content: first}, {Source: b, Content: second}})
