@@ -63,7 +63,7 @@ func FuzzLetterMessage(f *testing.F) {
 		if second != "" {
 			header[name] = append(header[name], second)
 		}
-		checkLetter(t, driver.DeadLetter{Reason: driver.Reason(reason[:min(len(reason), 20)]), Error: text, Handler: text, ID: id, Key: key, Source: text,
+		checkLetter(t, driver.DeadLetter{Reason: driver.Reason(reason), Error: text, Handler: text, ID: id, Key: key, Source: text,
 			Header: header, Body: body})
 	})
 }

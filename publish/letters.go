@@ -105,7 +105,7 @@ func cut(body []byte, limit int, about map[string]string) []byte {
 
 // describe returns the attributes that are not the event's own.
 func describe(d driver.DeadLetter) map[string]string {
-	about := map[string]string{"reason": string(d.Reason)}
+	about := map[string]string{"reason": shortened(string(d.Reason))}
 	for name, value := range map[string]string{"error": d.Error, "handler": d.Handler} {
 		if value = shortened(value); value != "" {
 			about[name] = value
