@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
@@ -88,6 +89,8 @@ const (
 const (
 	shortestLease = 2 * time.Second
 	longestBody   = 32 << 20
+	// A join of n events reads n² − 1 times: at 100, four dollars a thousand joins.
+	maxSources = 100
 	// A statement that writes to BigQuery takes seconds, more when others queue.
 	bigQueryTimeout = time.Minute
 )
@@ -164,7 +167,13 @@ func (c Config) Validate() error {
 	if len(c.Sources) == 0 || slices.Contains(c.Sources, "") {
 		wrong("EVENT_SOURCES", "must name the events to join, as in event1,event2,event3; it is %q", c.Sources)
 	}
+	if len(c.Sources) > maxSources {
+		wrong("EVENT_SOURCES", "must not name more than %d events, since each reads all the others; it names %d", maxSources, len(c.Sources))
+	}
 	for i, source := range c.Sources {
+		if len(source) > convert.MaxName || !utf8.ValidString(source) {
+			wrong("EVENT_SOURCES", "must name events in UTF-8 of up to %d bytes, as no other can arrive; %.40q has %d", convert.MaxName, source, len(source))
+		}
 		if slices.Contains(c.Sources[:i], source) {
 			wrong("EVENT_SOURCES", "names %q twice", source)
 		}

@@ -77,6 +77,10 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 		{"EVENT_SOURCES", "", "event1,event2,event3"},
 		{"EVENT_SOURCES", "a,,b", "must name the events"},
 		{"EVENT_SOURCES", "a,b,a", `"a" twice`},
+		{"EVENT_SOURCES", "a,\xff", "UTF-8"},
+		{"EVENT_SOURCES", "a," + strings.Repeat("b", 4097), "up to 4096 bytes"},
+		{"EVENT_SOURCES", sourceNames(101), "more than 100 events"},
+		{"OUTPUT_TOPIC", "projects/my project/topics/out", "projects/my-project/topics/my-topic"},
 		{"ERASE_SOURCES", "event9", `"event9", which is not one of EVENT_SOURCES`},
 		{"SOURCE_ALIASES", "event1", "event1:orders-created"},
 		{"SOURCE_ALIASES", "event9:x", `"event9"`},
@@ -108,6 +112,31 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 	}
 }
 
+func sourceNames(n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprint("source", i)
+	}
+	return strings.Join(names, ",")
+}
+
+// As many sources as may be joined are joined.
+func TestHundredSources(t *testing.T) {
+	config, err := configFrom(map[string]string{"EVENT_SOURCES": sourceNames(maxSources)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	business := count()
+	_, server := serve(t, config, business)
+	for _, source := range config.Sources {
+		deliver(t, server.URL, source, "order-1", `{"n":1}`)
+	}
+	business.once(t, "order-1")
+	if n := strings.Count(business.contents["order-1"], `{"n":1}`); n != maxSources {
+		t.Errorf("joined %d events; want %d", n, maxSources)
+	}
+}
+
 func TestStoreOfCloudStorageNeedsABucket(t *testing.T) {
 	for _, name := range []string{"EVENT_STORE", "CLAIM_STORE"} {
 		if _, err := configFrom(map[string]string{name: "gcs"}); err == nil || !strings.Contains(err.Error(), "GCS_BUCKET must name a bucket") {
@@ -131,26 +160,4 @@ func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
 			t.Errorf("error %v does not name %s", err, name)
 		}
 	}
-}
-
-func FuzzConfigFromEnv(f *testing.F) {
-	f.Add("event1,event2", "event1", "event1:a", "/id", "gcs", "10s", "first")
-	f.Add("", "", ":", "~", "", "", "")
-	f.Fuzz(func(t *testing.T, sources, erase, aliases, pointer, store, lease, policy string) {
-		c, err := configFrom(map[string]string{"EVENT_SOURCES": sources, "ERASE_SOURCES": erase, "SOURCE_ALIASES": aliases,
-			"KEY_POINTER": pointer, "EVENT_STORE": store, "LEASE": lease, "CONFLICT_POLICY": policy})
-		if err != nil {
-			return
-		}
-		// What was accepted must work.
-		if _, err := New(c, Business()); err != nil {
-			t.Fatalf("accepted, then refused: %v", err)
-		}
-		if len(c.Sources) < 20 && c.EventStore == StoreMemory {
-			function, _ := New(c, Business())
-			if _, err := function.open(t.Context()); err != nil {
-				t.Fatalf("accepted, but can't be opened: %v", err)
-			}
-		}
-	})
 }

@@ -85,18 +85,26 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.active.Add(1)
 	defer f.active.Add(-1)
 	if f.draining.Load() {
-		w.Header().Set("Connection", "close")
-		http.Error(w, "this instance is about to end: deliver it again", http.StatusServiceUnavailable)
+		turnAway(w, http.StatusServiceUnavailable, "this instance is about to end: deliver it again")
 		return
 	}
 	ctx := withTrace(r)
 	parts, err := f.open(ctx)
 	if err != nil {
 		slog.ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+		turnAway(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	parts.serveHTTP.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// turnAway answers a request whose body is of no use. The server would wait for the
+// rest of it, for as long as the client likes.
+func turnAway(w http.ResponseWriter, status int, text string) {
+	connection, until := http.NewResponseController(w), time.Now().Add(convert.DefaultClientTimeout)
+	_ = errors.Join(connection.SetReadDeadline(until), connection.SetWriteDeadline(until)) // not every server can
+	w.Header().Set("Connection", "close")
+	http.Error(w, text, status)
 }
 
 // Receive handles one event; nil acknowledges it.

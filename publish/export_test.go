@@ -1,5 +1,11 @@
 package publish
 
+import (
+	"cloud.google.com/go/pubsub/v2"
+
+	"example.com/eventdriver/driver"
+)
+
 // Limit makes l take so many bytes of data for what Pub/Sub takes; pstest can't be
 // sent more than 4 MB.
 func (l *Letters) Limit(bytes int) *Letters {
@@ -7,3 +13,6 @@ func (l *Letters) Limit(bytes int) *Letters {
 	other.limit = bytes
 	return &other
 }
+
+// LetterMessage is the message of a letter, without its being sent.
+func LetterMessage(d driver.DeadLetter) *pubsub.Message { return letterMessage(d, maxMessage-reserved) }

@@ -1,7 +1,9 @@
 package publish
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -34,10 +36,11 @@ import (
 // UTF-8 are replaced, and a key, id or source that has to be changed is left out
 // instead, since it would be another. Where the event's own headers do not fit, all
 // of them are in the data: the attribute form is then "letter" instead of "event",
-// and the data is JSON with the members header (of lists of strings) and body
-// (base64). Of a body that is too large, beyond about 10 MB, the message has the
-// beginning, and the attribute body-size says how large it was; the whole letter goes
-// to another store first, see [Letters.KeepWhole].
+// and the data is JSON with the members header (of lists of strings, those that are
+// not UTF-8 in base64 behind "base64:") and body (base64). Of a body that is too
+// large, beyond about 10 MB, the message has the beginning, and the attribute
+// body-size says how large it was; the whole letter goes to another store first, see
+// [Letters.KeepWhole].
 type Letters struct {
 	topic *Topic
 	whole driver.DeadLetterStore // nil: nowhere
@@ -88,15 +91,36 @@ func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
 		return &pubsub.Message{Data: cut(d.Body, limit, about), Attributes: about}
 	}
 	about["form"] = "letter"
-	body := cut(d.Body, limit/2, about) // base64 and headers of some size
-	data, err := json.Marshal(struct {
-		Header map[string][]string `json:"header"`
-		Body   []byte              `json:"body"`
-	}{d.Header, body})
-	if err != nil {
-		data = body // strings and bytes always have a JSON form
-	}
+	header := jsonOf(texts(d.Header))
+	body := cut(d.Body, max(limit-len(header), 0)/4*3, about) // as base64 it grows by a third
+	data := fmt.Appendf(nil, `{"header":%s,"body":"%s"}`, header, base64.StdEncoding.EncodeToString(body))
 	return &pubsub.Message{Data: data, Attributes: about}
+}
+
+// jsonOf returns v, of strings, as JSON that is not larger than need be.
+func jsonOf(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // strings always have a JSON form
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// base64Mark begins a text that stands for a string that JSON can't hold.
+const base64Mark = "base64:"
+
+// texts returns a header as JSON can hold it, with nothing lost.
+func texts(header map[string][]string) map[string][]string {
+	all := make(map[string][]string, len(header))
+	for name, values := range header {
+		for _, value := range values {
+			if !utf8.ValidString(value) || strings.HasPrefix(value, base64Mark) {
+				value = base64Mark + base64.StdEncoding.EncodeToString([]byte(value))
+			}
+			all[name] = append(all[name], value)
+		}
+	}
+	return all
 }
 
 // cut returns the beginning of body, and notes in about what it was cut from.
@@ -110,7 +134,7 @@ func cut(body []byte, limit int, about map[string]string) []byte {
 
 // describe returns the attributes that are not the event's own.
 func describe(d driver.DeadLetter) map[string]string {
-	about := map[string]string{"reason": string(d.Reason)}
+	about := map[string]string{"reason": shortened(string(d.Reason))}
 	for name, value := range map[string]string{"error": d.Error, "handler": d.Handler} {
 		if value = shortened(value); value != "" {
 			about[name] = value

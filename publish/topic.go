@@ -30,7 +30,7 @@ const (
 )
 
 // topicName is a topic's full name.
-var topicName = regexp.MustCompile(`^projects/([^/]+)/topics/([A-Za-z][-A-Za-z0-9._~+%]{2,254})$`)
+var topicName = regexp.MustCompile(`^projects/([A-Za-z0-9][-A-Za-z0-9._:]*)/topics/([A-Za-z][-A-Za-z0-9._~+%]{2,254})$`)
 
 // CheckTopic returns an error that says what a topic's name looks like, unless
 // name is one.

@@ -37,8 +37,8 @@ func (d *delivery) attributes() map[string]string {
 			put(attributeDeliveryAttempt, strconv.Itoa(m.deliveryAttempt))
 		}
 	}
-	for name := range d.event.Extensions() {
-		put("ce-"+name, d.extension(name))
+	for name, value := range d.event.Extensions() { // a copy, each time that it is asked for
+		put("ce-"+name, extensionText(value))
 	}
 	put("ce-type", d.event.Type())
 	put("ce-source", d.event.Source())
@@ -53,6 +53,10 @@ func (d *delivery) extension(name string) string {
 	if !ok {
 		return ""
 	}
+	return extensionText(value)
+}
+
+func extensionText(value any) string {
 	text, err := types.Format(value)
 	if err != nil {
 		return "" // not of a CloudEvents type: the SDK's decoders don't let it in

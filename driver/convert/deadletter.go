@@ -56,7 +56,7 @@ func newLetter(in incoming, o outcome) driver.DeadLetter {
 	original := in.original()
 	letter := driver.DeadLetter{
 		Reason:  driver.ReasonOf(o.err),
-		Error:   o.err.Error(),
+		Error:   brief(o.err.Error()),
 		ID:      o.message.ID,
 		Key:     o.message.Key,
 		Source:  o.message.Source,
@@ -75,12 +75,18 @@ func newLetter(in incoming, o outcome) driver.DeadLetter {
 	default:
 		letter.ID, letter.Source = original.header.Get("Ce-Id"), original.header.Get("Ce-Source")
 	}
+	for _, name := range []*string{&letter.ID, &letter.Key, &letter.Source} {
+		if len(*name) > MaxName { // cut, it would be another
+			*name = ""
+		}
+	}
 	return letter
 }
 
 // secrets are parts of the names of headers that may hold credentials, such as
 // Authorization, Cookie, X-Api-Key or X-Goog-Iap-Jwt-Assertion.
-var secrets = []string{"auth", "cookie", "token", "secret", "credential", "password", "api-key", "apikey", "jwt", "assertion", "signature"}
+var secrets = []string{"auth", "cookie", "token", "secret", "credential", "password", "api-key", "apikey", "access-key", "private-key",
+	"jwt", "assertion", "signature", "session"}
 
 // withoutCredentials returns a copy of header that is fit to be kept: without what
 // may be a credential, unless it is a part of the CloudEvent.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,11 +21,18 @@ import (
 // can't be the name of a CloudEvents attribute are none, and are left out.
 func binaryEvent(header http.Header, data []byte) (*cloudevents.Event, error) {
 	attributes := map[string]string{}
-	for name := range header {
+	for name, values := range header {
 		attribute, ok := strings.CutPrefix(name, "Ce-")
-		if ok && event.IsExtensionNameValid(attribute) {
-			attributes[strings.ToLower(attribute)] = header.Get(name)
+		if !ok || !event.IsExtensionNameValid(attribute) {
+			continue
 		}
+		if attribute = strings.ToLower(attribute); ambiguous(values) {
+			return nil, undecodable("the header ce-%s is there %d times, with different values: send it once", attribute, len(values))
+		}
+		attributes[attribute] = values[0]
+	}
+	if err := checkCount("the CloudEvent", len(attributes)); err != nil {
+		return nil, err
 	}
 	delete(attributes, "datacontenttype") // that is Content-Type, in this mode
 	if err := checkContext("ce-", attributes); err != nil {
@@ -45,6 +53,11 @@ func binaryEvent(header http.Header, data []byte) (*cloudevents.Event, error) {
 	return e, validate(e)
 }
 
+// ambiguous says that a header's values are several different ones.
+func ambiguous(values []string) bool {
+	return slices.ContainsFunc(values, func(value string) bool { return value != values[0] })
+}
+
 // checkContext checks the attributes that every CloudEvent has, and those with a
 // form of their own, so as to name the one that is wrong and what it should be.
 // Names are shown with prefix.
@@ -57,6 +70,9 @@ func checkContext(prefix string, attributes map[string]string) error {
 	} {
 		if strings.TrimSpace(attributes[required.name]) == "" {
 			return undecodable("%s%s is missing: %s", prefix, required.name, required.remedy)
+		}
+		if err := checkLength(prefix+required.name, attributes[required.name]); err != nil {
+			return err
 		}
 	}
 	switch version := attributes["specversion"]; version {
@@ -89,6 +105,9 @@ func validate(e *cloudevents.Event) error {
 		"specversion": e.SpecVersion(), "id": e.ID(), "source": e.Source(), "type": e.Type(),
 	}
 	if err := checkContext("", attributes); err != nil {
+		return err
+	}
+	if err := checkCount("the CloudEvent", len(e.Extensions())); err != nil {
 		return err
 	}
 	if err := e.Validate(); err != nil {

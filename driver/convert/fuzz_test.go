@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/googleapis/google-cloudevents-go/cloud/firestoredata"
+	"github.com/googleapis/google-cloudevents-go/cloud/storagedata"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -58,7 +59,7 @@ func checkMessage(t *testing.T, eventType, contentType string, data []byte) (dri
 		t.Errorf("converted again: %+v, %v; at first %+v, %v", again, errAgain, m, err)
 	}
 	switch {
-	case err == nil && (m.Valid() != nil || m.ID == "" || !utf8.ValidString(m.Key+m.Source+m.ID)):
+	case err == nil && (m.Valid() != nil || m.ID == "" || !utf8.ValidString(m.Key+"|"+m.Source+"|"+m.ID)):
 		t.Errorf("not a valid message: %+v", m)
 	case err != nil && !driver.IsPermanent(err):
 		t.Errorf("%v is not permanent", err)
@@ -125,38 +126,56 @@ func FuzzPubSub(f *testing.F) {
 	})
 }
 
+// Storage's JSON is the content as it came; of protobuf it is made.
 func FuzzStorage(f *testing.F) {
 	for _, body := range samples(f, "storage") {
-		f.Add(body)
+		f.Add(false, body)
+		f.Add(true, encoded(f, body, &storagedata.StorageObjectData{}))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := checkMessage(t, storageType, "", body)
-		if err == nil && (!bytes.Equal(m.Content, body) || !json.Valid(body)) {
-			t.Errorf("content %q, want %q", m.Content, body)
-		}
-	})
+	fuzzGoogle(f, storageType)
 }
 
 func FuzzFirestore(f *testing.F) {
 	for _, body := range samples(f, "firestore") {
-		document := &firestoredata.DocumentEventData{}
-		if err := protojson.Unmarshal(body, document); err != nil {
-			f.Fatal(err)
-		}
-		encoded, err := proto.Marshal(document)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(encoded)
+		f.Add(false, body)
+		f.Add(true, encoded(f, body, &firestoredata.DocumentEventData{}))
 	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := checkMessage(t, firestoreType, "application/protobuf", body)
+	f.Add(true, deepDocument(50, 3))
+	fuzzGoogle(f, firestoreType)
+}
+
+// encoded returns a sample in JSON as protobuf.
+func encoded(t testing.TB, body []byte, message proto.Message) []byte {
+	t.Helper()
+	if err := protojson.Unmarshal(body, message); err != nil {
+		t.Fatal(err)
+	}
+	binary, err := proto.Marshal(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+func fuzzGoogle(f *testing.F, eventType string) {
+	f.Fuzz(func(t *testing.T, protobuf bool, body []byte) {
+		if !protobuf {
+			m, err := checkMessage(t, eventType, "application/json", body)
+			if err == nil && (!bytes.Equal(m.Content, body) || !json.Valid(body) || !utf8.Valid(body)) {
+				t.Errorf("content %q, want %q", m.Content, body)
+			}
+			return
+		}
+		m, err := checkMessage(t, eventType, "application/protobuf", body)
 		if err != nil {
 			return
 		}
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, m.Content); err != nil || !bytes.Equal(compact.Bytes(), m.Content) {
 			t.Errorf("content %s is no compact JSON: %v", m.Content, err)
+		}
+		if again, err := checkMessage(t, eventType, "application/json", m.Content); err != nil || !bytes.Equal(again.Content, m.Content) {
+			t.Errorf("the content is not the event's as JSON: %v", err)
 		}
 	})
 }

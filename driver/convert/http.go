@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 //   - 500: failed, or the dead letter could not be kept; to be delivered again;
 //   - 400, with the reason in a line of text: it can never succeed, and dead letters
 //     are off; or the body could not be read to its end;
+//   - 408: the body did not come in time ([ClientTimeout]);
 //   - 405: not a POST.
 //
 // Any 2xx acknowledges the event to Pub/Sub and Eventarc, anything else has it
@@ -39,23 +41,63 @@ func ToHTTPHandler(in InputConverter, p Processor, opts ...Option) http.HandlerF
 }
 
 func (e *edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	connection := http.NewResponseController(w)
+	e.untilReceived(connection, r)
 	if r.Method != http.MethodPost {
+		e.untilAnswered(connection)
 		w.Header().Set("Allow", http.MethodPost)
+		if r.ContentLength != 0 {
+			w.Header().Set("Connection", "close") // or the answer would wait for the body
+		}
 		line(w, http.StatusMethodNotAllowed, "events are sent with POST")
 		return
 	}
 	body, err := readBody(w, r, e.limit)
 	if err != nil && !driver.IsPermanent(err) {
-		e.log().LogAttrs(r.Context(), slog.LevelInfo, "request cut short, its body was not read",
-			slog.String("event", r.Header.Get("Ce-Id")), slog.String("error", err.Error()))
-		line(w, http.StatusBadRequest, "the body could not be read")
+		e.untilAnswered(connection)
+		e.cutShort(w, r, err)
 		return
 	}
 	coming := incoming{err: err, original: func() original { return original{r.Header, body} }}
 	if err == nil {
 		coming.event, coming.err = readEvent(r, body)
 	}
-	answer(w, e.handle(r.Context(), coming))
+	o := e.handle(r.Context(), coming)
+	e.untilAnswered(connection)
+	answer(w, o)
+}
+
+// untilReceived has reads of the body fail from some time on. The server reads what
+// is left of a body when the request is answered, so this holds for all requests
+// that have one. It takes the deadline back when it has come to the body's end;
+// without a body it would take the deadline for the client's going away.
+func (e *edge) untilReceived(connection *http.ResponseController, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	until := time.Now().Add(e.client)
+	if end, ok := r.Context().Deadline(); ok && end.Before(until) {
+		until = end
+	}
+	_ = connection.SetReadDeadline(until) // not every server can
+}
+
+// untilAnswered has the server give up the connection of a client that does not
+// read the answer. The server takes the deadline back for the next request.
+func (e *edge) untilAnswered(connection *http.ResponseController) {
+	_ = connection.SetWriteDeadline(time.Now().Add(e.client))
+}
+
+// cutShort answers a request whose body did not come, or not in time.
+func (e *edge) cutShort(w http.ResponseWriter, r *http.Request, err error) {
+	e.log().LogAttrs(r.Context(), slog.LevelInfo, "request cut short, its body was not read",
+		slog.String("event", brief(r.Header.Get("Ce-Id"))), slog.String("error", err.Error()))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		w.Header().Set("Connection", "close") // the rest of it is not to be waited for
+		line(w, http.StatusRequestTimeout, "the body did not come in time: deliver it again")
+		return
+	}
+	line(w, http.StatusBadRequest, "the body could not be read")
 }
 
 // drainLimit bounds what is read of a body that is too large, so that its client
@@ -110,7 +152,7 @@ func line(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, oneLine(text)+"\n") // whether a client reads it is the client's affair
+	_, _ = io.WriteString(w, oneLine(brief(text))+"\n") // whether a client reads it is the client's affair
 }
 
 // maxRetryAfter caps Retry-After: holders mostly finish long before their lease

@@ -114,6 +114,9 @@ func validNames(m driver.Message) error {
 		if !utf8.ValidString(field.value) {
 			return undecodable("the event's %s is not valid UTF-8: publish it as UTF-8", field.name)
 		}
+		if err := checkLength("the event's "+field.name, field.value); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func describe(event *cloudevents.Event, o outcome) []slog.Attr {
 	var attrs []slog.Attr
 	put := func(name, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(name, value))
+			attrs = append(attrs, slog.String(name, brief(value)))
 		}
 	}
 	id, source, eventType := o.message.ID, o.message.Source, o.message.Attributes["ce-type"]

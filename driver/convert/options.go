@@ -12,6 +12,10 @@ import (
 // a third longer: see [BodyLimit] for those who publish messages that large.
 const DefaultBodyLimit int64 = 10 << 20
 
+// DefaultClientTimeout is how long [ToHTTPHandler] waits for a client unless told
+// otherwise.
+const DefaultClientTimeout = time.Minute
+
 // Option is an option of [ToHTTPHandler], [ToCloudFunction] and
 // [ToKNativeEventHandler].
 type Option func(*settings)
@@ -20,7 +24,8 @@ type settings struct {
 	letters driver.DeadLetterStore // nil: off
 	limit   int64
 	maxAge  time.Duration // 0: any
-	logger  *slog.Logger  // nil: slog.Default(), when needed
+	client  time.Duration
+	logger  *slog.Logger // nil: slog.Default(), when needed
 }
 
 // DeadLetters has events that can never succeed set aside in store, and then
@@ -53,6 +58,21 @@ func BodyLimit(bytes int64) Option {
 	}
 }
 
+// ClientTimeout is how long a client of [ToHTTPHandler] may take to send its body,
+// and again to read the answer; the default is [DefaultClientTimeout], also for a
+// timeout that is not positive. A body also ends with the request's context. What
+// is too late is not processed, and is answered 408, so that it is delivered again.
+// It needs a server that can set deadlines, as that of net/http. How long a client
+// may take for its header is the server's affair.
+func ClientTimeout(timeout time.Duration) Option {
+	return func(s *settings) {
+		if timeout <= 0 {
+			timeout = DefaultClientTimeout
+		}
+		s.client = timeout
+	}
+}
+
 // Logger is where events are logged, once each; the default is [slog.Default] as
 // it is when the event comes. Debug: processed. Info: held by another, or its
 // request was cut short. Warn: to be delivered again. Error: set aside, or to be.
@@ -62,7 +82,7 @@ func Logger(logger *slog.Logger) Option {
 }
 
 func newSettings(opts []Option) settings {
-	s := settings{limit: DefaultBodyLimit}
+	s := settings{limit: DefaultBodyLimit, client: DefaultClientTimeout}
 	for _, opt := range opts {
 		opt(&s)
 	}

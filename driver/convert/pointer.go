@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -48,25 +49,32 @@ func (p pointer) find(content []byte) string {
 // member returns the member of an object, or the element of an array, that token
 // names, or nil.
 func member(value json.RawMessage, token string) json.RawMessage {
-	switch firstByte(value) {
-	case '{':
-		var object map[string]json.RawMessage
-		if json.Unmarshal(value, &object) != nil {
-			return nil
-		}
-		return object[token]
-	case '[':
-		i, err := strconv.Atoi(token)
-		if err != nil || strconv.Itoa(i) != token { // RFC 6901: no sign, no leading zeros
-			return nil
-		}
-		var array []json.RawMessage
-		if json.Unmarshal(value, &array) != nil || i < 0 || i >= len(array) {
-			return nil
-		}
-		return array[i]
+	kind := firstByte(value)
+	if kind != '{' && kind != '[' {
+		return nil
 	}
-	return nil
+	// One member after the other: a map of all would hold many times their memory.
+	d := json.NewDecoder(bytes.NewReader(value))
+	if _, err := d.Token(); err != nil {
+		return nil
+	}
+	var found, each json.RawMessage
+	for i := 0; d.More(); i++ {
+		var name json.Token
+		var err error
+		if kind == '{' {
+			name, err = d.Token()
+		} else {
+			name = strconv.Itoa(i) // RFC 6901: no sign, no leading zeros
+		}
+		if err != nil || d.Decode(&each) != nil {
+			return nil
+		}
+		if name == token {
+			found, each = each, nil // a member may come again
+		}
+	}
+	return found
 }
 
 // keyText returns a JSON string's value, or a number's literal; "" for any other

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -44,6 +45,9 @@ type push struct {
 	DeliveryAttempt int    `json:"deliveryAttempt"`
 }
 
+// pushMembers is how many members a push may have, about, that are no attributes.
+const pushMembers = 24
+
 // messageOf reads the Pub/Sub message that e tells of.
 func messageOf(e *cloudevents.Event) (pubsubMessage, error) {
 	switch media := mediaType(e.DataContentType()); {
@@ -60,12 +64,21 @@ func parsePush(body []byte) (pubsubMessage, error) {
 	if !validUnicode(string(body)) { // decoded, different keys could meet at U+FFFD
 		return pubsubMessage{}, undecodable("the Pub/Sub body is not Unicode text")
 	}
+	if err := checkJSON(body); err != nil {
+		return pubsubMessage{}, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, err)
+	}
+	if err := checkCount("the Pub/Sub message", members(body, 3)-pushMembers); err != nil {
+		return pubsubMessage{}, err
+	}
 	var p push
 	if err := json.Unmarshal(body, &p); err != nil {
 		return pubsubMessage{}, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, jsonFault(err))
 	}
 	if p.Message == nil {
 		return pubsubMessage{}, undecodable(`the Pub/Sub body has no field "message": it must be JSON as {"message": {"data": "…"}}`)
+	}
+	if err := checkCount("the Pub/Sub message", len(p.Message.Attributes)); err != nil {
+		return pubsubMessage{}, err
 	}
 	m := pubsubMessage{
 		id:              cmp.Or(p.Message.MessageID, p.Message.MessageID2),
@@ -132,7 +145,7 @@ func jsonFault(err error) error {
 	var mismatch *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return &jsonError{offset: syntax.Offset}
+		return &jsonError{offset: syntax.Offset, deep: strings.Contains(syntax.Error(), "max depth")}
 	case errors.As(err, &mismatch):
 		return &jsonError{offset: mismatch.Offset, field: mismatch.Field, want: mismatch.Type.String()}
 	}

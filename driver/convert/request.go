@@ -11,6 +11,12 @@ import (
 // requestEvent reads the CloudEvent that a request carries, in whichever of the
 // forms of the package documentation.
 func requestEvent(r *http.Request, body []byte) (*cloudevents.Event, error) {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, undecodable("the body has content encoding %q: send it as it is, without a header Content-Encoding", encoding)
+	}
+	if types := r.Header["Content-Type"]; ambiguous(types) {
+		return nil, undecodable("the header Content-Type is there %d times, with different values: send it once", len(types))
+	}
 	switch media := mediaType(r.Header.Get("Content-Type")); {
 	case isEventFormat(media):
 		return structuredEvent(media, body)

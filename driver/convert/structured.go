@@ -32,15 +32,18 @@ func structuredEvent(media string, body []byte) (*cloudevents.Event, error) {
 	if err := checkJSON(body); err != nil {
 		return nil, undecodable("the CloudEvent in the body: %w", err)
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+	if err := checkCount("the CloudEvent in the body", members(body, 1)); err != nil {
+		return nil, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(body, &object); err != nil || object == nil {
 		return nil, undecodable("the CloudEvent in the body is no JSON object")
 	}
-	data, dataBase64 := members["data"], members["data_base64"]
-	encoding := members["datacontentencoding"]
-	delete(members, "data")
-	delete(members, "data_base64")
-	e, err := contextEvent(members)
+	data, dataBase64 := object["data"], object["data_base64"]
+	encoding := object["datacontentencoding"]
+	delete(object, "data")
+	delete(object, "data_base64")
+	e, err := contextEvent(object)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"unicode/utf8"
 
 	"example.com/eventdriver/driver"
@@ -34,13 +35,25 @@ func compose(key string, events []driver.Message) driver.Message {
 // jsonValue returns content as a JSON value, with nothing lost.
 func jsonValue(content []byte) []byte {
 	switch {
-	case json.Valid(content):
-		return content
-	case utf8.Valid(content):
-		return quote(string(content))
-	default:
+	case !utf8.Valid(content):
 		return quote(base64.StdEncoding.EncodeToString(content))
+	case json.Valid(content) && !tooDeep(content):
+		return content
+	default:
+		return quote(string(content))
 	}
+}
+
+// deepest is how deep JSON is nested at most that encoding/json reads.
+const deepest = 10000
+
+// tooDeep says that JSON which can be read alone can't be read any more inside of
+// an object.
+func tooDeep(content []byte) bool {
+	if bytes.Count(content, []byte{'['})+bytes.Count(content, []byte{'{'}) < deepest {
+		return false
+	}
+	return !json.Valid(slices.Concat([]byte{'['}, content, []byte{']'}))
 }
 
 func quote(s string) []byte {

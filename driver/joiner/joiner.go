@@ -55,8 +55,8 @@ func OnConflict(policy ConflictPolicy) Option {
 // The message that it goes on with has the events' Key, [ComposedSource] as
 // Source, the latest of their Times, and as Content a JSON object with the
 // content of each event under its source: content that is valid JSON byte for
-// byte, other text as a JSON string, and what is not UTF-8 as a JSON string in
-// base64. Its ID is made from the key, so that it is the same each time.
+// byte (nested less than 10,000 deep, so that the whole can be read), other text as
+// a JSON string, and what is not UTF-8 as a JSON string in base64. Its ID is made from the key, so that it is the same each time.
 type Joiner struct {
 	condition Condition
 	store     driver.EventStore

@@ -17,6 +17,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -74,8 +75,11 @@ func (s Schedule) String() string {
 func ParseSchedule(text string) (Schedule, error) {
 	var s Schedule
 	for _, part := range strings.Fields(text) {
-		var c Choice
-		if _, err := fmt.Sscanf(part, "%d=%d", &c.At, &c.Number); err != nil || c.At < 0 || c.Number < 0 {
+		at, number, _ := strings.Cut(part, "=")
+		place, errPlace := strconv.ParseUint(at, 10, 31)
+		choice, errChoice := strconv.ParseUint(number, 10, 31)
+		c := Choice{At: int32(place), Number: int32(choice)}
+		if errPlace != nil || errChoice != nil {
 			return nil, fmt.Errorf("sim: schedule %q: %q is not a place and a choice, as in 3=1", text, part)
 		}
 		if len(s) > 0 && c.At <= s[len(s)-1].At {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -86,6 +87,9 @@ func parseRecord(metadata map[string]string) (record, error) {
 	}
 	if err := errors.Join(errToken, errTTL, errTakeover, errState); err != nil {
 		return record{}, fmt.Errorf("%w: claim: %w", ErrCorrupt, err)
+	}
+	if token < 1 || token == math.MaxInt64 { // the next would be less
+		return record{}, fmt.Errorf("%w: claim: token %d", ErrCorrupt, token)
 	}
 	return record{
 		token:    token,

@@ -1,0 +1,120 @@
+package eventdriver
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const rawEvent = "Host: h\r\nCe-Specversion: 1.0\r\nCe-Id: 1\r\nCe-Source: event2\r\nCe-Type: t\r\nCe-Key: k\r\nContent-Type: application/json\r\n"
+
+// rawHTTP are requests as bytes, and the statuses of the answers, by the names that
+// docs/input.md has. The client sends no more.
+var rawHTTP = []struct{ name, request, statuses string }{
+	{"an event", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}", "204"},
+	{"`ce-` headers in small letters", "POST / HTTP/1.1\r\n" + strings.ToLower(rawEvent) + "Content-Length: 2\r\n\r\n{}", "204"},
+	{"HTTP/1.0", "POST / HTTP/1.0\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}", "204"},
+	{"chunks", "POST / HTTP/1.1\r\n" + rawEvent + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", "204"},
+	{"chunks, and a trailer", "POST / HTTP/1.1\r\n" + rawEvent + "Transfer-Encoding: chunked\r\nTrailer: Ce-Key\r\n\r\n2\r\n{}\r\n0\r\nCe-Key: l\r\n\r\n", "204"},
+	{"two events behind one another", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}", "204 204"},
+	{"`Expect: 100-continue`", "POST / HTTP/1.1\r\n" + rawEvent + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", "100 204"},
+	{"another path", "POST /any/path?a=b HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}", "204"},
+	{"`Content-Encoding: gzip`", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b", "200"},
+	{"a header of 500 KB", "POST / HTTP/1.1\r\n" + rawEvent + "Ce-X: " + strings.Repeat("x", 500_000) + "\r\nContent-Length: 2\r\n\r\n{}", "204"},
+	{"a body that is too large", "POST / HTTP/1.1\r\n" + rawEvent + fmt.Sprintf("Content-Length: %d\r\n\r\n", 11<<20) + strings.Repeat(" ", 11<<20), "200"},
+	{"GET", "GET / HTTP/1.1\r\n" + rawEvent + "\r\n", "405"},
+	{"OPTIONS, with what a webhook's validation asks", "OPTIONS / HTTP/1.1\r\n" + rawEvent + "Webhook-Request-Origin: o\r\n\r\n", "405"},
+	{"a path that is not clean", "POST //a/../b HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}", "307"},
+	{"a body shorter than its `Content-Length`", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: 100\r\n\r\n{}", "400"},
+	{"a body longer than its `Content-Length`", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}xx\r\n\r\n", "204 400"},
+	{"malformed chunks", "POST / HTTP/1.1\r\n" + rawEvent + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n", "400"},
+	{"chunks that end early", "POST / HTTP/1.1\r\n" + rawEvent + "Transfer-Encoding: chunked\r\n\r\n2\r\n{", "400"},
+	{"two `Content-Length` that differ", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400"},
+	{"`Content-Length` that is no number", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: -2\r\n\r\n{}", "400"},
+	{"another `Transfer-Encoding`", "POST / HTTP/1.1\r\n" + rawEvent + "Transfer-Encoding: gzip\r\n\r\n{}", "501"},
+	{"another `Expect`", "POST / HTTP/1.1\r\n" + rawEvent + "Expect: x\r\nContent-Length: 2\r\n\r\n{}", "417"},
+	{"no `Host`", "POST / HTTP/1.1\r\nCe-Id: 1\r\nContent-Length: 2\r\n\r\n{}", "400"},
+	{"a header without a colon", "POST / HTTP/1.1\r\n" + rawEvent + "garbage\r\n\r\n", "400"},
+	{"NUL in a header", "POST / HTTP/1.1\r\n" + rawEvent + "Ce-Y: a\x00b\r\n\r\n", "400"},
+	{"a header of 2 MB", "POST / HTTP/1.1\r\n" + rawEvent + "Ce-X: " + strings.Repeat("x", 2_000_000) + "\r\n\r\n", "431"},
+	{"100,000 headers", "POST / HTTP/1.1\r\n" + rawEvent + strings.Repeat("Ce-X: abcdefgh\r\n", 100_000) + "\r\n", "431"},
+	{"another protocol: TLS", "\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n\r\n", "400"},
+	{"another protocol: garbage", "\x00\xff\r\n\r\n", "400"},
+}
+
+// Each of these gets its answer from the function as it is deployed, under the
+// Functions Framework's server, and the instance goes on.
+func TestRawHTTP(t *testing.T) {
+	p := instance(t).up(t)
+	for _, c := range rawHTTP {
+		if got := raw(t, p.url, c.request, c.statuses); got != c.statuses {
+			t.Errorf("%s: %s; want %s", c.name, got, c.statuses)
+		}
+	}
+	if status, answer := post(t, p.url, "event1", "order-1", `1`); status != http.StatusNoContent {
+		t.Errorf("after all that: %d %s", status, answer)
+	}
+}
+
+// raw sends a request and returns the statuses of as many answers as are wanted.
+// Where a request is to be refused, the client closes its side, so that the server
+// does not wait for more. (One that closes it and is to be served has gone away, to
+// the server.)
+func raw(t *testing.T, url, request, want string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.Trim(strings.TrimPrefix(url, "http://"), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute)) // a request that hangs fails the test
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_, _ = io.WriteString(c, request) // the server may not read all of it
+		if want == "400" {
+			_ = c.(*net.TCPConn).CloseWrite()
+		}
+	}()
+	var statuses []string
+	for reader := bufio.NewReader(c); len(statuses) <= strings.Count(want, " "); {
+		answer, err := http.ReadResponse(reader, &http.Request{Method: http.MethodPost})
+		if err != nil {
+			break
+		}
+		_, _ = io.Copy(io.Discard, answer.Body)
+		statuses = append(statuses, fmt.Sprint(answer.StatusCode))
+	}
+	<-sent
+	return strings.Join(statuses, " ")
+}
+
+// docs/input.md lists these requests and no others.
+func TestRawHTTPIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("docs/input.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := strings.Cut(string(text), "\n## Requests\n")
+	part, _, _ = strings.Cut(part, "\n## ")
+	documented := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\| (.+?) \| (\d{3}(?: \d{3})?) \|`).FindAllStringSubmatch(part, -1) {
+		documented[m[1]] = m[2]
+	}
+	for _, c := range rawHTTP {
+		if documented[c.name] != c.statuses {
+			t.Errorf("docs/input.md lacks the row\n| %s | %s |", c.name, c.statuses)
+		}
+		delete(documented, c.name)
+	}
+	for name := range documented {
+		t.Errorf("docs/input.md has a row that no test has: %s", name)
+	}
+}
