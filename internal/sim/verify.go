@@ -194,6 +194,8 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 			v.violated("event %d was acknowledged, and it is not kept: the order is lost", a.delivery+1)
 		case v.scenario.Policy == joiner.KeepLast && kept.Time.Before(a.event.at()):
 			v.violated("event %d was acknowledged, and an older one is kept", a.delivery+1)
+		case v.scenario.Policy == joiner.Reject && string(kept.Content) != a.event.Content:
+			v.violated("event %d was acknowledged, and its content is not what is kept", a.delivery+1)
 		case a.joined && !a.asked:
 			v.violated("event %d was acknowledged, though it completed the join", a.delivery+1)
 		}
