@@ -16,6 +16,7 @@ import (
 
 var (
 	fully    = flag.Bool("sim.fully", false, "explore to the larger bound of each scenario")
+	together = flag.Int("sim.together", 10, "explore to so many deviations and faults together, if the bound is not smaller")
 	first    = flag.Bool("sim.first", false, "stop when a scenario fails")
 	random   = flag.Int("sim.random", 100, "how many random schedules of each scenario to run")
 	seed     = flag.Uint64("sim.seed", 0, "the seed of the random schedules; 0: another each time")
@@ -59,6 +60,7 @@ func TestExplore(t *testing.T) {
 			if *fully {
 				bound = s.fully
 			}
+			bound.Together = min(bound.Together, *together)
 			t.Logf("up to %d deviations and %d faults, %d together", bound.Deviations, bound.Faults, bound.Together)
 			result := sim.Explore(t, s.scenario, bound, nil)
 			show(t, s.name, s.scenario, result)

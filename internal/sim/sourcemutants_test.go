@@ -91,16 +91,26 @@ func explore(t *testing.T, m sourceMutant) (found, broken string) {
 			t.Fatal(err)
 		}
 	}
-	run := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-vet=off", "-overlay", overlay, "-timeout", "10m",
-		"-run", "^TestExplore$", ".", "-sim.first")
-	output, err := run.CombinedOutput()
+	program := filepath.Join(folder, "sim.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, ".")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Errorf("%s does not compile: %v\n%s", m.name, err, output)
+		return "nothing", "the build"
+	}
+	var output []byte
+	for _, together := range []string{"1", "10"} { // most are found by the first, in a second
+		run := exec.CommandContext(t.Context(), program, "-test.run=^TestExplore$", "-test.timeout=10m", "-sim.first", "-sim.together="+together)
+		if output, err = run.CombinedOutput(); err != nil {
+			break
+		}
+	}
 	if err == nil {
 		return "", ""
 	}
 	where, what := scheduleLine.FindSubmatch(output), brokenLine.FindSubmatch(output)
 	if where == nil || what == nil {
 		t.Errorf("%s: the explorer did not end as it should: %v\n%s", m.name, err, output)
-		return "it", "no run"
+		return "nothing", "the run"
 	}
 	return "'" + string(where[1]) + "', schedule '" + string(where[2]) + "'", string(what[1])
 }
