@@ -50,6 +50,8 @@ func show(t *testing.T, name string, s sim.Scenario, result sim.Result) {
 func steps(run sim.Run) string { return strings.Join(run.Steps, "\n") }
 
 func TestExplore(t *testing.T) {
+	var total atomic.Int64
+	t.Cleanup(func() { t.Logf("%d schedules of %d scenarios", total.Load(), len(scenarios)) })
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,6 +65,7 @@ func TestExplore(t *testing.T) {
 			bound.Together = min(bound.Together, *together)
 			t.Logf("up to %d deviations and %d faults, %d together", bound.Deviations, bound.Faults, bound.Together)
 			result := sim.Explore(t, s.scenario, bound, nil)
+			total.Add(int64(result.Schedules))
 			show(t, s.name, s.scenario, result)
 			if result.Doubled == 0 && bound.Together > 1 && !s.scenario.Quarantine {
 				t.Error("no schedule crashed between the act and its completion: the explorer has lost its teeth")
