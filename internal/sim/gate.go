@@ -174,19 +174,20 @@ func (g *gate) letGo(r *request, outcome Outcome) {
 		}
 		g.reply(r, err)
 	case Slow:
+		g.mu.Lock()
 		r.state, r.err = answered, err
+		g.mu.Unlock()
 	case Fail:
-		r.answer <- errInjected
 		g.mu.Lock()
 		g.setAdrift(r)
+		r.answer <- errInjected
 		g.mu.Unlock()
 	case LoseAnswer:
 		g.reply(r, errInjected)
-	case CrashBefore, CrashAfter:
-		if outcome == CrashAfter {
-			g.reply(r, errCrashed)
-		}
-		g.crash(r.by)
+	case CrashBefore:
+		g.crash(r.by, nil)
+	case CrashAfter:
+		g.crash(r.by, r)
 	case CutOff, Deafen:
 		g.mu.Lock()
 		r.by.cut, r.by.deaf = outcome == CutOff, outcome == Deafen
@@ -228,8 +229,9 @@ func (g *gate) setAdrift(r *request) {
 	r.state = adrift
 }
 
-// crash ends the attempt's instance; what it has sent may still arrive.
-func (g *gate) crash(a *attempt) {
+// crash ends the attempt's instance; what it has sent may still arrive, but for
+// what has. Nobody is told anything before the attempt is known to have crashed.
+func (g *gate) crash(a *attempt, arrived *request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a.crashed, a.troubled = true, true
@@ -238,7 +240,7 @@ func (g *gate) crash(a *attempt) {
 			continue
 		}
 		r.answer <- errCrashed
-		if r.state == answered {
+		if r.state == answered || r == arrived {
 			g.remove(r)
 		} else {
 			g.setAdrift(r)

@@ -299,3 +299,23 @@ func TestSchedulesOfMutants(t *testing.T) {
 		}
 	}
 }
+
+// A failing schedule is shrunk to what it can't do without.
+func TestShrink(t *testing.T) {
+	for _, m := range mutants {
+		if m.name != "skip on a held claim" {
+			continue
+		}
+		long, err := sim.ParseSchedule("0=1 12=2 15=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := sim.Execute(t, m.scenario(), long)
+		if len(run.Broken) == 0 {
+			t.Fatalf("schedule %q breaks nothing", long)
+		}
+		if shrunk := sim.Shrink(t, m.scenario(), run); len(shrunk.Schedule) != 1 || len(shrunk.Broken) == 0 || len(shrunk.Steps) == 0 {
+			t.Errorf("schedule %q was shrunk to %q, which breaks %q", long, shrunk.Schedule, shrunk.Broken)
+		}
+	}
+}
