@@ -119,12 +119,12 @@ func (g *gate) enter(ctx context.Context, op string, kind kind, do func(context.
 }
 
 // letGo carries out the scheduler's decision on a request.
-func (g *gate) letGo(r *request, outcome Outcome) {
-	switch {
-	case r.state == answered:
+func (g *gate) letGo(r *request, state requestState, outcome Outcome) {
+	switch state {
+	case answered:
 		g.reply(r, r.err)
 		return
-	case r.state == adrift:
+	case adrift:
 		_ = r.do()
 		g.reply(r, nil)
 		return
@@ -281,7 +281,7 @@ func (g *gate) pending() []*request {
 	return sorted
 }
 
-func (r *request) String() string {
-	what := [...]string{waiting: "", answered: "the answer to ", adrift: "late, "}[r.state]
+func (r *request) describe(state requestState) string {
+	what := [...]string{waiting: "", answered: "the answer to ", adrift: "late, "}[state]
 	return fmt.Sprintf("event %d, try %d: %s%s", r.by.delivery+1, r.by.number, what, r.op)
 }

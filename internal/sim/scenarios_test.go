@@ -42,7 +42,7 @@ var scenarios = []explored{
 	{"the cache's request has a deadline", deadline(alone(nil)), pairs, triples},
 	{"duplicates are set aside", letters(options(alone(nil), cache.FailOnConflict()), driver.ReasonDuplicate), pairs, triples},
 	{"the business fails once", alone(failsOnce), pairs, triples},
-	{"the business panics once", alone(panicsOnce), pairs, triples},
+	{"the business panics once", raw(alone(panicsOnce)), pairs, triples},
 	{"the business fails for good once", letters(alone(rejectsOnce), driver.ReasonPermanent), pairs, triples},
 	{"takeovers are set aside", quarantine(alone(nil)), pairs, triples},
 	{"takeovers are set aside, the business fails once", quarantine(alone(failsOnce)), pairs, triples},
@@ -168,6 +168,19 @@ func alone(business func(context.Context, int, func() error) error) sim.Scenario
 		Lease:    lease,
 		Skew:     cache.DefaultClockSkew,
 	})
+}
+
+// raw has the business's panics go through the cache; a pipeline makes errors of
+// them before.
+func raw(s sim.Scenario) sim.Scenario {
+	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
+		return driver.New(driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+			return theCache(stores).Process(ctx, in, func(ctx context.Context, in driver.Message) error {
+				return business.Process(ctx, in, next)
+			})
+		}))
+	}
+	return s
 }
 
 func third(s sim.Scenario) sim.Scenario {

@@ -11,6 +11,7 @@ import (
 // pause, or, as long as nothing waits, see what comes.
 type option struct {
 	request *request
+	state   requestState // the request's
 	outcome Outcome
 	pause   time.Duration
 	cost    cost
@@ -32,7 +33,7 @@ func (w *world) schedule(done <-chan struct{}) {
 			if o.outcome == Slow {
 				last = -1
 			}
-			w.gate.letGo(o.request, o.outcome)
+			w.gate.letGo(o.request, o.state, o.outcome)
 		case o.pause > 0:
 			time.Sleep(o.pause)
 			synctest.Wait()
@@ -52,7 +53,7 @@ func (w *world) note(o option) {
 	switch {
 	case !w.noted:
 	case o.request != nil:
-		w.run.Steps = append(w.run.Steps, o.request.String()+outcomeNames[o.outcome])
+		w.run.Steps = append(w.run.Steps, o.request.describe(o.state)+outcomeNames[o.outcome])
 	case o.pause > 0:
 		w.run.Steps = append(w.run.Steps, o.pause.String()+" pass")
 	}
@@ -67,6 +68,8 @@ func (w *world) probe() {
 // delivery that had the last step goes on, or the first that waits.
 func (w *world) options(last int) []option {
 	pending := w.gate.pending()
+	w.gate.mu.Lock()
+	defer w.gate.mu.Unlock()
 	first := max(0, slices.IndexFunc(pending, func(r *request) bool { return r.state == waiting && r.by.delivery == last }))
 	if len(pending) > 0 {
 		pending[0], pending[first] = pending[first], pending[0]
@@ -82,11 +85,11 @@ func (w *world) options(last int) []option {
 			other.deviations = 1
 		}
 		if r.state != waiting {
-			options = append(options, option{request: r, cost: other})
+			options = append(options, option{request: r, state: r.state, cost: other})
 			continue
 		}
 		for _, o := range outcomes[r.kind] {
-			options = append(options, option{request: r, outcome: o, cost: other.plus(o.cost())})
+			options = append(options, option{request: r, state: r.state, outcome: o, cost: other.plus(o.cost())})
 		}
 	}
 	if idle {

@@ -67,7 +67,7 @@ func (v *verifier) disturb(o option) {
 	case o.outcome == Fail || o.outcome == LoseAnswer:
 		v.faults++
 		v.rough = v.rough || v.faults > 2
-	case o.pause > 0 || o.outcome != Succeed || o.request != nil && o.request.state == adrift:
+	case o.pause > 0 || o.outcome != Succeed || o.state == adrift:
 		v.rough = true
 	}
 }
