@@ -105,7 +105,11 @@ func join(t *testing.T, s stores, key, mishap string) {
 		}
 		return mishaps[mishap]()
 	}
-	pipeline, err := newPipeline(DefaultConfig(), s, business)
+	// A slow store may not be told in time that its claim is given back; it then
+	// runs out within the tries, each of which waits for two seconds.
+	config := DefaultConfig()
+	config.Lease = time.Minute
+	pipeline, err := newPipeline(config, s, business)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +120,7 @@ func join(t *testing.T, s stores, key, mishap string) {
 			if err == nil {
 				break
 			}
-			if tries == 10 {
+			if tries == 60 {
 				t.Fatalf("%s: %s is never acknowledged: %v", key, source, err)
 			}
 		}
