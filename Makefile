@@ -68,9 +68,12 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	done
 
 .PHONY: explore
-explore: ## try every schedule with two deviations and a fault: half a million a scenario, a quarter of an hour
-	$(GO) test ./internal/sim -count=1 -v -timeout 3h -run 'TestExplore|TestRandom' \
-		-sim.deviations=2 -sim.faults=1 -sim.random=100000
+explore: ## try every schedule of every scenario up to its larger bound, and many at random: an hour or so
+	$(GO) test ./internal/sim -count=1 -v -timeout 12h -run 'TestExplore|TestRandom' -sim.fully -sim.random=5000
+
+.PHONY: mutants
+mutants: ## break the code in one place after another, and have the explorer find each: twenty minutes
+	$(GO) test ./internal/sim -count=1 -v -timeout 3h -run TestSourceMutants -sim.mutants
 
 .PHONY: bench
 bench: ## run all benchmarks

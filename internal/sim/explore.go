@@ -6,34 +6,36 @@ import (
 	"testing"
 )
 
-// Bound says how far schedules are explored.
-type Bound struct {
-	Deviations int
-	Faults     int
+// Bound says how far schedules are explored: how many deviations and how many
+// faults each may have, and how many of both together.
+type Bound struct{ Deviations, Faults, Together int }
+
+func (b Bound) allows(c cost) bool {
+	return int(c.deviations) <= b.Deviations && int(c.faults) <= b.Faults && c.weight() <= b.Together
 }
 
 // Result is what came of an exploration.
 type Result struct {
 	Schedules int  // how many were run
 	Doubled   int  // how many of them acted twice, in the one window where that may be
-	Failure   *Run // the failing run with the shortest schedule of those tried first; nil: none fails
+	Refused   int  // in how many a late effect was refused for its token
+	Failure   *Run // the first that broke what must be true, without its steps; nil: none did
 }
 
 // Explore runs every schedule of a scenario within the bound, those with few
 // deviations and faults first, and stops at the first that breaks what must be
-// true.
-func Explore(t *testing.T, s Scenario, bound Bound) Result {
+// true, and for which wanted, unless that is nil, is true.
+func Explore(t *testing.T, s Scenario, bound Bound, wanted func(Run) bool) Result {
 	var result Result
-	queues := make([][]Schedule, bound.Deviations+bound.Faults+1)
+	queues := make([][]Schedule, bound.Together+1)
 	queues[0] = []Schedule{nil}
 	for weight := range queues {
 		for len(queues[weight]) > 0 {
 			last := len(queues[weight]) - 1
 			schedule := queues[weight][last]
 			queues[weight] = queues[weight][:last]
-			run := Execute(t, s, schedule)
-			result.count(run)
-			if result.Failure != nil {
+			run := execute(t, s, schedule, false)
+			if result.count(run, wanted); result.Failure != nil {
 				return result
 			}
 			run.successors(bound, func(s Schedule, more int) {
@@ -54,13 +56,11 @@ func (run *Run) successors(bound Bound, add func(s Schedule, more int)) {
 	}
 	for at, d := range run.taken {
 		for number, c := range d.costs {
-			fits := spent.deviations+c.deviations <= bound.Deviations && spent.faults+c.faults <= bound.Faults
-			if more := c.deviations + c.faults; at >= first && more > 0 && fits {
-				add(append(slices.Clone(run.Schedule), Choice{int32(at), int32(number)}), more)
+			if at >= first && c.weight() > 0 && bound.allows(spent.plus(c)) {
+				add(append(slices.Clone(run.Schedule), Choice{int32(at), int32(number)}), c.weight())
 			}
 		}
-		spent.deviations += d.costs[d.choice].deviations
-		spent.faults += d.costs[d.choice].faults
+		spent = spent.plus(d.costs[d.choice])
 	}
 }
 
@@ -69,27 +69,48 @@ func (run *Run) successors(bound Bound, add func(s Schedule, more int)) {
 func Random(t *testing.T, s Scenario, seed uint64, n, most int) Result {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var result Result
+	places := int32(len(Execute(t, s, nil).taken) * 3 / 2)
 	for range n {
 		var schedule Schedule
-		for at := range int32(60) {
-			if random.IntN(60) < most {
+		for at := range places {
+			if random.Int32N(places) < int32(most) {
 				schedule = append(schedule, Choice{at, random.Int32N(30)})
 			}
 		}
-		result.count(Execute(t, s, schedule))
-		if result.Failure != nil {
+		if result.count(execute(t, s, schedule, false), nil); result.Failure != nil {
 			break
 		}
 	}
 	return result
 }
 
-func (r *Result) count(run Run) {
+func (r *Result) count(run Run, wanted func(Run) bool) {
 	r.Schedules++
-	if run.effects > 1 {
+	if run.doubled {
 		r.Doubled++
 	}
-	if len(run.Broken) > 0 {
+	if run.refused > 0 {
+		r.Refused++
+	}
+	if len(run.Broken) > 0 && (wanted == nil || wanted(run)) {
 		r.Failure = &run
 	}
+}
+
+// Shrink leaves out of a failing schedule what it can do without: as long as
+// there is a choice without which the run is still broken, that one goes.
+func Shrink(t *testing.T, s Scenario, failing Run) Run {
+	for i := 0; i < len(failing.Schedule); {
+		shorter := slices.Delete(slices.Clone(failing.Schedule), i, i+1)
+		if run := execute(t, s, shorter, false); len(run.Broken) > 0 {
+			failing, i = run, 0
+		} else {
+			i++
+		}
+	}
+	again := Execute(t, s, failing.Schedule)
+	if len(again.Broken) == 0 {
+		again.Broken = append(failing.Broken, "but not when it was run again: the explorer is not deterministic")
+	}
+	return again
 }

@@ -5,18 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
-	"time"
 
 	"example.com/eventdriver/driver"
 )
-
-// Stores is what a pipeline keeps its state in.
-type Stores interface {
-	driver.EventStore
-	driver.ClaimStore
-}
 
 // The failures that the explorer injects. A crashed instance is told a permanent
 // error by everything, so that nothing of it tries again: whatever it would do
@@ -26,170 +20,268 @@ var (
 	errCrashed  = driver.Permanent(errors.New("sim: the instance has crashed"))
 )
 
-// attempt is one delivery of an event at an instance of its own.
-type attempt struct {
-	event   int // which of the scenario's
-	number  int // from 1
-	crashed bool
-}
-
-type attemptKey struct{}
-
 // request is an operation that waits for the scheduler to let it go.
 type request struct {
 	by      *attempt
 	op      string // "Persist event1"
+	kind    kind
+	state   requestState
 	arrived int
-	resume  chan Outcome
+	do      func() error
+	err     error      // of what was done, while its answer is under way
+	answer  chan error // to the caller; takes one without a wait
 }
+
+type requestState int
+
+const (
+	waiting  requestState = iota
+	answered              // it is done, its caller does not know yet
+	adrift                // its caller has given up or crashed; it may still arrive
+)
 
 // gate stands between the pipelines and the store, and holds every operation until
 // the scheduler decides on it. Since one operation at a time is let go, each is a
 // step that nothing else comes between.
 type gate struct {
-	inner  Stores
 	verify *verifier
+	news   chan struct{} // there is a request
 
 	mu       sync.Mutex
 	requests []*request
 	arrived  int
+	first    int // deliveries below it are over
+	tries    map[string]int
 }
 
-// step waits for the scheduler's decision on an operation and carries it out.
-func (g *gate) step(ctx context.Context, op string, do func() error) error {
-	by, _ := ctx.Value(attemptKey{}).(*attempt)
-	g.mu.Lock()
-	if by.crashed {
-		g.mu.Unlock()
-		return errCrashed
-	}
-	r := &request{by: by, op: op, arrived: g.arrived, resume: make(chan Outcome)}
-	g.arrived++
-	g.requests = append(g.requests, r)
-	g.mu.Unlock()
+func newGate(v *verifier) *gate {
+	return &gate{verify: v, news: make(chan struct{}, 1), tries: make(map[string]int)}
+}
 
+// step waits until the scheduler has decided on an operation, and returns what the
+// caller is told of it.
+func (g *gate) step(ctx context.Context, op string, kind kind, do func(context.Context) error) error {
+	r, err := g.enter(ctx, op, kind, do)
+	if err != nil {
+		return err
+	}
 	select {
-	case outcome := <-r.resume:
-		return g.carryOut(by, outcome, do)
+	case err := <-r.answer:
+		return err
 	case <-ctx.Done():
-		g.remove(r)
+		g.giveUp(r)
 		return ctx.Err()
 	}
 }
 
-func (g *gate) carryOut(by *attempt, outcome Outcome, do func() error) error {
+// giveUp notes that a request's caller does not wait for the answer any more.
+func (g *gate) giveUp(r *request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r.by.troubled = true
+	switch r.state {
+	case waiting:
+		if r.op == "Complete" {
+			g.verify.gaveUp(r.by)
+		}
+		g.setAdrift(r)
+	case answered:
+		g.remove(r)
+	}
+}
+
+// enter puts an operation with those that wait, unless nothing that its instance
+// asks for arrives. It will be carried out whatever happens to its caller.
+func (g *gate) enter(ctx context.Context, op string, kind kind, do func(context.Context) error) (*request, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	by := attemptFrom(ctx)
+	switch {
+	case by.delivery < g.first:
+		runtime.Goexit() // the run is over
+	case by.crashed:
+		return nil, errCrashed
+	case by.cut && kind != act:
+		return nil, errInjected
+	case by.returned && !by.troubled:
+		g.verify.violated("event %d, try %d: %s after its pipeline had returned", by.delivery+1, by.number, op)
+	}
+	detached := context.WithoutCancel(ctx)
+	r := &request{by: by, op: op, kind: kind, arrived: g.arrived, answer: make(chan error, 1),
+		do: func() error { return do(detached) }}
+	g.arrived++
+	g.requests = append(g.requests, r)
+	select {
+	case g.news <- struct{}{}:
+	default:
+	}
+	return r, nil
+}
+
+// letGo carries out the scheduler's decision on a request.
+func (g *gate) letGo(r *request, state requestState, outcome Outcome) {
+	switch state {
+	case answered:
+		g.reply(r, r.err)
+		return
+	case adrift:
+		_ = r.do()
+		g.reply(r, nil)
+		return
+	}
 	var err error
-	if outcome != FailBefore && outcome != CrashBefore {
-		err = do()
-	}
 	switch outcome {
-	case FailBefore, LoseAnswer:
-		return errInjected
-	case CrashBefore, CrashAfter:
-		g.mu.Lock()
-		by.crashed = true
-		g.mu.Unlock()
-		return errCrashed
+	case Succeed, Slow, LoseAnswer, CrashAfter, Deafen:
+		err = r.do()
 	}
-	return err
+	g.mu.Lock()
+	deaf := r.by.deaf && r.kind != act
+	r.by.troubled = r.by.troubled || outcome > Slow || deaf
+	g.mu.Unlock()
+	switch outcome {
+	case Succeed:
+		if deaf {
+			err = errInjected
+		}
+		g.reply(r, err)
+	case Slow:
+		g.mu.Lock()
+		r.state, r.err = answered, err
+		g.mu.Unlock()
+	case Fail:
+		g.mu.Lock()
+		g.setAdrift(r)
+		r.answer <- errInjected
+		g.mu.Unlock()
+	case LoseAnswer:
+		g.reply(r, errInjected)
+	case CrashBefore:
+		g.crash(r.by, nil)
+	case CrashAfter:
+		g.crash(r.by, r)
+	case CutOff, Deafen:
+		g.mu.Lock()
+		r.by.cut, r.by.deaf = outcome == CutOff, outcome == Deafen
+		g.mu.Unlock()
+		g.reply(r, errInjected)
+	}
+}
+
+// reply answers a request that is done with.
+func (g *gate) reply(r *request, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.remove(r)
+	select {
+	case r.answer <- err:
+	default: // the caller has been told something already
+	}
+}
+
+// forgetNews is for a scheduler that is about to look for itself.
+func (g *gate) forgetNews() {
+	select {
+	case <-g.news:
+	default:
+	}
 }
 
 func (g *gate) remove(r *request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.requests = slices.DeleteFunc(g.requests, func(other *request) bool { return other == r })
 }
 
+// setAdrift leaves a request to arrive later, or never, where that could matter.
+// That a business which said that it failed acts later is not ours to mend.
+func (g *gate) setAdrift(r *request) {
+	if r.kind == read || r.kind == act && !r.by.crashed {
+		g.remove(r)
+		return
+	}
+	r.state = adrift
+}
+
+// crash ends the attempt's instance; what it has sent may still arrive, but for
+// what has. Nobody is told anything before the attempt is known to have crashed.
+func (g *gate) crash(a *attempt, arrived *request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a.crashed, a.troubled = true, true
+	for _, r := range slices.Clone(g.requests) {
+		if r.by != a || r.state == adrift {
+			continue
+		}
+		r.answer <- errCrashed
+		if r.state == answered || r == arrived {
+			g.remove(r)
+		} else {
+			g.setAdrift(r)
+		}
+	}
+	a.end()
+}
+
+// close ends what is still under way of the deliveries below first: nothing of
+// theirs is carried out any more.
+func (g *gate) close(first int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.first = first
+	for _, r := range g.requests {
+		select {
+		case r.answer <- errCrashed:
+		default:
+		}
+	}
+	g.requests = nil
+}
+
+func (g *gate) hasCrashed(a *attempt) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return a.crashed
+}
+
+// hasReturned notes that the attempt's pipeline has returned.
+func (g *gate) hasReturned(a *attempt) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a.returned = true
+	if !a.troubled {
+		g.verify.returned(a)
+	}
+}
+
+// finished notes how the attempt's business ended.
+func (g *gate) finished(a *attempt, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a.finished = err == nil
+}
+
+// try counts how often the business was asked to act for a key, from 1.
+func (g *gate) try(key string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.tries[key]++
+	return g.tries[key]
+}
+
 // pending returns the operations that wait, in an order that depends on nothing
-// but the schedule: by event, and within an attempt looks before writes, since it
-// is the looks that can come too early.
+// but the schedule: by delivery, and within an attempt looks before writes, since
+// it is the looks that can come too early. Answers under way come after them, and
+// what drifts last.
 func (g *gate) pending() []*request {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	sorted := slices.Clone(g.requests)
 	slices.SortStableFunc(sorted, func(a, b *request) int {
-		return cmp.Or(a.by.event-b.by.event, a.by.number-b.by.number, cmp.Compare(a.op, b.op))
+		return cmp.Or(int(a.state-b.state), a.by.delivery-b.by.delivery, a.by.number-b.by.number,
+			cmp.Compare(a.op, b.op), a.arrived-b.arrived)
 	})
 	return sorted
 }
 
-func (g *gate) Persist(ctx context.Context, m driver.Message) error {
-	return g.step(ctx, "Persist "+m.Source, func() error { return g.inner.Persist(ctx, m) })
-}
-
-func (g *gate) LookUp(ctx context.Context, key, source string) (m driver.Message, err error) {
-	err = g.step(ctx, "LookUp "+source, func() (err error) {
-		m, err = g.inner.LookUp(ctx, key, source)
-		return err
-	})
-	return m, err
-}
-
-func (g *gate) LookUpByKey(ctx context.Context, key string) (all []driver.Message, err error) {
-	err = g.step(ctx, "LookUpByKey", func() (err error) {
-		all, err = g.inner.LookUpByKey(ctx, key)
-		return err
-	})
-	return all, err
-}
-
-func (g *gate) ListSourcesByKey(ctx context.Context, key string) (all []string, err error) {
-	err = g.step(ctx, "ListSourcesByKey", func() (err error) {
-		all, err = g.inner.ListSourcesByKey(ctx, key)
-		return err
-	})
-	return all, err
-}
-
-func (g *gate) Acquire(ctx context.Context, key string, ttl time.Duration) (c driver.Claim, err error) {
-	err = g.step(ctx, "Acquire", func() (err error) {
-		if c, err = g.inner.Acquire(ctx, key, ttl); err == nil {
-			g.verify.acquired(c)
-		}
-		return err
-	})
-	return c, err
-}
-
-func (g *gate) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (renewed driver.Claim, err error) {
-	err = g.step(ctx, "Renew", func() (err error) {
-		if renewed, err = g.inner.Renew(ctx, c, ttl); err == nil {
-			g.verify.renewed(c, renewed)
-		}
-		return err
-	})
-	return renewed, err
-}
-
-func (g *gate) Complete(ctx context.Context, c driver.Claim) error {
-	return g.step(ctx, "Complete", func() error {
-		err := g.inner.Complete(ctx, c)
-		if err == nil {
-			g.verify.completed(c)
-		}
-		return err
-	})
-}
-
-func (g *gate) Release(ctx context.Context, c driver.Claim) error {
-	return g.step(ctx, "Release", func() error {
-		err := g.inner.Release(ctx, c)
-		if err == nil {
-			g.verify.released(c)
-		}
-		return err
-	})
-}
-
-// Process is the business: one step, which either acts or does not.
-func (g *gate) Process(ctx context.Context, in driver.Message, _ driver.Next) error {
-	by, _ := ctx.Value(attemptKey{}).(*attempt)
-	return g.step(ctx, "Act", func() error {
-		g.verify.acted(ctx, by, in)
-		return nil
-	})
-}
-
-func (r *request) String() string {
-	return fmt.Sprintf("event %d, try %d: %s", r.by.event+1, r.by.number, r.op)
+func (r *request) describe(state requestState) string {
+	what := [...]string{waiting: "", answered: "the answer to ", adrift: "late, "}[state]
+	return fmt.Sprintf("event %d, try %d: %s%s", r.by.delivery+1, r.by.number, what, r.op)
 }

@@ -9,104 +9,93 @@
 // A schedule is the list of the scheduler's choices. Choice 0 goes on with the
 // event that had the last step, or else with the first that waits. Any other is a
 // deviation: an operation of another event, or another operation of the same; a
-// long pause in which leases run out; or, with the operation that is let go, a
-// fault: it fails, its answer is lost, or the instance crashes before or after it.
-// [Explore] runs every schedule with up to a number of deviations and faults.
+// request that arrives after its caller has given up; an answer that comes late; a
+// pause until just before a lease runs out, or until it has; or, with the operation
+// that is let go, a fault: it fails, its answer is lost, the instance crashes before
+// or after it, or is cut off from the store from then on. [Explore] runs every
+// schedule with up to a number of deviations and faults.
+//
+// Each answer of the store is held against the contract of package driver, and
+// what the pipelines do against what the project promises: contract.go and
+// verify.go say how. When all events are acknowledged each is delivered once more,
+// without faults, which must change nothing.
 package sim
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/joiner"
 )
 
-// Outcome is what becomes of an operation that is let go.
-type Outcome int
+// Event is one event that is delivered.
+type Event struct {
+	Key, Source, Content string
+	Age                  int // seconds by which it is older than the others
+}
 
-// The outcomes.
-const (
-	Succeed Outcome = iota
-	FailBefore
-	LoseAnswer // it is done, and the caller is told that it failed
-	CrashBefore
-	CrashAfter
-)
-
-var outcomeNames = [...]string{"", ", which fails", ", whose answer is lost", ", before which it crashes", ", after which it crashes"}
+func (e Event) at() time.Time { return time.Unix(1_000_000-int64(e.Age), 0).UTC() }
 
 // Scenario is what is explored.
 type Scenario struct {
-	// Sources are the sources of the events, each of which is delivered; a source
-	// that stands there twice is delivered twice.
-	Sources []string
+	// Events are delivered at once, each until it is acknowledged; an event that
+	// stands there twice is delivered twice.
+	Events []Event
 	// Store makes an empty store.
 	Store func() Stores
-	// Pipeline makes the pipeline of an instance. Its leases must be of the length
-	// Lease.
+	// Pipeline makes the pipeline of an instance, with the business at its end.
 	Pipeline func(s Stores, business driver.Handler) *driver.Pipeline
-	// Lease is how long a claim lasts.
-	Lease time.Duration
+	// Business says how the business goes the try-th time for a key: act is its
+	// one step, which either acts or fails. nil: it acts.
+	Business func(ctx context.Context, try int, act func() error) error
+	// Joined is the condition of the join, by the sources that are there; once it
+	// holds it goes on to hold. nil: there is no joiner.
+	Joined func(sources []string) bool
+	// Policy is the joiner's.
+	Policy joiner.ConflictPolicy
+	// ClaimKey is what is claimed for a key; nil: the key.
+	ClaimKey func(key string) string
+	// Lease is how long a claim lasts, and Skew the cache's clock skew.
+	Lease, Skew time.Duration
+	// Deadline is how long a request may take; 0: for ever.
+	Deadline time.Duration
+	// Quarantine says that the cache sets aside what it takes over.
+	Quarantine bool
+	// Letters are the reasons for which events may be set aside.
+	Letters []driver.Reason
 }
 
-// Schedule says where the scheduler does not make choice 0, in the order of places.
-type Schedule []Choice
-
-// Choice is a choice of the scheduler: at the place At, counted from 0, the one
-// with the number Number.
-type Choice struct{ At, Number int32 }
-
-// String returns the schedule as [ParseSchedule] reads it: "3=1 7=12".
-func (s Schedule) String() string {
-	parts := make([]string, len(s))
-	for i, c := range s {
-		parts[i] = fmt.Sprintf("%d=%d", c.At, c.Number)
+func (s Scenario) claimKey(m driver.Message) string {
+	if s.ClaimKey != nil {
+		return s.ClaimKey(m.Key)
 	}
-	return strings.Join(parts, " ")
+	return m.Key
 }
 
-// ParseSchedule reads what String has written.
-func ParseSchedule(text string) (Schedule, error) {
-	var s Schedule
-	for _, part := range strings.Fields(text) {
-		at, number, _ := strings.Cut(part, "=")
-		place, errPlace := strconv.ParseUint(at, 10, 31)
-		choice, errChoice := strconv.ParseUint(number, 10, 31)
-		c := Choice{At: int32(place), Number: int32(choice)}
-		if errPlace != nil || errChoice != nil {
-			return nil, fmt.Errorf("sim: schedule %q: %q is not a place and a choice, as in 3=1", text, part)
-		}
-		if len(s) > 0 && c.At <= s[len(s)-1].At {
-			return nil, fmt.Errorf("sim: schedule %q: the places must grow", text)
-		}
-		s = append(s, c)
-	}
-	return s, nil
-}
-
-// at returns the choice at a place.
-func (s Schedule) at(place int) int {
-	for _, c := range s {
-		if int(c.At) == place {
-			return int(c.Number)
+// keys are the keys of the events, each once.
+func (s Scenario) keys() []string {
+	var keys []string
+	seen := make(map[string]bool)
+	for _, e := range s.Events {
+		if !seen[e.Key] {
+			seen[e.Key] = true
+			keys = append(keys, e.Key)
 		}
 	}
-	return 0
+	return keys
 }
 
 // Bounds of a run: more steps or a longer (fake) time are taken as an order that
 // is never completed.
 const (
-	maxSteps = 400
-	maxTime  = time.Hour
-	backoff  = time.Second            // before an event is delivered again
-	tick     = 100 * time.Millisecond // how far time goes when nothing else can
+	maxSteps  = 1000
+	maxLeases = 20          // and as many again for each choice of the schedule
+	backoff   = time.Second // before an event is delivered again
+	tick      = time.Nanosecond
 )
 
 // Run is what came of a schedule.
@@ -114,7 +103,8 @@ type Run struct {
 	Schedule Schedule
 	Broken   []string // what must be true and was not
 	Steps    []string // what happened
-	effects  int
+	doubled  bool
+	refused  int
 	taken    []decision
 }
 
@@ -124,47 +114,78 @@ type decision struct {
 	costs  []cost // of each choice
 }
 
-type cost struct{ deviations, faults int }
+// world is a run under way.
+type world struct {
+	scenario Scenario
+	run      *Run
+	gate     *gate
+	contract contract
+	noted    bool
+	late     bool // no more choices: the events come once more
+}
 
 // Execute runs one schedule of a scenario. Choices beyond its end are 0, and so are
 // those that are not possible.
 func Execute(t *testing.T, s Scenario, schedule Schedule) Run {
-	run := Run{Schedule: schedule}
-	synctest.Test(t, func(t *testing.T) {
-		v := &verifier{sources: s.Sources, claims: make(map[int64]*claimState)}
-		g := &gate{inner: s.Store(), verify: v}
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		var deliveries sync.WaitGroup
-		acknowledged := make([]bool, len(s.Sources))
-		for i, source := range s.Sources {
-			deliveries.Go(func() { acknowledged[i] = deliver(ctx, s, g, i, source) })
-		}
-		run.schedule(g, s)
-		cancel() // ends what is still under way, if it was too long
-		deliveries.Wait()
+	return execute(t, s, schedule, true)
+}
 
-		for i, ok := range acknowledged {
-			if !ok {
-				v.violated("event %d was never acknowledged", i+1)
-			}
+// execute leaves out to say what happened if noted is false: that takes its time.
+func execute(t *testing.T, s Scenario, schedule Schedule, noted bool) Run {
+	run := Run{Schedule: schedule}
+	synctest.Test(t, func(*testing.T) {
+		v := &verifier{scenario: s, keys: make(map[string]*keyState), letters: make(map[string][]driver.Reason)}
+		w := &world{scenario: s, run: &run, gate: newGate(v), contract: contract{s.Store(), v}, noted: noted}
+		if w.deliverAll(0) {
+			w.probe()
+			v.end()
+			w.late = true
+			w.deliverAll(len(s.Events))
 		}
-		if len(v.effects) == 0 {
-			v.violated("every event was acknowledged, and nothing was done: the order is lost")
+		run.Broken, run.doubled = v.broken, v.doubled()
+		for _, k := range v.keys {
+			run.refused += k.refused
 		}
-		run.Broken, run.effects = v.broken, len(v.effects)
 	})
 	return run
 }
 
-// deliver delivers an event until it is acknowledged, at another instance each
-// time. It says whether it was.
-func deliver(ctx context.Context, s Scenario, g *gate, event int, source string) bool {
-	for number := 1; ctx.Err() == nil; number++ {
-		a := &attempt{event: event, number: number}
-		m := driver.Message{ID: source, Key: "key", Source: source, Content: []byte(`1`)}
-		err := s.Pipeline(g, g).Process(context.WithValue(ctx, attemptKey{}, a), m)
-		if err == nil && !a.crashed {
+// deliverAll delivers the events, at once, and schedules what they do until all are
+// acknowledged. It says whether they were. first is the number of the first.
+func (w *world) deliverAll(first int) bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	var deliveries sync.WaitGroup
+	acknowledged := make([]bool, len(w.scenario.Events))
+	for i, event := range w.scenario.Events {
+		deliveries.Go(func() { acknowledged[i] = w.deliver(ctx, first+i, event) })
+	}
+	done := make(chan struct{})
+	go func() {
+		deliveries.Wait()
+		close(done)
+	}()
+	w.schedule(done)
+	w.gate.close(first + len(acknowledged)) // ends what is still under way, if it was too long
+	cancel()
+	<-done
+	time.Sleep(time.Minute) // for what runs on without its caller to find that out
+	all := true
+	for i, ok := range acknowledged {
+		if !ok {
+			all = false
+			w.gate.verify.violated("event %d was never acknowledged", first+i+1)
+		}
+	}
+	return all
+}
+
+// deliver delivers an event until it is acknowledged or set aside, at another
+// instance each time. It says whether it was.
+func (w *world) deliver(ctx context.Context, number int, event Event) bool {
+	for try := 1; ctx.Err() == nil; try++ {
+		a := &attempt{delivery: number, number: try, event: event}
+		if err := w.attempt(ctx, a); (err == nil || driver.IsPermanent(err)) && !w.gate.hasCrashed(a) {
+			w.gate.verify.acknowledged(a, err)
 			return true
 		}
 		select {
@@ -175,69 +196,21 @@ func deliver(ctx context.Context, s Scenario, g *gate, event int, source string)
 	return false
 }
 
-// schedule lets operations go until none comes any more.
-func (run *Run) schedule(g *gate, s Scenario) {
-	start, last := time.Now(), -1
-	for idle := time.Duration(0); ; {
-		synctest.Wait()
-		pending := g.pending()
-		switch {
-		case len(run.taken) >= maxSteps || time.Since(start) > maxTime:
-			return
-		case len(pending) == 0 && idle > 2*s.Lease+2*backoff:
-			return
-		case len(pending) == 0:
-			time.Sleep(tick)
-			idle += tick
-			continue
-		}
-		idle = 0
-		r, outcome := run.choose(pending, last)
-		if r == nil {
-			run.Steps = append(run.Steps, "time passes until leases run out")
-			time.Sleep(s.Lease + tick)
-			continue
-		}
-		run.Steps = append(run.Steps, r.String()+outcomeNames[outcome])
-		last = r.by.event
-		g.remove(r)
-		r.resume <- outcome
+// attempt gives an event to an instance. Its context ends with the request.
+func (w *world) attempt(ctx context.Context, a *attempt) error {
+	ctx, a.end = context.WithCancel(context.WithValue(ctx, attemptKey{}, a))
+	defer a.end()
+	if w.scenario.Deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, w.scenario.Deadline)
+		defer cancel()
 	}
+	e := a.event
+	m := driver.Message{ID: e.Source, Key: e.Key, Source: e.Source, Content: []byte(e.Content), Time: e.at()}
+	business := business{w.gate, w.scenario.Business}
+	err := w.scenario.Pipeline(gated{w.gate, w.contract}, business).Process(ctx, m)
+	if ctx.Err() == nil {
+		w.gate.hasReturned(a)
+	}
+	return err
 }
-
-// choose makes the next choice of the schedule: which operation to let go, and
-// what becomes of it, or nil to let time pass.
-func (run *Run) choose(pending []*request, last int) (*request, Outcome) {
-	first := 0
-	for i, r := range pending {
-		if r.by.event == last {
-			first = i
-			break
-		}
-	}
-	pending[0], pending[first] = pending[first], pending[0]
-
-	const outcomes = int(CrashAfter) + 1
-	d := decision{costs: make([]cost, 0, len(pending)*outcomes+1)}
-	for i, r := range pending {
-		for o := range outcomes {
-			c := cost{deviations: min(i, 1), faults: min(o, 1)}
-			if Outcome(o) == LoseAnswer && r.op == "Act" {
-				c.faults = never // a business that acts and says that it failed is not ours to mend
-			}
-			d.costs = append(d.costs, c)
-		}
-	}
-	d.costs = append(d.costs, cost{deviations: 1})
-	if choice := run.Schedule.at(len(run.taken)); choice < len(d.costs) && d.costs[choice].faults < never {
-		d.choice = choice
-	}
-	run.taken = append(run.taken, d)
-	if d.choice == len(d.costs)-1 {
-		return nil, Succeed
-	}
-	return pending[d.choice/outcomes], Outcome(d.choice % outcomes)
-}
-
-// never is the cost of what is not to be tried.
-const never = 1 << 20

@@ -4,28 +4,28 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/joiner"
 )
 
-// verifier holds what must be true of every run against what happens in one. It is
-// called within steps, one at a time.
+// verifier holds what must be true of every run against what happens in one. But
+// for violated it is called within steps, one at a time.
 type verifier struct {
-	sources []string
-	broken  []string
+	scenario Scenario
+	keys     map[string]*keyState
+	letters  map[string][]driver.Reason // of each key
+	probing  bool
+	faults   int
+	rough    bool // an instance may have crashed or hung
 
-	claims  map[int64]*claimState // by token
-	newest  int64
-	done    bool
-	effects []effect
-}
-
-type claimState struct {
-	owner    string
-	expires  time.Time
-	released bool
+	mu     sync.Mutex
+	broken []string
 }
 
 // effect is one time that the business acted.
@@ -35,82 +35,221 @@ type effect struct {
 }
 
 func (v *verifier) violated(format string, args ...any) {
-	v.broken = append(v.broken, fmt.Sprintf(format, args...))
-}
-
-// acquired: at most one live claim, tokens only grow, a completed key is nobody's.
-func (v *verifier) acquired(c driver.Claim) {
-	if v.done {
-		v.violated("a completed key was claimed, token %d", c.Token)
-	}
-	if mine, again := v.claims[c.Token]; again && mine.owner == c.Owner && c.Token == v.newest {
-		mine.expires = c.Expires
-		return
-	}
-	if c.Token <= v.newest {
-		v.violated("a new claim has token %d, after %d", c.Token, v.newest)
-	}
-	for token, other := range v.claims {
-		if !other.released && time.Now().Before(other.expires) {
-			v.violated("token %d was handed out while the lease of token %d runs", c.Token, token)
-		}
-	}
-	v.newest = max(v.newest, c.Token)
-	v.claims[c.Token] = &claimState{owner: c.Owner, expires: c.Expires}
-}
-
-func (v *verifier) renewed(old, c driver.Claim) {
-	if old.Token != v.newest {
-		v.violated("token %d was renewed after %d was handed out", old.Token, v.newest)
-	}
-	if state := v.claims[old.Token]; state != nil {
-		state.expires = c.Expires
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if text := fmt.Sprintf(format, args...); !slices.Contains(v.broken, text) {
+		v.broken = append(v.broken, text)
 	}
 }
 
-func (v *verifier) completed(c driver.Claim) {
-	if c.Token != v.newest {
-		v.violated("token %d completed after %d was handed out", c.Token, v.newest)
+func (v *verifier) key(name string) *keyState {
+	k := v.keys[name]
+	if k == nil {
+		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), ends: make(map[int64]time.Time)}
+		v.keys[name] = k
 	}
-	v.done = true
-	if len(v.effects) == 0 {
+	return k
+}
+
+// stored: whoever keeps an event must go on if the join is complete then. Its
+// second look comes after, and sees all that was kept before.
+func (v *verifier) stored(a *attempt, k *keyState) {
+	if _, ok := k.events[a.event.Source]; ok {
+		a.kept = true
+		a.joined = v.scenario.Joined != nil && v.scenario.Joined(slices.Sorted(maps.Keys(k.events)))
+	}
+}
+
+// disturb notes what the scheduler does: a failure or two of the store must not be
+// felt, more, or worse, may.
+func (v *verifier) disturb(o option) {
+	switch {
+	case o.outcome == Fail || o.outcome == LoseAnswer:
+		v.faults++
+		v.rough = v.rough || v.faults > 2
+	case o.pause > 0 || o.outcome != Succeed || o.state == adrift:
+		v.rough = true
+	}
+}
+
+// claimed: a lease runs out only where an instance crashes or hangs. A request may
+// fail, or its answer be lost, without anybody having to wait for that.
+func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
+	a.asked = true
+	if err == nil && c.Takeover && !v.rough && v.scenario.Deadline == 0 {
+		v.violated("token %d took over, and no instance crashed or hung", c.Token)
+	}
+	if err == nil {
+		a.claims = append(a.claims, c)
+	}
+}
+
+// completed: only by whose business is done.
+func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
+	if len(k.effects) == 0 {
 		v.violated("the key was completed, and nothing was done: the order is lost")
 	}
-}
-
-func (v *verifier) released(c driver.Claim) {
-	if state := v.claims[c.Token]; state != nil {
-		state.released = true
+	if !a.finished {
+		v.violated("token %d completed the key before its business was done", c.Token)
 	}
 }
 
-// acted: with all its events; not once the key is completed; a second time only if
+// acted: with all its events and their contents; under a claim whose lease runs,
+// and will for the margin; not once the key is completed; a second time only if
 // the holder before crashed or let its lease run out after it acted, and then with
-// a greater token.
-func (v *verifier) acted(ctx context.Context, by *attempt, in driver.Message) {
-	var content map[string]json.RawMessage
-	if err := json.Unmarshal(in.Content, &content); err != nil {
-		v.violated("the joined content is no JSON: %v", err)
+// a greater token. A late effect is an older holder's, which the system that is
+// acted upon refuses once it has seen a newer token.
+func (v *verifier) acted(ctx context.Context, in driver.Message) {
+	a := attemptFrom(ctx)
+	claim, _ := cache.ClaimFromContext(ctx)
+	k, late := v.key(v.scenario.claimKey(in)), a.crashed
+	n := len(k.effects)
+	if late && n > 0 && k.effects[n-1].token > claim.Token {
+		k.refused++
+		return
 	}
-	for _, source := range v.sources {
-		if _, ok := content[source]; !ok {
-			v.violated("acted without %s", source)
-		}
-	}
-	if v.done {
+	v.content(in)
+	if k.state == done {
 		v.violated("acted on a key that is completed")
 	}
-	claim, _ := cache.ClaimFromContext(ctx)
-	if n := len(v.effects); n > 0 {
-		last := v.effects[n-1]
-		state := v.claims[last.token]
-		excused := last.by.crashed || state != nil && !time.Now().Before(state.expires)
+	if margin := min(v.scenario.Skew, k.length/4); !late && (k.state != held || !k.mine(claim) || time.Now().After(k.claim.Expires.Add(-margin))) {
+		v.violated("acted with token %d, and not within its lease and margin: token %d, until %v", claim.Token, k.claim.Token, k.claim.Expires)
+	}
+	if n > 0 {
+		last := k.effects[n-1]
+		ends, known := k.ends[last.token]
 		switch {
-		case !excused:
+		case v.scenario.Quarantine:
+			v.violated("acted twice, and a takeover is to be set aside: the order is doubled")
+		case !last.by.crashed && !(known && !time.Now().Before(ends)):
 			v.violated("acted twice, and the first holder neither crashed nor lost its lease: the order is doubled")
 		case claim.Token <= last.token:
 			v.violated("acted again with token %d, after %d", claim.Token, last.token)
 		}
 	}
-	v.effects = append(v.effects, effect{claim.Token, by})
+	k.effects = append(k.effects, effect{claim.Token, a})
+}
+
+// content: what is acted upon is the events of one key, each as it was kept.
+func (v *verifier) content(in driver.Message) {
+	if v.scenario.Joined == nil {
+		return
+	}
+	var content map[string]json.RawMessage
+	if err := json.Unmarshal(in.Content, &content); err != nil {
+		v.violated("the joined content is no JSON: %v", err)
+	}
+	k, latest := v.key(in.Key), time.Time{}
+	for source, text := range content {
+		was := func(m driver.Message) bool { return string(m.Content) == string(text) }
+		at := slices.IndexFunc(k.versions[source], was)
+		if at < 0 {
+			v.violated("acted on %s of %s, and it never was that", text, source)
+			return
+		}
+		if t := k.versions[source][at].Time; t.After(latest) {
+			latest = t
+		}
+	}
+	if !v.scenario.Joined(slices.Sorted(maps.Keys(content))) {
+		v.violated("acted with %s, and these are not all: acted without some", in.Content)
+	}
+	if in.Source != joiner.ComposedSource || in.ID != joiner.ComposedSource+"/"+in.Key || !in.Time.Equal(latest) {
+		v.violated("the joined message is %+v, and its latest event of %v", in, latest)
+	}
+}
+
+// gaveUp: who has acted does not give up saying so while its lease runs, whoever
+// has gone meanwhile.
+func (v *verifier) gaveUp(a *attempt) {
+	for _, c := range a.claims {
+		if k := v.key(c.Key); !a.crashed && k.live() && k.mine(c) {
+			v.violated("event %d, try %d gave up completing token %d while its lease runs", a.delivery+1, a.number, c.Token)
+		}
+	}
+}
+
+// returned: an instance that had no mishap leaves nothing held behind it.
+func (v *verifier) returned(a *attempt) {
+	for _, c := range a.claims {
+		k := v.key(c.Key)
+		if k.live() && k.mine(c) && !(c.Takeover && v.scenario.Quarantine) {
+			v.violated("event %d, try %d returned, and left token %d to run out", a.delivery+1, a.number, c.Token)
+		}
+	}
+}
+
+// acknowledged: an event is kept, and somebody will see its join complete, or its
+// key is completed. Or it was set aside for a reason that holds.
+func (v *verifier) acknowledged(a *attempt, err error) {
+	k := v.key(v.scenario.claimKey(driver.Message{Key: a.event.Key}))
+	if err != nil {
+		v.setAside(a, k, driver.ReasonOf(err))
+		return
+	}
+	if v.scenario.Joined != nil {
+		kept, ok := v.key(a.event.Key).events[a.event.Source]
+		switch {
+		case !ok || !a.kept:
+			v.violated("event %d was acknowledged, and it is not kept: the order is lost", a.delivery+1)
+		case v.scenario.Policy == joiner.KeepLast && kept.Time.Before(a.event.at()):
+			v.violated("event %d was acknowledged, and an older one is kept", a.delivery+1)
+		case v.scenario.Policy == joiner.Reject && string(kept.Content) != a.event.Content:
+			v.violated("event %d was acknowledged, and its content is not what is kept", a.delivery+1)
+		case a.joined && !a.asked:
+			v.violated("event %d was acknowledged, though it completed the join", a.delivery+1)
+		}
+	}
+	if a.asked && slices.Contains(v.scenario.Letters, driver.ReasonDuplicate) && !a.finished {
+		v.violated("event %d was acknowledged, and is a duplicate to set aside", a.delivery+1)
+	}
+	if (a.asked || v.scenario.Joined == nil) && k.state != done {
+		v.violated("event %d was acknowledged, and its key is not completed", a.delivery+1)
+	}
+}
+
+func (v *verifier) setAside(a *attempt, k *keyState, reason driver.Reason) {
+	v.letters[a.event.Key] = append(v.letters[a.event.Key], reason)
+	kept := v.key(a.event.Key).events[a.event.Source]
+	holds := false
+	switch reason {
+	case driver.ReasonUnknownSource:
+		holds = kept.Source == ""
+	case driver.ReasonConflict:
+		holds = v.scenario.Policy == joiner.Reject && kept.Source != "" && string(kept.Content) != a.event.Content
+	case driver.ReasonDuplicate:
+		holds = k.state == done
+	case driver.ReasonOutcomeUnknown:
+		holds = slices.ContainsFunc(a.claims, func(c driver.Claim) bool { return c.Takeover })
+	case driver.ReasonPermanent:
+		holds = len(a.claims) > 0
+	}
+	if !holds || !slices.Contains(v.scenario.Letters, reason) {
+		v.violated("event %d was set aside as %s, and is not", a.delivery+1, reason)
+	}
+}
+
+// end: every order whose events are there is done, or was set aside.
+func (v *verifier) end() {
+	for _, name := range v.scenario.keys() {
+		joined := v.scenario.Joined == nil || v.scenario.Joined(slices.Sorted(maps.Keys(v.key(name).events)))
+		k := v.key(v.scenario.claimKey(driver.Message{Key: name}))
+		switch {
+		case !joined || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown):
+		case len(k.effects) == 0:
+			v.violated("every event of %s was acknowledged, and nothing was done: the order is lost", name)
+		case k.state != done:
+			v.violated("every event of %s was acknowledged, and the key is not completed", name)
+		}
+	}
+}
+
+// doubled says whether the business acted twice for a key.
+func (v *verifier) doubled() bool {
+	for _, k := range v.keys {
+		if len(k.effects) > 1 {
+			return true
+		}
+	}
+	return false
 }

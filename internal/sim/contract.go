@@ -1,0 +1,217 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+// Stores is what a pipeline keeps its state in.
+type Stores interface {
+	driver.EventStore
+	driver.Replacer
+	driver.ClaimStore
+}
+
+// contract calls the store, and holds each answer against what package driver
+// promises of it. One call comes after another.
+type contract struct {
+	store  Stores
+	verify *verifier
+}
+
+// keyState is what is true of a key, by what was asked of the store so far.
+type keyState struct {
+	events   map[string]driver.Message   // what is kept, by source
+	versions map[string][]driver.Message // and has been
+	state    claimState
+	claim    driver.Claim // the newest
+	length   time.Duration
+	given    []driver.Claim      // all, each as it was given last
+	ends     map[int64]time.Time // of the leases, by token
+	effects  []effect
+	refused  int // late effects, by their tokens
+}
+
+type claimState int
+
+const (
+	free claimState = iota
+	held
+	done
+)
+
+// mine says whether the claim is the newest.
+func (k *keyState) mine(c driver.Claim) bool {
+	return c.Token == k.claim.Token && c.Owner == k.claim.Owner
+}
+
+// live says whether somebody holds the key now.
+func (k *keyState) live() bool { return k.state == held && time.Now().Before(k.claim.Expires) }
+
+func (c contract) Persist(ctx context.Context, m driver.Message) error {
+	k, err := c.verify.key(m.Key), c.store.Persist(ctx, m)
+	kept, known := k.events[m.Source]
+	var conflict *driver.ConflictError
+	switch same := bytes.Equal(kept.Content, m.Content); {
+	case err == nil && !known:
+		k.keep(m)
+	case err == nil && same:
+	case errors.As(err, &conflict) && known && !same && bytes.Equal(conflict.Stored.Content, kept.Content):
+	default:
+		c.verify.violated("Persist %s of key %s: %v, and %q is kept", m.Source, m.Key, err, kept.Content)
+	}
+	c.verify.stored(attemptFrom(ctx), k)
+	c.verify.probe(contract.probeEvents, c)
+	return err
+}
+
+func (c contract) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
+	k := c.verify.key(m.Key)
+	got, err := c.store.Replace(ctx, m)
+	kept, known := k.events[m.Source]
+	if !known || !kept.Time.After(m.Time) {
+		kept = m
+		k.keep(m)
+	}
+	if err != nil || !bytes.Equal(got.Content, kept.Content) || !got.Time.Equal(kept.Time) {
+		c.verify.violated("Replace %s of key %s: %q, %v, and %q is to be kept", m.Source, m.Key, got.Content, err, kept.Content)
+	}
+	c.verify.stored(attemptFrom(ctx), k)
+	c.verify.probe(contract.probeEvents, c)
+	return got, err
+}
+
+func (k *keyState) keep(m driver.Message) {
+	k.events[m.Source] = m
+	k.versions[m.Source] = append(k.versions[m.Source], m)
+}
+
+func (c contract) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
+	m, err := c.store.LookUp(ctx, key, source)
+	kept, known := c.verify.key(key).events[source]
+	if !known && !errors.Is(err, driver.ErrNotFound) || known && (err != nil || !same(m, kept)) {
+		c.verify.violated("LookUp %s of key %s: %q, %v, and %q is kept", source, key, m.Content, err, kept.Content)
+	}
+	return m, err
+}
+
+func (c contract) LookUpByKey(ctx context.Context, key string) ([]driver.Message, error) {
+	all, err := c.store.LookUpByKey(ctx, key)
+	kept := c.verify.key(key).events
+	var want []driver.Message
+	for _, source := range slices.Sorted(maps.Keys(kept)) {
+		want = append(want, kept[source])
+	}
+	if err != nil || !slices.EqualFunc(all, want, same) {
+		c.verify.violated("LookUpByKey %s: %v, %v, and %v is kept", key, all, err, want)
+	}
+	return all, err
+}
+
+func same(a, b driver.Message) bool {
+	return a.Key == b.Key && a.Source == b.Source && a.ID == b.ID && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content)
+}
+
+func (c contract) ListSourcesByKey(ctx context.Context, key string) ([]string, error) {
+	all, err := c.store.ListSourcesByKey(ctx, key)
+	if want := slices.Sorted(maps.Keys(c.verify.key(key).events)); err != nil || !slices.Equal(all, want) {
+		c.verify.violated("ListSourcesByKey %s: %q, %v, and %q are kept", key, all, err, want)
+	}
+	return all, err
+}
+
+func (c contract) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
+	v, k, owner := c.verify, c.verify.key(key), driver.OwnerFrom(ctx)
+	claim, err := c.store.Acquire(driver.WithOwner(ctx, owner), key, ttl)
+	var heldBy *driver.HeldError
+	switch again := k.state == held && k.claim.Owner == owner; {
+	case err == nil && k.state == done:
+		v.violated("a completed key was claimed, token %d", claim.Token)
+	case err == nil && again && (claim.Token != k.claim.Token || claim.Takeover != k.claim.Takeover):
+		v.violated("token %d was claimed again by its owner, and became %d, takeover %v", k.claim.Token, claim.Token, claim.Takeover)
+	case err == nil && !again && k.live():
+		v.violated("token %d was handed out while the lease of token %d runs", claim.Token, k.claim.Token)
+	case err == nil && !again && claim.Token <= k.claim.Token:
+		v.violated("a new claim has token %d, after %d", claim.Token, k.claim.Token)
+	case err == nil && !again && claim.Takeover != (k.state == held):
+		v.violated("token %d says takeover %v", claim.Token, claim.Takeover)
+	case err == nil && (claim.Owner != owner || claim.Key != key || !claim.Expires.Equal(time.Now().Add(ttl))):
+		v.violated("the claim %+v is not what was asked for: %s, %s, %v", claim, owner, key, ttl)
+	case err == nil:
+	case k.state == done && errors.Is(err, driver.ErrDone):
+	case k.live() && !again && errors.As(err, &heldBy) && heldBy.Token == k.claim.Token && heldBy.Expires.Equal(k.claim.Expires):
+	default:
+		v.violated("Acquire of key %s: %v, and token %d is %v until %v", key, err, k.claim.Token, k.state, k.claim.Expires)
+	}
+	if err == nil {
+		k.give(claim, ttl)
+	}
+	v.claimed(attemptFrom(ctx), claim, err)
+	v.probe(contract.probeClaims, c)
+	return claim, err
+}
+
+// give notes a claim that the store has handed out.
+func (k *keyState) give(c driver.Claim, ttl time.Duration) {
+	k.given = append(slices.DeleteFunc(k.given, func(old driver.Claim) bool { return old.Token == c.Token }), c)
+	k.ends[c.Token] = c.Expires
+	k.state, k.claim, k.length = held, c, ttl
+}
+
+func (c contract) Renew(ctx context.Context, claim driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	v, k := c.verify, c.verify.key(claim.Key)
+	renewed, err := c.store.Renew(ctx, claim, ttl)
+	may := k.state == held && k.mine(claim)
+	switch {
+	case err == nil && !may:
+		v.violated("token %d was renewed after %d was handed out, or the key given up", claim.Token, k.claim.Token)
+	case err == nil && (renewed.Token < claim.Token || renewed.Owner != claim.Owner || !renewed.Expires.Equal(time.Now().Add(ttl))):
+		v.violated("token %d was renewed, and became %+v", claim.Token, renewed)
+	case err != nil && (may || !errors.Is(err, driver.ErrLost)):
+		v.violated("Renew of token %d: %v, and token %d is the newest", claim.Token, err, k.claim.Token)
+	}
+	if err == nil {
+		k.give(renewed, ttl)
+	}
+	v.probe(contract.probeClaims, c)
+	return renewed, err
+}
+
+func (c contract) Complete(ctx context.Context, claim driver.Claim) error {
+	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Complete(ctx, claim)
+	may := k.state != free && k.mine(claim)
+	switch {
+	case err == nil && !may:
+		v.violated("token %d completed after %d was handed out, or the key given up", claim.Token, k.claim.Token)
+	case err != nil && (may || !errors.Is(err, driver.ErrLost)):
+		v.violated("Complete of token %d: %v, and token %d is the newest", claim.Token, err, k.claim.Token)
+	}
+	if err == nil && k.state != done {
+		k.state = done
+		v.completed(attemptFrom(ctx), k, claim)
+	}
+	v.probe(contract.probeClaims, c)
+	return err
+}
+
+func (c contract) Release(ctx context.Context, claim driver.Claim) error {
+	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Release(ctx, claim)
+	may := k.state != done && k.mine(claim)
+	switch {
+	case err == nil && !may:
+		v.violated("token %d was released after %d was handed out, or the key completed", claim.Token, k.claim.Token)
+	case err != nil && (may || !errors.Is(err, driver.ErrLost)):
+		v.violated("Release of token %d: %v, and token %d is the newest", claim.Token, err, k.claim.Token)
+	}
+	if err == nil && may {
+		k.state = free
+	}
+	v.probe(contract.probeClaims, c)
+	return err
+}

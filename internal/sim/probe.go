@@ -1,0 +1,56 @@
+package sim
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+// probe asks the store for what must change nothing, whenever something may have
+// changed: a holder that was taken over tries to renew, to complete and to
+// release; a stranger tries with the newest token, and the
+// holder with an older one; a stranger asks for the key while it
+// is held or completed; other content comes. On a store that keeps its contract
+// this leaves no trace; what a broken one does is held against the contract.
+func (v *verifier) probe(what func(contract, context.Context, string, *keyState), c contract) {
+	if v.probing {
+		return
+	}
+	v.probing = true
+	defer func() { v.probing = false }()
+	ctx := context.WithValue(context.Background(), attemptKey{}, new(attempt))
+	for _, name := range slices.Sorted(maps.Keys(v.keys)) {
+		what(c, ctx, name, v.keys[name])
+	}
+}
+
+func (c contract) probeClaims(ctx context.Context, name string, k *keyState) {
+	stranger := driver.Claim{Key: name, Token: max(k.claim.Token, 1), Owner: "stranger", Expires: time.Now().Add(time.Hour)}
+	older := driver.Claim{Key: name, Token: k.claim.Token - 1, Owner: k.claim.Owner, Expires: k.claim.Expires}
+	for _, claim := range append(slices.Clone(k.given), stranger, older) {
+		if k.mine(claim) && k.state == held {
+			continue // the holder's own
+		}
+		if !k.mine(claim) || k.state != done {
+			_ = c.Complete(ctx, claim)
+		}
+		_, _ = c.Renew(ctx, claim, time.Hour)
+		_ = c.Release(ctx, claim)
+	}
+	if k.live() || k.state == done {
+		_, _ = c.Acquire(driver.WithOwner(ctx, "stranger"), name, time.Hour)
+	}
+}
+
+func (c contract) probeEvents(ctx context.Context, name string, k *keyState) {
+	for source := range k.events {
+		_, _ = c.LookUp(ctx, name, source)
+		_ = c.Persist(ctx, driver.Message{Key: name, Source: source, Content: []byte(`"other"`)})
+	}
+	_, _ = c.LookUp(ctx, name, "nothing")
+	_, _ = c.LookUpByKey(ctx, name)
+	_, _ = c.ListSourcesByKey(ctx, name)
+}

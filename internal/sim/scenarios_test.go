@@ -1,0 +1,241 @@
+package sim_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/internal/sim"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// A lease is renewed each second, and its holder stops a quarter before its end.
+const lease = 3 * time.Second
+
+// explored is a scenario, and how far it is explored by make test and by make
+// explore.
+type explored struct {
+	name           string
+	scenario       sim.Scenario
+	briefly, fully sim.Bound
+}
+
+// The bounds. Few steps can be explored far, many not.
+var (
+	single  = sim.Bound{Deviations: 1, Faults: 1, Together: 1}
+	one     = sim.Bound{Deviations: 1, Faults: 1, Together: 2}
+	pairs   = sim.Bound{Deviations: 2, Faults: 2, Together: 2}
+	twoOne  = sim.Bound{Deviations: 2, Faults: 1, Together: 3}
+	triples = sim.Bound{Deviations: 2, Faults: 2, Together: 3}
+)
+
+var scenarios = []explored{
+	// The cache alone, with two or three deliveries.
+	{"cache", alone(nil), pairs, triples},
+	{"cache, three deliveries", third(alone(nil)), one, twoOne},
+	{"cache, waiting for held keys", waiting(alone(nil)), pairs, triples},
+	{"another key is claimed", otherKey(alone(nil)), one, twoOne},
+	{"the cache's request has a deadline", deadline(alone(nil)), pairs, triples},
+	{"duplicates are set aside", letters(options(alone(nil), cache.FailOnConflict()), driver.ReasonDuplicate), pairs, triples},
+	{"the business fails once", alone(failsOnce), pairs, triples},
+	{"the business panics once", raw(alone(panicsOnce)), pairs, triples},
+	{"the business fails for good once", letters(alone(rejectsOnce), driver.ReasonPermanent), pairs, triples},
+	{"takeovers are set aside", quarantine(alone(nil)), pairs, triples},
+	{"takeovers are set aside, the business fails once", quarantine(alone(failsOnce)), pairs, triples},
+
+	// Two events, one of them twice, and what may differ.
+	{"two events", small(), one, twoOne},
+	{"an event that nobody waits for", unknown(), one, twoOne},
+	{"other content, it is rejected", conflicting(joiner.Reject, driver.ReasonConflict), one, twoOne},
+	{"other content, the last is kept", conflicting(joiner.KeepLast), one, twoOne},
+	{"other content, the first is kept", conflicting(joiner.KeepFirst), one, twoOne},
+	{"waiting for held keys", waiting(small()), one, twoOne},
+	{"a request has a deadline", deadline(small()), one, twoOne},
+
+	// Leases that are renewed.
+	{"the business takes longer than a lease", alone(long), one, twoOne},
+	{"the business fails after more than a lease", alone(longThenFailsOnce), single, twoOne},
+
+	// The pipeline as it is: three events, one of them twice; and other conditions.
+	{"two of three", joining(sources("event1", "event2", "event3"), joiner.AtLeast(2, "event1", "event2", "event3"), 2), one, twoOne},
+	{"two keys", twoKeys(), one, twoOne},
+	{"event1 twice", pipeline("event1", matchAll), one, twoOne},
+	{"event2 twice, joined by And", pipeline("event2", joiner.And(joiner.MatchAll("event1"), joiner.MatchAll("event2", "event3"))), single, twoOne},
+	{"event3 twice", pipeline("event3", matchAll), single, twoOne},
+	{"event1 twice, joined by Or", pipeline("event1", joiner.Or(matchAll)), one, twoOne},
+}
+
+var (
+	matchAll  = joiner.MatchAll("event1", "event2", "event3")
+	matchBoth = joiner.MatchAll("event1", "event2")
+)
+
+// pipeline is joiner, cache and business, and three events, one of them twice.
+func pipeline(twice string, condition joiner.Condition) sim.Scenario {
+	return joining(sources("event1", "event2", "event3", twice), condition, 3)
+}
+
+func sources(all ...string) []sim.Event {
+	var events []sim.Event
+	for _, source := range all {
+		events = append(events, sim.Event{Key: "key", Source: source, Content: `"` + source + `"`})
+	}
+	return events
+}
+
+// joining joins the events by a condition, which holds for so many of event1,
+// event2 and event3, or more.
+func joining(events []sim.Event, condition joiner.Condition, needed int, opts ...joiner.Option) sim.Scenario {
+	return sim.Scenario{
+		Events: events,
+		Store:  func() sim.Stores { return memstore.New() },
+		Pipeline: func(s sim.Stores, business driver.Handler) *driver.Pipeline {
+			return driver.New(joiner.New(condition, s, opts...), theCache(s), business)
+		},
+		Joined: func(there []string) bool { return len(there) >= needed },
+		Lease:  lease,
+		Skew:   cache.DefaultClockSkew,
+	}
+}
+
+func theCache(s sim.Stores, opts ...cache.Option) driver.Handler {
+	return cache.New(s, append([]cache.Option{cache.Lease(lease), cache.WaitOnHeld(0)}, opts...)...)
+}
+
+// options is the scenario with other options of the cache.
+func options(s sim.Scenario, opts ...cache.Option) sim.Scenario {
+	joins := s.Joined != nil
+	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
+		p := driver.New()
+		if joins {
+			p = p.WithNextHandler(joiner.New(matchBoth, stores))
+		}
+		return p.WithNextHandler(theCache(stores, opts...)).WithNextHandler(business)
+	}
+	return s
+}
+
+func waiting(s sim.Scenario) sim.Scenario {
+	return options(s, cache.WaitOnHeld(300*time.Millisecond))
+}
+
+// deadline has the lease go by the request's: until half a second after it.
+func deadline(s sim.Scenario) sim.Scenario {
+	s.Deadline, s.Skew = lease, 500*time.Millisecond
+	s.Lease = s.Deadline + s.Skew
+	return options(s, cache.Lease(0), cache.ClockSkew(s.Skew))
+}
+
+func twoKeys() sim.Scenario {
+	var events []sim.Event
+	for _, key := range []string{"a", "b"} {
+		for _, source := range []string{"event1", "event2"} {
+			events = append(events, sim.Event{Key: key, Source: source, Content: `"` + key + source + `"`})
+		}
+	}
+	return joining(events, matchBoth, 2)
+}
+
+func small() sim.Scenario {
+	return joining(sources("event1", "event2", "event1"), matchBoth, 2)
+}
+
+// conflicting has two of three events differ in their content, and the newer one
+// come first by default.
+func conflicting(policy joiner.ConflictPolicy, reasons ...driver.Reason) sim.Scenario {
+	events := sources("event1", "event2", "event1")
+	events[2].Content, events[2].Age = `"other"`, 10
+	s := joining(events, matchBoth, 2, joiner.OnConflict(policy))
+	s.Policy, s.Letters = policy, reasons
+	return s
+}
+
+func unknown() sim.Scenario {
+	s := joining(sources("event1", "event2", "event9"), matchBoth, 2)
+	return letters(s, driver.ReasonUnknownSource)
+}
+
+// alone is the cache without a joiner: two deliveries of one message.
+func alone(business func(context.Context, int, func() error) error) sim.Scenario {
+	return options(sim.Scenario{
+		Events:   sources("order", "order"),
+		Store:    func() sim.Stores { return memstore.New() },
+		Business: business,
+		Lease:    lease,
+		Skew:     cache.DefaultClockSkew,
+	})
+}
+
+// raw has the business's panics go through the cache; a pipeline makes errors of
+// them before.
+func raw(s sim.Scenario) sim.Scenario {
+	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
+		return driver.New(driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+			return theCache(stores).Process(ctx, in, func(ctx context.Context, in driver.Message) error {
+				return business.Process(ctx, in, next)
+			})
+		}))
+	}
+	return s
+}
+
+func third(s sim.Scenario) sim.Scenario {
+	s.Events = append(slices.Clone(s.Events), s.Events[0])
+	return s
+}
+
+func letters(s sim.Scenario, reasons ...driver.Reason) sim.Scenario {
+	s.Letters = reasons
+	return s
+}
+
+func quarantine(s sim.Scenario) sim.Scenario {
+	s.Quarantine = true
+	return letters(options(s, cache.QuarantineOnExpiry(nil)), driver.ReasonOutcomeUnknown)
+}
+
+func otherKey(s sim.Scenario) sim.Scenario {
+	s.ClaimKey = func(key string) string { return "order of " + key }
+	return options(s, cache.KeyFrom(func(m driver.Message) string { return s.ClaimKey(m.Key) }))
+}
+
+var errBusiness = errors.New("the business fails")
+
+func failsOnce(_ context.Context, try int, act func() error) error {
+	if try == 1 {
+		return errBusiness
+	}
+	return act()
+}
+
+func rejectsOnce(_ context.Context, try int, act func() error) error {
+	if try == 1 {
+		return driver.Permanent(errBusiness)
+	}
+	return act()
+}
+
+func panicsOnce(_ context.Context, try int, act func() error) error {
+	if try == 1 {
+		panic(errBusiness)
+	}
+	return act()
+}
+
+// long takes more than a lease before it acts, and honours its context.
+func long(ctx context.Context, _ int, act func() error) error {
+	select {
+	case <-time.After(5 * lease / 4):
+		return act()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func longThenFailsOnce(ctx context.Context, try int, act func() error) error {
+	return long(ctx, try, func() error { return failsOnce(ctx, try, act) })
+}

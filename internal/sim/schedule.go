@@ -1,0 +1,118 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Schedule says where the scheduler does not make choice 0, in the order of places.
+type Schedule []Choice
+
+// Choice is a choice of the scheduler: at the place At, counted from 0, the one
+// with the number Number.
+type Choice struct{ At, Number int32 }
+
+// String returns the schedule as [ParseSchedule] reads it: "3=1 7=12".
+func (s Schedule) String() string {
+	parts := make([]string, len(s))
+	for i, c := range s {
+		parts[i] = fmt.Sprintf("%d=%d", c.At, c.Number)
+	}
+	return strings.Join(parts, " ")
+}
+
+// ParseSchedule reads what String has written.
+func ParseSchedule(text string) (Schedule, error) {
+	var s Schedule
+	for _, part := range strings.Fields(text) {
+		at, number, _ := strings.Cut(part, "=")
+		place, errPlace := strconv.ParseUint(at, 10, 31)
+		choice, errChoice := strconv.ParseUint(number, 10, 31)
+		c := Choice{At: int32(place), Number: int32(choice)}
+		if errPlace != nil || errChoice != nil {
+			return nil, fmt.Errorf("sim: schedule %q: %q is not a place and a choice, as in 3=1", text, part)
+		}
+		if len(s) > 0 && c.At <= s[len(s)-1].At {
+			return nil, fmt.Errorf("sim: schedule %q: the places must grow", text)
+		}
+		s = append(s, c)
+	}
+	return s, nil
+}
+
+// at returns the choice at a place.
+func (s Schedule) at(place int) int {
+	for _, c := range s {
+		if int(c.At) == place {
+			return int(c.Number)
+		}
+	}
+	return 0
+}
+
+// Outcome is what becomes of an operation that is let go.
+type Outcome int
+
+// The outcomes. What fails, or has its instance crash, before it was done may
+// still be on its way: it can arrive later.
+const (
+	Succeed     Outcome = iota
+	Slow                // it is done, and the answer comes after everything else
+	Fail                // it is not done
+	LoseAnswer          // it is done, and the caller is told that it failed
+	CrashBefore         // the instance crashes, and it is not done
+	CrashAfter          // it is done, and then the instance crashes
+	CutOff              // it fails, and so does all that the instance asks of the store from now on
+	Deafen              // it is done, and all answers to the instance are lost from now on
+)
+
+var outcomeNames = [...]string{
+	Succeed:     "",
+	Slow:        ", and the answer takes its time",
+	Fail:        ", which fails",
+	LoseAnswer:  ", whose answer is lost",
+	CrashBefore: ", before which it crashes",
+	CrashAfter:  ", after which it crashes",
+	CutOff:      ", which fails, as does all from now on",
+	Deafen:      ", whose answer is lost, as are all from now on",
+}
+
+// kind is what sort of operation a request is for; it says which outcomes differ.
+type kind int
+
+const (
+	read  kind = iota // of the store: a lost answer or a crash is as if it had failed
+	write             // to the store
+	lease             // likewise, and the answer's caller reckons with the time it took
+	act               // the business
+)
+
+// outcomes are those that are tried with an operation. A read changes nothing, so
+// to lose its answer is to fail it, and a crash at it is a crash after the write
+// before it. A slow answer is as if the caller's next step waited, but where the
+// caller reckons with time. A business that acts and says that it failed is not
+// ours to mend.
+var outcomes = [...][]Outcome{
+	read:  {Succeed, Fail},
+	write: {Succeed, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen},
+	lease: {Succeed, Slow, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen},
+	act:   {Succeed, Fail, CrashBefore, CrashAfter},
+}
+
+// cost is what a choice takes of a bound.
+type cost struct{ deviations, faults int8 }
+
+func (c cost) weight() int { return int(c.deviations + c.faults) }
+
+func (c cost) plus(d cost) cost { return cost{c.deviations + d.deviations, c.faults + d.faults} }
+
+func (o Outcome) cost() cost {
+	switch o {
+	case Succeed:
+		return cost{}
+	case Slow:
+		return cost{deviations: 1}
+	}
+	return cost{faults: 1}
+}
