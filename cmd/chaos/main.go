@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/internal/chaos"
+	"example.com/eventdriver/internal/timeline"
 )
 
 func main() {
@@ -79,10 +80,8 @@ func usage(err error) {
 }
 
 func run(ctx context.Context, o chaos.Options, report, plot string) (passed bool, err error) {
-	for _, file := range []string{report, plot} { // rather now than after half an hour
-		if err := write(file, func(io.Writer) error { return nil }); err != nil {
-			return false, err
-		}
+	if err := timeline.CanWrite(report, plot); err != nil { // rather now than after half an hour
+		return false, err
 	}
 	if o.Logs != "" {
 		if err := os.MkdirAll(o.Logs, 0o755); err != nil {
@@ -96,27 +95,11 @@ func run(ctx context.Context, o chaos.Options, report, plot string) (passed bool
 		return false, err
 	}
 	result.WriteText(os.Stdout)
-	if err := write(report, result.WriteJSON); err != nil {
+	if err := timeline.WriteFile(report, result.WriteJSON); err != nil {
 		return false, err
 	}
-	return result.Passed(), write(plot, func(w io.Writer) error {
+	return result.Passed(), timeline.WriteFile(plot, func(w io.Writer) error {
 		_, err := result.Chart().WriteTo(w)
 		return err
 	})
-}
-
-// write makes a file, unless the name is empty.
-func write(name string, content func(io.Writer) error) error {
-	if name == "" {
-		return nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	if err := content(file); err != nil {
-		_ = file.Close()
-		return err
-	}
-	return file.Close()
 }

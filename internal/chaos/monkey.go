@@ -38,8 +38,8 @@ func (m *monkey) start(ctx context.Context, round int) {
 	m.random = source(0)
 	m.every(m.options.KillEvery, source(1), m.kill)
 	m.every(m.options.PauseEvery, source(2), m.pause)
-	m.every(m.options.CutEvery, source(3), m.cut)
-	m.every(m.options.SlowEvery, source(4), m.slow)
+	m.every(m.options.CutEvery, source(3), func(random *rand.Rand, _ place) { m.cut(random) })
+	m.every(m.options.SlowEvery, source(4), func(random *rand.Rand, _ place) { m.slow(random) })
 }
 
 // end ends the harm and returns when nothing is cut or slow any more. Pauses end,
@@ -52,14 +52,24 @@ func (m *monkey) end() {
 	m.toHolder, m.toActed = nil, nil
 }
 
-// every does something again and again, from half to three halves of d apart.
-func (m *monkey) every(d Duration, random *rand.Rand, do func(*rand.Rand)) {
+// place is where in a run an instance meets with harm.
+type place int
+
+const (
+	anytime     place = iota // anywhere
+	asHolder                 // when it holds a key and has not acted
+	havingActed              // when it has acted and does not know it yet
+)
+
+// every does something again and again, from half to three halves of d apart: to a
+// holder first, so that no round is without that, and then as chance has it.
+func (m *monkey) every(d Duration, random *rand.Rand, do func(*rand.Rand, place)) {
 	if d == 0 {
 		return
 	}
 	m.loops.Go(func() {
-		for m.sleep(time.Duration(float64(d) * (0.5 + random.Float64()))) {
-			do(random)
+		for where := asHolder; m.sleep(time.Duration(float64(d) * (0.5 + random.Float64()))); where = place(random.IntN(3)) {
+			do(random, where)
 		}
 	})
 }
@@ -76,40 +86,39 @@ func (m *monkey) sleep(d time.Duration) bool {
 	}
 }
 
-// kill kills an instance at any time, the next that holds a key, or the next that
-// has acted, as chance has it.
-func (m *monkey) kill(random *rand.Rand) {
-	anytime := func() { m.fleet.kill(m.fleet.any(random), killAnytime) }
-	switch random.IntN(3) {
-	case 0:
-		anytime()
-	case 1:
-		m.await(&m.toHolder, anytime, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killHolder) })
-	case 2:
-		m.await(&m.toActed, anytime, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killActed) })
+// kill kills an instance: any, the next that holds a key, or the next that has acted.
+func (m *monkey) kill(random *rand.Rand, where place) {
+	any := func() { m.fleet.kill(m.fleet.any(random), killAnytime) }
+	switch where {
+	case anytime:
+		any()
+	case asHolder:
+		m.await(&m.toHolder, any, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killHolder) })
+	case havingActed:
+		m.await(&m.toActed, any, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killActed) })
 	}
 }
 
-// pause stops an instance likewise: at any time for as long as two and a half
-// leases; one that has acted, until its lease has run out; or one that holds a key,
-// until another has acted for it, so that it comes back as a zombie.
-func (m *monkey) pause(random *rand.Rand) {
+// pause stops an instance likewise: any for as long as two and a half leases; one
+// that has acted, until its lease has run out; or one that holds a key, until
+// another has acted for it, so that it comes back as a zombie.
+func (m *monkey) pause(random *rand.Rand, where place) {
 	lease := time.Duration(m.options.Lease)
 	length := time.Duration(random.Float64() * 2.5 * float64(lease))
-	anytime := func() { m.fleet.pause(m.fleet.any(random), stopAnytime, m.until(length, nil)) }
-	switch random.IntN(3) {
-	case 0:
-		anytime()
-	case 1:
+	any := func() { m.fleet.pause(m.fleet.any(random), stopAnytime, m.until(length, nil)) }
+	switch where {
+	case anytime:
+		any()
+	case asHolder:
 		most := deadline(lease) + 3*lease
 		if m.options.Instances == 1 {
 			most = length // nobody else could take over
 		}
-		m.await(&m.toHolder, anytime, func(in *instance, run ledger.Run) {
+		m.await(&m.toHolder, any, func(in *instance, run ledger.Run) {
 			m.fleet.pause(in, stopHolder, m.until(most, func() bool { return m.ledger.Acted(run.Order, run.Token+1) }))
 		})
-	case 2:
-		m.await(&m.toActed, anytime, func(in *instance, _ ledger.Run) {
+	case havingActed:
+		m.await(&m.toActed, any, func(in *instance, _ ledger.Run) {
 			m.fleet.pause(in, stopActed, m.until(lease+length, nil))
 		})
 	}
@@ -153,8 +162,8 @@ func (m *monkey) slow(random *rand.Rand) {
 }
 
 // await has the harm done when its time comes. Where another is waiting for that
-// already, anytime is done now: else they would pile up, and no run get through.
-func (m *monkey) await(where *harm, anytime func(), h harm) {
+// already, something else is done now: they would pile up, and no run get through.
+func (m *monkey) await(where *harm, otherwise func(), h harm) {
 	m.mu.Lock()
 	waiting := *where != nil
 	if !waiting {
@@ -162,7 +171,7 @@ func (m *monkey) await(where *harm, anytime func(), h harm) {
 	}
 	m.mu.Unlock()
 	if waiting {
-		anytime()
+		otherwise()
 	}
 }
 

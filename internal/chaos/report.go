@@ -40,7 +40,7 @@ type Report struct {
 	Incomplete  int `json:"incomplete"`   // orders that the store does not call completed
 	DeadLetters int `json:"dead_letters"` // events set aside; all can succeed
 	Misbehaved  int `json:"misbehaved"`   // instances that ended by themselves, or not in good order
-	Rested      int `json:"rested"`       // rounds in which the harm was ended, since nothing went on
+	Rested      int `json:"rested"`       // rounds whose harm was ended, since they took long
 
 	Violations []string `json:"violations"` // what is wrong with each, the first of them
 	OK         bool     `json:"passed"`
@@ -114,7 +114,7 @@ func (r *Report) WriteText(w io.Writer) {
 	line("repeats recognised", r.Repeats, fmt.Sprintf("the one window: %d after a kill, %d after a pause, %d after a lease lost otherwise", r.AfterKill, r.AfterPause, r.AfterLease))
 	line("zombies refused", r.Stale, r.aboutZombies())
 	if r.Rested > 0 {
-		line("rested", r.Rested, "rounds, since nothing went on under so much harm")
+		line("rested", r.Rested, "rounds ended in peace, since they took long under so much harm")
 	}
 	for _, failure := range []struct {
 		name string

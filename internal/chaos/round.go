@@ -28,10 +28,17 @@ func deadline(lease time.Duration) time.Duration { return 2*lease + time.Second 
 const (
 	window   = 60  // orders whose events come mixed with each other
 	underWay = 200 // events that are not acknowledged, at most
-	// patience is for how long nothing need be acknowledged before the harm ends,
-	// and then before the round is given up.
-	patience = 90 * time.Second
+	// patience is for how long nothing need be acknowledged, without any harm, before
+	// the round is given up.
+	patience = 2 * time.Minute
 )
+
+// harmWithin is how long a round of so many orders is harmed at most. It is several
+// times what a round takes, unless there is so much harm that hardly any order gets
+// through; those that are left then do so in peace.
+func harmWithin(orders int) time.Duration {
+	return 45*time.Second + time.Duration(orders)*150*time.Millisecond
+}
 
 // round is a bucket, with the orders whose state it keeps.
 type round struct {
@@ -157,13 +164,24 @@ func (r *round) deliver(ctx context.Context) (published, acknowledged int) {
 	return len(deliveries), r.eventarc.Acknowledged()
 }
 
-// waitPatiently returns when all is closed. When nothing has been acknowledged for
-// too long, it ends the harm, and the second time it gives up.
+// waitPatiently returns when all is closed. It ends the harm when that takes long,
+// and gives up when nothing has been acknowledged for too long after that.
 func (r *round) waitPatiently(ctx context.Context, all <-chan struct{}) {
+	harm := time.NewTimer(harmWithin(len(r.keys)))
+	defer harm.Stop()
+	select {
+	case <-all:
+		return
+	case <-ctx.Done():
+		return
+	case <-harm.C:
+	}
+	r.report.Rested++
+	r.monkey.rest()
+
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last, since, resting := 0, time.Now(), false
-	for {
+	for last, since := r.eventarc.Acknowledged(), time.Now(); time.Since(since) < patience; {
 		select {
 		case <-all:
 			return
@@ -174,15 +192,6 @@ func (r *round) waitPatiently(ctx context.Context, all <-chan struct{}) {
 		if now := r.eventarc.Acknowledged(); now != last {
 			last, since = now, time.Now()
 		}
-		if time.Since(since) < patience {
-			continue
-		}
-		if resting {
-			return
-		}
-		resting, since = true, time.Now()
-		r.report.Rested++
-		r.monkey.rest()
 	}
 }
 
