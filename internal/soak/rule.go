@@ -31,18 +31,19 @@ type Curve struct {
 const mib = 1 << 20
 
 // curves are the figures, each with the share and the amount by which it may grow.
-// A heap of a few MiB after a garbage collection is what tells a leak soonest: ten
-// bytes for each event are seen within an hour. The other figures are allowed what
-// a busy machine makes of them: requests that wait are goroutines and connections.
+// The heap in use after a garbage collection tells a leak of memory soonest: a
+// hundred bytes for each event at a hundred events a second are seen in five minutes.
+// The last three may differ by what so many deliveries at once explain, each with
+// its connection, three to the store, and their goroutines.
 var curves = []struct {
 	Curve
 	share, amount float64
 }{
 	{Curve{Name: "memory", Unit: "MiB", of: func(s Sample) float64 { return float64(s.RSS) / mib }}, 0.15, 8},
 	{Curve{Name: "heap in use", Unit: "MiB", of: func(s Sample) float64 { return float64(s.Heap) / mib }}, 0.1, 0.5},
-	{Curve{Name: "goroutines", of: func(s Sample) float64 { return float64(s.Goroutines) }}, 0.1, 15},
-	{Curve{Name: "open files", of: func(s Sample) float64 { return float64(s.Files) }}, 0.1, 10},
-	{Curve{Name: "connections", of: func(s Sample) float64 { return float64(s.Connections) }}, 0.1, 10},
+	{Curve{Name: "goroutines", of: func(s Sample) float64 { return float64(s.Goroutines) }}, 0, 10 * atOnce},
+	{Curve{Name: "open files", of: func(s Sample) float64 { return float64(s.Files) }}, 0, 4 * atOnce},
+	{Curve{Name: "connections", of: func(s Sample) float64 { return float64(s.Connections) }}, 0, 4 * atOnce},
 }
 
 // Judge returns the curves of the samples, which span that time.

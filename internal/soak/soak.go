@@ -25,6 +25,7 @@ type soak struct {
 	function *process.Process
 	target   atomic.Pointer[process.Process] // the one that events go to
 	eventarc *eventarc.Eventarc
+	underWay chan struct{} // deliveries
 	report   *Report
 }
 
@@ -35,7 +36,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	s := &soak{options: o, orders: newOrders(), report: &Report{Options: o}}
+	s := &soak{options: o, orders: newOrders(), underWay: make(chan struct{}, atOnce), report: &Report{Options: o}}
 	defer func() {
 		cancel()
 		err = errors.Join(err, s.close())
@@ -83,10 +84,22 @@ func (s *soak) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.target.Store(s.function)
-	s.eventarc = eventarc.New(ctx, eventarc.Config{LongestBackoff: time.Second, Route: func(context.Context) (string, func(), error) {
-		return s.target.Load().URL, func() {}, nil
-	}})
+	s.eventarc = eventarc.New(ctx, eventarc.Config{LongestBackoff: time.Second, Route: s.route})
 	return nil
+}
+
+// atOnce is how many deliveries there are at once. It bounds how many goroutines and
+// connections the function can have rightly, however busy the machine is.
+const atOnce = 4
+
+// route leads to the function, when less than that is under way.
+func (s *soak) route(ctx context.Context) (url string, done func(), err error) {
+	select {
+	case s.underWay <- struct{}{}:
+		return s.target.Load().URL, func() { <-s.underWay }, nil
+	case <-ctx.Done():
+		return "", nil, ctx.Err()
+	}
 }
 
 // load publishes orders at the rate, and looks at the process meanwhile.
