@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -25,64 +26,75 @@ import (
 )
 
 func main() {
-	o := chaos.Default()
-	flag.Uint64Var(&o.Seed, "seed", 0, "of the choices; 0 takes one, and prints it")
-	flag.IntVar(&o.Orders, "orders", o.Orders, "how many orders, in all")
-	flag.IntVar(&o.PerRound, "per-round", o.PerRound, "orders for which there is one bucket")
-	rounds := flag.Int("rounds", 0, "how many buckets; 0: as many as -per-round makes of -orders")
-	flag.IntVar(&o.Instances, "instances", o.Instances, "how many instances of the function there are at a time")
-	every := func(name string, d *chaos.Duration, what string) {
-		flag.DurationVar((*time.Duration)(d), name, time.Duration(*d), what+", on average; 0: never")
+	c, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
 	}
-	every("kill-every", &o.KillEvery, "an instance is killed with SIGKILL")
-	every("pause-every", &o.PauseEvery, "an instance is stopped with SIGSTOP, and continued later")
-	every("cut-every", &o.CutEvery, "an instance is cut off from Cloud Storage")
-	every("slow-every", &o.SlowEvery, "an instance's Cloud Storage gets slow")
-	flag.DurationVar((*time.Duration)(&o.Lease), "lease", time.Duration(o.Lease), "the function's LEASE")
-	flag.Float64Var(&o.Duplicates, "duplicates", o.Duplicates, "how many more times each event is published, on average")
-	flag.Float64Var(&o.Lose, "lose", o.Lose, "share of the store's requests whose answer is lost; as many are refused")
-	flag.Float64Var(&o.Fail, "fail", o.Fail, "share of the business's runs that fail; each third panics")
-	flag.Float64Var(&o.Long, "long", o.Long, "share of the business's runs that last longer than the lease")
-	flag.StringVar(&o.Logs, "logs", "", "a folder for the logs of the instances, one file each")
-	report := flag.String("report", "", "a file for the report, in JSON")
-	plot := flag.String("plot", "", "a file for the drawing, in SVG")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		usage(fmt.Errorf("unexpected argument %q", flag.Arg(0)))
-	}
-	if *rounds < 0 || *rounds > max(o.Orders, 0) {
-		usage(fmt.Errorf("-rounds must be from 1 to the number of orders, or 0; it is %d", *rounds))
-	}
-	if *rounds > 0 {
-		o.PerRound = (o.Orders + *rounds - 1) / *rounds
-	}
-	if err := o.Check(); err != nil {
-		usage(err)
-	}
-	if o.Seed == 0 {
-		o.Seed = 1 + rand.Uint64N(1_000_000)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "chaos: %v\nSee chaos -h.\n", err)
+		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	passed, err := run(ctx, o, *report, *plot)
+	passed, err := run(ctx, c)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 	}
 	if err != nil || !passed {
-		stop()
 		os.Exit(1)
 	}
 }
 
-func usage(err error) {
-	fmt.Fprintf(os.Stderr, "chaos: %v\nSee chaos -h.\n", err)
-	os.Exit(2)
+// command is what the command line says.
+type command struct {
+	chaos.Options
+	report, plot string // files
 }
 
-func run(ctx context.Context, o chaos.Options, report, plot string) (passed bool, err error) {
-	if err := timeline.CanWrite(report, plot); err != nil { // rather now than after half an hour
-		return false, err
+// parse reads the command line, and checks all of it.
+func parse(args []string) (c command, err error) {
+	c.Options = chaos.Default()
+	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	f.Uint64Var(&c.Seed, "seed", 0, "of the choices; 0 takes one, and prints it")
+	f.IntVar(&c.Orders, "orders", c.Orders, "how many orders, in all")
+	f.IntVar(&c.PerRound, "per-round", c.PerRound, "orders for which there is one bucket")
+	rounds := f.Int("rounds", 0, "how many buckets; 0: as many as -per-round makes of -orders")
+	f.IntVar(&c.Instances, "instances", c.Instances, "how many instances of the function there are at a time")
+	every := func(name string, d *chaos.Duration, what string) {
+		f.DurationVar((*time.Duration)(d), name, time.Duration(*d), what+", on average; 0: never")
 	}
+	every("kill-every", &c.KillEvery, "an instance is killed with SIGKILL")
+	every("pause-every", &c.PauseEvery, "an instance is stopped with SIGSTOP, and continued later")
+	every("cut-every", &c.CutEvery, "an instance is cut off from Cloud Storage")
+	every("slow-every", &c.SlowEvery, "an instance's Cloud Storage gets slow")
+	f.DurationVar((*time.Duration)(&c.Lease), "lease", time.Duration(c.Lease), "the function's LEASE")
+	f.Float64Var(&c.Duplicates, "duplicates", c.Duplicates, "how many more times each event is published, on average")
+	f.Float64Var(&c.Lose, "lose", c.Lose, "share of the store's requests whose answer is lost; as many are refused")
+	f.Float64Var(&c.Fail, "fail", c.Fail, "share of the business's runs that fail; each third panics")
+	f.Float64Var(&c.Long, "long", c.Long, "share of the business's runs that last longer than the lease")
+	f.StringVar(&c.Logs, "logs", "", "a folder for the logs of the instances, one file each")
+	f.StringVar(&c.report, "report", "", "a file for the report, in JSON")
+	f.StringVar(&c.plot, "plot", "", "a file for the drawing, in SVG")
+	if err := f.Parse(args); err != nil {
+		return c, err
+	}
+	if f.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if *rounds < 0 || *rounds > max(c.Orders, 0) {
+		return c, fmt.Errorf("-rounds must be from 1 to the number of orders, or 0; it is %d", *rounds)
+	}
+	if *rounds > 0 {
+		c.PerRound = (c.Orders + *rounds - 1) / *rounds
+	}
+	if c.Seed == 0 {
+		c.Seed = 1 + rand.Uint64N(1_000_000)
+	}
+	return c, errors.Join(c.Check(), timeline.CanWrite(c.report, c.plot)) // rather now than after half an hour
+}
+
+func run(ctx context.Context, c command) (passed bool, err error) {
+	o := c.Options
 	if o.Logs != "" {
 		if err := os.MkdirAll(o.Logs, 0o755); err != nil {
 			return false, err
@@ -95,10 +107,10 @@ func run(ctx context.Context, o chaos.Options, report, plot string) (passed bool
 		return false, err
 	}
 	result.WriteText(os.Stdout)
-	if err := timeline.WriteFile(report, result.WriteJSON); err != nil {
+	if err := timeline.WriteFile(c.report, result.WriteJSON); err != nil {
 		return false, err
 	}
-	return result.Passed(), timeline.WriteFile(plot, func(w io.Writer) error {
+	return result.Passed(), timeline.WriteFile(c.plot, func(w io.Writer) error {
 		_, err := result.Chart().WriteTo(w)
 		return err
 	})

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,41 +23,52 @@ import (
 )
 
 func main() {
-	o := soak.Default()
-	flag.DurationVar(&o.For, "for", o.For, "how long")
-	flag.Float64Var(&o.Rate, "rate", o.Rate, "orders a second, of three events and a late duplicate")
-	flag.DurationVar(&o.Every, "every", o.Every, "how often the process is looked at")
-	flag.StringVar(&o.Store, "store", o.Store, "where the function keeps its state: gcs or memory")
-	report := flag.String("report", "", "a file for the report, in JSON")
-	plot := flag.String("plot", "", "a file for the drawing, in SVG")
-	flag.Parse()
-	if flag.NArg() > 0 {
-		usage(fmt.Errorf("unexpected argument %q", flag.Arg(0)))
+	c, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
 	}
-	if err := o.Check(); err != nil {
-		usage(err)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "soak: %v\nSee soak -h.\n", err)
+		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	passed, err := run(ctx, o, *report, *plot)
+	passed, err := run(ctx, c)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 	}
 	if err != nil || !passed {
-		stop()
 		os.Exit(1)
 	}
 }
 
-func usage(err error) {
-	fmt.Fprintf(os.Stderr, "soak: %v\nSee soak -h.\n", err)
-	os.Exit(2)
+// command is what the command line says.
+type command struct {
+	soak.Options
+	report, plot string // files
 }
 
-func run(ctx context.Context, o soak.Options, report, plot string) (passed bool, err error) {
-	if err := timeline.CanWrite(report, plot); err != nil { // rather now than after an hour
-		return false, err
+// parse reads the command line, and checks all of it.
+func parse(args []string) (c command, err error) {
+	c.Options = soak.Default()
+	f := flag.NewFlagSet("soak", flag.ContinueOnError)
+	f.DurationVar(&c.For, "for", c.For, "how long")
+	f.Float64Var(&c.Rate, "rate", c.Rate, "orders a second, of three events and a late duplicate")
+	f.DurationVar(&c.Every, "every", c.Every, "how often the process is looked at")
+	f.StringVar(&c.Store, "store", c.Store, "where the function keeps its state: gcs or memory")
+	f.StringVar(&c.report, "report", "", "a file for the report, in JSON")
+	f.StringVar(&c.plot, "plot", "", "a file for the drawing, in SVG")
+	if err := f.Parse(args); err != nil {
+		return c, err
 	}
+	if f.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	return c, errors.Join(c.Check(), timeline.CanWrite(c.report, c.plot)) // rather now than after an hour
+}
+
+func run(ctx context.Context, c command) (passed bool, err error) {
+	o := c.Options
 	fmt.Printf("soak: %v at %v orders a second, store %s; the function is built first\n", o.For, o.Rate, o.Store)
 	o.Say = func(line string) { fmt.Println(line) }
 	result, err := soak.Run(ctx, o)
@@ -64,10 +76,10 @@ func run(ctx context.Context, o soak.Options, report, plot string) (passed bool,
 		return false, err
 	}
 	result.WriteText(os.Stdout)
-	if err := timeline.WriteFile(report, result.WriteJSON); err != nil {
+	if err := timeline.WriteFile(c.report, result.WriteJSON); err != nil {
 		return false, err
 	}
-	return result.Passed(), timeline.WriteFile(plot, func(w io.Writer) error {
+	return result.Passed(), timeline.WriteFile(c.plot, func(w io.Writer) error {
 		_, err := result.Chart().WriteTo(w)
 		return err
 	})

@@ -53,7 +53,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 func Default() Options {
 	return Options{
 		Orders:     10_000,
-		PerRound:   500,
+		PerRound:   200,
 		Instances:  4,
 		KillEvery:  Duration(2 * time.Second),
 		PauseEvery: Duration(3 * time.Second),

@@ -36,8 +36,7 @@ type Report struct {
 
 	ledger.Counts
 
-	Lost        int `json:"lost"`         // orders whose effect was not applied
-	Incomplete  int `json:"incomplete"`   // orders that the store does not call completed
+	Lost        int `json:"lost"`         // orders that were not acted upon, or not completed in the store
 	DeadLetters int `json:"dead_letters"` // events set aside; all can succeed
 	Misbehaved  int `json:"misbehaved"`   // instances that ended by themselves, or not in good order
 	Rested      int `json:"rested"`       // rounds whose harm was ended, since they took long
@@ -51,7 +50,7 @@ type Report struct {
 // Passed says that nothing was lost, nothing was processed twice, and no instance
 // did what it never should.
 func (r *Report) Passed() bool {
-	return r.Lost == 0 && r.Doubled == 0 && r.Unexcused == 0 && r.Wrong == 0 && r.Incomplete == 0 &&
+	return r.Lost == 0 && r.Doubled == 0 && r.Unexcused == 0 && r.Wrong == 0 &&
 		r.DeadLetters == 0 && r.Misbehaved == 0 && r.Acknowledged == r.Events
 }
 
@@ -119,7 +118,7 @@ func (r *Report) WriteText(w io.Writer) {
 	for _, failure := range []struct {
 		name string
 		n    int
-	}{{"LOST", r.Lost}, {"DOUBLED", r.Doubled}, {"UNEXCUSED", r.Unexcused}, {"incomplete", r.Incomplete}, {"wrong content", r.Wrong},
+	}{{"LOST", r.Lost}, {"DOUBLED", r.Doubled}, {"UNEXCUSED", r.Unexcused}, {"wrong content", r.Wrong},
 		{"dead letters", r.DeadLetters}, {"misbehaved instances", r.Misbehaved}, {"not acknowledged", r.Events - r.Acknowledged}} {
 		line(failure.name, failure.n, "")
 	}

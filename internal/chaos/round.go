@@ -37,7 +37,7 @@ const (
 // times what a round takes, unless there is so much harm that hardly any order gets
 // through; those that are left then do so in peace.
 func harmWithin(orders int) time.Duration {
-	return 45*time.Second + time.Duration(orders)*150*time.Millisecond
+	return 45*time.Second + time.Duration(orders)*400*time.Millisecond
 }
 
 // round is a bucket, with the orders whose state it keeps.
@@ -217,17 +217,17 @@ func (r *round) judge(published, acknowledged int) error {
 			r.ledger.Completed(key, attrs.Created)
 		}
 	}
+	missing := r.ledger.Missing()
 	for _, key := range r.keys {
-		if !done[key] {
-			r.report.violated("%s was not completed in the store", key)
-			r.report.Incomplete++
+		switch {
+		case slices.Contains(missing, key):
+			r.report.violated("%s was not acted upon", key)
+			r.report.Lost++
+		case !done[key]:
+			r.report.violated("%s was acted upon, and not completed in the store", key)
+			r.report.Lost++
 		}
 	}
-	missing := r.ledger.Missing()
-	for _, key := range missing {
-		r.report.violated("%s was not acted upon", key)
-	}
-	r.report.Lost += len(missing)
 	r.report.Orders += len(r.keys)
 	r.report.Events += published
 	r.report.Acknowledged += acknowledged

@@ -54,7 +54,7 @@ type Span struct{ From, To time.Duration }
 // The drawing's measures, in pixels.
 const (
 	width      = 960
-	left       = 140 // of the panels and strips
+	left       = 170 // of the panels and strips
 	right      = 20
 	top        = 40
 	gap        = 34 // above each panel, for its legend
@@ -115,7 +115,7 @@ func (d *drawing) panel(p Panel, y int) {
 			left, scale(v), width-right, left-8, scale(v)+4, strconv.FormatFloat(v, 'f', -1, 64))
 	}
 	d.printf(`<text transform="translate(%d %d) rotate(-90)" text-anchor="middle">%s</text>`+"\n",
-		left-90, y+p.Height/2, html.EscapeString(p.Label))
+		left-80, y+p.Height/2, html.EscapeString(p.Label))
 	legend := left
 	for _, l := range p.Lines {
 		d.printf(`<path d="M%d %dh18" stroke="%s" stroke-width="3"/><text x="%d" y="%d">%s</text>`+"\n",

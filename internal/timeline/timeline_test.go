@@ -39,7 +39,7 @@ func TestChart(t *testing.T) {
 	})
 	for _, want := range []string{"a &lt; b &amp; c", "&lt;done&gt;", "#123456", ">orders<", ">seconds<", ">10000<", "kills (2)",
 		"L939.9 74.0", // the last point, all but in the upper right corner of the panel
-		"H220.0z",     // a tick at one second of ten, of 800 pixels from 140 on
+		"H247.0z",     // a tick at one second of ten, of 770 pixels from 170 on
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q", want)
