@@ -47,8 +47,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 		r.report.Rounds = n
 		r.say()
-		if !r.report.Passed() {
-			break // what follows would only hide it
+		if !r.report.Passed() { // what follows would only hide it
+			break
+		}
+		if o.For > 0 && time.Since(r.chronicle.start) > time.Duration(o.For) {
+			break
 		}
 	}
 	r.report.finish(r.chronicle)

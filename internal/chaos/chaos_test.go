@@ -116,6 +116,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"-pause-every": func(o *chaos.Options) { o.PauseEvery = -1 },
 		"-cut-every":   func(o *chaos.Options) { o.CutEvery = 1 },
 		"-slow-every":  func(o *chaos.Options) { o.SlowEvery = 1 },
+		"-for":         func(o *chaos.Options) { o.For = -1 },
 		"-lease":       func(o *chaos.Options) { o.Lease = chaos.Duration(time.Second) },
 		"-duplicates":  func(o *chaos.Options) { o.Duplicates = -1 },
 		"-lose":        func(o *chaos.Options) { o.Lose = 1 },

@@ -48,6 +48,7 @@ type instance struct {
 	name    string
 	slot    *slot
 	process *process.Process
+	log     io.Closer
 
 	// These belong to the fleet's lock.
 	busy    int // deliveries
@@ -83,18 +84,15 @@ func (f *fleet) start(s *slot) {
 	s.started++
 	name := fmt.Sprintf("%s-%d-%d", f.name, s.number, s.started)
 	f.mu.Unlock()
-	var copyTo io.Writer
-	if f.logs != "" {
-		file, err := os.Create(filepath.Join(f.logs, name+".log"))
-		if err != nil {
-			f.violated("%s: %v", name, err)
-			return
-		}
-		copyTo = file // the process has it for as long as it lives
+	log, err := f.createLog(name)
+	if err != nil {
+		f.violated("%s: %v", name, err)
+		return
 	}
 	variables := append([]string{"INSTANCE=" + name, "STORAGE_EMULATOR_HOST=" + s.store.Addr()}, f.variables...)
-	started, err := process.Start(f.ctx, f.program, variables, copyTo)
+	started, err := process.Start(f.ctx, f.program, variables, log)
 	if err != nil {
+		_ = log.Close()
 		if f.ctx.Err() == nil {
 			f.violated("%s: %v", name, err)
 		}
@@ -104,17 +102,31 @@ func (f *fleet) start(s *slot) {
 	defer f.mu.Unlock()
 	if f.ending {
 		started.Kill() // nobody has sent it anything
+		_ = log.Close()
 		return
 	}
-	in := &instance{name: name, slot: s, process: started}
+	in := &instance{name: name, slot: s, process: started, log: log}
 	s.current = in
 	f.changed.Broadcast()
 	f.tasks.Go(func() { f.watch(in) })
 }
 
+// createLog makes the file for an instance's log, if logs are kept.
+func (f *fleet) createLog(name string) (io.WriteCloser, error) {
+	if f.logs == "" {
+		return discard{io.Discard}, nil
+	}
+	return os.Create(filepath.Join(f.logs, name+".log"))
+}
+
+type discard struct{ io.Writer }
+
+func (discard) Close() error { return nil }
+
 // watch replaces an instance that ends by itself.
 func (f *fleet) watch(in *instance) {
 	<-in.process.Ended()
+	_ = in.log.Close() // it is for people, after something else went wrong
 	if f.leave(in) {
 		f.violated("%s ended by itself with exit code %d:\n%s", in.name, in.process.ExitCode(), in.process.Log())
 		f.start(in.slot)
@@ -141,8 +153,13 @@ func (f *fleet) kill(in *instance, d deed) bool {
 		return false
 	}
 	f.chronicle.kill(in.name, d)
-	in.process.Kill()
-	f.tasks.Go(func() { f.start(in.slot) })
+	killed := make(chan struct{})
+	f.tasks.Go(func() {
+		in.process.Kill()
+		close(killed)
+		f.start(in.slot)
+	})
+	<-killed
 	return true
 }
 

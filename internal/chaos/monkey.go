@@ -88,14 +88,14 @@ func (m *monkey) sleep(d time.Duration) bool {
 
 // kill kills an instance: any, the next that holds a key, or the next that has acted.
 func (m *monkey) kill(random *rand.Rand, where place) {
-	any := func() { m.fleet.kill(m.fleet.any(random), killAnytime) }
+	anyone := func() { m.fleet.kill(m.fleet.any(random), killAnytime) }
 	switch where {
 	case anytime:
-		any()
+		anyone()
 	case asHolder:
-		m.await(&m.toHolder, any, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killHolder) })
+		m.await(&m.toHolder, anyone, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killHolder) })
 	case havingActed:
-		m.await(&m.toActed, any, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killActed) })
+		m.await(&m.toActed, anyone, func(in *instance, _ ledger.Run) { m.fleet.kill(in, killActed) })
 	}
 }
 
@@ -105,20 +105,20 @@ func (m *monkey) kill(random *rand.Rand, where place) {
 func (m *monkey) pause(random *rand.Rand, where place) {
 	lease := time.Duration(m.options.Lease)
 	length := time.Duration(random.Float64() * 2.5 * float64(lease))
-	any := func() { m.fleet.pause(m.fleet.any(random), stopAnytime, m.until(length, nil)) }
+	anyone := func() { m.fleet.pause(m.fleet.any(random), stopAnytime, m.until(length, nil)) }
 	switch where {
 	case anytime:
-		any()
+		anyone()
 	case asHolder:
 		most := deadline(lease) + 3*lease
 		if m.options.Instances == 1 {
 			most = length // nobody else could take over
 		}
-		m.await(&m.toHolder, any, func(in *instance, run ledger.Run) {
+		m.await(&m.toHolder, anyone, func(in *instance, run ledger.Run) {
 			m.fleet.pause(in, stopHolder, m.until(most, func() bool { return m.ledger.Acted(run.Order, run.Token+1) }))
 		})
 	case havingActed:
-		m.await(&m.toActed, any, func(in *instance, _ ledger.Run) {
+		m.await(&m.toActed, anyone, func(in *instance, _ ledger.Run) {
 			m.fleet.pause(in, stopActed, m.until(lease+length, nil))
 		})
 	}

@@ -16,6 +16,8 @@ type Options struct {
 	Orders    int    `json:"orders"`    // in all
 	PerRound  int    `json:"per_round"` // orders for which there is one bucket
 	Instances int    `json:"instances"`
+	// For is when to begin no other round, though not all orders have come; 0: never.
+	For Duration `json:"for"`
 
 	// Each of these happens once in about that time; 0: never.
 	KillEvery  Duration `json:"kill_every"`
@@ -82,6 +84,7 @@ func (o Options) Check() error {
 	wrong(o.Orders >= 1, "orders", "1 or more", o.Orders)
 	wrong(o.PerRound >= 1 && o.PerRound <= 5000, "per-round", "from 1 to 5000, as the stand-in for Cloud Storage slows down", o.PerRound)
 	wrong(o.Instances >= 1 && o.Instances <= 50, "instances", "from 1 to 50", o.Instances)
+	wrong(o.For >= 0, "for", "0 or more", time.Duration(o.For))
 	for _, e := range []struct {
 		flag string
 		d    Duration

@@ -73,22 +73,28 @@ func (r *round) do(ctx context.Context) (err error) {
 	defer effects.Close()
 
 	r.fleet.variables = []string{"GCS_BUCKET=" + bucket, "LEASE=" + lease.String(), "LEDGER=" + effects.URL, "LOG_LEVEL=warn"}
-	r.monkey.start(ctx, r.number)
-	r.fake.OnRequest(r.monkey.onRequest)
 	if err := r.fleet.open(ctx, r.options.Instances, r.fake.Host()); err != nil {
-		r.monkey.end()
 		return err
 	}
+	r.monkey.start(ctx, r.number)
+	r.fake.OnRequest(r.monkey.onRequest)
 	r.eventarc = eventarc.New(ctx, eventarc.Config{Route: r.fleet.route, Deadline: deadline(lease),
 		FirstBackoff: 50 * time.Millisecond, LongestBackoff: time.Second})
-	published, acknowledged := r.deliver(ctx)
+	published := r.schedule()
+	all := make(chan struct{})
+	go func() {
+		defer close(all)
+		r.deliver(ctx, published)
+	}()
+	r.waitPatiently(ctx, all)
+	acknowledged := r.eventarc.Acknowledged()
 	r.monkey.end()
 	r.fleet.end()
 	cancel()
+	<-all
 	r.eventarc.Wait()
 	r.eventarc.Close()
-	effects.CloseClientConnections()
-	return r.judge(published, acknowledged)
+	return r.judge(len(published), acknowledged)
 }
 
 // delivery is an event that is to be delivered, or once more.
@@ -136,32 +142,24 @@ func duplicates(mean float64, random *rand.Rand) int {
 	return n
 }
 
-// deliver delivers all events, and returns how many were acknowledged when all were
-// or the patience was at its end.
-func (r *round) deliver(ctx context.Context) (published, acknowledged int) {
-	deliveries := r.schedule()
+// deliver delivers the events, and returns when all are acknowledged or ctx ends.
+func (r *round) deliver(ctx context.Context, deliveries []delivery) {
 	free := make(chan struct{}, underWay)
-	all := make(chan struct{})
-	go func() {
-		defer close(all)
-		for _, d := range deliveries {
-			select {
-			case free <- struct{}{}:
-				r.eventarc.Deliver(d.event, func() { <-free })
-			case <-ctx.Done():
-				return
-			}
+	for _, d := range deliveries {
+		select {
+		case free <- struct{}{}:
+			r.eventarc.Deliver(d.event, func() { <-free })
+		case <-ctx.Done():
+			return
 		}
-		for range underWay { // until nothing is under way
-			select {
-			case free <- struct{}{}:
-			case <-ctx.Done():
-				return
-			}
+	}
+	for range underWay { // until nothing is under way
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return
 		}
-	}()
-	r.waitPatiently(ctx, all)
-	return len(deliveries), r.eventarc.Acknowledged()
+	}
 }
 
 // waitPatiently returns when all is closed. It ends the harm when that takes long,

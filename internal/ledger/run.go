@@ -9,7 +9,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 )
@@ -52,12 +54,23 @@ func (r Run) Begin(ctx context.Context, url string) (Answer, error) {
 func (r Run) Act(ctx context.Context, url string) (Answer, error) { return r.post(ctx, url+actPath) }
 
 // post has no timeout: the business waits for as long as it takes. There is one
-// connection for each request, so that the client never sends one twice.
-func (r Run) post(ctx context.Context, url string) (Answer, error) {
+// connection for each request, so that the client never sends one twice; one that
+// can't be made is tried again, since nothing was sent.
+func (r Run) post(ctx context.Context, url string) (answer Answer, err error) {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return "", err
 	}
+	for {
+		answer, err = post(ctx, url, body)
+		if failed, ok := errors.AsType[*net.OpError](err); !ok || failed.Op != "dial" || ctx.Err() != nil {
+			return answer, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func post(ctx context.Context, url string, body []byte) (answer Answer, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return "", err
@@ -71,6 +84,5 @@ func (r Run) post(ctx context.Context, url string) (Answer, error) {
 	if response.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("the ledger answered %s", response.Status)
 	}
-	var answer Answer
 	return answer, json.NewDecoder(response.Body).Decode(&answer)
 }
