@@ -26,7 +26,9 @@ type soak struct {
 	target   atomic.Pointer[process.Process] // the one that events go to
 	eventarc *eventarc.Eventarc
 	underWay chan struct{} // deliveries
-	report   *Report
+
+	published int // events
+	report    *Report
 }
 
 // Run runs what the options say, and reports. The error is about what kept it from
@@ -116,11 +118,14 @@ func (s *soak) load(ctx context.Context) error {
 		case <-s.function.Ended():
 			return fmt.Errorf("the function ended by itself, with exit code %d:\n%s", s.function.ExitCode(), s.function.Log())
 		case <-publish.C:
-			if err := s.renewStorage(n); err != nil {
+			ready, err := s.ready(n)
+			if err != nil {
 				return err
 			}
-			s.publish(n)
-			n++
+			if ready {
+				s.publish(n)
+				n++
+			}
 		case <-look.C:
 			usage, err := s.function.Usage(ctx, s.metrics)
 			if err != nil {
@@ -139,12 +144,16 @@ func (s *soak) load(ctx context.Context) error {
 // an empty one after so many orders, when nothing is under way.
 const renewAfter = 300
 
-func (s *soak) renewStorage(n int) error {
-	if s.options.Store != GCS || n == 0 || n%renewAfter != 0 {
-		return nil
+// ready says whether the order of that number can come: not while the storage is
+// full and in use.
+func (s *soak) ready(n int) (bool, error) {
+	if s.options.Store != GCS || n/renewAfter == s.storage.renewed {
+		return true, nil
 	}
-	s.eventarc.Wait()
-	return s.storage.renew(s.proxy)
+	if s.eventarc.Acknowledged() < s.published {
+		return false, nil
+	}
+	return true, s.storage.renew(s.proxy)
 }
 
 // publish publishes the order of that number, and an earlier one's last event once
@@ -159,15 +168,20 @@ func (s *soak) publish(n int) {
 	s.publishOrder(fmt.Sprintf("order-%d", n))
 	if n%renewAfter >= late { // in the same storage
 		earlier := fmt.Sprintf("order-%d", n-late)
-		s.eventarc.Publish("event3", earlier, content(earlier))
+		s.publishEvent("event3", earlier)
 	}
 }
 
 func (s *soak) publishOrder(name string) {
 	s.orders.expect(name)
 	for _, topic := range []string{"event1", "event2", "event3"} {
-		s.eventarc.Publish(topic, name, content(name))
+		s.publishEvent(topic, name)
 	}
+}
+
+func (s *soak) publishEvent(topic, name string) {
+	s.published++
+	s.eventarc.Publish(topic, name, content(name))
 }
 
 func content(name string) []byte {

@@ -11,7 +11,10 @@ import (
 const bucket = "orders"
 
 // storage is a Cloud Storage that is replaced by an empty one now and then.
-type storage struct{ now *gcsfake.Server }
+type storage struct {
+	now     *gcsfake.Server
+	renewed int // times
+}
 
 func newStorage() (*storage, error) {
 	now, err := gcsfake.Start("127.0.0.1:0")
@@ -19,7 +22,7 @@ func newStorage() (*storage, error) {
 		return nil, err
 	}
 	now.CreateBucket(bucket)
-	return &storage{now}, nil
+	return &storage{now: now}, nil
 }
 
 // renew has the proxy lead to an empty storage from now on.
@@ -31,6 +34,7 @@ func (s *storage) renew(p *proxy.Proxy) error {
 	p.SetTarget(next.now.Host())
 	before := s.now
 	s.now = next.now
+	s.renewed++
 	return before.Close()
 }
 
