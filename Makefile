@@ -75,6 +75,22 @@ explore: ## try every schedule of every scenario up to its larger bound, and man
 mutants: ## break the code in one place after another, and have the explorer find each: twenty minutes
 	$(GO) test ./internal/sim -count=1 -v -timeout 3h -run TestSourceMutants -sim.mutants
 
+# Options of chaos and soak go into ARGS: make chaos ARGS='-seed 7 -kill-every 500ms'.
+.PHONY: chaos
+chaos: ## kill, stop and cut off instances while 10,000 orders come; a quarter of an hour
+	@mkdir -p bin
+	$(GO) run ./cmd/chaos -report bin/chaos.json -plot bin/chaos.svg $(ARGS)
+
+.PHONY: chaos-short
+chaos-short: ## the same with 400 orders; a minute
+	@mkdir -p bin
+	$(GO) run ./cmd/chaos -orders 400 -per-round 200 -kill-every 1s -pause-every 2s -report bin/chaos-short.json -plot bin/chaos-short.svg $(ARGS)
+
+.PHONY: soak
+soak: ## run the function at a fixed rate for 5 minutes; all that it takes must stay flat
+	@mkdir -p bin
+	$(GO) run ./cmd/soak -report bin/soak.json -plot bin/soak.svg $(ARGS)
+
 .PHONY: bench
 bench: ## run all benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -11,6 +11,7 @@ import (
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/eventarc"
 )
 
 // tell runs the story: orders whose events come in every order, twice, and all at
@@ -33,7 +34,7 @@ func tell(ctx context.Context, o options) error {
 		return err
 	}
 	expected := publishStory(local.eventarc, ledger)
-	local.eventarc.wait()
+	local.eventarc.Wait()
 	if err := ctx.Err(); err != nil {
 		return errors.Join(errors.New("interrupted"), local.stop())
 	}
@@ -48,9 +49,9 @@ func tell(ctx context.Context, o options) error {
 const hopeless = 2
 
 // publishStory publishes the events and returns the keys of the orders.
-func publishStory(e *eventarc, l *ledger) (orders []string) {
+func publishStory(e *eventarc.Eventarc, l *ledger) (orders []string) {
 	publish := func(name, event string) {
-		e.publish(event, name, fmt.Appendf(nil, `{"order":%q,"from":%q,"number":9007199254740993}`, name, event))
+		e.Publish(event, name, fmt.Appendf(nil, `{"order":%q,"from":%q,"number":9007199254740993}`, name, event))
 	}
 	order := func(name string, times int, sequence ...string) {
 		orders = append(orders, name)
@@ -66,7 +67,7 @@ func publishStory(e *eventarc, l *ledger) (orders []string) {
 		for range 2 { // the second time late duplicates
 			for _, event := range sequence {
 				publish(name, event)
-				e.wait()
+				e.Wait()
 			}
 		}
 	}
@@ -77,8 +78,8 @@ func publishStory(e *eventarc, l *ledger) (orders []string) {
 	for i := range 20 {
 		order(fmt.Sprintf("at-once-%d", i+1), 2, sequences[i%len(sequences)]...)
 	}
-	e.publish("event1", "", []byte(`{"the key":"is missing"}`))
-	e.publish("event9", "nobody-waits-for-it", []byte(`{}`))
+	e.Publish("event1", "", []byte(`{"the key":"is missing"}`))
+	e.Publish("event9", "nobody-waits-for-it", []byte(`{}`))
 	return orders
 }
 

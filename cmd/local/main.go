@@ -30,6 +30,7 @@ import (
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/eventarc"
 	"example.com/eventdriver/internal/gcsfake"
 )
 
@@ -98,7 +99,7 @@ func serve(ctx context.Context, o options) error {
 // local is all that runs on this machine.
 type local struct {
 	function                  *eventdriver.Function
-	eventarc                  *eventarc
+	eventarc                  *eventarc.Eventarc
 	functionAddr, publishAddr string
 	publisher                 *http.Server
 	closers                   []func() error
@@ -224,8 +225,8 @@ func (l *local) startPublisher(ctx context.Context, addr string) error {
 		return fmt.Errorf("-publish-addr: %w", err)
 	}
 	l.publishAddr = listener.Addr().String()
-	l.eventarc = newEventarc(ctx, "http://"+l.functionAddr+"/")
-	l.publisher = &http.Server{Handler: l.eventarc.handler(), ReadHeaderTimeout: 10 * time.Second}
+	l.eventarc = eventarc.New(ctx, eventarc.Config{Route: eventarc.Fixed("http://" + l.functionAddr + "/"), OnFailure: logFailure})
+	l.publisher = &http.Server{Handler: publishHandler(l.eventarc), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = l.publisher.Serve(listener) }() // until stop
 	return nil
 }
@@ -237,7 +238,7 @@ func (l *local) stop() error {
 	var errs []error
 	if l.publisher != nil {
 		errs = append(errs, l.publisher.Shutdown(ctx))
-		l.eventarc.wait()
+		l.eventarc.Wait()
 	}
 	if l.function != nil {
 		errs = append(errs, l.function.Drain(ctx), l.function.Close())

@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 )
@@ -119,6 +120,21 @@ func (s *Server) Get(bucket, name string) ([]byte, error) {
 		return nil, fmt.Errorf("gcsfake: object %s/%s: %w", bucket, name, err)
 	}
 	return object.Content, nil
+}
+
+// Attrs are what the server keeps of an object beside its content.
+type Attrs struct {
+	Metadata map[string]string
+	Created  time.Time // when this generation was stored
+}
+
+// Attrs reads an object's attributes past the socket, uncounted.
+func (s *Server) Attrs(bucket, name string) (Attrs, error) {
+	object, err := s.fake.GetObject(bucket, name)
+	if err != nil {
+		return Attrs{}, fmt.Errorf("gcsfake: object %s/%s: %w", bucket, name, err)
+	}
+	return Attrs{object.Metadata, object.Created}, nil
 }
 
 // Delete deletes an object past the socket, uncounted.

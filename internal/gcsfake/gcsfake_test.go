@@ -103,6 +103,9 @@ func TestOverwrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if past, err := s.Attrs("bucket", "o"); err != nil || past.Metadata["state"] != "second" || !past.Created.Equal(got.Created) {
+		t.Errorf("past the socket: %+v, %v; want what the client sees, %v", past, err, got.Created)
+	}
 	if got.Generation == first.Generation || got.Metadata["state"] != "second" {
 		t.Errorf("generation %d after %d, metadata %v", got.Generation, first.Generation, got.Metadata)
 	}

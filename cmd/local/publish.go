@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"example.com/eventdriver/internal/eventarc"
+)
+
+const publishLimit = 10 << 20 // bytes; Pub/Sub's limit for a message
+
+// logFailure logs a delivery that is to be made again.
+func logFailure(id string, again time.Duration, err error) {
+	slog.Info("not acknowledged, it will be delivered again", "event", id, "after", again.String(), "answer", err.Error())
+}
+
+// publishHandler takes POST /publish/TOPIC?key=KEY with the event's content as body.
+func publishHandler(e *eventarc.Eventarc) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /publish/{topic}", func(w http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, publishLimit))
+		if err != nil {
+			http.Error(w, "the content could not be read: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		id := e.Publish(r.PathValue("topic"), r.URL.Query().Get("key"), data)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusAccepted)
+		fmt.Fprintf(w, "{\"messageId\":%q}\n", id)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "publish with: POST /publish/event1?key=order-1, the content as the body", http.StatusNotFound)
+	})
+	return mux
+}

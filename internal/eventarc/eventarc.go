@@ -1,0 +1,180 @@
+// Package eventarc plays Pub/Sub and Eventarc on one machine: what is published it
+// delivers to a function as a CloudEvent in binary form, in no order, and again
+// until it is acknowledged. Nothing that is deployed imports it.
+package eventarc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What holds where [Config] does not say. The stand-in waits less between
+// deliveries than Eventarc's 10 to 600 seconds.
+const (
+	DefaultFirstBackoff   = 100 * time.Millisecond
+	DefaultLongestBackoff = 10 * time.Second
+	DefaultDeadline       = time.Minute
+)
+
+// Config says how events are delivered. Route must be set.
+type Config struct {
+	// Route says where to deliver now, and is told when that delivery is over. It
+	// may wait; it returns the context's error when that ends.
+	Route func(ctx context.Context) (url string, done func(), err error)
+	// Deadline is how long a delivery may take; 0: DefaultDeadline.
+	Deadline time.Duration
+	// FirstBackoff is the pause after the first delivery that failed, which doubles
+	// up to LongestBackoff; each is shortened by chance, by half at most. 0: the
+	// defaults.
+	FirstBackoff, LongestBackoff time.Duration
+	// OnFailure is told of each delivery that was not acknowledged; nil: nobody is.
+	OnFailure func(id string, again time.Duration, err error)
+}
+
+// Fixed is a Route that always leads to one function.
+func Fixed(url string) func(context.Context) (string, func(), error) {
+	return func(context.Context) (string, func(), error) { return url, func() {}, nil }
+}
+
+// Eventarc delivers events. It forgets what is not acknowledged when the process
+// ends. Make one with [New]; it is safe for concurrent use.
+type Eventarc struct {
+	ctx      context.Context // ends the deliveries
+	config   Config
+	client   *http.Client
+	lastID   atomic.Int64
+	under    sync.WaitGroup
+	attempts atomic.Int64
+	acked    atomic.Int64
+}
+
+// New returns an Eventarc whose deliveries end with ctx.
+func New(ctx context.Context, config Config) *Eventarc {
+	orDefault := func(d *time.Duration, otherwise time.Duration) {
+		if *d == 0 {
+			*d = otherwise
+		}
+	}
+	orDefault(&config.Deadline, DefaultDeadline)
+	orDefault(&config.FirstBackoff, DefaultFirstBackoff)
+	orDefault(&config.LongestBackoff, DefaultLongestBackoff)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	return &Eventarc{ctx: ctx, config: config, client: &http.Client{Transport: transport, Timeout: config.Deadline}}
+}
+
+// Event is an event as it was published. Each delivery has the same ID and content.
+type Event struct {
+	ID     string
+	header http.Header
+	body   []byte
+}
+
+// NewEvent returns an event with data as it is published to a topic, with the
+// attribute key unless that is empty.
+func (e *Eventarc) NewEvent(topic, key string, data []byte) Event {
+	id := strconv.FormatInt(e.lastID.Add(1), 10)
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	message := map[string]any{"data": data, "messageId": id, "publishTime": now}
+	if key != "" {
+		message["attributes"] = map[string]string{"key": key}
+	}
+	body, err := json.Marshal(map[string]any{"message": message, "subscription": "projects/local/subscriptions/" + topic})
+	if err != nil {
+		panic(err) // maps of strings and bytes always have a JSON form
+	}
+	return Event{ID: id, body: body, header: http.Header{
+		"Content-Type":   {"application/json"},
+		"Ce-Specversion": {"1.0"},
+		"Ce-Type":        {"google.cloud.pubsub.topic.v1.messagePublished"},
+		"Ce-Source":      {"//pubsub.googleapis.com/projects/local/topics/" + topic},
+		"Ce-Id":          {id},
+		"Ce-Time":        {now},
+	}}
+}
+
+// Publish delivers a new event in the background, and returns its ID.
+func (e *Eventarc) Publish(topic, key string, data []byte) (id string) {
+	event := e.NewEvent(topic, key, data)
+	e.Deliver(event, func() {})
+	return event.ID
+}
+
+// Deliver delivers an event in the background until it is acknowledged, and calls
+// acknowledged then. Called again with the same event, it delivers a duplicate.
+func (e *Eventarc) Deliver(event Event, acknowledged func()) {
+	e.under.Go(func() {
+		if e.deliver(event) {
+			e.acked.Add(1)
+			acknowledged()
+		}
+	})
+}
+
+// deliver posts the event until it is acknowledged, or the deliveries end.
+func (e *Eventarc) deliver(event Event) (acknowledged bool) {
+	for backoff := e.config.FirstBackoff; ; backoff = min(2*backoff, e.config.LongestBackoff) {
+		err := e.post(event)
+		if err == nil || e.ctx.Err() != nil {
+			return err == nil
+		}
+		pause := backoff/2 + rand.N(backoff/2+1)
+		if e.config.OnFailure != nil {
+			e.config.OnFailure(event.ID, pause, err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-e.ctx.Done():
+			return false
+		}
+	}
+}
+
+// post delivers the event once; nil says that it was acknowledged.
+func (e *Eventarc) post(event Event) error {
+	url, done, err := e.config.Route(e.ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	request, err := http.NewRequestWithContext(e.ctx, http.MethodPost, url, bytes.NewReader(event.body))
+	if err != nil {
+		return err
+	}
+	request.Header = event.header.Clone()
+	e.attempts.Add(1)
+	answer, err := e.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
+	switch answer.StatusCode { // those that Pub/Sub takes as acknowledged
+	case http.StatusProcessing, http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent:
+		return nil
+	}
+	return fmt.Errorf("%s: %s", answer.Status, bytes.TrimSpace(text))
+}
+
+// Wait returns when all that was published has been acknowledged, or the deliveries
+// have ended.
+func (e *Eventarc) Wait() { e.under.Wait() }
+
+// Close closes the connections that are idle. Call it after Wait.
+func (e *Eventarc) Close() { e.client.CloseIdleConnections() }
+
+// Deliveries returns how many times an event was sent to the function.
+func (e *Eventarc) Deliveries() int { return int(e.attempts.Load()) }
+
+// Acknowledged returns how many of the calls of Deliver and Publish have come to
+// their end.
+func (e *Eventarc) Acknowledged() int { return int(e.acked.Load()) }
