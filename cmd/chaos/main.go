@@ -57,6 +57,7 @@ func parse(args []string) (c command, err error) {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.Uint64Var(&c.Seed, "seed", 0, "of the choices; 0 takes one, and prints it")
 	f.IntVar(&c.Orders, "orders", c.Orders, "how many orders, in all")
+	f.Float64Var(&c.Rate, "rate", c.Rate, "orders that are published in a second, at most; 0: as many as get through")
 	f.IntVar(&c.PerRound, "per-round", c.PerRound, "orders for which there is one bucket")
 	f.DurationVar((*time.Duration)(&c.For), "for", 0, "begin no other round after this time, though not all orders have come; 0: never")
 	rounds := f.Int("rounds", 0, "how many buckets; 0: as many as -per-round makes of -orders")

@@ -14,7 +14,7 @@ import (
 // short is a run of seconds, with more harm than the long one has.
 func short() chaos.Options {
 	o := chaos.Default()
-	o.Seed, o.Orders, o.Instances = 1, 24, 3
+	o.Seed, o.Orders, o.Instances, o.Rate = 1, 24, 3, 20
 	o.KillEvery, o.PauseEvery = chaos.Duration(800*time.Millisecond), chaos.Duration(time.Second)
 	o.Duplicates = 2
 	return o
@@ -76,6 +76,7 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			func(r *chaos.Report) int { return min(r.Unexcused, r.Lost) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // it mostly waits for leases
 			o := short()
 			o.Replace = change(t, c.file, c.line, c.instead)
 			c.harm(&o)
@@ -120,6 +121,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"-pause-every": func(o *chaos.Options) { o.PauseEvery = -1 },
 		"-cut-every":   func(o *chaos.Options) { o.CutEvery = 1 },
 		"-slow-every":  func(o *chaos.Options) { o.SlowEvery = 1 },
+		"-rate":        func(o *chaos.Options) { o.Rate = -1 },
 		"-for":         func(o *chaos.Options) { o.For = -1 },
 		"-lease":       func(o *chaos.Options) { o.Lease = chaos.Duration(time.Second) },
 		"-duplicates":  func(o *chaos.Options) { o.Duplicates = -1 },

@@ -16,6 +16,9 @@ type Options struct {
 	Orders    int    `json:"orders"`    // in all
 	PerRound  int    `json:"per_round"` // orders for which there is one bucket
 	Instances int    `json:"instances"`
+	// Rate is how many orders are published in a second, at most; 0: as many as get
+	// through. With a rate, what meets an order does not depend on the machine's speed.
+	Rate float64 `json:"rate"`
 	// For is when to begin no other round, though not all orders have come; 0: never.
 	For Duration `json:"for"`
 
@@ -57,6 +60,7 @@ func Default() Options {
 		Orders:     10_000,
 		PerRound:   200,
 		Instances:  4,
+		Rate:       40,
 		KillEvery:  Duration(2 * time.Second),
 		PauseEvery: Duration(3 * time.Second),
 		CutEvery:   Duration(5 * time.Second),
@@ -84,6 +88,7 @@ func (o Options) Check() error {
 	wrong(o.Orders >= 1, "orders", "1 or more", o.Orders)
 	wrong(o.PerRound >= 1 && o.PerRound <= 5000, "per-round", "from 1 to 5000, as the stand-in for Cloud Storage slows down", o.PerRound)
 	wrong(o.Instances >= 1 && o.Instances <= 50, "instances", "from 1 to 50", o.Instances)
+	wrong(o.Rate >= 0 && o.Rate <= 1000, "rate", "from 0 to 1000", o.Rate)
 	wrong(o.For >= 0, "for", "0 or more", time.Duration(o.For))
 	for _, e := range []struct {
 		flag string

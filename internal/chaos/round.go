@@ -33,13 +33,6 @@ const (
 	patience = 2 * time.Minute
 )
 
-// harmWithin is how long a round of so many orders is harmed at most. It is several
-// times what a round takes, unless there is so much harm that hardly any order gets
-// through; those that are left then do so in peace.
-func harmWithin(orders int) time.Duration {
-	return 45*time.Second + time.Duration(orders)*400*time.Millisecond
-}
-
 // round is a bucket, with the orders whose state it keeps.
 type round struct {
 	*run
@@ -142,10 +135,19 @@ func duplicates(mean float64, random *rand.Rand) int {
 	return n
 }
 
-// deliver delivers the events, and returns when all are acknowledged or ctx ends.
+// deliver delivers the events, at the rate that is asked for, and returns when all are acknowledged or ctx ends.
 func (r *round) deliver(ctx context.Context, deliveries []delivery) {
 	free := make(chan struct{}, underWay)
+	start := time.Now()
 	for _, d := range deliveries {
+		if r.options.Rate > 0 {
+			due := start.Add(time.Duration(d.position / r.options.Rate * float64(time.Second)))
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+				return
+			}
+		}
 		select {
 		case free <- struct{}{}:
 			r.eventarc.Deliver(d.event, func() { <-free })
@@ -165,7 +167,7 @@ func (r *round) deliver(ctx context.Context, deliveries []delivery) {
 // waitPatiently returns when all is closed. It ends the harm when that takes long,
 // and gives up when nothing has been acknowledged for too long after that.
 func (r *round) waitPatiently(ctx context.Context, all <-chan struct{}) {
-	harm := time.NewTimer(harmWithin(len(r.keys)))
+	harm := time.NewTimer(r.harmWithin())
 	defer harm.Stop()
 	select {
 	case <-all:
@@ -191,6 +193,18 @@ func (r *round) waitPatiently(ctx context.Context, all <-chan struct{}) {
 			last, since = now, time.Now()
 		}
 	}
+}
+
+// harmWithin is how long the round is harmed at most. It is several times what it
+// takes, unless there is so much harm that hardly any order gets through; those that
+// are left then do so in peace.
+func (r *round) harmWithin() time.Duration {
+	orders := float64(len(r.keys))
+	most := 45*time.Second + time.Duration(orders*float64(400*time.Millisecond))
+	if r.options.Rate > 0 {
+		most += time.Duration((orders + 6*window) / r.options.Rate * float64(time.Second))
+	}
+	return most
 }
 
 // judge looks at what is in the store and in the ledger when all has ended.
