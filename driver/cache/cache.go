@@ -39,7 +39,8 @@ const (
 	acquireAttempts = 3                // while the store fails
 	completeWithin  = 10 * time.Second // at least
 	releaseWithin   = 3 * time.Second
-	renewAtMost     = time.Second // Cloud Storage takes one write a second for an object
+	oneCall         = 10 * time.Second // of a slow store: BigQuery takes seconds
+	renewAtMost     = time.Second      // Cloud Storage takes one write a second for an object
 )
 
 // Cache is the idempotency handler. Create it with [New].

@@ -121,13 +121,15 @@ func (l *lease) completeWithin(ctx context.Context) time.Duration {
 	return max(completeWithin, time.Until(end))
 }
 
-// persistently calls op until it succeeds, the claim is lost or the time is up.
+// persistently calls op until it succeeds, the claim is lost or the time is up. A
+// call that has begun may take a little longer: a store that is slow is not down.
 func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	end := time.Now().Add(within)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(within, oneCall))
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := driver.Guard(func() error { return op(ctx) })
-		if err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || !sleep(ctx, pause) {
+		if err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || time.Now().Add(pause).After(end) || !sleep(ctx, pause) {
 			return err
 		}
 	}

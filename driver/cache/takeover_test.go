@@ -183,6 +183,28 @@ func TestOneStoreFailureCostsNothing(t *testing.T) {
 	}
 }
 
+// slowRelease is a store that takes seconds to release a key.
+type slowRelease struct{ driver.ClaimStore }
+
+func (s slowRelease) Release(ctx context.Context, c driver.Claim) error {
+	if err := pause(ctx, 7*time.Second); err != nil {
+		return err
+	}
+	return s.ClaimStore.Release(ctx, c)
+}
+
+// A store that is slow is not down: the key must not be held by nobody for a lease.
+func TestSlowReleaseIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims := memstore.New()
+		b := &business{do: func(context.Context, int) error { return errors.New("fails") }}
+		_ = driver.New(cache.New(slowRelease{claims}), b).Process(t.Context(), order)
+		if _, err := claims.Acquire(t.Context(), order.Key, time.Second); err != nil {
+			t.Errorf("the key is still held: %v", err)
+		}
+	})
+}
+
 // A client that goes away while the claim is being stored must not leave the key
 // held by nobody, and least of all in quarantine: nothing ran.
 func TestClaimThatNobodyHeardOfIsGivenBack(t *testing.T) {
