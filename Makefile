@@ -31,7 +31,7 @@ emulators: ## build the BigQuery emulator; minutes for the first time
 .PHONY: race
 race: ## run all tests under the race detector
 	packages=$$($(GO) list ./...) && CGO_ENABLED=1 \
-		$(GO) test -race $$(printf '%s\n' "$$packages" | grep -vE '/internal/(rename|sim)$$')
+		$(GO) test -race -timeout 30m $$(printf '%s\n' "$$packages" | grep -vE '/internal/(rename|sim)$$')
 
 # The docs checks are among the tests that race runs.
 .PHONY: check

@@ -83,6 +83,7 @@ func harness(t *testing.T, writer bqstore.EventWriter) drivertest.Harness[*bqsto
 		},
 		Lease:     2 * time.Second,
 		Exclusive: true,
+		Parallel:  true,
 		Callers:   20,
 	}
 }
