@@ -14,7 +14,7 @@ import (
 )
 
 // kept is how many projects are kept.
-const kept = 8
+const kept = 32
 
 // project is an emulator with one project. It does one thing at a time: statements
 // and appends that meet each other lock it up.
@@ -24,8 +24,9 @@ type project struct {
 	connection *grpc.ClientConn
 	appends    storagepb.BigQueryWriteClient
 
-	busy sync.Mutex
-	jobs map[string]*job // by ID; guarded by busy
+	busy    sync.Mutex
+	jobs    map[string]*job // by ID; guarded by busy
+	stopped bool            // likewise
 }
 
 // projects are those that were used last, the latest first.
@@ -36,19 +37,32 @@ type projects struct {
 
 // get returns the project, locked for the caller. It makes it if it is not there.
 func (all *projects) get(name string) (*project, error) {
+	for {
+		p, err := all.find(name)
+		if err != nil {
+			return nil, fmt.Errorf("project %s: %w", name, err)
+		}
+		p.busy.Lock()
+		if !p.stopped {
+			return p, nil
+		}
+		p.busy.Unlock()
+	}
+}
+
+func (all *projects) find(name string) (*project, error) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	for i, p := range all.used {
 		if p.name == name {
 			copy(all.used[1:], all.used[:i])
 			all.used[0] = p
-			p.busy.Lock()
 			return p, nil
 		}
 	}
 	p, err := start(name)
 	if err != nil {
-		return nil, fmt.Errorf("project %s: %w", name, err)
+		return nil, err
 	}
 	all.used = append([]*project{p}, all.used...)
 	if len(all.used) > kept {
@@ -56,7 +70,6 @@ func (all *projects) get(name string) (*project, error) {
 		all.used = all.used[:kept]
 		go last.stop()
 	}
-	p.busy.Lock()
 	return p, nil
 }
 
@@ -99,6 +112,7 @@ func start(name string) (*project, error) {
 func (p *project) stop() {
 	p.busy.Lock()
 	defer p.busy.Unlock()
+	p.stopped = true
 	_ = p.connection.Close()
 	_ = p.emulator.Stop(context.Background())
 }
