@@ -149,18 +149,17 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 // means quarantine, so that the next holder sees it, too.
 func (c *Cache) giveBack(ctx context.Context, key string, length time.Duration) {
 	// If this fails as well, the lease runs out by itself.
-	_ = persistently(ctx, releaseWithin, func(ctx context.Context) error {
-		claim, err := c.claims.Acquire(ctx, key, length)
-		switch {
-		case errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone):
-			return nil
-		case err != nil:
-			return err
-		case claim.Takeover && c.onExpiry != nil:
-			return nil
+	var claim driver.Claim
+	err := persistently(ctx, releaseWithin, func(ctx context.Context) (err error) {
+		claim, err = c.claims.Acquire(ctx, key, length)
+		if errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone) {
+			err = driver.Permanent(err) // it is not ours
 		}
-		return c.claims.Release(ctx, claim)
+		return err
 	})
+	if err == nil && !(claim.Takeover && c.onExpiry != nil) {
+		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return c.claims.Release(ctx, claim) })
+	}
 }
 
 // length is how long a lease to ask for: as configured, or until the context

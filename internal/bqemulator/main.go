@@ -8,7 +8,7 @@
 //
 // It differs from the emulator's own program in this: it listens on 127.0.0.1 only;
 // each project that it is asked about is an emulator of its own, which exists from
-// then on, but of many projects only those used last are kept; it answers a second
+// then on; it answers a second
 // job with the same ID as BigQuery does (409, reason "duplicate"), where the emulator
 // says 400; it keeps the emulator's answers about finished jobs and deletes the jobs,
 // since the emulator reads all of them for each request; and it takes any number of

@@ -13,9 +13,6 @@ import (
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 )
 
-// kept is how many projects are kept.
-const kept = 8
-
 // project is an emulator with one project. It does one thing at a time: statements
 // and appends that meet each other lock it up.
 type project struct {
@@ -28,35 +25,37 @@ type project struct {
 	jobs map[string]*job // by ID; guarded by busy
 }
 
-// projects are those that were used last, the latest first.
+// projects are those that were asked about. They are kept until the end: an emulator
+// that is stopped gives hardly any memory back.
 type projects struct {
 	mu   sync.Mutex
-	used []*project
+	used map[string]*project
 }
 
 // get returns the project, locked for the caller. It makes it if it is not there.
 func (all *projects) get(name string) (*project, error) {
-	all.mu.Lock()
-	defer all.mu.Unlock()
-	for i, p := range all.used {
-		if p.name == name {
-			copy(all.used[1:], all.used[:i])
-			all.used[0] = p
-			p.busy.Lock()
-			return p, nil
-		}
-	}
-	p, err := start(name)
+	p, err := all.find(name)
 	if err != nil {
 		return nil, fmt.Errorf("project %s: %w", name, err)
 	}
-	all.used = append([]*project{p}, all.used...)
-	if len(all.used) > kept {
-		last := all.used[kept]
-		all.used = all.used[:kept]
-		go last.stop()
-	}
 	p.busy.Lock()
+	return p, nil
+}
+
+func (all *projects) find(name string) (*project, error) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if p := all.used[name]; p != nil {
+		return p, nil
+	}
+	p, err := start(name)
+	if err != nil {
+		return nil, err
+	}
+	if all.used == nil {
+		all.used = make(map[string]*project)
+	}
+	all.used[name] = p
 	return p, nil
 }
 
@@ -66,7 +65,6 @@ func (all *projects) close() {
 	for _, p := range all.used {
 		p.stop()
 	}
-	all.used = nil
 }
 
 func start(name string) (*project, error) {

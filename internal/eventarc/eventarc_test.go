@@ -2,7 +2,9 @@ package eventarc_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -105,8 +107,9 @@ func TestDeadline(t *testing.T) {
 	e := eventarc.New(ctx, eventarc.Config{Route: eventarc.Fixed(server.URL), Deadline: 20 * time.Millisecond, FirstBackoff: time.Millisecond,
 		OnFailure: func(_ string, _ time.Duration, err error) { late <- err }})
 	e.Publish("event1", "order-1", nil)
-	if err := <-late; err == nil {
-		t.Error("no error")
+	var timeout net.Error
+	if err := <-late; !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("%v; want the deadline to have passed", err)
 	}
 	cancel()
 	e.Wait()

@@ -166,7 +166,7 @@ var sourceMutants = []sourceMutant{
 	{name: "quarantine acknowledges", file: optionsGo,
 		old: "return driver.Reject(driver.ReasonOutcomeUnknown, fmt.Errorf(", new: "return nil\n\treturn driver.Reject(driver.ReasonOutcomeUnknown, fmt.Errorf("},
 	{name: "a takeover that nobody heard of is given back", file: cacheGo,
-		old: "case claim.Takeover && c.onExpiry != nil:", new: "case claim.Takeover && c.onExpiry != nil && key == \"\":",
+		old: "!(claim.Takeover && c.onExpiry != nil) {", new: "key != \"\" {",
 		missed: "it takes four faults: a crash, and three answers lost one after another"},
 	{name: "a claim that nobody heard of is not given back", file: cacheGo,
 		old: "\t\t\t\tc.giveBack(ctx, key, length)\n", new: "",

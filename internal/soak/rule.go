@@ -2,6 +2,7 @@ package soak
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -53,7 +54,7 @@ func Judge(samples []Sample, length time.Duration) (judged []Curve) {
 		curve.Second = median(samples, curve.of, length/4, length/2)
 		curve.Last = median(samples, curve.of, length*3/4, length)
 		curve.Most = curve.Second*(1+c.share) + c.amount
-		curve.OK = curve.Last <= curve.Most
+		curve.OK = !math.IsNaN(curve.Second) && curve.Last <= curve.Most
 		judged = append(judged, curve)
 	}
 	return judged
@@ -67,7 +68,7 @@ func median(samples []Sample, of func(Sample) float64, from, to time.Duration) f
 		}
 	}
 	if len(values) == 0 {
-		return 0
+		return math.NaN() // is not flat
 	}
 	slices.Sort(values)
 	return values[len(values)/2]

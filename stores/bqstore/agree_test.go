@@ -62,6 +62,7 @@ type story struct {
 	t      *testing.T
 	shared []eventRow
 	actors []*actor
+	told   string // the content that an actor, or a look that changes nothing, found settled
 }
 
 func begin(t *testing.T, persist protocol, contents []string) *story {
@@ -124,7 +125,7 @@ func look(t *testing.T, b ballot) string {
 // check returns what is wrong at this moment: actors who were told of different
 // contents, or a content that somebody was told of and that can't be read now.
 func (s *story) check() error {
-	told := ""
+	told := s.told
 	for _, a := range s.actors {
 		if a.ended && a.content != "" && a.result == "" {
 			return errors.New("a writer was told of no content")
@@ -135,6 +136,13 @@ func (s *story) check() error {
 		if a.result != "" {
 			told = a.result
 		}
+	}
+	s.told = told
+	if v := verdictOf((&table{all: s.shared}).now()); v.exists && v.settled {
+		if told != "" && string(v.row.Content) != told {
+			return fmt.Errorf("somebody was told of %s, and %s is settled", told, v.row.Content)
+		}
+		s.told = string(v.row.Content)
 	}
 	now := &table{all: slices.Clone(s.shared), pause: func() {}}
 	if found := look(s.t, now); told != "" && found != told {
@@ -186,7 +194,7 @@ func explore(t *testing.T, persist protocol, contents []string) (runs int, err e
 // TestAgreement runs all interleavings of calls that persist different contents, or
 // the same, and of looks beside them.
 func TestAgreement(t *testing.T) {
-	for _, contents := range [][]string{{"a", "a"}, {"a", "b"}, {"a", "", ""}} {
+	for _, contents := range [][]string{{"a", "a"}, {"a", "b"}, {"a", "", ""}, {"a", "b", ""}} {
 		runs, err := explore(t, agree, contents)
 		if err != nil {
 			t.Errorf("%q: %v", contents, err)

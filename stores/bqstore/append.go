@@ -26,7 +26,10 @@ import (
 // share of the operation's time each time. A connection on which nothing comes back
 // for so long is given up: an instance that was frozen between two requests may find
 // one that the other side has closed for long.
-const appendAttempts = 3
+const (
+	appendAttempts = 3
+	appendPause    = 200 * time.Millisecond // after the first; then more
+)
 
 // connectWithin is how long it may take to open a connection.
 const connectWithin = 15 * time.Second
@@ -53,10 +56,10 @@ type connection struct {
 	cancel context.CancelFunc
 }
 
-// newAppender takes the options of the client that it will make. Where
-// BIGQUERY_STORAGE_EMULATOR_HOST is set, the client goes there.
+// newAppender takes the options of the client that it will make. Where an emulator's
+// addresses are set, the client goes there.
 func newAppender(s Settings, opts []option.ClientOption) *appender {
-	if host := os.Getenv("BIGQUERY_STORAGE_EMULATOR_HOST"); host != "" {
+	if host := os.Getenv("BIGQUERY_STORAGE_EMULATOR_HOST"); host != "" && os.Getenv("BIGQUERY_EMULATOR_HOST") != "" {
 		opts = append([]option.ClientOption{option.WithEndpoint(host), option.WithoutAuthentication(),
 			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials()))}, opts...)
 	}
@@ -77,12 +80,31 @@ func (a *appender) append(ctx context.Context, key, incarnation string, r eventR
 			if err = c.append(ctx, data, appendAttempts+1-attempt); err == nil {
 				return nil
 			}
-			a.giveUp(c)
+			if ctx.Err() == nil && !isOfRow(err) { // otherwise others need not suffer
+				a.giveUp(c)
+			}
 		}
-		if attempt == appendAttempts || ctx.Err() != nil || isFinal(err) {
+		if attempt == appendAttempts || isFinal(err) || !sleep(ctx, time.Duration(attempt)*appendPause) {
 			return fmt.Errorf("append to %s: %w", a.table, plain(ctx, err))
 		}
 	}
+}
+
+// sleep waits for d, and says whether the context is still alive then.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// isOfRow says that an append failed because of what was appended, or how much, and
+// not because of the connection.
+func isOfRow(err error) bool {
+	code := status.Code(err)
+	return code == codes.InvalidArgument || code == codes.ResourceExhausted
 }
 
 // isFinal says that another attempt would fail in the same way.
@@ -112,6 +134,13 @@ func (c *connection) append(ctx context.Context, data []byte, shares int) error 
 
 var errClosed = errors.New("the store is closed")
 
+func closedError(closed bool) error {
+	if closed {
+		return errClosed
+	}
+	return nil
+}
+
 // connect returns the connection, and opens it if need be. Whoever waits for that
 // may stop waiting; the connection is opened nevertheless, for the next append.
 func (a *appender) connect(ctx context.Context) (*connection, error) {
@@ -138,6 +167,12 @@ func (a *appender) connect(ctx context.Context) (*connection, error) {
 
 // open opens a connection and keeps it for all.
 func (a *appender) open() (*connection, error) {
+	a.mu.Lock()
+	c, closed := a.current, a.closed
+	a.mu.Unlock()
+	if c != nil || closed { // since the caller looked
+		return c, closedError(closed)
+	}
 	ctx, cancel := context.WithCancel(context.Background()) // the connection lives for as long
 	late := time.AfterFunc(connectWithin, cancel)
 	c, err := dial(ctx, a.project, a.table, a.opts)
@@ -166,8 +201,9 @@ func dial(ctx context.Context, project, table string, opts []option.ClientOption
 	stream, err := client.NewManagedStream(ctx,
 		managedwriter.WithType(managedwriter.DefaultStream),
 		managedwriter.WithDestinationTable(table),
-		managedwriter.WithSchemaDescriptor(rowDescriptors().normal),
-		managedwriter.EnableWriteRetries(true))
+		managedwriter.WithSchemaDescriptor(rowDescriptors().normal))
+	// Its own retries are left off: with them, what is under way on a stream that is
+	// closed is retried for ever.
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

@@ -60,13 +60,15 @@ func (s *Store) first(ctx context.Context, b *eventBallot, m driver.Message) (ev
 // fits refuses a row that BigQuery can't take: its requests are limited to 10 MB
 // (https://cloud.google.com/bigquery/quotas), and a statement's has bytes in base64.
 func (s *Store) fits(r eventRow) error {
-	const limit = 7_000_000
-	if size := len(r.Content) + len(r.Attributes); size > limit {
+	// Attributes are JSON in the JSON of a request, which may double them.
+	if size := len(r.Content) + 2*len(r.Attributes); size > rowLimit {
 		return driver.Permanent(fmt.Errorf("content and attributes have %d bytes, and a row in BigQuery can have %d: "+
-			"send a reference to the data instead, or keep events in Cloud Storage", size, limit))
+			"send a reference to the data instead, or keep events in Cloud Storage", size, rowLimit))
 	}
 	return nil
 }
+
+const rowLimit = 7_000_000
 
 // Replace implements [driver.Replacer]. A replacement takes the slot of the log
 // behind what is kept, so no one replaces what it has not seen. It costs a query,
@@ -196,9 +198,7 @@ func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, err
 
 // verdicts returns what is kept of each of the key's sources.
 func (s *Store) verdicts(ctx context.Context, key, columns string) (map[string]verdict, error) {
-	rows, err := query[eventRow](ctx, s, "SELECT "+columns+" FROM "+s.name(s.settings.tables.Events)+
-		" WHERE key = @key AND created_at >= @since QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
-		"key", toText(key), "since", s.since())
+	rows, err := s.eventRows(ctx, columns, "key = @key", "key", toText(key))
 	if err != nil {
 		return nil, err
 	}
@@ -241,9 +241,19 @@ func (b *eventBallot) read(ctx context.Context) (eventRow, error) {
 }
 
 func (b *eventBallot) rows(ctx context.Context) ([]eventRow, error) {
-	return query[eventRow](ctx, b.s, "SELECT "+eventColumns+" FROM "+b.s.name(b.s.settings.tables.Events)+
-		" WHERE key = @key AND source = @source AND created_at >= @since QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
-		"key", toText(b.key), "source", toText(b.source), "since", b.s.since())
+	return b.s.eventRows(ctx, eventColumns, "key = @key AND source = @source", "key", toText(b.key), "source", toText(b.source))
+}
+
+// eventRows returns, for each source, the last row that is kept, or else all rows.
+// Rows that were kept under the ID of a table that is gone never were.
+func (s *Store) eventRows(ctx context.Context, columns, where string, parameters ...any) ([]eventRow, error) {
+	id, _, err := s.identify(ctx, s.settings.tables.Events)
+	if err != nil {
+		return nil, err
+	}
+	return query[eventRow](ctx, s, "SELECT "+columns+" FROM "+s.name(s.settings.tables.Events)+" WHERE "+where+
+		" AND created_at >= @since AND (seq = 0 OR incarnation = @incarnation) QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
+		append(parameters, "since", s.since(), "incarnation", id.incarnation)...)
 }
 
 func (b *eventBallot) add(ctx context.Context, r eventRow) error {

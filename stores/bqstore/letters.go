@@ -2,6 +2,7 @@ package bqstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -26,7 +27,9 @@ type letterRow struct {
 	Body     []byte                 `bigquery:"body"`
 }
 
-// SetAside implements [driver.DeadLetterStore]. It costs one request.
+// SetAside implements [driver.DeadLetterStore]. It costs one request. Of a body that is
+// too large for a request to BigQuery, the beginning is kept, and the error says what
+// it was cut from: it would otherwise be delivered for ever.
 func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
 	opCtx, cancel, err := s.begin(ctx, OpSetAside, anyKey, anySource)
 	if err != nil {
@@ -35,11 +38,16 @@ func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
 	defer cancel()
 	header := make(map[string][]string, len(d.Header))
 	for name, values := range d.Header {
-		texts := make([]string, len(values))
+		all := make([]string, len(values))
 		for i, value := range values {
-			texts[i] = toText(value)
+			all[i] = toText(value)
 		}
-		header[toText(name)] = texts
+		header[toText(name)] = all
+	}
+	texts := toJSON(header)
+	if room := max(rowLimit-len(texts), 0); len(d.Body) > room {
+		d.Error += fmt.Sprintf(" (the body has %d bytes, SHA-256 %x; BigQuery takes the first %d)", len(d.Body), sha256.Sum256(d.Body), room)
+		d.Body = d.Body[:room]
 	}
 	at := bigquery.NullTimestamp{Timestamp: d.Time.UTC().Truncate(time.Microsecond), Valid: !d.Time.IsZero()}
 	_, err = query[letterRow](opCtx, s, "INSERT INTO "+s.name(s.settings.tables.DeadLetters)+
@@ -47,7 +55,7 @@ func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
 		"(@reason, @error, @handler, @event_id, @key, @source, @attempt, @set_aside_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
 		"reason", toText(string(d.Reason)), "error", toText(d.Error), "handler", toText(d.Handler), "event_id", toText(d.ID),
 		"key", toText(d.Key), "source", toText(d.Source), "attempt", d.Attempt, "set_aside_at", at,
-		"header", toJSON(header), "body", base64.StdEncoding.EncodeToString(d.Body))
+		"header", texts, "body", base64.StdEncoding.EncodeToString(d.Body))
 	if err != nil {
 		return failed(OpSetAside, d.Key, d.Source, err)
 	}

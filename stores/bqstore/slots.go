@@ -30,6 +30,15 @@ const attempts = 100
 // identity is what tells a table from one that had its name before.
 type identity struct{ incarnation, location string }
 
+// known is an identity that was asked for.
+type known struct {
+	identity
+	at time.Time
+}
+
+// identityFor is for how long an identity is taken for granted by reads.
+const identityFor = time.Minute
+
 // log is a sequence of rows: those of a key, or of a key and source, in a table.
 type log struct {
 	table string
@@ -45,14 +54,14 @@ func (s *Store) jobID(l log, incarnation string, n int64) string {
 	return "eventdriver-" + hex.EncodeToString(h.Sum(nil))
 }
 
-// identify returns the table's identity: the one that is known, or else the
-// table's own.
+// identify returns the table's identity: the one that was asked for a short time ago,
+// or else the table's own.
 func (s *Store) identify(ctx context.Context, table string) (id identity, asked bool, err error) {
 	s.mu.Lock()
-	id, known := s.tables[table]
+	last, found := s.tables[table]
 	s.mu.Unlock()
-	if known {
-		return id, false, nil
+	if found && time.Since(last.at) < identityFor {
+		return last.identity, false, nil
 	}
 	id, err = s.askIdentity(ctx, table)
 	return id, true, err
@@ -72,7 +81,7 @@ func (s *Store) askIdentity(ctx context.Context, table string) (identity, error)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tables[table] = id
+	s.tables[table] = known{id, time.Now()}
 	return id, nil
 }
 

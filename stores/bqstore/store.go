@@ -32,7 +32,7 @@ type Store struct {
 	held     held
 
 	mu     sync.Mutex
-	tables map[string]identity
+	tables map[string]known
 }
 
 // New returns a store with the settings. The options are those of the client
@@ -58,7 +58,7 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 		return nil, fmt.Errorf("bqstore: client: %w", err)
 	}
 	client.Location = settings.location
-	return &Store{settings: settings, client: client, appender: appender, tables: make(map[string]identity)}, nil
+	return &Store{settings: settings, client: client, appender: appender, tables: make(map[string]known)}, nil
 }
 
 // Close closes the clients' connections. Call it when no operation is under way.

@@ -83,7 +83,6 @@ func harness(t *testing.T, writer bqstore.EventWriter) drivertest.Harness[*bqsto
 		},
 		Lease:     2 * time.Second,
 		Exclusive: true,
-		Parallel:  true,
 		Callers:   20,
 	}
 }

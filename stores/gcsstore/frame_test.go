@@ -2,7 +2,6 @@ package gcsstore
 
 import (
 	"bytes"
-	"errors"
 	"maps"
 	"testing"
 	"time"
@@ -61,23 +60,6 @@ func FuzzFrame(f *testing.F) {
 		if err != nil || got.ID != id || got.Key != key || got.Source != source || !got.Time.Equal(at) ||
 			!bytes.Equal(got.Content, content) || !maps.Equal(got.Attributes, m.Attributes) {
 			t.Errorf("%+v came back as %+v, %v", m, got, err)
-		}
-	})
-}
-
-// FuzzDecode checks that no object makes decode panic, and that what it refuses
-// it calls corrupt.
-func FuzzDecode(f *testing.F) {
-	for _, c := range []Compression{None, Gzip, Zstd} {
-		object, err := encode(driver.Message{Key: "k", Source: "s", Content: bytes.Repeat([]byte("x"), 1000)}, c)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(object)
-	}
-	f.Fuzz(func(t *testing.T, object []byte) {
-		if _, err := decode(object); err != nil && !errors.Is(err, ErrCorrupt) {
-			t.Errorf("got %v, want ErrCorrupt", err)
 		}
 	})
 }
