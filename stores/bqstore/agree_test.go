@@ -113,8 +113,9 @@ func look(t *testing.T, b ballot) string {
 	rows, err := b.rows(t.Context())
 	if v := verdictOf(rows); err == nil && v.exists {
 		var row eventRow
-		row, err = v.settle(t.Context(), b)
-		return string(row.Content)
+		if row, err = v.settle(t.Context(), b); err == nil {
+			return string(row.Content)
+		}
 	}
 	if err != nil {
 		t.Error(err)

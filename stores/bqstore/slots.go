@@ -227,7 +227,7 @@ func (s *Store) lastUsed(ctx context.Context, l log, used int64) (int64, error) 
 		}
 		return err == nil, plain(ctx, err)
 	}
-	free := used + 1
+	var free int64
 	for step := int64(1); ; step *= 2 {
 		free = used + step
 		if found, err := isUsed(free); err != nil {
