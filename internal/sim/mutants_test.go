@@ -134,7 +134,7 @@ var mutants = []struct {
 	{"whoever releases frees the key", "", "was released after", func() sim.Scenario {
 		return onStore(func(s sim.Stores) sim.Stores { return &anyoneReleases{Stores: s} })
 	}},
-	{"no lease at all", "13=9", "never acknowledged", func() sim.Scenario {
+	{"no lease at all", "13=8", "never acknowledged", func() sim.Scenario {
 		return with(theJoiner, func(s sim.Stores) driver.Handler {
 			return cache.New(s, cache.Lease(1000*time.Hour), cache.WaitOnHeld(0))
 		})

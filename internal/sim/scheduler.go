@@ -101,8 +101,7 @@ func (w *world) options(last int) []option {
 	return options
 }
 
-// pauses are until just before the next lease runs out, until all have, and until
-// half of the time to the next has passed.
+// pauses are until just before the next lease runs out, and until all have.
 func (w *world) pauses() []time.Duration {
 	next, last := time.Duration(0), w.scenario.Lease
 	for _, name := range slices.Sorted(maps.Keys(w.gate.verify.keys)) {
@@ -115,7 +114,7 @@ func (w *world) pauses() []time.Duration {
 		}
 	}
 	if next > tick {
-		return []time.Duration{next - tick, last + tick, next / 2}
+		return []time.Duration{next - tick, last + tick}
 	}
 	return []time.Duration{last + tick}
 }
