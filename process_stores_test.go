@@ -5,43 +5,29 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 )
 
-// terminate ends a process as the platform does, and returns what it processed.
-func (p *process) terminate(t *testing.T) []map[string]any {
-	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	orders := p.orders(t)
-	if code := p.command.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("exit code %d after SIGTERM", code)
-	}
-	return orders
-}
-
 // joinInTurn has one instance store two events, and the next one, which knows
 // nothing but the stores, complete the order; a third one then skips it.
 func joinInTurn(t *testing.T, variables []string) {
 	t.Helper()
-	first := instance(t, variables...).up(t)
-	deliver(t, first.url, "event3", "order-1", `{"to":"Bergen"}`)
-	deliver(t, first.url, "event1", "order-1", `{}`)
+	first := start(t, variables...)
+	deliver(t, first.URL, "event3", "order-1", `{"to":"Bergen"}`)
+	deliver(t, first.URL, "event1", "order-1", `{}`)
 	if orders := first.terminate(t); len(orders) != 0 {
 		t.Errorf("processed %v before the last event came", orders)
 	}
-	second := instance(t, variables...).up(t)
-	deliver(t, second.url, "event2", "order-1", `{"item":"book"}`)
+	second := start(t, variables...)
+	deliver(t, second.URL, "event2", "order-1", `{"item":"book"}`)
 	if orders := second.terminate(t); len(orders) != 1 || orders[0]["key"] != "order-1" || orders[0]["token"] != 1.0 {
 		t.Errorf("processed %v; want order-1, with token 1", orders)
 	}
-	third := instance(t, variables...).up(t)
-	deliver(t, third.url, "event2", "order-1", `{"item":"book"}`)
+	third := start(t, variables...)
+	deliver(t, third.URL, "event2", "order-1", `{"item":"book"}`)
 	if orders := third.terminate(t); len(orders) != 0 {
 		t.Errorf("processed %v when an event came again", orders)
 	}
@@ -67,30 +53,28 @@ func TestProcessOnBigQuery(t *testing.T) {
 // has not yet confirmed the joined message ends, and answers, when that is done.
 func TestSIGTERMWaitsForWhatIsPublished(t *testing.T) {
 	_, fake := withTopics(t)
-	p := instance(t, "PUBSUB_EMULATOR_HOST="+os.Getenv("PUBSUB_EMULATOR_HOST"), "OUTPUT_TOPIC="+testOutput, "DEAD_LETTER_TOPIC="+testLetters).up(t)
-	deliver(t, p.url, "event1", "order-1", `1`)
-	deliver(t, p.url, "event2", "order-1", `2`)
+	p := start(t, "PUBSUB_EMULATOR_HOST="+os.Getenv("PUBSUB_EMULATOR_HOST"), "OUTPUT_TOPIC="+testOutput, "DEAD_LETTER_TOPIC="+testLetters)
+	deliver(t, p.URL, "event1", "order-1", `1`)
+	deliver(t, p.URL, "event2", "order-1", `2`)
 	fake.SetAutoPublishResponse(false)
 	var status int
 	var wait sync.WaitGroup
-	wait.Go(func() { status, _ = post(t, p.url, "event3", "order-1", `3`) })
+	wait.Go(func() { status, _ = post(t, p.URL, "event3", "order-1", `3`) })
 	for line := range p.lines {
 		if line["message"] == "order processed" { // what is left is to publish it
 			break
 		}
 	}
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	p.Terminate()
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 		t.Error("the process ended before the message was confirmed")
 	case <-time.After(300 * time.Millisecond): // it must not end in this time
 	}
 	fake.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil)
 	wait.Wait()
-	<-p.ended
-	if status != http.StatusNoContent || p.command.ProcessState.ExitCode() != 0 {
-		t.Errorf("answer %d, exit code %d; want the request to finish, then 0", status, p.command.ProcessState.ExitCode())
+	<-p.Ended()
+	if status != http.StatusNoContent || p.ExitCode() != 0 {
+		t.Errorf("answer %d, exit code %d; want the request to finish, then 0", status, p.ExitCode())
 	}
 }

@@ -1,65 +1,33 @@
 package eventdriver
 
 import (
-	"bufio"
+	"context"
 	"encoding/json"
-	"errors"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/process"
 )
 
-// The tests here run the function as a process of its own, with a main like the
-// one that Google's buildpack generates.
-const generatedMain = `package main
+// The tests here run the function as a process of its own.
 
-import (
-	"log"
-	"os"
-
-	_ "example.com/eventdriver"
-	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
-)
-
-func main() {
-	if err := funcframework.StartHostPort("127.0.0.1", os.Getenv("PORT")); err != nil {
-		log.Fatal(err)
-	}
-}
-`
-
-// built is the folder of the binary, once there is one.
+// built is the folder of the program, once there is one.
 var built string
 
 // build returns the program: the one that FUNCTION_PROGRAM names, where
 // deploy/build.sh has built it just as the buildpack does, or one of its own.
-var build = sync.OnceValues(func() (string, error) {
+var build = sync.OnceValues(func() (program string, err error) {
 	if program := os.Getenv("FUNCTION_PROGRAM"); program != "" {
 		return program, nil
 	}
-	folder, err := os.MkdirTemp("", "eventdriver")
-	if err != nil {
+	if built, err = os.MkdirTemp("", "eventdriver"); err != nil {
 		return "", err
 	}
-	built = folder
-	source, binary := filepath.Join(folder, "main.go"), filepath.Join(folder, "function")
-	if err := os.WriteFile(source, []byte(generatedMain), 0o600); err != nil {
-		return "", err
-	}
-	output, err := exec.Command("go", "build", "-o", binary, source).CombinedOutput()
-	if err != nil {
-		return "", errors.New(err.Error() + ": " + string(output))
-	}
-	return binary, nil
+	return process.Build(context.Background(), built, nil)
 })
 
 func TestMain(m *testing.M) {
@@ -70,80 +38,39 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// process is an instance of the function.
-type process struct {
-	url     string
-	command *exec.Cmd
-	lines   chan map[string]any // its log
-	ended   chan struct{}       // closed when the process has ended
+// instance is a process of the function.
+type instance struct {
+	*process.Process
+	lines chan map[string]any // its log, closed when it has ended
 }
 
-// instance starts the function as a process with these variables, NAME=value, and
-// nothing else of this process's.
-func instance(t *testing.T, variables ...string) *process {
+// start starts the function with these variables, NAME=value, and nothing else of
+// this process's.
+func start(t *testing.T, variables ...string) instance {
 	t.Helper()
-	binary, err := build()
+	program, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	lines := make(chan map[string]any, 1000)
+	p, err := process.Start(t.Context(), program, variables, process.Lines(func(line []byte) {
+		entry := map[string]any{"text": string(line)}
+		_ = json.Unmarshal(line, &entry)
+		lines <- entry
+	}))
 	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
-	_, port, _ := net.SplitHostPort(addr)
-
-	p := &process{url: "http://" + addr + "/", lines: make(chan map[string]any, 1000), ended: make(chan struct{})}
-	p.command = exec.Command(binary)
-	p.command.Env = append([]string{"FUNCTION_TARGET=EventDriver", "PORT=" + port}, variables...)
-	log, err := p.command.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		defer close(p.ended)
-		for scanner := bufio.NewScanner(log); scanner.Scan(); {
-			line := map[string]any{"text": scanner.Text()}
-			_ = json.Unmarshal(scanner.Bytes(), &line)
-			p.lines <- line
-		}
-		_ = p.command.Wait()
-		close(p.lines)
+		<-p.Ended()
+		close(lines)
 	}()
-	t.Cleanup(func() {
-		_ = p.command.Process.Kill()
-		<-p.ended
-	})
-	return p
-}
-
-// up waits until the instance takes connections.
-func (p *process) up(t *testing.T) *process {
-	t.Helper()
-	for range 500 {
-		select {
-		case <-p.ended:
-			t.Fatal("the process ended before it took connections")
-		default:
-		}
-		if connection, err := net.Dial("tcp", strings.Trim(strings.TrimPrefix(p.url, "http://"), "/")); err == nil {
-			connection.Close()
-			return p
-		}
-		<-time.After(20 * time.Millisecond) // there is no event to wait for
-	}
-	t.Fatal("the process takes no connections")
-	return nil
+	t.Cleanup(p.Kill)
+	return instance{p, lines}
 }
 
 // orders returns the log lines of processed orders, once the process has ended.
-func (p *process) orders(t *testing.T) (orders []map[string]any) {
-	t.Helper()
-	<-p.ended
+func (p instance) orders() (orders []map[string]any) {
 	for line := range p.lines {
 		if line["message"] == "order processed" {
 			orders = append(orders, line)
@@ -152,40 +79,48 @@ func (p *process) orders(t *testing.T) (orders []map[string]any) {
 	return orders
 }
 
+// terminate ends a process as the platform does, and returns what it processed.
+func (p instance) terminate(t *testing.T) []map[string]any {
+	t.Helper()
+	p.Terminate()
+	orders := p.orders()
+	if code := p.ExitCode(); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	return orders
+}
+
 func TestProcessNeedsOnlyTargetAndPort(t *testing.T) {
-	p := instance(t).up(t)
+	p := start(t)
 	for _, source := range []string{"event1", "event2", "event3", "event2"} {
-		if status, answer := post(t, p.url, source, "order-1", `{"n":1}`); status != http.StatusNoContent {
+		if status, answer := post(t, p.URL, source, "order-1", `{"n":1}`); status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", source, status, answer)
 		}
 	}
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if orders := p.orders(t); len(orders) != 1 || orders[0]["key"] != "order-1" || orders[0]["token"] != 1.0 {
+	if orders := p.terminate(t); len(orders) != 1 || orders[0]["key"] != "order-1" || orders[0]["token"] != 1.0 {
 		t.Errorf("log lines of orders: %v; want one, for order-1 with token 1", orders)
-	}
-	if code := p.command.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("exit code %d after SIGTERM", code)
 	}
 }
 
 func TestProcessWithBadConfigurationDoesNotStart(t *testing.T) {
-	p := instance(t, "LEASE=soon", "GCS_BUCKET=", "EVENT_STORE=gcs")
-	<-p.ended
-	if code := p.command.ProcessState.ExitCode(); code != 1 {
-		t.Errorf("exit code %d, want 1", code)
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
 	}
-	line := <-p.lines
-	message, _ := line["message"].(string)
-	if line["severity"] != "ERROR" || !strings.Contains(message, "LEASE must be") || !strings.Contains(message, "GCS_BUCKET must name") {
-		t.Errorf("log %v; want an error that names LEASE and GCS_BUCKET", line)
+	_, err = process.Start(t.Context(), program, []string{"LEASE=soon", "GCS_BUCKET=", "EVENT_STORE=gcs"}, nil)
+	if err == nil {
+		t.Fatal("it started")
+	}
+	for _, want := range []string{"exit code 1\n", `"severity":"ERROR"`, "LEASE must be", "GCS_BUCKET must name"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwant %q in it", err, want)
+		}
 	}
 }
 
 func TestProcessWarnsOfMemoryInTheCloud(t *testing.T) {
-	p := instance(t, "K_SERVICE=orders").up(t)
-	post(t, p.url, "event1", "order-1", `1`)
+	p := start(t, "K_SERVICE=orders")
+	post(t, p.URL, "event1", "order-1", `1`)
 	if line := <-p.lines; line["severity"] != "WARNING" || !strings.Contains(line["message"].(string), "GCS_BUCKET") {
 		t.Errorf("first log line %v; want a warning that names GCS_BUCKET", line)
 	}
@@ -200,7 +135,7 @@ func storageFor(t *testing.T) (*gcsfake.Server, []string) {
 
 func TestSIGTERMLetsRequestsFinish(t *testing.T) {
 	storage, variables := storageFor(t)
-	p := instance(t, variables...).up(t)
+	p := start(t, variables...)
 	reached, release := make(chan struct{}, 10), make(chan struct{})
 	storage.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
 		if r.Kind != gcsfake.Insert {
@@ -211,13 +146,11 @@ func TestSIGTERMLetsRequestsFinish(t *testing.T) {
 	})
 	var status int
 	var wait sync.WaitGroup
-	wait.Go(func() { status, _ = post(t, p.url, "event1", "order-1", `1`) })
+	wait.Go(func() { status, _ = post(t, p.URL, "event1", "order-1", `1`) })
 	<-reached
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	p.Terminate()
 	for { // the signal takes a moment; GET needs no store
-		response, err := http.Get(p.url)
+		response, err := http.Get(p.URL)
 		if err != nil {
 			t.Fatalf("the process ended, with a request under way: %v", err)
 		}
@@ -228,9 +161,9 @@ func TestSIGTERMLetsRequestsFinish(t *testing.T) {
 	}
 	close(release)
 	wait.Wait()
-	<-p.ended
-	if status != http.StatusNoContent || p.command.ProcessState.ExitCode() != 0 {
-		t.Errorf("answer %d, exit code %d; want the request to finish, then 0", status, p.command.ProcessState.ExitCode())
+	<-p.Ended()
+	if status != http.StatusNoContent || p.ExitCode() != 0 {
+		t.Errorf("answer %d, exit code %d; want the request to finish, then 0", status, p.ExitCode())
 	}
 }
 
@@ -241,7 +174,7 @@ func TestSIGTERMLetsRequestsFinish(t *testing.T) {
 func killAt(t *testing.T, object string, served bool) (first, second []map[string]any) {
 	t.Helper()
 	storage, variables := storageFor(t)
-	doomed := instance(t, variables...).up(t)
+	doomed := start(t, variables...)
 	reached := make(chan struct{})
 	var once sync.Once
 	storage.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
@@ -262,26 +195,21 @@ func killAt(t *testing.T, object string, served bool) (first, second []map[strin
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for _, source := range sources {
-			if response, err := http.DefaultClient.Do(event(t, doomed.url, source, "order-1", `1`)); err == nil { // the last one fails: the instance dies
+			if response, err := http.DefaultClient.Do(event(t, doomed.URL, source, "order-1", `1`)); err == nil { // the last one fails: the instance dies
 				response.Body.Close()
 			}
 		}
 	})
 	<-reached
-	if err := doomed.command.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	doomed.Kill()
 	wait.Wait()
-	first = doomed.orders(t)
+	first = doomed.orders()
 
-	other := instance(t, variables...).up(t)
+	other := start(t, variables...)
 	for _, source := range sources {
-		deliver(t, other.url, source, "order-1", `1`)
+		deliver(t, other.URL, source, "order-1", `1`)
 	}
-	if err := other.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	return first, other.orders(t)
+	return first, other.terminate(t)
 }
 
 func TestCrashBeforePersist(t *testing.T) {

@@ -52,13 +52,13 @@ var rawHTTP = []struct{ name, request, statuses string }{
 // Each of these gets its answer from the function as it is deployed, under the
 // Functions Framework's server, and the instance goes on.
 func TestRawHTTP(t *testing.T) {
-	p := instance(t).up(t)
+	p := start(t)
 	for _, c := range rawHTTP {
-		if got := raw(t, p.url, c.request, c.statuses); got != c.statuses {
+		if got := raw(t, p.URL, c.request, c.statuses); got != c.statuses {
 			t.Errorf("%s: %s; want %s", c.name, got, c.statuses)
 		}
 	}
-	if status, answer := post(t, p.url, "event1", "order-1", `1`); status != http.StatusNoContent {
+	if status, answer := post(t, p.URL, "event1", "order-1", `1`); status != http.StatusNoContent {
 		t.Errorf("after all that: %d %s", status, answer)
 	}
 }

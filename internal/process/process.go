@@ -179,3 +179,29 @@ func (l *log) String() string {
 	defer l.mu.Unlock()
 	return string(l.end)
 }
+
+// Lines returns a writer that calls line with each whole line that is written to it,
+// one at a time, without its end.
+func Lines(line func([]byte)) io.Writer { return &lines{line: line} }
+
+type lines struct {
+	line func([]byte)
+
+	mu   sync.Mutex
+	rest []byte // a line that has not ended
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rest = append(l.rest, text...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			return len(text), nil
+		}
+		l.line(line)
+		l.rest = rest
+	}
+}

@@ -16,10 +16,11 @@ type Report struct {
 	Curves  []Curve  `json:"curves"`
 	Samples []Sample `json:"samples"`
 
-	Orders     int `json:"orders"`
-	Processed  int `json:"processed"` // of them
-	Doubled    int `json:"doubled"`   // processed more than once
-	Deliveries int `json:"deliveries"`
+	Rate       float64 `json:"orders_a_second"` // that came and were answered
+	Orders     int     `json:"orders"`
+	Processed  int     `json:"processed"` // of them
+	Doubled    int     `json:"doubled"`   // processed more than once
+	Deliveries int     `json:"deliveries"`
 
 	EndedAfter float64 `json:"ended_after_seconds"` // from SIGTERM
 	ExitCode   int     `json:"exit_code"`
@@ -28,8 +29,16 @@ type Report struct {
 	OK bool `json:"passed"`
 }
 
-// Passed says that nothing grew, nothing was left, and each order was processed once.
+// held is the share of the rate that a run must have kept to tell anything: what
+// only waits takes nothing.
+const held = 0.9
+
+// Passed says that the rate was kept, nothing grew, nothing was left, and each order
+// was processed once.
 func (r *Report) Passed() bool {
+	if r.Rate < held*r.Options.Rate {
+		return false
+	}
 	for _, c := range r.Curves {
 		if !c.OK {
 			return false
@@ -42,11 +51,16 @@ func (r *Report) Passed() bool {
 func (r *Report) WriteText(w io.Writer) {
 	fmt.Fprintf(w, "%d orders, %d processed, %d doubled; %d deliveries, %d looks at the process\n",
 		r.Orders, r.Processed, r.Doubled, r.Deliveries, len(r.Samples))
+	verdict := "kept"
+	if r.Rate < held*r.Options.Rate {
+		verdict = "NOT KEPT: this machine is too busy or too slow for it; try a lower -rate"
+	}
+	fmt.Fprintf(w, "rate         %8.1f orders a second, of %v: %s\n", r.Rate, r.Options.Rate, verdict)
 	for _, c := range r.Curves {
 		fmt.Fprintln(w, c)
 	}
 	fmt.Fprintf(w, "after SIGTERM: ended after %.1f s with exit code %d, %d open claims\n", r.EndedAfter, r.ExitCode, r.OpenClaims)
-	verdict := "FAILED"
+	verdict = "FAILED"
 	if r.Passed() {
 		verdict = "passed"
 	}

@@ -82,7 +82,7 @@ func (s *soak) start(ctx context.Context) (err error) {
 	if s.options.Store == GCS {
 		variables = append(variables, "GCS_BUCKET="+bucket, "STORAGE_EMULATOR_HOST="+s.proxy.Addr())
 	}
-	if s.function, err = process.Start(ctx, s.program, variables, s.orders); err != nil {
+	if s.function, err = process.Start(ctx, s.program, variables, process.Lines(s.orders.line)); err != nil {
 		return err
 	}
 	s.target.Store(s.function)
@@ -133,7 +133,9 @@ func (s *soak) load(ctx context.Context) error {
 			}
 			s.report.Samples = append(s.report.Samples, Sample{At: time.Since(start), Usage: usage})
 		}
-		if time.Since(start) >= s.options.For {
+		if passed := time.Since(start); passed >= s.options.For {
+			answered := float64(s.eventarc.Acknowledged()) / float64(max(1, s.published))
+			s.report.Rate = float64(n) * answered / passed.Seconds()
 			return nil
 		}
 	}
@@ -217,7 +219,7 @@ func (s *soak) shutDown(ctx context.Context) error {
 
 // finish has another instance process what the first one could not.
 func (s *soak) finish(ctx context.Context) error {
-	last, err := process.Start(ctx, s.program, []string{"GCS_BUCKET=" + bucket, "STORAGE_EMULATOR_HOST=" + s.proxy.Addr()}, s.orders)
+	last, err := process.Start(ctx, s.program, []string{"GCS_BUCKET=" + bucket, "STORAGE_EMULATOR_HOST=" + s.proxy.Addr()}, process.Lines(s.orders.line))
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func TestShortSoak(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if report.Orders == 0 || report.Processed != report.Orders || report.Doubled != 0 || report.ExitCode != 0 || report.OpenClaims != 0 {
+			if report.Rate <= 0 || report.Orders == 0 || report.Processed != report.Orders || report.Doubled != 0 || report.ExitCode != 0 || report.OpenClaims != 0 {
 				t.Errorf("%d orders, %d processed, %d doubled, exit code %d, %d open claims",
 					report.Orders, report.Processed, report.Doubled, report.ExitCode, report.OpenClaims)
 			}
@@ -80,6 +80,21 @@ func TestShortSoak(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRateThatIsNotKept: a run that was slower than asked for tells too little.
+func TestRateThatIsNotKept(t *testing.T) {
+	for _, c := range []struct {
+		rate   float64
+		passes bool
+	}{{10, true}, {9.1, true}, {6, false}, {0, false}} {
+		r := soak.Report{Options: soak.Default(), Rate: c.rate, Orders: 1, Processed: 1}
+		var text strings.Builder
+		r.WriteText(&text)
+		if r.Passed() != c.passes || strings.Contains(text.String(), "NOT KEPT") == c.passes {
+			t.Errorf("%v orders a second: passed %v\n%s", c.rate, r.Passed(), &text)
+		}
 	}
 }
 
