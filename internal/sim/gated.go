@@ -11,6 +11,7 @@ import (
 type gated struct {
 	gate  *gate
 	store contract
+	ahead time.Duration
 }
 
 func (g gated) Persist(ctx context.Context, m driver.Message) error {
@@ -43,13 +44,13 @@ func (g gated) ListSourcesByKey(ctx context.Context, key string) ([]string, erro
 
 func (g gated) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
 	return value(ctx, g.gate, "Acquire", lease, func(ctx context.Context) (driver.Claim, error) {
-		return g.store.Acquire(ctx, key, ttl)
+		return g.store.Acquire(ctx, key, ttl-g.ahead)
 	})
 }
 
 func (g gated) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	return value(ctx, g.gate, "Renew", lease, func(ctx context.Context) (driver.Claim, error) {
-		return g.store.Renew(ctx, c, ttl)
+		return g.store.Renew(ctx, c, ttl-g.ahead)
 	})
 }
 

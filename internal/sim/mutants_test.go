@@ -134,6 +134,9 @@ var mutants = []struct {
 	{"whoever releases frees the key", "", "was released after", func() sim.Scenario {
 		return onStore(func(s sim.Stores) sim.Stores { return &anyoneReleases{Stores: s} })
 	}},
+	{"clocks that differ by more than the margin", "7=9", "not within its lease", func() sim.Scenario {
+		return clocksDiffer(alone(long), margin+2*time.Nanosecond)
+	}},
 	{"no lease at all", "13=8", "never acknowledged", func() sim.Scenario {
 		return with(theJoiner, func(s sim.Stores) driver.Handler {
 			return cache.New(s, cache.Lease(1000*time.Hour), cache.WaitOnHeld(0))
@@ -275,7 +278,7 @@ func TestMutantsAreFound(t *testing.T) {
 				t.Fatalf("none of %d schedules breaks what says %q", result.Schedules, m.breaks)
 			}
 			broken := strings.Join(result.Failure.Broken, "; ")
-			t.Logf("found by schedule %q, number %d: %s", result.Failure.Schedule, result.Schedules, broken)
+			t.Logf("found by schedule %q, number %d: %.300s", result.Failure.Schedule, result.Schedules, broken)
 			if got := result.Failure.Schedule.String(); got != m.schedule {
 				t.Errorf("found by schedule %q, no longer by %q: if that is meant, keep the new one", got, m.schedule)
 			}

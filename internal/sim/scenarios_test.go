@@ -14,7 +14,10 @@ import (
 )
 
 // A lease is renewed each second, and its holder stops a quarter before its end.
-const lease = 3 * time.Second
+const (
+	lease  = 3 * time.Second
+	margin = lease / 4
+)
 
 // explored is a scenario, and how far it is explored by make test and by make
 // explore.
@@ -59,6 +62,11 @@ var scenarios = []explored{
 	// Leases that are renewed.
 	{"the business takes longer than a lease", alone(long), one, twoOne},
 	{"the business fails after more than a lease", alone(longThenFailsOnce), single, twoOne},
+
+	// Clocks that differ by as much as they may.
+	{"clocks differ", clocksDiffer(alone(nil), margin), pairs, triples},
+	{"clocks differ, the business takes longer than a lease", clocksDiffer(alone(long), margin), one, twoOne},
+	{"clocks differ, two events", clocksDiffer(small(), margin), one, twoOne},
 
 	// The pipeline as it is: three events, one of them twice; and other conditions.
 	{"two of three", joining(sources("event1", "event2", "event3"), joiner.AtLeast(2, "event1", "event2", "event3"), 2), one, twoOne},
@@ -180,6 +188,12 @@ func raw(s sim.Scenario) sim.Scenario {
 			})
 		}))
 	}
+	return s
+}
+
+// clocksDiffer has whoever takes over be early by so much.
+func clocksDiffer(s sim.Scenario, by time.Duration) sim.Scenario {
+	s.Ahead = by
 	return s
 }
 

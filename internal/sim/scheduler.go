@@ -101,9 +101,10 @@ func (w *world) options(last int) []option {
 	return options
 }
 
-// pauses are until just before the next lease runs out, and until all have.
+// pauses are until just before the next lease runs out, and until just after the
+// last has; or as long as a lease, where none runs.
 func (w *world) pauses() []time.Duration {
-	next, last := time.Duration(0), w.scenario.Lease
+	next, last := time.Duration(0), time.Duration(0)
 	for _, name := range slices.Sorted(maps.Keys(w.gate.verify.keys)) {
 		if k := w.gate.verify.keys[name]; k.live() {
 			left := time.Until(k.claim.Expires)
@@ -115,6 +116,9 @@ func (w *world) pauses() []time.Duration {
 	}
 	if next > tick {
 		return []time.Duration{next - tick, last + tick}
+	}
+	if last == 0 {
+		last = w.scenario.Lease
 	}
 	return []time.Duration{last + tick}
 }

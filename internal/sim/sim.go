@@ -61,6 +61,9 @@ type Scenario struct {
 	ClaimKey func(key string) string
 	// Lease is how long a claim lasts, and Skew the cache's clock skew.
 	Lease, Skew time.Duration
+	// Ahead is by how much clocks differ: whoever would take a key over sees its
+	// lease run out so much earlier than its holder does.
+	Ahead time.Duration
 	// Deadline is how long a request may take; 0: for ever.
 	Deadline time.Duration
 	// Quarantine says that the cache sets aside what it takes over.
@@ -208,7 +211,7 @@ func (w *world) attempt(ctx context.Context, a *attempt) error {
 	e := a.event
 	m := driver.Message{ID: e.Source, Key: e.Key, Source: e.Source, Content: []byte(e.Content), Time: e.at()}
 	business := business{w.gate, w.scenario.Business}
-	err := w.scenario.Pipeline(gated{w.gate, w.contract}, business).Process(ctx, m)
+	err := w.scenario.Pipeline(gated{w.gate, w.contract, w.scenario.Ahead}, business).Process(ctx, m)
 	if ctx.Err() == nil {
 		w.gate.hasReturned(a)
 	}

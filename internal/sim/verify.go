@@ -95,7 +95,7 @@ func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
 }
 
 // acted: with all its events and their contents; under a claim whose lease runs,
-// and will for the margin; not once the key is completed; a second time only if
+// and will for the margin, or what clocks that differ leave of it; not once the key is completed; a second time only if
 // the holder before crashed or let its lease run out after it acted, and then with
 // a greater token. A late effect is an older holder's, which the system that is
 // acted upon refuses once it has seen a newer token.
@@ -112,7 +112,8 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	if k.state == done {
 		v.violated("acted on a key that is completed")
 	}
-	if margin := min(v.scenario.Skew, k.length/4); !late && (k.state != held || !k.mine(claim) || time.Now().After(k.claim.Expires.Add(-margin))) {
+	ahead := v.scenario.Ahead
+	if margin := min(v.scenario.Skew, (k.length+ahead)/4) - ahead; !late && (k.state != held || !k.mine(claim) || time.Now().After(k.claim.Expires.Add(-margin))) {
 		v.violated("acted with token %d, and not within its lease and margin: token %d, until %v", claim.Token, k.claim.Token, k.claim.Expires)
 	}
 	if n > 0 {
