@@ -73,8 +73,9 @@ func TestBigQueryIsConfigured(t *testing.T) {
 	if err != nil || config.Project != "project" || config.Dataset != "orders" || config.Location != "EU" || config.StoreTimeout != bigQueryTimeout {
 		t.Errorf("%+v, %v", config, err)
 	}
-	_, err = configFrom(map[string]string{"CLAIM_STORE": "bigquery", "BIGQUERY_LOCATION": "E U"})
-	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION"} {
+	_, err = configFrom(map[string]string{"CLAIM_STORE": "bigquery", "BIGQUERY_LOCATION": "E U",
+		"BIGQUERY_RETENTION": "2h", "LEASE": "3h"})
+	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "LEASE must be shorter than BIGQUERY_RETENTION"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

@@ -243,6 +243,9 @@ func (c Config) checkBigQuery() (errs []error) {
 			errs = append(errs, fmt.Errorf("%s must be %s, since EVENT_STORE or CLAIM_STORE is %s: %w", v.name, v.means, StoreBigQuery, err))
 		}
 	}
+	if c.ClaimStore == StoreBigQuery && c.Lease > c.Retention {
+		errs = append(errs, fmt.Errorf("LEASE must be shorter than BIGQUERY_RETENTION, which is %v; it is %v", c.Retention, c.Lease))
+	}
 	return errs
 }
 

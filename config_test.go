@@ -99,6 +99,8 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 		{"MAX_EVENT_AGE", "a day", "as in 30s"},
 		{"DEAD_LETTER_TOPIC", "dead", "projects/my-project/topics/my-topic"},
 		{"OUTPUT_TOPIC", "projects/p/topic/out", "projects/my-project/topics/my-topic"},
+		{"OUTPUT_TOPIC", "projects/p/topics/event2", `"event2" comes from`},
+		{"DEAD_LETTER_TOPIC", "projects/p/topics/event1", `"event1" comes from`},
 		{"GCS_BUCKET", "gs://bucket", "name of a bucket"},
 		{"GCS_FOLDER", "/orders", "team/orders"},
 		{"BODY_LIMIT", "10MB", "number of bytes"},
@@ -109,6 +111,20 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.name+" ") || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s=%s: error %v; want it to name the variable and to say %q", c.name, c.value, err, c.says)
 		}
+	}
+}
+
+// What is published must not come back as an event, nor must letters and orders mix.
+func TestTopicsThatLoop(t *testing.T) {
+	for _, aliases := range []string{"event1:created", "event1:projects/p/topics/created", "event1://pubsub.googleapis.com/projects/p/topics/created"} {
+		_, err := configFrom(map[string]string{"SOURCE_ALIASES": aliases, "OUTPUT_TOPIC": "projects/p/topics/created"})
+		if err == nil || !strings.Contains(err.Error(), `OUTPUT_TOPIC must not be a topic that "event1" comes from`) {
+			t.Errorf("%s: %v", aliases, err)
+		}
+	}
+	_, err := configFrom(map[string]string{"OUTPUT_TOPIC": "projects/p/topics/orders", "DEAD_LETTER_TOPIC": "projects/p/topics/orders"})
+	if err == nil || !strings.Contains(err.Error(), "DEAD_LETTER_TOPIC must not be the same") {
+		t.Error(err)
 	}
 }
 

@@ -138,9 +138,13 @@ func TestEveryRequestFailsOnce(t *testing.T) {
 			everyRequest(t, "STORAGE_EMULATOR_HOST", config, fault)
 		})
 	}
-	for _, fault := range []fault{refused, lostBefore, lostAfter} {
+	for _, fault := range []fault{refused, tooMany, lostBefore, lostAfter, servedLate} {
 		t.Run("BigQuery, "+string(fault), func(t *testing.T) {
-			everyRequest(t, "BIGQUERY_EMULATOR_HOST", onBigQuery(t), fault)
+			config := onBigQuery(t)
+			if fault == servedLate {
+				config.StoreTimeout = 5 * time.Second // likewise
+			}
+			everyRequest(t, "BIGQUERY_EMULATOR_HOST", config, fault)
 		})
 	}
 }

@@ -78,6 +78,8 @@ func newFunction(config Config, business driver.Handler, err error) *Function {
 	return &Function{config: config, business: business, err: err}
 }
 
+var errDraining = errors.New("this instance is about to end: deliver it again")
+
 // ServeHTTP answers one event: a CloudEvent in binary or structured form, or a
 // message that Pub/Sub pushed. 2xx acknowledges it, and anything else has it
 // delivered again; [convert.ToHTTPHandler] says which is when.
@@ -85,7 +87,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.active.Add(1)
 	defer f.active.Add(-1)
 	if f.draining.Load() {
-		turnAway(w, http.StatusServiceUnavailable, "this instance is about to end: deliver it again")
+		turnAway(w, http.StatusServiceUnavailable, errDraining.Error())
 		return
 	}
 	ctx := withTrace(r)
@@ -111,6 +113,9 @@ func turnAway(w http.ResponseWriter, status int, text string) {
 func (f *Function) Receive(ctx context.Context, event cloudevents.Event) error {
 	f.active.Add(1)
 	defer f.active.Add(-1)
+	if f.draining.Load() {
+		return errDraining
+	}
 	parts, err := f.open(ctx)
 	if err != nil {
 		slog.ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)

@@ -313,3 +313,15 @@ func TestClientsThatGoAwayLoseNothing(t *testing.T) {
 	wait.Wait()
 	business.once(t, keys...)
 }
+
+// Events that come once the process is about to end come again, to another.
+func TestNothingBeginsOnceTheProcessEnds(t *testing.T) {
+	f, server := serve(t, DefaultConfig(), count())
+	f.draining.Store(true)
+	if status, _ := post(t, server.URL, "event1", "order-1", `1`); status != http.StatusServiceUnavailable {
+		t.Errorf("ServeHTTP: %d, want 503", status)
+	}
+	if err := f.Receive(t.Context(), cloudevents.NewEvent()); !errors.Is(err, errDraining) {
+		t.Errorf("Receive: %v, want errDraining", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"example.com/eventdriver/publish"
 )
@@ -18,6 +19,12 @@ func (c Config) validateTopics() error {
 		if err := publish.CheckTopic(topic.name); err != nil {
 			errs = append(errs, fmt.Errorf("%s must name a topic: %w", topic.variable, err))
 		}
+		if source := c.sourceOf(topic.name); source != "" {
+			errs = append(errs, fmt.Errorf("%s must not be a topic that %q comes from, or what is published comes back, for ever", topic.variable, source))
+		}
+	}
+	if c.DeadLetterTopic != "" && c.DeadLetterTopic == c.OutputTopic {
+		errs = append(errs, errors.New("DEAD_LETTER_TOPIC must not be the same topic as OUTPUT_TOPIC"))
 	}
 	if !c.DeadLetters && (c.DeadLetterTopic != "" || c.MaxEventAge != 0) {
 		errs = append(errs, errors.New("DEAD_LETTERS must not be off where DEAD_LETTER_TOPIC or MAX_EVENT_AGE is set"))
@@ -26,6 +33,20 @@ func (c Config) validateTopics() error {
 		errs = append(errs, fmt.Errorf("MAX_EVENT_AGE must be more than 0, as in 20h, or not set; it is %v", c.MaxEventAge))
 	}
 	return errors.Join(errs...)
+}
+
+// sourceOf returns the event that comes from the topic, by its full name or the last
+// part of it; empty: none does.
+func (c Config) sourceOf(topic string) string {
+	short := topic[strings.LastIndexByte(topic, '/')+1:]
+	for _, source := range c.Sources {
+		for _, name := range append([]string{source}, c.SourceAliases[source]...) {
+			if name == short || strings.HasSuffix(name, topic) {
+				return source
+			}
+		}
+	}
+	return ""
 }
 
 // openTopics opens the topics that config names.

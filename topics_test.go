@@ -219,6 +219,89 @@ func TestDeadLetterCanBeSentAgain(t *testing.T) {
 	}
 }
 
+// TestPushCanBeSentAgain: a letter of a push that came without Eventarc is the event
+// again, too, though its body is only the wrapping.
+func TestPushCanBeSentAgain(t *testing.T) {
+	config, fake := withTopics(t)
+	config.Sources, config.EraseSources = []string{"event1"}, nil
+	business := count()
+	business.before = func(_ string, try int) error {
+		if try == 1 {
+			return driver.Permanent(errors.New("no such product"))
+		}
+		return nil
+	}
+	_, server := serve(t, config, business)
+	push := func(body string) (int, string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/projects/p/topics/event1", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		return do(t, request)
+	}
+	body := `{"message":{"data":"eyJhIjoxfQ==","messageId":"1","attributes":{"key":"order-1"}},"subscription":"projects/p/subscriptions/s"}`
+	if status, answer := push(body); status != http.StatusOK {
+		t.Fatalf("an event that can't succeed: %d %s, want it set aside", status, answer)
+	}
+	letters := inTopic(fake, testLetters)
+	if len(letters) != 1 {
+		t.Fatalf("%d dead letters, want 1", len(letters))
+	}
+	if status, answer := push(pushOf(t, letters[0])); status != http.StatusNoContent {
+		t.Fatalf("sent again: %d %s", status, answer)
+	}
+	business.once(t, "order-1")
+	if got := business.contents["order-1"]; got != `{"event1":{"a":1}}` {
+		t.Errorf("content %s", got)
+	}
+}
+
+// TestLetterThatIsNoEventIsRefused: of an event whose headers do not fit into
+// attributes the letter has another form, which must not be taken for the event.
+func TestLetterThatIsNoEventIsRefused(t *testing.T) {
+	config, fake := withTopics(t)
+	business := count()
+	_, server := serve(t, config, business)
+	request := event(t, server.URL, "event9", "order-1", `1`)
+	request.Header.Set("Ce-Long", strings.Repeat("x", 1025))
+	if status, answer := do(t, request); status != http.StatusOK {
+		t.Fatalf("%d %s, want it set aside", status, answer)
+	}
+	letters := inTopic(fake, testLetters)
+	if len(letters) != 1 || letters[0].Attributes["form"] != "letter" {
+		t.Fatalf("dead letters %v; want one of the form letter", letters)
+	}
+	again, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/projects/p/topics/event1", strings.NewReader(pushOf(t, letters[0])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Header.Set("Content-Type", "application/json")
+	if status, answer := do(t, again); status != http.StatusOK || !strings.Contains(answer, "undecodable") || !strings.Contains(answer, "send the event again") {
+		t.Errorf("sent again: %d %s, want it refused", status, answer)
+	}
+}
+
+// TestQuarantineWhereNothingCanBePublished: the business has acted, so the order must
+// not run again.
+func TestQuarantineWhereNothingCanBePublished(t *testing.T) {
+	config, fake := withTopics(t)
+	config.Sources, config.EraseSources, config.QuarantineOnExpiry, config.Lease = []string{"event1"}, nil, true, 2*time.Second
+	business := count()
+	_, server := serve(t, config, business)
+	if _, err := fake.GServer.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: testOutput}); err != nil {
+		t.Fatal(err)
+	}
+	if status, answer := post(t, server.URL, "event1", "order-1", `1`); status != http.StatusInternalServerError {
+		t.Fatalf("without a topic: %d %s, want 500", status, answer)
+	}
+	deliver(t, server.URL, "event1", "order-1", `1`) // until its lease has run out
+	business.once(t, "order-1")
+	if letters := inTopic(fake, testLetters); len(letters) != 1 || letters[0].Attributes["reason"] != string(driver.ReasonOutcomeUnknown) {
+		t.Errorf("dead letters %v; want one, outcome-unknown", letters)
+	}
+}
+
 // pushOf is how Pub/Sub delivers a message.
 func pushOf(t *testing.T, m *pstest.Message) string {
 	t.Helper()

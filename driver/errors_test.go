@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -91,6 +92,31 @@ func TestJSON(t *testing.T) {
 	for _, bad := range []string{``, `{`, `[]`, `{"n":"x"}`, `{"n":1}{"n":2}`, `{"n":1} x`} {
 		if err := run(bad); !driver.IsPermanent(err) || wentOn {
 			t.Errorf("content %s: error %v; want a permanent one, and no going on", bad, err)
+		}
+	}
+}
+
+// Errors are logged and answered, so they have nothing of the content.
+func TestJSONErrorsLeaveContentOut(t *testing.T) {
+	type item struct {
+		At    time.Time `json:"at"`
+		Small int8      `json:"small"`
+		Names []string  `json:"names"`
+	}
+	h := driver.JSON(func(context.Context, string, item) error { return nil })
+	for content, says := range map[string]string{
+		`{"at":"secret 4711"}`:            "before byte 20",
+		`{"at":"2020-01-01T00:00:4711Z"}`: "refused by its type",
+		`{"small":4711}`:                  `a number at byte 13 is no int8 (field "small")`,
+		`{"small":"secret"}`:              `a string at byte 17 is no int8`,
+		`{"names":{"secret":4711}}`:       `a object at byte 10 is no []string`,
+		`{"names":secret}`:                "malformed at byte 10",
+		`{"names":["secret`:               "ends too early",
+		`{} secret`:                       "more follows",
+	} {
+		err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)})
+		if !driver.IsPermanent(err) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "4711") {
+			t.Errorf("%s: %v; want it to say %q", content, err, says)
 		}
 	}
 }

@@ -152,7 +152,7 @@ func roundTrips(t *testing.T, server *gcsfake.Server, do func() error) int {
 	var held []chan struct{}
 	for {
 		// Requests that are sent at the same time come within this pause.
-		pause := time.NewTimer(500 * time.Millisecond)
+		pause := time.NewTimer(time.Second)
 		select {
 		case hold := <-arrived:
 			held = append(held, hold)

@@ -7,13 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // JSON returns a handler that decodes a message's content into a T, calls fn with
 // it and the message's key, and then goes on with the message as it came.
 //
 // Content that is no JSON, or not that of a T, is a permanent error: it would not
-// decode the next time either. Numbers that land in an any become a
+// decode the next time either; the error names the place and the types, and nothing
+// of the content, since errors are logged. Numbers that land in an any become a
 // [json.Number], so that those beyond 2^53 keep their digits.
 func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
@@ -32,10 +34,26 @@ func decode(content []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
-		return err
+		return withoutContent(err, d.InputOffset())
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("more follows after the JSON value")
 	}
 	return nil
+}
+
+// withoutContent says what is wrong with a JSON text, and where, without quoting it.
+func withoutContent(err error, offset int64) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("it is malformed at byte %d", syntax.Offset)
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends too early")
+	case errors.As(err, &kind):
+		what, _, _ := strings.Cut(kind.Value, " ") // the type, and of numbers the value
+		return fmt.Errorf("a %s at byte %d is no %v (field %q)", what, kind.Offset, kind.Type, kind.Field)
+	}
+	return fmt.Errorf("a value before byte %d is refused by its type", offset)
 }

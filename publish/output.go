@@ -46,7 +46,9 @@ type Output struct{ topic *Topic }
 func NewOutput(topic *Topic) *Output { return &Output{topic} }
 
 // Process publishes in and then calls next. A message that Pub/Sub refuses, as one
-// of more than 10 MB, is a permanent error.
+// of more than 10 MB, is a permanent error. What has been acted upon and can't be
+// published is [cache.ErrActed]: it is acted upon again when the event comes again,
+// unless the cache has quarantine.
 func (o *Output) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	claim, claimed := cache.ClaimFromContext(ctx)
 	attributes := map[string]string{
@@ -70,7 +72,7 @@ func (o *Output) Process(ctx context.Context, in driver.Message, next driver.Nex
 	}
 	err := o.topic.publish(ctx, &pubsub.Message{Data: in.Content, Attributes: attributes, OrderingKey: fitting(in.Key)})
 	if err != nil {
-		return fmt.Errorf("key %q: %w", in.Key, err)
+		return fmt.Errorf("key %q: %w (%w)", in.Key, err, cache.ErrActed)
 	}
 	return next.Call(ctx, in)
 }

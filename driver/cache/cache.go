@@ -43,6 +43,12 @@ const (
 	renewAtMost     = time.Second      // Cloud Storage takes one write a second for an object
 )
 
+// ErrActed is for the errors of handlers that come after the effect: wrapped by one,
+// it says that the effect has happened, and that what came after it failed. With
+// [QuarantineOnExpiry] such a key is not released but left to its lease, so that it
+// is set aside and not run again; otherwise it runs again, as after any failure.
+var ErrActed = errors.New("the effect has happened already")
+
 // Cache is the idempotency handler. Create it with [New].
 type Cache struct {
 	claims   driver.ClaimStore
@@ -54,7 +60,8 @@ type Cache struct {
 	wait     time.Duration
 }
 
-// New returns a cache on the claims of the store. It panics if claims is nil.
+// New returns a cache on the claims of the store. It panics if claims is nil, or
+// what [KeyFrom] or [HandleConflict] were given.
 func New(claims driver.ClaimStore, opts ...Option) *Cache {
 	if claims == nil {
 		panic(errors.New("cache: the claim store is nil"))
@@ -68,6 +75,9 @@ func New(claims driver.ClaimStore, opts ...Option) *Cache {
 	SkipOnConflict()(c)
 	for _, opt := range opts {
 		opt(c)
+	}
+	if c.keyFrom == nil || c.onDone == nil {
+		panic(errors.New("cache: the function of KeyFrom or the handler of HandleConflict is nil"))
 	}
 	return c
 }
@@ -98,6 +108,7 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 	if err != nil {
 		return err
 	}
+	held.quarantine = c.onExpiry != nil
 	if !held.claim.Takeover {
 		return held.process(ctx, in, next)
 	}

@@ -355,3 +355,16 @@ func pause(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+func TestNewRefusesNil(t *testing.T) {
+	for name, opt := range map[string]cache.Option{"KeyFrom": cache.KeyFrom(nil), "HandleConflict": cache.HandleConflict(nil)} {
+		func() {
+			defer func() {
+				if err, _ := recover().(error); err == nil || !strings.Contains(err.Error(), name) {
+					t.Errorf("panic %v; want an error that names %s", err, name)
+				}
+			}()
+			cache.New(memstore.New(), opt)
+		}()
+	}
+}

@@ -23,6 +23,9 @@ type lease struct {
 	// clocks that differ.
 	margin time.Duration
 	asked  time.Time // when the claim or its last renewal was asked for
+	// quarantine: nothing may run twice. Then a failure after the effect leaves the
+	// lease to run out as well.
+	quarantine bool
 	// keepOnFailure leaves the lease to run out instead of releasing it, so that
 	// the next holder, too, sees that it takes over.
 	keepOnFailure bool
@@ -99,7 +102,7 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 		}
 		return nil
 	}
-	if !l.keepOnFailure {
+	if !l.keepOnFailure && !(l.quarantine && errors.Is(err, ErrActed)) {
 		// What can't be released runs out by itself, so the failure is not worth
 		// more than the handler's own.
 		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return l.claims.Release(ctx, l.claim) })

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,6 +117,40 @@ func TestQuarantineLetsReleasedKeysRunAgain(t *testing.T) {
 	_ = p.Process(t.Context(), order)
 	if err := p.Process(t.Context(), order); err != nil || b.runs.Load() != 2 {
 		t.Errorf("error %v, %d runs; a failure that was reported is no unknown outcome", err, b.runs.Load())
+	}
+}
+
+// What failed after the effect had happened is an unknown outcome, too: nothing may
+// run twice.
+func TestQuarantineKeepsWhatFailedAfterItActed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &business{do: func(context.Context, int) error { return fmt.Errorf("not published (%w)", cache.ErrActed) }}
+		p := driver.New(cache.New(memstore.New(), cache.QuarantineOnExpiry(nil), cache.Lease(time.Minute), cache.WaitOnHeld(0)), b)
+		if err := p.Process(t.Context(), order); !errors.Is(err, cache.ErrActed) || driver.IsPermanent(err) {
+			t.Errorf("first: %v", err)
+		}
+		if err := p.Process(t.Context(), order); !errors.Is(err, driver.ErrHeld) {
+			t.Errorf("at once: %v; want the key kept", err)
+		}
+		time.Sleep(time.Minute)
+		if err := p.Process(t.Context(), order); driver.ReasonOf(err) != driver.ReasonOutcomeUnknown || b.runs.Load() != 1 {
+			t.Errorf("later: %v, %d runs; want it set aside, and one run", err, b.runs.Load())
+		}
+	})
+}
+
+// Without quarantine, it is a failure as any other.
+func TestFailureAfterTheEffectReleasesTheKey(t *testing.T) {
+	b := &business{do: func(_ context.Context, run int) error {
+		if run == 1 {
+			return cache.ErrActed
+		}
+		return nil
+	}}
+	p := driver.New(cache.New(memstore.New(), cache.WaitOnHeld(0)), b)
+	_ = p.Process(t.Context(), order)
+	if err := p.Process(t.Context(), order); err != nil || b.runs.Load() != 2 {
+		t.Errorf("error %v, %d runs", err, b.runs.Load())
 	}
 }
 

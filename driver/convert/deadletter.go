@@ -65,6 +65,11 @@ func newLetter(in incoming, o outcome) driver.DeadLetter {
 		Header:  withoutCredentials(original.header),
 		Body:    original.body,
 	}
+	if media := mediaType(original.header.Get("Content-Type")); in.event != nil && !hasContext(original.header) && !isEventFormat(media) {
+		// A push, to be kept as Eventarc would have sent it: so it can be sent again,
+		// by whichever way.
+		maps.Copy(letter.Header, rebuilt(*in.event).header)
+	}
 	if where, ok := errors.AsType[*driver.Error](o.err); ok {
 		letter.Handler = where.Handler
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -109,7 +110,14 @@ func TestDeadLetterIsWhole(t *testing.T) {
 	if d.ID != "m1" || d.Key != "o1" || d.Source != "s1" || d.Attempt != 5 || d.Time.IsZero() {
 		t.Errorf("%+v", d)
 	}
-	if string(d.Body) != pushBody || len(d.Header) != 2 || d.Header["X-Other"][0] != "1" {
+	// The push's own headers, and those with which Eventarc would have sent it.
+	for name, want := range map[string]string{"Content-Type": "application/json", "X-Other": "1", "Ce-Id": "m1", "Ce-Specversion": "1.0",
+		"Ce-Type": "google.cloud.pubsub.topic.v1.messagePublished", "Ce-Source": "//pubsub.googleapis.com/projects/p/subscriptions/s1", "Ce-Time": "2021-02-05T04:06:14Z"} {
+		if !slices.Equal(d.Header[name], []string{want}) {
+			t.Errorf("header %s: %q, want %q", name, d.Header[name], want)
+		}
+	}
+	if string(d.Body) != pushBody || len(d.Header) != 7 {
 		t.Errorf("header %v, body %s", d.Header, d.Body)
 	}
 	if r.Header.Get("Authorization") == "" {

@@ -8,9 +8,9 @@ import (
 )
 
 // DefaultBodyLimit is the largest body that [ToHTTPHandler] accepts unless told
-// otherwise: 10 MiB, the largest message of Pub/Sub. A push encodes it in base64,
-// a third longer: see [BodyLimit] for those who publish messages that large.
-const DefaultBodyLimit int64 = 10 << 20
+// otherwise: enough for the largest message of Pub/Sub, 10 MB, which grows by a third
+// on its way, being base64 (https://cloud.google.com/pubsub/quotas).
+const DefaultBodyLimit int64 = 14_000_000
 
 // DefaultClientTimeout is how long [ToHTTPHandler] waits for a client unless told
 // otherwise.

@@ -107,6 +107,10 @@ func parsePush(body []byte) (pubsubMessage, error) {
 // unwrap returns the CloudEvent inside of m, or nil if there is none. See
 // https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md.
 func (m pubsubMessage) unwrap() (*cloudevents.Event, error) {
+	if m.attributes["form"] == "letter" && m.attributes["reason"] != "" {
+		return nil, undecodable("the Pub/Sub message is a dead letter whose headers did not fit into attributes: " +
+			"send the event again that its data holds, as JSON of header and body")
+	}
 	header := m.header()
 	switch media := mediaType(header.Get("Content-Type")); {
 	case isEventFormat(media):

@@ -28,6 +28,8 @@ type Expression struct {
 	monotone bool
 	// foreign: a part of it is a user's own, so named may lack some.
 	foreign bool
+	// hasNil: a part of it is nil.
+	hasNil bool
 }
 
 // Evaluate implements [Condition].
@@ -69,6 +71,7 @@ func AtLeast(n int, sources ...string) *Expression {
 
 // And holds when all of the conditions do.
 func And(conditions ...Condition) *Expression {
+	conditions = slices.Clone(conditions)
 	e := combine(conditions)
 	e.holds = func(sources []string) bool {
 		return !slices.ContainsFunc(conditions, func(c Condition) bool { return !c.Evaluate(sources) })
@@ -79,6 +82,7 @@ func And(conditions ...Condition) *Expression {
 
 // Or holds when one of the conditions does.
 func Or(conditions ...Condition) *Expression {
+	conditions = slices.Clone(conditions)
 	e := combine(conditions)
 	e.holds = func(sources []string) bool {
 		return slices.ContainsFunc(conditions, func(c Condition) bool { return c.Evaluate(sources) })
@@ -123,10 +127,15 @@ func combine(conditions []Condition) *Expression {
 	e := &Expression{monotone: true}
 	for _, c := range conditions {
 		part, ours := c.(*Expression)
+		if c == nil || ours && part == nil {
+			e.hasNil = true
+			continue
+		}
 		if !ours {
 			e.foreign, e.monotone = true, false
 			continue
 		}
+		e.hasNil = e.hasNil || part.hasNil
 		e.named = append(e.named, part.named...)
 		e.foreign = e.foreign || part.foreign
 		e.monotone = e.monotone && part.monotone
@@ -141,7 +150,7 @@ func allNeeded(conditions []Condition) []string {
 	var needed []string
 	for _, c := range conditions {
 		part, ours := c.(*Expression)
-		if !ours || part.needed == nil {
+		if !ours || part == nil || part.needed == nil {
 			return nil
 		}
 		needed = append(needed, part.needed...)
@@ -163,8 +172,8 @@ func (e *Expression) waitsFor(source string) bool {
 // find out whether a condition can hold: 2^16 evaluations take milliseconds.
 const exhaustive = 16
 
-// Check returns an error for a condition that can never hold, or that names an
-// empty source. Conditions that are neither monotone (built with Not, MatchNone
+// Check returns an error for a condition that can never hold, that names an empty
+// source, or that is nil or has a part that is. Conditions that are neither monotone (built with Not, MatchNone
 // or XOr) nor of 16 sources at most are taken to be possible, and so are those
 // with parts that this package did not make.
 func Check(c Condition) error {
@@ -174,6 +183,9 @@ func Check(c Condition) error {
 	e, ours := c.(*Expression)
 	if !ours {
 		return nil
+	}
+	if e == nil || e.hasNil {
+		return errors.New("joiner: the condition is nil, or a part of it is")
 	}
 	if slices.Contains(e.named, "") {
 		return errors.New("joiner: the condition names an empty source")

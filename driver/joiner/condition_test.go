@@ -66,17 +66,22 @@ func letters(set string) []string {
 func TestConditionsThatNeverHoldAreRefused(t *testing.T) {
 	a, b := joiner.MatchAll("a"), joiner.MatchAll("b")
 	for name, c := range map[string]joiner.Condition{
-		"any of none":           joiner.MatchAny(),
-		"more than there are":   joiner.AtLeast(3, "a", "b"),
-		"three of one repeated": joiner.AtLeast(2, "a", "a"),
-		"a and not a":           a.And(a.Not()),
-		"a and none of a":       a.And(b, joiner.MatchNone("a")),
-		"a xor a":               a.XOr(a),
-		"or of two impossible":  joiner.MatchAny().Or(a.And(a.Not())),
-		"or of none":            joiner.Or(),
-		"an empty source":       joiner.MatchAll("a", ""),
-		"nil":                   nil,
-		"deep":                  joiner.Not(joiner.Or(a, joiner.Not(a))),
+		"any of none":                  joiner.MatchAny(),
+		"more than there are":          joiner.AtLeast(3, "a", "b"),
+		"three of one repeated":        joiner.AtLeast(2, "a", "a"),
+		"a and not a":                  a.And(a.Not()),
+		"a and none of a":              a.And(b, joiner.MatchNone("a")),
+		"a xor a":                      a.XOr(a),
+		"or of two impossible":         joiner.MatchAny().Or(a.And(a.Not())),
+		"or of none":                   joiner.Or(),
+		"an empty source":              joiner.MatchAll("a", ""),
+		"nil":                          nil,
+		"a nil expression":             (*joiner.Expression)(nil),
+		"a and nil":                    a.And(nil),
+		"a or nil, negated":            a.Or(nil).Not(),
+		"not nil":                      joiner.Not(nil),
+		"a and a nil expression, or b": b.Or(a.And((*joiner.Expression)(nil))),
+		"deep":                         joiner.Not(joiner.Or(a, joiner.Not(a))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := joiner.Check(c); err == nil {
@@ -89,6 +94,18 @@ func TestConditionsThatNeverHoldAreRefused(t *testing.T) {
 			}()
 			joiner.New(c, memstore.New())
 		})
+	}
+}
+
+// A condition does not change when the list that it was made of does.
+func TestConditionsDoNotShareTheirParts(t *testing.T) {
+	for name, combine := range map[string]func(...joiner.Condition) *joiner.Expression{"And": joiner.And, "Or": joiner.Or} {
+		parts := []joiner.Condition{joiner.MatchAll("a"), joiner.MatchAll("a")}
+		c := combine(parts...)
+		parts[0], parts[1] = joiner.MatchAll("b"), joiner.MatchAll("b")
+		if !c.Evaluate([]string{"a"}) || c.Evaluate([]string{"b"}) {
+			t.Errorf("%s has changed", name)
+		}
 	}
 }
 

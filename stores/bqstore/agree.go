@@ -55,7 +55,7 @@ var errUnseen = errors.New("a row that BigQuery acknowledged can't be read: was 
 
 // agree proposes a row to the ballot and returns what is kept.
 func agree(ctx context.Context, b ballot, mine eventRow) (eventRow, error) {
-	rows, err := addAndRead(ctx, b, mine.step(proposed))
+	rows, err := addAndRead(ctx, b, mine, proposed)
 	if err != nil {
 		return eventRow{}, err
 	}
@@ -66,7 +66,7 @@ func agree(ctx context.Context, b ballot, mine eventRow) (eventRow, error) {
 	if unanimous(rows, mine.Digest) {
 		vote = agreed
 	}
-	if rows, err = addAndRead(ctx, b, mine.step(vote)); err != nil {
+	if rows, err = addAndRead(ctx, b, mine, proposed, vote); err != nil {
 		return eventRow{}, err
 	}
 	if v := verdictOf(rows); v.exists {
@@ -75,21 +75,23 @@ func agree(ctx context.Context, b ballot, mine eventRow) (eventRow, error) {
 	return b.keep(ctx, mine)
 }
 
-// addAndRead appends a row and reads the ballot, which must have it, unless a slot
-// of the log has decided.
-func addAndRead(ctx context.Context, b ballot, r eventRow) ([]eventRow, error) {
-	if err := b.add(ctx, r); err != nil {
+// addAndRead appends the last of the steps so far and reads the ballot, which must
+// have all of them, unless a slot of the log has decided.
+func addAndRead(ctx context.Context, b ballot, mine eventRow, steps ...eventKind) ([]eventRow, error) {
+	if err := b.add(ctx, mine.step(steps[len(steps)-1])); err != nil {
 		return nil, err
 	}
 	rows, err := b.rows(ctx)
 	if err != nil {
 		return nil, err
 	}
-	seen := func(other eventRow) bool {
-		return other.Kind == kept || other.Writer == r.Writer && other.Kind == r.Kind
-	}
-	if !slices.ContainsFunc(rows, seen) {
-		return nil, errUnseen
+	for _, step := range steps {
+		seen := func(r eventRow) bool {
+			return r.Kind == kept || r.Writer == mine.Writer && r.Kind == step
+		}
+		if !slices.ContainsFunc(rows, seen) {
+			return nil, errUnseen
+		}
 	}
 	return rows, nil
 }
@@ -139,7 +141,8 @@ func verdictOf(rows []eventRow) verdict {
 }
 
 // before orders the rows of those who agreed on a content: one of them is the event
-// that is kept, with its ID and its attributes.
+// that is kept, with its ID, its time and its attributes. Those may change when an
+// event that began earlier votes later; the content can't.
 func (r eventRow) before(other eventRow) bool {
 	return cmp.Or(r.CreatedAt.Compare(other.CreatedAt), cmp.Compare(r.Writer, other.Writer)) < 0
 }

@@ -204,11 +204,25 @@ func TestAgreement(t *testing.T) {
 	}
 }
 
+// A table that is created anew between the steps of a call has its vote, and not its
+// proposal. Such a call must not go on as if nobody had proposed anything.
+func TestTableThatIsRecreatedBetweenSteps(t *testing.T) {
+	b, steps := &table{}, 0
+	b.pause = func() {
+		if steps++; steps == 3 { // after the proposal, and a look
+			b.all = nil
+		}
+	}
+	if row, err := agree(t.Context(), b, rowOf(driver.Message{Key: "k", Source: "s", Content: []byte("a")})); !errors.Is(err, errUnseen) {
+		t.Errorf("%q is kept, %v; want errUnseen", row.Content, err)
+	}
+}
+
 // TestDisagreement shows that the explorer finds what would be wrong.
 func TestDisagreement(t *testing.T) {
 	for name, persist := range map[string]protocol{
 		"one round": func(ctx context.Context, b ballot, mine eventRow) (eventRow, error) {
-			rows, err := addAndRead(ctx, b, mine.step(agreed))
+			rows, err := addAndRead(ctx, b, mine, agreed)
 			rows = append(rows, mine.step(proposed))
 			if v := verdictOf(rows); err == nil && v.exists {
 				return v.row, nil
@@ -219,7 +233,7 @@ func TestDisagreement(t *testing.T) {
 			if err := b.add(ctx, mine.step(proposed)); err != nil {
 				return eventRow{}, err
 			}
-			if _, err := addAndRead(ctx, b, mine.step(agreed)); err != nil {
+			if _, err := addAndRead(ctx, b, mine, agreed); err != nil {
 				return eventRow{}, err
 			}
 			rows, err := b.rows(ctx)

@@ -29,6 +29,9 @@ import (
 const (
 	appendAttempts = 3
 	appendPause    = 200 * time.Millisecond // after the first; then more
+	// appendPatience is how long must have been waited to give a connection up, on
+	// which others may wait, too. Most appends take much less.
+	appendPatience = 3 * time.Second
 )
 
 // connectWithin is how long it may take to open a connection.
@@ -42,6 +45,7 @@ const connectWithin = 15 * time.Second
 type appender struct {
 	project, table string // the table's resource name
 	opts           []option.ClientOption
+	patience       time.Duration
 
 	opening singleflight.Group
 	mu      sync.Mutex
@@ -64,7 +68,7 @@ func newAppender(s Settings, opts []option.ClientOption) *appender {
 			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials()))}, opts...)
 	}
 	opts = append(opts, managedwriter.WithMultiplexing())
-	return &appender{project: s.project, opts: opts,
+	return &appender{project: s.project, opts: opts, patience: appendPatience,
 		table: managedwriter.TableParentFromParts(s.project, s.dataset, s.tables.Events)}
 }
 
@@ -77,10 +81,12 @@ func (a *appender) append(ctx context.Context, key, incarnation string, r eventR
 	for attempt := 1; ; attempt++ {
 		c, err := a.connect(ctx)
 		if err == nil {
+			begun := time.Now()
 			if err = c.append(ctx, data, appendAttempts+1-attempt); err == nil {
 				return nil
 			}
-			if ctx.Err() == nil && !isOfRow(err) { // otherwise others need not suffer
+			hasty := errors.Is(err, context.DeadlineExceeded) && time.Since(begun) < a.patience
+			if ctx.Err() == nil && !hasty && !isOfRow(err) { // otherwise others need not suffer
 				a.giveUp(c)
 			}
 		}
@@ -235,13 +241,14 @@ func (a *appender) close() error {
 	return c.close()
 }
 
+// close ends the connection's context first: what is being sent, on a connection that
+// takes nothing any more or is being opened again, would keep Close waiting.
 func (c *connection) close() error {
-	_ = c.stream.Close() // io.EOF where nothing was wrong
-	err := c.client.Close()
 	if c.cancel != nil {
 		c.cancel()
 	}
-	return err
+	_ = c.stream.Close() // io.EOF where nothing was wrong
+	return c.client.Close()
 }
 
 // descriptors are the schema of the table of events as a protocol buffer: as it is

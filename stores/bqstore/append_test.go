@@ -161,20 +161,29 @@ func TestTableThatGotAColumn(t *testing.T) {
 	}
 }
 
-// TestTooLarge: what BigQuery can't take can never succeed, so it is not even sent:
-// nothing listens at these addresses.
-func TestTooLarge(t *testing.T) {
+// nowhere has stores go to addresses at which nothing listens.
+func nowhere(t *testing.T) {
 	t.Setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1")
 	t.Setenv("BIGQUERY_STORAGE_EMULATOR_HOST", "127.0.0.1:1")
+}
+
+// TestUnfitEvents: what BigQuery can't take can never succeed, so it is not even sent.
+func TestUnfitEvents(t *testing.T) {
+	nowhere(t)
 	for _, writer := range []bqstore.EventWriter{bqstore.StorageWrite, bqstore.DML} {
-		store, err := bqstore.New(t.Context(), bqstore.Config("project", "dataset").WithEventWriter(writer))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer store.Close()
-		err = store.Persist(t.Context(), driver.Message{Key: "order-1", Source: "event1", Content: make([]byte, 7_000_001)})
-		if !driver.IsPermanent(err) {
-			t.Errorf("%s: %v; want a permanent error", writer, err)
+		store := open(t, bqstore.Config("project", "dataset").WithEventWriter(writer))
+		for name, m := range map[string]driver.Message{
+			"too large":      {Content: make([]byte, 7_000_001)},
+			"the year 10000": {Time: time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))},
+			"the year 0":     {Time: time.Date(1, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))},
+		} {
+			m.Key, m.Source = "order-1", "event1"
+			if err := store.Persist(t.Context(), m); !driver.IsPermanent(err) {
+				t.Errorf("%s, %s: %v; want a permanent error", name, writer, err)
+			}
+			if _, err := store.Replace(t.Context(), m); !driver.IsPermanent(err) {
+				t.Errorf("%s, replaced, %s: %v; want a permanent error", name, writer, err)
+			}
 		}
 	}
 }

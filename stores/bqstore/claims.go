@@ -29,6 +29,9 @@ type claimRow struct {
 	Takeover bool   `bigquery:"takeover"`
 	LeaseMS  int64  `bigquery:"lease_ms"`
 	AgeMS    int64  `bigquery:"age_ms"` // by the server's clock, when it was read
+	// Incarnation is the table's that the row is in; of a row that is to be written,
+	// the one in which the end of the log was read.
+	Incarnation string `bigquery:"incarnation"`
 }
 
 // left is how much of the lease is left.
@@ -61,8 +64,8 @@ func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (dri
 		return driver.Claim{}, err
 	}
 	defer cancel()
-	if ttl <= 0 {
-		return driver.Claim{}, notPositive(ttl)
+	if err := s.checkLease(ttl); err != nil {
+		return driver.Claim{}, err
 	}
 	var at position
 	var end claimRow // of a log that is taken to be empty
@@ -76,7 +79,7 @@ func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (dri
 		if err != nil {
 			return driver.Claim{}, err
 		}
-		if err = s.record(ctx, key, next); err == nil {
+		if next, err = s.record(ctx, key, next); err == nil {
 			return s.handOut(key, next, asked.Add(ttl)), nil
 		}
 		if !at.again(err) {
@@ -103,7 +106,7 @@ func (s *Store) claimLog(key string) log {
 
 // successor is the row to write behind r so that the key is the owner's.
 func (r claimRow) successor(key, owner string, n int64, ttl time.Duration) (claimRow, error) {
-	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: toText(owner), LeaseMS: milliseconds(ttl)}
+	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: toText(owner), LeaseMS: milliseconds(ttl), Incarnation: r.Incarnation}
 	switch {
 	case r.Seq == 0 || r.Kind == released:
 	case r.Kind == completed:
@@ -128,8 +131,8 @@ func (s *Store) handOut(key string, r claimRow, until time.Time) driver.Claim {
 // Renew implements [driver.ClaimStore]. The token stays the same. For a claim that
 // this store handed out it costs three requests, otherwise a query more.
 func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
-	if ttl <= 0 {
-		return driver.Claim{}, failed(OpRenew, c.Key, anySource, notPositive(ttl))
+	if err := s.checkLease(ttl); err != nil {
+		return driver.Claim{}, failed(OpRenew, c.Key, anySource, err)
 	}
 	asked := time.Now()
 	r, err := s.change(ctx, OpRenew, c, renewed, ttl)
@@ -190,21 +193,24 @@ func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.D
 		if err != nil {
 			return claimRow{}, err
 		}
-		next := claimRow{Seq: n, Kind: to, Token: end.Token, Owner: end.Owner, Takeover: end.Takeover, LeaseMS: milliseconds(ttl)}
-		if err = s.record(ctx, c.Key, next); !at.again(err) {
+		next := claimRow{Seq: n, Kind: to, Token: end.Token, Owner: end.Owner, Takeover: end.Takeover, LeaseMS: milliseconds(ttl),
+			Incarnation: end.Incarnation}
+		if next, err = s.record(ctx, c.Key, next); !at.again(err) {
 			return next, err
 		}
 		known = false
 	}
 }
 
-// record writes a row of the key's log, or returns errRefused.
-func (s *Store) record(ctx context.Context, key string, r claimRow) error {
+// record writes a row of the key's log and returns it, or errRefused.
+func (s *Store) record(ctx context.Context, key string, r claimRow) (claimRow, error) {
 	const values = "(key, seq, kind, token, owner, takeover, lease_ms, incarnation, created_at) " +
 		"VALUES (@key, @seq, @kind, @token, @owner, @takeover, @lease_ms, @incarnation, CURRENT_TIMESTAMP())"
 	table := s.settings.tables.Claims
-	return s.append(ctx, s.claimLog(key), r.Seq, "INSERT INTO "+s.name(table)+" "+values,
+	incarnation, err := s.append(ctx, s.claimLog(key), r.Incarnation, r.Seq, "INSERT INTO "+s.name(table)+" "+values,
 		"key", toText(key), "kind", string(r.Kind), "token", r.Token, "owner", r.Owner, "takeover", r.Takeover, "lease_ms", r.LeaseMS)
+	r.Incarnation = incarnation
+	return r, err
 }
 
 // end returns the last row of the key's log, or none. Rows that were written
@@ -215,7 +221,7 @@ func (s *Store) end(ctx context.Context, key string) (claimRow, error) {
 	if err != nil {
 		return claimRow{}, err
 	}
-	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, lease_ms, "+
+	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, lease_ms, incarnation, "+
 		"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms FROM "+s.name(table)+
 		" WHERE key = @key AND incarnation = @incarnation AND created_at >= @since ORDER BY seq DESC LIMIT 1",
 		"key", toText(key), "incarnation", id.incarnation, "since", s.since())
@@ -225,6 +231,13 @@ func (s *Store) end(ctx context.Context, key string) (claimRow, error) {
 	return rows[0], nil
 }
 
-func notPositive(ttl time.Duration) error {
-	return fmt.Errorf("a lease of %v is not positive", ttl)
+// checkLease refuses a lease that would outlast the row that records it.
+func (s *Store) checkLease(ttl time.Duration) error {
+	switch {
+	case ttl <= 0:
+		return fmt.Errorf("a lease of %v is not positive", ttl)
+	case ttl > s.settings.retention:
+		return fmt.Errorf("a lease of %v is longer than rows are kept, %v", ttl, s.settings.retention)
+	}
+	return nil
 }

@@ -95,6 +95,56 @@ func TestRecreatedTable(t *testing.T) {
 	}
 }
 
+// TestClaimOfARecreatedTable: a claim that was handed out in a table that is gone is
+// lost, also when the store has found out of the new one meanwhile.
+func TestClaimOfARecreatedTable(t *testing.T) {
+	s := settings(t)
+	store := ready(t, s)
+	old, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client(t, s).Dataset("orders").Table("claims").Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.EnsureTables(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store.ForgetTables()
+	if err := store.Complete(t.Context(), old); !errors.Is(err, driver.ErrLost) {
+		t.Errorf("Complete: %v, want ErrLost", err)
+	}
+	if c, err := store.Acquire(t.Context(), "order-1", time.Hour); err != nil || c.Takeover {
+		t.Errorf("Acquire: %+v, %v; want a claim of a key that nobody had", c, err)
+	}
+}
+
+// TestTableThatForgetsTooSoon: what is completed would be forgotten, and run again.
+func TestTableThatForgetsTooSoon(t *testing.T) {
+	s := settings(t)
+	ready(t, s.WithRetention(7*24*time.Hour))
+	store := open(t, s.WithRetention(30*24*time.Hour))
+	if _, err := store.Acquire(t.Context(), "order-1", time.Hour); err == nil || !strings.Contains(err.Error(), "partitions expire after 192h") {
+		t.Errorf("Acquire: %v; want it to say that partitions expire too soon", err)
+	}
+	if err := store.Persist(t.Context(), driver.Message{Key: "order-1", Source: "event1"}); err == nil {
+		t.Error("Persist goes on")
+	}
+}
+
+// TestLeaseBeyondTheRetention: the row would be forgotten while its claim is held.
+func TestLeaseBeyondTheRetention(t *testing.T) {
+	nowhere(t)
+	store := open(t, bqstore.Config("project", "dataset").WithRetention(2*time.Hour))
+	_, acquired := store.Acquire(t.Context(), "order-1", 3*time.Hour)
+	_, renewed := store.Renew(t.Context(), driver.Claim{Key: "order-1", Token: 1}, 3*time.Hour)
+	for _, err := range []error{acquired, renewed} {
+		if err == nil || !strings.Contains(err.Error(), "longer than rows are kept") {
+			t.Errorf("%v; want a lease of 3h to be refused", err)
+		}
+	}
+}
+
 // TestExpiredRows: without its rows, a key can be claimed again, behind the slots
 // that were used.
 func TestExpiredRows(t *testing.T) {

@@ -65,6 +65,9 @@ func (s *Store) fits(r eventRow) error {
 		return driver.Permanent(fmt.Errorf("content and attributes have %d bytes, and a row in BigQuery can have %d: "+
 			"send a reference to the data instead, or keep events in Cloud Storage", size, rowLimit))
 	}
+	if t := r.EventTime.Timestamp; r.EventTime.Valid && (t.Year() < 1 || t.Year() > 9999) {
+		return driver.Permanent(fmt.Errorf("the event's time, %v, is not within the years 1 to 9999 of BigQuery's timestamps", t))
+	}
 	return nil
 }
 
@@ -294,7 +297,8 @@ func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
 func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
 	const values = "(key, source, kind, seq, writer, digest, event_id, content, event_time, attributes, incarnation, created_at) " +
 		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
-	return b.s.append(ctx, b.log(), n, "INSERT INTO "+b.s.name(b.s.settings.tables.Events)+" "+values,
+	_, err := b.s.append(ctx, b.log(), "", n, "INSERT INTO "+b.s.name(b.s.settings.tables.Events)+" "+values,
 		"key", toText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
 		"content", base64.StdEncoding.EncodeToString(r.Content), "event_time", r.EventTime, "attributes", r.Attributes)
+	return err
 }

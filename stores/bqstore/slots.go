@@ -72,6 +72,10 @@ func (s *Store) askIdentity(ctx context.Context, table string) (identity, error)
 	if err != nil {
 		return identity{}, fmt.Errorf("table %s: %w", table, plain(ctx, err))
 	}
+	if p := meta.TimePartitioning; p != nil && p.Expiration > 0 && p.Expiration < s.settings.expiration() {
+		return identity{}, fmt.Errorf("table %s: its partitions expire after %v, and rows must be kept for %v, the retention and a day: "+
+			"raise partition_expiration_days of the table, or lower the retention", table, p.Expiration, s.settings.expiration())
+	}
 	id := identity{
 		incarnation: fmt.Sprintf("%s-%d", meta.Labels[incarnationLabel], meta.CreationTime.UnixMilli()),
 		location:    s.settings.location,
@@ -90,10 +94,16 @@ func (s *Store) askIdentity(ctx context.Context, table string) (identity, error)
 // once, so exactly one writer gets the slot. Meanwhile it is asked whether the
 // table is still the one whose incarnation is in the ID: dropping a table frees
 // no IDs, and IDs of the old one would not exclude those of the new one.
-func (s *Store) append(ctx context.Context, l log, n int64, sql string, parameters ...any) error {
+//
+// read is the incarnation in which the slots before n were read; empty: they were
+// not. It returns the one in which the slot was taken.
+func (s *Store) append(ctx context.Context, l log, read string, n int64, sql string, parameters ...any) (incarnation string, err error) {
 	id, fresh, err := s.identify(ctx, l.table)
 	if err != nil {
-		return err
+		return "", err
+	}
+	if read != "" && read != id.incarnation {
+		return "", errRecreated
 	}
 	type answer struct {
 		id  identity
@@ -114,11 +124,11 @@ func (s *Store) append(ctx context.Context, l log, n int64, sql string, paramete
 	err = s.insert(ctx, q)
 	switch checked := <-now; {
 	case checked.err != nil:
-		return errors.Join(checked.err, err)
+		return "", errors.Join(checked.err, err)
 	case checked.id != id:
-		return errRecreated
+		return "", errRecreated
 	}
-	return err
+	return id.incarnation, err
 }
 
 // insert runs an INSERT under its job ID, and waits until its row can be read.
@@ -132,11 +142,14 @@ func (s *Store) insert(ctx context.Context, q *bigquery.Query) error {
 	if err != nil {
 		return plain(ctx, err)
 	}
-	if err := job.LastStatus().Err(); err != nil {
-		return err // the slot is burned: who comes next finds that out
+	failure := job.LastStatus().Err()
+	if failure == nil {
+		failure, err = s.results(ctx, job)
 	}
-	_, err = job.Read(ctx)
-	return plain(ctx, err)
+	if err != nil {
+		return err
+	}
+	return failure // the slot is burned then: who comes next finds that out
 }
 
 // refused finds out what the job is that has the ID already. It may be this very
@@ -150,13 +163,13 @@ func (s *Store) refused(ctx context.Context, q *bigquery.Query, nonce string) er
 	if err != nil {
 		return err
 	}
-	status, err := s.ended(ctx, job) // its row can be read then, or will never be
+	failure, err := s.ended(ctx, job) // its row can be read then, or will never be
 	if err != nil {
 		return err
 	}
 	insert, ok := config.(*bigquery.QueryConfig)
 	if ok && insert.Labels["write"] == nonce {
-		return status.Err()
+		return failure
 	}
 	return errRefused
 }
@@ -251,17 +264,43 @@ func (s *Store) lastUsed(ctx context.Context, l log, used int64) (int64, error) 
 	return used, err
 }
 
-// ended waits until a job has ended, and returns its status.
-func (s *Store) ended(ctx context.Context, job *bigquery.Job) (*bigquery.JobStatus, error) {
-	status := job.LastStatus()
-	if status.Done() {
-		return status, nil
+// resultsWithin is how long a job's results are waited for before its status is
+// asked for. Most statements take less.
+const resultsWithin = 5 * time.Second
+
+// ended waits until a job has ended, and returns why the job failed, or nil.
+func (s *Store) ended(ctx context.Context, job *bigquery.Job) (failure, err error) {
+	if status := job.LastStatus(); status.Done() {
+		return status.Err(), nil
 	}
-	status, err := job.Wait(ctx)
-	if status == nil {
-		return nil, plain(ctx, err)
+	return s.results(ctx, job)
+}
+
+// results waits for the results of a job, which BigQuery answers when they are there,
+// and returns why the job failed, or nil. Of a job that has failed for want of a
+// quota, or by an internal error, the client asks for the results on and on, so now
+// and then this asks for the job itself.
+func (s *Store) results(ctx context.Context, job *bigquery.Job) (failure, err error) {
+	for {
+		part, cancel := context.WithTimeout(ctx, resultsWithin)
+		_, err := job.Read(part)
+		late := part.Err() != nil
+		cancel()
+		if err == nil {
+			return nil, nil
+		}
+		if ctx.Err() != nil {
+			return nil, plain(ctx, err)
+		}
+		switch status, statusErr := job.Status(ctx); {
+		case statusErr != nil:
+			return nil, plain(ctx, statusErr)
+		case status.Done():
+			return status.Err(), nil
+		case !late:
+			return nil, plain(ctx, err)
+		}
 	}
-	return status, nil
 }
 
 // milliseconds rounds a lease up, so that no one ends early.

@@ -63,14 +63,16 @@ func (s *Store) ensure(ctx context.Context, table *bigquery.Table, meta *bigquer
 	return nil // another was quicker
 }
 
-// table keeps partitions a day longer than rows are seen, since a partition ends
-// as a whole.
+// expiration is how long partitions are kept: a day longer than rows are seen, since
+// a partition ends as a whole.
+func (s Settings) expiration() time.Duration { return s.retention + 24*time.Hour }
+
 func (s *Store) table(description string, schema bigquery.Schema, cluster ...string) *bigquery.TableMetadata {
 	return &bigquery.TableMetadata{
 		Description: description,
 		Schema:      schema,
 		TimePartitioning: &bigquery.TimePartitioning{
-			Type: bigquery.DayPartitioningType, Field: "created_at", Expiration: s.settings.retention + 24*time.Hour},
+			Type: bigquery.DayPartitioningType, Field: "created_at", Expiration: s.settings.expiration()},
 		Clustering: &bigquery.Clustering{Fields: cluster},
 		Labels:     map[string]string{incarnationLabel: strings.ToLower(rand.Text())},
 	}

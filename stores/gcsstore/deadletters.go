@@ -33,8 +33,8 @@ type letter struct {
 
 // SetAside implements [driver.DeadLetterStore]. The letter is a JSON object in
 // the folder of its day (in UTC; today, if its Time is zero). Set aside again on
-// the same day, a letter with the same reason, ID, key, source and body is kept
-// once. It costs one Class A operation.
+// the same day, a letter with the same reason, ID, key, source, ce- headers and body
+// is kept once. It costs one Class A operation.
 func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
 	if err := s.setAside(ctx, d); err != nil {
 		return failed(OpSetAside, d.Key, d.Source, err)
@@ -126,7 +126,7 @@ func encodeLetter(d driver.DeadLetter) ([]byte, error) {
 		}
 		l.Header[toText(name)] = texts
 	}
-	if !utf8.Valid(d.Body) {
+	if !readable(d.Body) {
 		l.BodyEncoding, l.Body = "base64", base64.StdEncoding.EncodeToString(d.Body)
 	}
 	var b bytes.Buffer
@@ -135,6 +135,18 @@ func encodeLetter(d driver.DeadLetter) ([]byte, error) {
 	e.SetIndent("", "  ")
 	err := e.Encode(l)
 	return b.Bytes(), err
+}
+
+// readable says whether a body is a text that does not grow much as JSON, which has
+// six bytes for a control character: base64 is smaller, and no harder to read then.
+func readable(body []byte) bool {
+	controls := 0
+	for _, b := range body {
+		if b < ' ' && b != '\n' && b != '\r' && b != '\t' {
+			controls++
+		}
+	}
+	return controls <= len(body)/16 && utf8.Valid(body)
 }
 
 func decodeLetter(content []byte) (driver.DeadLetter, error) {

@@ -83,3 +83,35 @@ func FuzzLetter(f *testing.F) {
 		}
 	})
 }
+
+// Events that could not be read may differ in their headers alone.
+func TestDeadLettersWithOtherHeadersAreOthers(t *testing.T) {
+	letter := func(name, value, trace string) driver.DeadLetter {
+		return driver.DeadLetter{Reason: driver.ReasonUndecodable, Source: "event1", Body: []byte("same"),
+			Header: map[string][]string{name: {value}, "X-Cloud-Trace-Context": {trace}}}
+	}
+	day := time.Now()
+	names := make(map[string]int)
+	for _, d := range []driver.DeadLetter{
+		letter("Ce-Key", "order-1", "a"), letter("Ce-Key", "order-1", "b"), letter("ce-key", "order-1", "c"), // one
+		letter("Ce-Key", "order-2", "a"), letter("Ce-Other", "order-1", "a"), letter("Content-Type", "order-1", "a"),
+	} {
+		names[layout{}.deadLetter(d, day)]++
+	}
+	if len(names) != 4 {
+		t.Errorf("%v; want four names, since a redelivery differs in other headers only", names)
+	}
+}
+
+// A body of control characters would be six times as long as a JSON string.
+func TestDeadLetterOfControlCharactersStaysSmall(t *testing.T) {
+	for name, body := range map[string][]byte{"NUL": make([]byte, 1<<20), "text": bytes.Repeat([]byte("line\r\n\t"), 1<<17)} {
+		content, err := encodeLetter(driver.DeadLetter{Reason: driver.ReasonUndecodable, Body: body})
+		if err != nil || len(content) > 3*len(body)/2 {
+			t.Errorf("%s: %d bytes of %d, %v", name, len(content), len(body), err)
+		}
+		if d, err := decodeLetter(content); err != nil || !bytes.Equal(d.Body, body) {
+			t.Errorf("%s: it came back with %d bytes, %v", name, len(d.Body), err)
+		}
+	}
+}

@@ -3,7 +3,11 @@ package gcsstore
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"net/http"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -28,10 +32,17 @@ func (l layout) done(key string) string          { return l.ofKey(key) + "/done"
 func (l layout) deadLetters() string { return path.Join(l.folder, deadLetterFolder) + "/" }
 
 // deadLetter names a letter by the day and by what a redelivery has in common
-// with the delivery before, so that both have the same name.
+// with the delivery before, so that both have the same name: of the headers those
+// that are the event's own.
 func (l layout) deadLetter(d driver.DeadLetter, day time.Time) string {
 	h := sha256.New()
-	for _, part := range []string{string(d.Reason), d.ID, d.Key, d.Source, string(d.Body)} {
+	parts := []string{string(d.Reason), d.ID, d.Key, d.Source, string(d.Body)}
+	for _, name := range slices.Sorted(maps.Keys(d.Header)) {
+		if canonical := http.CanonicalHeaderKey(name); canonical == "Content-Type" || strings.HasPrefix(canonical, "Ce-") {
+			parts = append(append(parts, canonical), d.Header[name]...)
+		}
+	}
+	for _, part := range parts {
 		sum := sha256.Sum256([]byte(part)) // of one length, so that parts don't run into each other
 		h.Write(sum[:])
 	}
