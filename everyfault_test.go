@@ -142,7 +142,7 @@ func TestEveryRequestFailsOnce(t *testing.T) {
 		t.Run("BigQuery, "+string(fault), func(t *testing.T) {
 			config := onBigQuery(t)
 			if fault == servedLate {
-				config.StoreTimeout = 5 * time.Second // likewise
+				config.StoreTimeout = 2 * time.Second // likewise
 			}
 			everyRequest(t, "BIGQUERY_EMULATOR_HOST", config, fault)
 		})

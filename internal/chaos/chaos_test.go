@@ -56,8 +56,8 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			func(o *chaos.Options) { leaveAlone(o); o.Fail = 0.3 },
 			func(r *chaos.Report) int { return r.Lost }},
 		{"acknowledge while another holds the key", "driver/cache/cache.go",
-			"	if err != nil {\n		return err\n	}\n	if !held.claim.Takeover",
-			"	if errors.Is(err, driver.ErrHeld) {\n		return nil\n	}\n	if err != nil {\n		return err\n	}\n	if !held.claim.Takeover",
+			"	if err != nil {\n		return err\n	}\n	held.quarantine =",
+			"	if errors.Is(err, driver.ErrHeld) {\n		return nil\n	}\n	if err != nil {\n		return err\n	}\n	held.quarantine =",
 			// A lease that outlasts the redelivery, however busy the machine is, and no
 			// event but those of the delivery that the holder was killed in.
 			func(o *chaos.Options) { o.Lease, o.PauseEvery, o.Duplicates = chaos.Duration(20*time.Second), 0, 0 },

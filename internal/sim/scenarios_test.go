@@ -3,6 +3,7 @@ package sim_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -49,6 +50,7 @@ var scenarios = []explored{
 	{"the business fails for good once", letters(alone(rejectsOnce), driver.ReasonPermanent), pairs, triples},
 	{"takeovers are set aside", quarantine(alone(nil)), pairs, triples},
 	{"takeovers are set aside, the business fails once", quarantine(alone(failsOnce)), pairs, triples},
+	{"takeovers are set aside, something fails after the business", quarantine(failing(alone(actsAndFails))), pairs, triples},
 
 	// Two events, one of them twice, and what may differ.
 	{"two events", small(), one, twoOne},
@@ -224,6 +226,19 @@ func failsOnce(_ context.Context, try int, act func() error) error {
 		return errBusiness
 	}
 	return act()
+}
+
+// actsAndFails is a business after which something fails, the first time.
+func actsAndFails(_ context.Context, try int, act func() error) error {
+	if err := act(); err != nil || try > 1 {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", errBusiness, cache.ErrActed)
+}
+
+func failing(s sim.Scenario) sim.Scenario {
+	s.FailsAfterActing = true
+	return s
 }
 
 func rejectsOnce(_ context.Context, try int, act func() error) error {

@@ -68,6 +68,8 @@ type Scenario struct {
 	Deadline time.Duration
 	// Quarantine says that the cache sets aside what it takes over.
 	Quarantine bool
+	// FailsAfterActing says that the business may act and fail.
+	FailsAfterActing bool
 	// Letters are the reasons for which events may be set aside.
 	Letters []driver.Reason
 }

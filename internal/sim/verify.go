@@ -76,7 +76,7 @@ func (v *verifier) disturb(o option) {
 // fail, or its answer be lost, without anybody having to wait for that.
 func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
 	a.asked = true
-	if err == nil && c.Takeover && !v.rough && v.scenario.Deadline == 0 {
+	if err == nil && c.Takeover && !v.rough && v.scenario.Deadline == 0 && !v.scenario.FailsAfterActing {
 		v.violated("token %d took over, and no instance crashed or hung", c.Token)
 	}
 	if err == nil {
@@ -170,11 +170,13 @@ func (v *verifier) gaveUp(a *attempt) {
 	}
 }
 
-// returned: an instance that had no mishap leaves nothing held behind it.
+// returned: an instance that had no mishap leaves nothing held behind it, but what is
+// to be set aside.
 func (v *verifier) returned(a *attempt) {
 	for _, c := range a.claims {
 		k := v.key(c.Key)
-		if k.live() && k.mine(c) && !(c.Takeover && v.scenario.Quarantine) {
+		acted := slices.ContainsFunc(k.effects, func(e effect) bool { return e.token == c.Token })
+		if k.live() && k.mine(c) && !(v.scenario.Quarantine && (c.Takeover || acted)) {
 			v.violated("event %d, try %d returned, and left token %d to run out", a.delivery+1, a.number, c.Token)
 		}
 	}
