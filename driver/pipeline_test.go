@@ -201,7 +201,7 @@ func TestPipelineUsesOneGoroutine(t *testing.T) {
 	})
 	p := driver.New(trail("a"), trail("b"), trail("c"), trail("d"), last)
 	before := runtime.NumGoroutine()
-	if err := p.Process(context.Background(), order); err != nil || during != before {
+	if err := p.Process(context.Background(), order); err != nil || during > before { // fewer, if one of another test has just ended
 		t.Errorf("%d goroutines during, %d before: none is needed where the context can't end (%v)", during, before, err)
 	}
 	if err := p.Process(t.Context(), order); err != nil || during > before+1 {
