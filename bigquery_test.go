@@ -75,7 +75,7 @@ func TestBigQueryIsConfigured(t *testing.T) {
 	}
 	_, err = configFrom(map[string]string{"CLAIM_STORE": "bigquery", "BIGQUERY_LOCATION": "E U",
 		"BIGQUERY_RETENTION": "2h", "LEASE": "3h"})
-	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "LEASE must be shorter than BIGQUERY_RETENTION"} {
+	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "LEASE must not be longer than BIGQUERY_RETENTION"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

@@ -244,7 +244,7 @@ func (c Config) checkBigQuery() (errs []error) {
 		}
 	}
 	if c.ClaimStore == StoreBigQuery && c.Lease > c.Retention {
-		errs = append(errs, fmt.Errorf("LEASE must be shorter than BIGQUERY_RETENTION, which is %v; it is %v", c.Retention, c.Lease))
+		errs = append(errs, fmt.Errorf("LEASE must not be longer than BIGQUERY_RETENTION, %v; it is %v", c.Retention, c.Lease))
 	}
 	return errs
 }

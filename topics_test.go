@@ -232,23 +232,15 @@ func TestPushCanBeSentAgain(t *testing.T) {
 		return nil
 	}
 	_, server := serve(t, config, business)
-	push := func(body string) (int, string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/projects/p/topics/event1", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Content-Type", "application/json")
-		return do(t, request)
-	}
 	body := `{"message":{"data":"eyJhIjoxfQ==","messageId":"1","attributes":{"key":"order-1"}},"subscription":"projects/p/subscriptions/s"}`
-	if status, answer := push(body); status != http.StatusOK {
+	if status, answer := push(t, server.URL, body); status != http.StatusOK {
 		t.Fatalf("an event that can't succeed: %d %s, want it set aside", status, answer)
 	}
 	letters := inTopic(fake, testLetters)
 	if len(letters) != 1 {
 		t.Fatalf("%d dead letters, want 1", len(letters))
 	}
-	if status, answer := push(pushOf(t, letters[0])); status != http.StatusNoContent {
+	if status, answer := push(t, server.URL, pushOf(t, letters[0])); status != http.StatusNoContent {
 		t.Fatalf("sent again: %d %s", status, answer)
 	}
 	business.once(t, "order-1")
@@ -272,12 +264,7 @@ func TestLetterThatIsNoEventIsRefused(t *testing.T) {
 	if len(letters) != 1 || letters[0].Attributes["form"] != "letter" {
 		t.Fatalf("dead letters %v; want one of the form letter", letters)
 	}
-	again, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/projects/p/topics/event1", strings.NewReader(pushOf(t, letters[0])))
-	if err != nil {
-		t.Fatal(err)
-	}
-	again.Header.Set("Content-Type", "application/json")
-	if status, answer := do(t, again); status != http.StatusOK || !strings.Contains(answer, "undecodable") || !strings.Contains(answer, "send the event again") {
+	if status, answer := push(t, server.URL, pushOf(t, letters[0])); status != http.StatusOK || !strings.Contains(answer, "undecodable") || !strings.Contains(answer, "send the event again") {
 		t.Errorf("sent again: %d %s, want it refused", status, answer)
 	}
 }
@@ -300,6 +287,17 @@ func TestQuarantineWhereNothingCanBePublished(t *testing.T) {
 	if letters := inTopic(fake, testLetters); len(letters) != 1 || letters[0].Attributes["reason"] != string(driver.ReasonOutcomeUnknown) {
 		t.Errorf("dead letters %v; want one, outcome-unknown", letters)
 	}
+}
+
+// push sends a message of topic event1 as Pub/Sub does, without Eventarc.
+func push(t *testing.T, url, body string) (status int, answer string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/projects/p/topics/event1", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	return do(t, request)
 }
 
 // pushOf is how Pub/Sub delivers a message.

@@ -22,7 +22,8 @@ import (
 // The Pub/Sub message is the event as it came: its body as data, and its ce-
 // headers and Content-Type as attributes, in lower case but for Content-Type. So
 // a letter that is published to one of the function's source topics, as it is, is
-// the event again, but for those of the form "letter". Beside them it has these attributes, where they are known:
+// the event again, but for those of the form "letter". Beside them it has these
+// attributes, where they are known:
 //
 //   - reason: a word, see [driver.Reason];
 //   - error: a sentence;

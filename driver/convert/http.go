@@ -31,8 +31,8 @@ import (
 // delivered again. A request that is no valid event, or whose body is larger than
 // [BodyLimit], is set aside as well, with its headers, credentials excepted, and
 // its body. To those of a Pub/Sub push the ce- headers are added with which Eventarc
-// would have sent it. A body that ends early is neither processed nor set aside, because its
-// client is gone.
+// would have sent it. A body that ends early is neither processed nor set aside,
+// because its client is gone.
 //
 // It reads events with the SDK's binding, not with its receiver, which lets
 // requests hang under load (cloudevents/sdk-go issues 1224 and 1332), and so is

@@ -173,9 +173,9 @@ func (e *Expression) waitsFor(source string) bool {
 const exhaustive = 16
 
 // Check returns an error for a condition that can never hold, that names an empty
-// source, or that is nil or has a part that is. Conditions that are neither monotone (built with Not, MatchNone
-// or XOr) nor of 16 sources at most are taken to be possible, and so are those
-// with parts that this package did not make.
+// source, or that is nil or has a part that is. Conditions that are neither monotone
+// (built with Not, MatchNone or XOr) nor of 16 sources at most are taken to be
+// possible, and so are those with parts that this package did not make.
 func Check(c Condition) error {
 	if c == nil {
 		return errors.New("joiner: the condition is nil")

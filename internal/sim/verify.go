@@ -95,10 +95,11 @@ func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
 }
 
 // acted: with all its events and their contents; under a claim whose lease runs,
-// and will for the margin, or what clocks that differ leave of it; not once the key is completed; a second time only if
-// the holder before crashed or let its lease run out after it acted, and then with
-// a greater token. A late effect is an older holder's, which the system that is
-// acted upon refuses once it has seen a newer token.
+// and will for the margin, or what clocks that differ leave of it; not once the key
+// is completed; a second time only if the holder before crashed or let its lease run
+// out after it acted, and then with a greater token. A late effect is an older
+// holder's, which the system that is acted upon refuses once it has seen a newer
+// token.
 func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	a := attemptFrom(ctx)
 	claim, _ := cache.ClaimFromContext(ctx)
