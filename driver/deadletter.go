@@ -14,6 +14,7 @@ type DeadLetter struct {
 	ID      string              // the event's; empty if it could not be read
 	Key     string              // likewise
 	Source  string              // likewise
+	Path    string              // the request's, if it named the source, as in /events/event1; send it there again
 	Attempt int                 // which delivery this was, from 1; 0 if the platform did not say
 	Time    time.Time           // when it was set aside
 	Header  map[string][]string // the request's, as it came

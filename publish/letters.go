@@ -29,6 +29,7 @@ import (
 //   - error: a sentence;
 //   - handler: where it failed;
 //   - id, key and source: the event's, as the function understood them;
+//   - path: that of the request, if it named the source, as in /events/event1;
 //   - attempts: which delivery it was;
 //   - time: when it was set aside, in RFC 3339.
 //
@@ -141,7 +142,7 @@ func describe(d driver.DeadLetter) map[string]string {
 			about[name] = value
 		}
 	}
-	for name, value := range map[string]string{"id": d.ID, "key": d.Key, "source": d.Source} {
+	for name, value := range map[string]string{"id": d.ID, "key": d.Key, "source": d.Source, "path": d.Path} {
 		if value != "" && fits(value) {
 			about[name] = value
 		}

@@ -74,7 +74,7 @@ func TestLettersKeepTheContract(t *testing.T) {
 func TestLetterIsTheEventWithItsReason(t *testing.T) {
 	server := fake(t)
 	letter := driver.DeadLetter{
-		Reason: driver.ReasonConflict, Error: "key \"k\": other content", Handler: "2 (*joiner.Joiner)", ID: "1", Key: "order/ü", Source: "event1",
+		Reason: driver.ReasonConflict, Error: "key \"k\": other content", Handler: "2 (*joiner.Joiner)", ID: "1", Key: "order/ü", Source: "event1", Path: "/events/event1",
 		Attempt: 3, Time: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), Body: []byte("{\"n\": 1}\x00\xff"),
 		Header: map[string][]string{"Ce-Id": {"1"}, "Ce-Specversion": {"1.0"}, "Ce-Type": {"t"}, "Ce-Source": {"/s"}, "Ce-Traceparent": {"00-1"},
 			"Content-Type": {"application/json"}, "User-Agent": {"APIs-Google"}, "X-Many": {"a", "b"}},
@@ -85,7 +85,7 @@ func TestLetterIsTheEventWithItsReason(t *testing.T) {
 	got := only(t, server)
 	want := map[string]string{
 		"ce-id": "1", "ce-specversion": "1.0", "ce-type": "t", "ce-source": "/s", "ce-traceparent": "00-1", "Content-Type": "application/json",
-		"reason": "conflict", "error": letter.Error, "handler": letter.Handler, "id": "1", "key": "order/ü", "source": "event1",
+		"reason": "conflict", "error": letter.Error, "handler": letter.Handler, "id": "1", "key": "order/ü", "source": "event1", "path": "/events/event1",
 		"attempts": "3", "time": "2026-02-03T04:05:06Z", "form": "event",
 	}
 	if !maps.Equal(got.Attributes, want) || string(got.Data) != string(letter.Body) {

@@ -13,6 +13,7 @@ var letterFlaws = []struct {
 	breaks []string
 }{
 	{"drops the header", []string{"A letter is kept"}},
+	{"drops the path", []string{"A letter is kept"}},
 	{"needs an ID", []string{"A letter of which nothing"}},
 	{"one at a time", []string{"Letters set aside at once"}},
 	{"rejects what it has", []string{"The same event"}},
@@ -43,6 +44,8 @@ func (f *flawedLetters) SetAside(ctx context.Context, d driver.DeadLetter) error
 	switch f.flaw {
 	case "drops the header":
 		d.Header = nil
+	case "drops the path":
+		d.Path = ""
 	case "needs an ID":
 		if d.ID == "" {
 			return nil

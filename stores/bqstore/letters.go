@@ -21,6 +21,7 @@ type letterRow struct {
 	EventID  string                 `bigquery:"event_id"`
 	Key      string                 `bigquery:"key"`
 	Source   string                 `bigquery:"source"`
+	Path     string                 `bigquery:"path"`
 	Attempt  int64                  `bigquery:"attempt"`
 	SetAside bigquery.NullTimestamp `bigquery:"set_aside_at"`
 	Header   string                 `bigquery:"header"`
@@ -51,10 +52,10 @@ func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
 	}
 	at := bigquery.NullTimestamp{Timestamp: d.Time.UTC().Truncate(time.Microsecond), Valid: !d.Time.IsZero()}
 	_, err = query[letterRow](opCtx, s, "INSERT INTO "+s.name(s.settings.tables.DeadLetters)+
-		" (reason, error, handler, event_id, key, source, attempt, set_aside_at, header, body, created_at) VALUES "+
-		"(@reason, @error, @handler, @event_id, @key, @source, @attempt, @set_aside_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
+		" (reason, error, handler, event_id, key, source, path, attempt, set_aside_at, header, body, created_at) VALUES "+
+		"(@reason, @error, @handler, @event_id, @key, @source, @path, @attempt, @set_aside_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
 		"reason", toText(string(d.Reason)), "error", toText(d.Error), "handler", toText(d.Handler), "event_id", toText(d.ID),
-		"key", toText(d.Key), "source", toText(d.Source), "attempt", d.Attempt, "set_aside_at", at,
+		"key", toText(d.Key), "source", toText(d.Source), "path", toText(d.Path), "attempt", d.Attempt, "set_aside_at", at,
 		"header", texts, "body", base64.StdEncoding.EncodeToString(d.Body))
 	if err != nil {
 		return failed(OpSetAside, d.Key, d.Source, err)
@@ -70,7 +71,7 @@ func (s *Store) DeadLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)
 	}
 	defer cancel()
-	rows, err := query[letterRow](opCtx, s, "SELECT reason, error, handler, event_id, key, source, attempt, set_aside_at, header, body FROM "+
+	rows, err := query[letterRow](opCtx, s, "SELECT reason, error, handler, event_id, key, source, path, attempt, set_aside_at, header, body FROM "+
 		s.name(s.settings.tables.DeadLetters)+" WHERE created_at >= @since ORDER BY set_aside_at", "since", s.since())
 	if err != nil {
 		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)
@@ -86,7 +87,7 @@ func (s *Store) DeadLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 
 func (r letterRow) letter() (driver.DeadLetter, error) {
 	d := driver.DeadLetter{Reason: driver.Reason(fromText(r.Reason)), Error: fromText(r.Error), Handler: fromText(r.Handler),
-		ID: fromText(r.EventID), Key: fromText(r.Key), Source: fromText(r.Source), Attempt: int(r.Attempt), Body: r.Body}
+		ID: fromText(r.EventID), Key: fromText(r.Key), Source: fromText(r.Source), Path: fromText(r.Path), Attempt: int(r.Attempt), Body: r.Body}
 	if r.SetAside.Valid {
 		d.Time = r.SetAside.Timestamp
 	}

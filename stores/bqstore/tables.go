@@ -118,6 +118,7 @@ var letterSchema = bigquery.Schema{
 	column("event_id", bigquery.StringFieldType, true, "The event's ID; empty if it could not be read."+texts),
 	column("key", bigquery.StringFieldType, true, "The event's key; empty if it could not be read."+texts),
 	column("source", bigquery.StringFieldType, true, "The event's source; empty if it could not be read."+texts),
+	column("path", bigquery.StringFieldType, true, "The request's path, if it named the source, as in /events/event1; empty otherwise."),
 	column("attempt", bigquery.IntegerFieldType, true, "Which delivery this was, from 1; 0 if unknown."),
 	column("set_aside_at", bigquery.TimestampFieldType, false, "When it was set aside, by the function's clock."),
 	column("header", bigquery.StringFieldType, true, "The request's header: a JSON object of lists."),

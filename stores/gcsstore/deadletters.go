@@ -23,6 +23,7 @@ type letter struct {
 	ID      string `json:"id,omitempty"`
 	Key     string `json:"key,omitempty"`
 	Source  string `json:"source,omitempty"`
+	Path    string `json:"path,omitempty"`
 	Attempt int    `json:"attempt,omitempty"`
 	moment
 	Header map[string][]string `json:"header,omitempty"`
@@ -113,6 +114,7 @@ func encodeLetter(d driver.DeadLetter) ([]byte, error) {
 		ID:           toText(d.ID),
 		Key:          toText(d.Key),
 		Source:       toText(d.Source),
+		Path:         toText(d.Path),
 		Attempt:      d.Attempt,
 		moment:       toMoment(d.Time),
 		Header:       make(map[string][]string, len(d.Header)),
@@ -155,7 +157,7 @@ func decodeLetter(content []byte) (driver.DeadLetter, error) {
 		return driver.DeadLetter{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	at, err := l.time()
-	err = errors.Join(err, fromTexts(&l.Reason, &l.Error, &l.Handler, &l.ID, &l.Key, &l.Source))
+	err = errors.Join(err, fromTexts(&l.Reason, &l.Error, &l.Handler, &l.ID, &l.Key, &l.Source, &l.Path))
 	body := []byte(l.Body)
 	if l.BodyEncoding == "base64" {
 		var errBody error
@@ -167,7 +169,7 @@ func decodeLetter(content []byte) (driver.DeadLetter, error) {
 		return driver.DeadLetter{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return driver.DeadLetter{Reason: driver.Reason(l.Reason), Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key,
-		Source: l.Source, Attempt: l.Attempt, Time: at, Header: header, Body: body}, nil
+		Source: l.Source, Path: l.Path, Attempt: l.Attempt, Time: at, Header: header, Body: body}, nil
 }
 
 func decodeHeaders(texts map[string][]string) (map[string][]string, error) {
