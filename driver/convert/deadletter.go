@@ -32,7 +32,7 @@ func (e *edge) setAside(ctx context.Context, in incoming, o *outcome) {
 		o.verdict = rejected
 		return
 	}
-	letter := newLetter(in, *o)
+	letter := newLetter(ctx, in, *o)
 	o.letter = &letter
 	o.verdict = deadLettered
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setAsideTimeout)
@@ -52,9 +52,10 @@ func notKept(err, cause error) error {
 	return fmt.Errorf("the dead letter was not kept: %w (the event's own failure: %v)", err, cause)
 }
 
-func newLetter(in incoming, o outcome) driver.DeadLetter {
+func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {
 	original := in.original()
 	letter := driver.DeadLetter{
+		Path:    in.path,
 		Reason:  driver.ReasonOf(o.err),
 		Error:   brief(o.err.Error()),
 		ID:      o.message.ID,
@@ -79,6 +80,9 @@ func newLetter(in incoming, o outcome) driver.DeadLetter {
 		letter.ID, letter.Source = in.event.ID(), in.event.Source()
 	default:
 		letter.ID, letter.Source = original.header.Get("Ce-Id"), original.header.Get("Ce-Source")
+	}
+	if named := SourceFrom(ctx); named != "" && o.message.Source == "" {
+		letter.Source = named
 	}
 	for _, name := range []*string{&letter.ID, &letter.Key, &letter.Source} {
 		if len(*name) > MaxName { // cut, it would be another

@@ -42,6 +42,15 @@
 // pubsub-message-id, pubsub-subscription, pubsub-ordering-key and
 // pubsub-delivery-attempt, as far as they are known.
 //
+// # Source
+//
+// A request to /events/NAME brings an event of the source NAME, whatever the event
+// says of itself: that tells events apart that have the same ce-source, as those of
+// two triggers on one bucket, one Firestore database or one audit log have. Where the
+// event names another source that [SourceAliases] knows, a warning is logged. Whoever
+// receives events by other means than [ToHTTPHandler] says it by [WithSource]. All
+// other paths say nothing, and the source is what the event says, as above.
+//
 // # Key
 //
 // The key is the first of these that is there and not empty:

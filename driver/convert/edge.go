@@ -60,6 +60,7 @@ type outcome struct {
 type incoming struct {
 	event    *cloudevents.Event // nil if it could not be read
 	err      error              // why not
+	path     string             // of its source, if the request named one
 	original func() original
 }
 
@@ -70,7 +71,7 @@ func (e *edge) handle(ctx context.Context, in incoming) outcome {
 		o.message, o.err = e.convert(ctx, in.event)
 	}
 	if o.err == nil {
-		o.err = e.process(ctx, o.message)
+		o.err = namePath(e.process(ctx, o.message), in.path)
 	}
 	switch {
 	case o.err == nil:
@@ -105,6 +106,7 @@ func (e *edge) tooOld(in incoming, m driver.Message) bool {
 
 // convert calls the converter.
 func (e *edge) convert(ctx context.Context, event *cloudevents.Event) (m driver.Message, err error) {
+	ctx = withLogger(ctx, e.log())
 	err = rejectPanic("conversion", func() (err error) {
 		m, err = e.in(ctx, event)
 		return err
@@ -123,6 +125,14 @@ func rejectPanic(doing string, fn func() error) error {
 		return driver.Reject(driver.ReasonUndecodable, fmt.Errorf("%s: %w", doing, panicked))
 	}
 	return err
+}
+
+// namePath adds to the rejection of an unknown source the path that named it.
+func namePath(err error, path string) error {
+	if path == "" || driver.ReasonOf(err) != driver.ReasonUnknownSource {
+		return err
+	}
+	return fmt.Errorf("%w (the request's path %s names it)", err, path)
 }
 
 // process calls the processor. A pipeline never panics, another processor may.

@@ -27,6 +27,10 @@ import (
 //   - 408: the body did not come in time ([ClientTimeout]);
 //   - 405: not a POST.
 //
+// A request to the path /events/NAME ([SourcePath]) brings an event of the source NAME,
+// whatever the event says of itself. All other paths are one, and say nothing of the
+// source; only that of a Pub/Sub push may name its topic. No path is redirected.
+//
 // Any 2xx acknowledges the event to Pub/Sub and Eventarc, anything else has it
 // delivered again. A request that is no valid event, or whose body is larger than
 // [BodyLimit], is set aside as well, with its headers, credentials excepted, and
@@ -43,6 +47,8 @@ func ToHTTPHandler(in InputConverter, p Processor, opts ...Option) http.HandlerF
 
 func (e *edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	connection := http.NewResponseController(w)
+	source := sourceInPath(r.URL)
+	r = r.WithContext(WithSource(r.Context(), source))
 	e.untilReceived(connection, r)
 	if r.Method != http.MethodPost {
 		e.untilAnswered(connection)
@@ -59,7 +65,7 @@ func (e *edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		e.cutShort(w, r, err)
 		return
 	}
-	coming := incoming{err: err, original: func() original { return original{r.Header, body} }}
+	coming := incoming{err: err, path: SourcePath(source), original: func() original { return original{r.Header, body} }}
 	if err == nil {
 		coming.event, coming.err = readEvent(r, body)
 	}

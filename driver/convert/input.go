@@ -84,7 +84,7 @@ type converter struct {
 	names   map[string]string // from a source to its name
 }
 
-func (c *converter) convert(_ context.Context, e *cloudevents.Event) (driver.Message, error) {
+func (c *converter) convert(ctx context.Context, e *cloudevents.Event) (driver.Message, error) {
 	if err := validate(e); err != nil {
 		return driver.Message{}, err
 	}
@@ -92,7 +92,7 @@ func (c *converter) convert(_ context.Context, e *cloudevents.Event) (driver.Mes
 	err := d.open()
 	m := driver.Message{
 		ID:         d.event.ID(),
-		Source:     c.source(&d),
+		Source:     c.source(ctx, &d),
 		Content:    d.content,
 		Time:       d.time(),
 		Attributes: d.attributes(),

@@ -36,6 +36,21 @@ func (e *edge) log() *slog.Logger {
 	return slog.Default()
 }
 
+type loggerKey struct{}
+
+// withLogger returns a context whose logger is that of the edge, for what is to be
+// said of an event before its outcome is known.
+func withLogger(ctx context.Context, logger *slog.Logger) context.Context {
+	return context.WithValue(ctx, loggerKey{}, logger)
+}
+
+func loggerFrom(ctx context.Context) *slog.Logger {
+	if logger, ok := ctx.Value(loggerKey{}).(*slog.Logger); ok {
+		return logger
+	}
+	return slog.Default()
+}
+
 // describe returns what is known of an event and its failure, the payload aside.
 func describe(event *cloudevents.Event, o outcome) []slog.Attr {
 	var attrs []slog.Attr

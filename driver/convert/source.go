@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/url"
@@ -11,9 +12,22 @@ import (
 // kafkaType is the type of Knative's Kafka source.
 const kafkaType = "dev.knative.kafka.event"
 
-// source returns the name of where the event comes from: see the package
+// source returns the name of where the event comes from: what the context says (see
+// [WithSource]), else what the event says.
+func (c *converter) source(ctx context.Context, d *delivery) string {
+	own, named := c.ownSource(d), SourceFrom(ctx)
+	if named == "" {
+		return own
+	}
+	if _, known := c.names[own]; known && own != named {
+		warnOfOther(ctx, d, named, own)
+	}
+	return named
+}
+
+// ownSource returns where the event itself says that it comes from: see the package
 // documentation, Wrapped events.
-func (c *converter) source(d *delivery) string {
+func (c *converter) ownSource(d *delivery) string {
 	short := shortSource(d.event.Type(), d.event.Source())
 	if name, ok := c.name(short, d.event.Source()); ok {
 		return name
