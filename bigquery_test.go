@@ -3,7 +3,6 @@ package eventdriver
 import (
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -59,7 +58,7 @@ func TestBigQueryProcessesOnce(t *testing.T) {
 				}
 			}
 			business.once(t, "works", "fails")
-			if status, answer := post(t, server.URL, "event2", "works", `1`); status != http.StatusNoContent {
+			if status, answer := post(t, server.URL, "event2", "works", `1`); !taken(status) {
 				t.Errorf("a late duplicate: %d %s", status, answer)
 			}
 			business.once(t, "works", "fails")

@@ -17,7 +17,7 @@ func TestLateDuplicateAfterCompletion(t *testing.T) {
 			_, server := serve(t, config, business)
 			for range 3 {
 				for _, source := range []string{"event1", "event2", "event3"} {
-					if status, answer := post(t, server.URL, source, "order-1", `1`); status != http.StatusNoContent {
+					if status, answer := post(t, server.URL, source, "order-1", `1`); !taken(status) {
 						t.Errorf("%s: %d %s", source, status, answer)
 					}
 				}
@@ -33,8 +33,8 @@ func TestSameSourceOtherContent(t *testing.T) {
 		status  int
 		content string
 	}{
-		{joiner.KeepFirst, http.StatusNoContent, `{"event1":"","event2":"first","event3":3}`},
-		{joiner.KeepLast, http.StatusNoContent, `{"event1":"","event2":"second","event3":3}`},
+		{joiner.KeepFirst, http.StatusAccepted, `{"event1":"","event2":"first","event3":3}`},
+		{joiner.KeepLast, http.StatusAccepted, `{"event1":"","event2":"second","event3":3}`},
 		{joiner.Reject, http.StatusOK, `{"event1":"","event2":"first","event3":3}`},
 	} {
 		for name, config := range configs(t) {

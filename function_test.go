@@ -27,7 +27,7 @@ func TestFunctionJoinsAndProcessesOnce(t *testing.T) {
 			_, server := serve(t, config, business)
 			for range 2 {
 				for _, source := range []string{"event3", "event1", "event2"} {
-					if status, answer := post(t, server.URL, source, "order-1", `{"n":9007199254740993}`); status != http.StatusNoContent {
+					if status, answer := post(t, server.URL, source, "order-1", `{"n":9007199254740993}`); !taken(status) {
 						t.Errorf("%s: %d %s", source, status, answer)
 					}
 				}
@@ -93,7 +93,7 @@ func TestOddKeysAreDistinctOrders(t *testing.T) {
 			body := fmt.Sprintf(`{"message":{"data":"MQ==","messageId":"1","attributes":%s},"subscription":"projects/p/subscriptions/%s"}`, attributes, source)
 			request, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, strings.NewReader(body))
 			request.Header.Set("Content-Type", "application/json")
-			if status, answer := do(t, request); status != http.StatusNoContent {
+			if status, answer := do(t, request); !taken(status) {
 				t.Errorf("key %.20q: %d %s", key, status, answer)
 			}
 		}

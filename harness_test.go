@@ -185,3 +185,9 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// taken says that an event was kept, and waits for others, or was processed; and not
+// dead-lettered.
+func taken(status int) bool {
+	return status == http.StatusAccepted || status == http.StatusNoContent
+}

@@ -124,8 +124,8 @@ check() {
     -H 'Content-Type: application/json' -H 'Ce-Specversion: 1.0' -H 'Ce-Id: 1' -H 'Ce-Type: check' \
     -H 'Ce-Source: event1' -H 'Ce-Key: order-1')
   stop
-  [ "$status" = 204 ] || { echo "the event was answered $status: $(cat "$tmp/answer")" >&2; exit 1; }
-  echo "built as the buildpack does, started, and an event was answered 204"
+  [ "$status" = 202 ] || { echo "the event was answered $status: $(cat "$tmp/answer")" >&2; exit 1; }
+  echo "built as the buildpack does, started, and an event was answered 202"
   check_stores
 }
 

@@ -26,6 +26,8 @@ var (
 	ErrLost = errors.New("claim lost")
 	// ErrNoKey: the event has no key to join by.
 	ErrNoKey = errors.New("the event has no key")
+	// ErrNoOwner: a claim that is asked for names no owner.
+	ErrNoOwner = errors.New("the claim has no owner")
 	// ErrNoSource: the event has no source.
 	ErrNoSource = errors.New("the event has no source")
 )
@@ -92,6 +94,7 @@ func Guard(fn func() error) (err error) {
 
 // HeldError says that a key is held by another. It is an [ErrHeld].
 type HeldError struct {
+	Scope   string // of the claim, usually empty
 	Key     string
 	Token   int64     // the holder's
 	Expires time.Time // when the holder's lease runs out, as the store knows it now
@@ -99,7 +102,11 @@ type HeldError struct {
 
 // Error names the key, the holder's token and when the lease runs out.
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("key %q is held by another (token %d) until %s", e.Key, e.Token, e.Expires.UTC().Format(time.RFC3339))
+	scope := ""
+	if e.Scope != "" {
+		scope = fmt.Sprintf(" in scope %q", e.Scope)
+	}
+	return fmt.Sprintf("key %q%s is held by another (token %d) until %s", e.Key, scope, e.Token, e.Expires.UTC().Format(time.RFC3339))
 }
 
 // Is says that a HeldError is an ErrHeld.

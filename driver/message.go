@@ -22,6 +22,9 @@ type Message struct {
 	Source string
 	// Content is the event's payload, usually JSON. It may be empty.
 	Content []byte
+	// MediaType says what Content is: a media type in lower case, without
+	// parameters, such as "application/json". Empty: nobody has said.
+	MediaType string
 	// Time is when the event happened, as its producer says; zero if unknown.
 	Time time.Time
 	// Attributes are what the event carried beside its content. May be nil.

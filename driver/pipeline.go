@@ -54,6 +54,9 @@ func (p *Pipeline) Process(ctx context.Context, in Message) error {
 	if p.first == nil {
 		return nil
 	}
+	if RunFrom(ctx) == nil {
+		ctx, _ = WithRun(ctx)
+	}
 	if ctx.Done() == nil {
 		return p.first(ctx, in)
 	}

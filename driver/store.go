@@ -20,7 +20,7 @@ type EventStore interface {
 	// whatever the other fields say; Persist of other content changes nothing
 	// and returns a *[ConflictError] with the message that is kept. So a caller
 	// that lost an answer may simply call again. The kept message has m's ID,
-	// Key, Source, Content, Time (to the microsecond at least) and Attributes;
+	// Key, Source, Content, MediaType, Time (to the microsecond at least) and Attributes;
 	// nil and empty Content, and nil and empty Attributes, are the same.
 	Persist(ctx context.Context, m Message) error
 
@@ -52,23 +52,41 @@ type Replacer interface {
 // Claim is the right to process one key now: a lease that runs out by itself,
 // with a fencing token.
 type Claim struct {
-	// Key is the claimed key.
-	Key string
+	// Scope and Key say what is claimed. Claims of one key in two scopes, such as
+	// those of two caches in one pipeline, have nothing to do with each other. Any
+	// scope is legal, the empty one too.
+	Scope, Key string
 	// Token is the fencing token: it grows from holder to holder of a key and
 	// never goes back, so that whoever receives effects can refuse those of a
 	// holder older than the newest that it has seen.
 	Token int64
-	// Owner is the holder's nonce: see [WithOwner].
+	// Owner is the holder's nonce: see [NewOwner].
 	Owner string
+	// Margin is how long before Expires the holder stops relying on the lease,
+	// since clocks differ.
+	Margin time.Duration
 	// Expires is when the lease runs out, by the caller's clock.
 	Expires time.Time
 	// Takeover says that the holder before this one let its lease run out:
 	// it crashed or hung, and whether it acted is not known.
 	Takeover bool
+	// Mark is what the holder before this one said when it released the key.
+	Mark Mark
 }
 
-// ClaimStore hands out claims, one holder for each key at a time, and remembers
-// the keys that are completed.
+// Mark is what a holder says of a key when it releases it, for whoever looks at the
+// key later.
+type Mark string
+
+// The marks.
+const (
+	MarkNone        Mark = ""
+	MarkFailed      Mark = "failed"      // the handler said that it can never succeed
+	MarkQuarantined Mark = "quarantined" // nobody knows whether the handler acted
+)
+
+// ClaimStore hands out claims, one holder for each key and scope at a time, and
+// remembers the keys that are completed.
 //
 // Keys are any non-empty strings; an empty one is refused with [ErrNoKey], as a
 // permanent error. All methods are safe for concurrent use, also by other
@@ -78,21 +96,22 @@ type Claim struct {
 // Where an answer is lost, the caller may make the same call again with the same
 // claim, also after a Renew whose answer was lost.
 type ClaimStore interface {
-	// Acquire claims key for the length ttl, which must be positive. Of any
-	// number of calls at once, one succeeds.
+	// Acquire claims c.Key in c.Scope for c.Owner, with a lease of the length ttl,
+	// which must be positive. Of any number of calls at once, one succeeds. It
+	// returns c with Token, Expires, Takeover and Mark; what c says of these does
+	// not matter.
 	//
 	// While another's lease has not run out it returns a *[HeldError]; for a key
 	// that is completed, [ErrDone]. A key that was released, or whose holder let
-	// the lease run out, is claimed with a token greater than all before; in the
-	// second case the claim says Takeover. A takeover looks for completion after
-	// it has taken the key, since the old holder may have completed it until
-	// then.
+	// the lease run out, is claimed with a token greater than all before. In the
+	// first case the claim has the Mark that it was released with, in the second
+	// it says Takeover. A takeover looks for completion after it has taken the
+	// key, since the old holder may have completed it until then.
 	//
-	// The claim's owner is the context's ([WithOwner]), or else a new one. An
-	// owner that holds the key already is given its claim again, with the same
-	// token and a lease of ttl from now: so a caller that lost an answer may
-	// call again.
-	Acquire(ctx context.Context, key string, ttl time.Duration) (Claim, error)
+	// An owner that holds the key already is given its claim again, with the same
+	// token and a lease of ttl from now: so a caller that lost an answer may call
+	// again. An empty owner is refused with [ErrNoOwner], as a permanent error.
+	Acquire(ctx context.Context, c Claim, ttl time.Duration) (Claim, error)
 
 	// Renew makes the lease end ttl, which must be positive, from now, for a
 	// holder that still has the key, and returns the claim to use from then on; its token is not smaller.
@@ -113,31 +132,32 @@ type ClaimStore interface {
 	Complete(ctx context.Context, c Claim) error
 
 	// Release gives the key up without completing it, so that another can
-	// claim it at once; the token never goes back. It returns [ErrLost], and
-	// changes nothing, when the key was taken over or completed. Releasing
-	// again with the same claim returns nil, until another claims the key.
-	Release(ctx context.Context, c Claim) error
+	// claim it at once, and keeps mark for that claim; the token never goes back.
+	// It returns [ErrLost], and changes nothing, when the key was taken over or
+	// completed. Releasing again with the same claim returns nil, until another
+	// claims the key, and changes nothing: the first mark stays.
+	Release(ctx context.Context, c Claim, mark Mark) error
 }
 
-type ownerKey struct{}
-
-// WithOwner returns a context whose claims belong to owner, a string that no
-// other caller uses: see [NewOwner]. With it, a call of Acquire whose answer was
-// lost can be made again without being told that the key is held.
-func WithOwner(ctx context.Context, owner string) context.Context {
-	return context.WithValue(ctx, ownerKey{}, owner)
-}
-
-// OwnerFrom returns the context's owner, or a new one if it has none. It is for
-// implementations of [ClaimStore].
-func OwnerFrom(ctx context.Context) string {
-	if owner, _ := ctx.Value(ownerKey{}).(string); owner != "" {
-		return owner
-	}
-	return NewOwner()
+// NewClaim returns a claim of key to ask for, for an owner that has never been one
+// before.
+func NewClaim(key string) Claim {
+	return Claim{Key: key, Owner: NewOwner()}
 }
 
 // NewOwner returns a random string that has never been an owner before.
 func NewOwner() string {
 	return rand.Text()
+}
+
+// ValidClaim returns nil where c names a key and an owner, else a permanent error:
+// [ErrNoKey] or [ErrNoOwner].
+func ValidClaim(c Claim) error {
+	switch {
+	case c.Key == "":
+		return Reject(ReasonNoKey, ErrNoKey)
+	case c.Owner == "":
+		return Permanent(ErrNoOwner)
+	}
+	return nil
 }

@@ -127,16 +127,17 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 // completed or released. A failure of the store may be an answer that was lost,
 // so it asks again as the same owner, who would be given the claim again.
 func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
-	ctx = driver.WithOwner(ctx, driver.NewOwner())
+	wanted := driver.Claim{Key: key, Owner: driver.NewOwner()}
 	giveUp := time.Now().Add(c.wait)
 	failures := 0
 	for pause := firstPause; ; pause *= 2 {
 		length := c.length(ctx)
+		wanted.Margin = c.margin(length)
 		asked := time.Now()
-		claim, err := c.claims.Acquire(ctx, key, length)
+		claim, err := c.claims.Acquire(ctx, wanted, length)
 		switch {
 		case err == nil:
-			return newLease(c.claims, claim, length, c.skew, asked), nil
+			return newLease(c.claims, claim, length, asked), nil
 		case errors.Is(err, driver.ErrDone) || driver.IsPermanent(err):
 			return nil, err
 		case errors.Is(err, driver.ErrHeld):
@@ -146,7 +147,7 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 		}
 		if pause <= 0 || failures == acquireAttempts || !sleep(ctx, pause) {
 			if !errors.Is(err, driver.ErrHeld) {
-				c.giveBack(ctx, key, length)
+				c.giveBack(ctx, wanted, length)
 			}
 			return nil, err
 		}
@@ -158,18 +159,18 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 // it once more, as the same owner, also keeps a request that is still under way
 // from storing it later. What took over an expired lease is kept, where that
 // means quarantine, so that the next holder sees it, too.
-func (c *Cache) giveBack(ctx context.Context, key string, length time.Duration) {
+func (c *Cache) giveBack(ctx context.Context, wanted driver.Claim, length time.Duration) {
 	// If this fails as well, the lease runs out by itself.
 	var claim driver.Claim
 	err := persistently(ctx, releaseWithin, func(ctx context.Context) (err error) {
-		claim, err = c.claims.Acquire(ctx, key, length)
+		claim, err = c.claims.Acquire(ctx, wanted, length)
 		if errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone) {
 			err = driver.Permanent(err) // it is not ours
 		}
 		return err
 	})
 	if err == nil && !(claim.Takeover && c.onExpiry != nil) {
-		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return c.claims.Release(ctx, claim) })
+		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return c.claims.Release(ctx, claim, driver.MarkNone) })
 	}
 }
 
@@ -185,6 +186,11 @@ func (c *Cache) length(ctx context.Context) time.Duration {
 	}
 	return DefaultLease
 }
+
+// margin is how long before the end of a lease of that length it is not relied on
+// any more: the clock skew, or a quarter of a short lease, so that two renewals, each
+// after a third, can be tried before.
+func (c *Cache) margin(length time.Duration) time.Duration { return min(c.skew, length/4) }
 
 // sleep waits for d, and says whether the context is still alive then.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -65,8 +65,8 @@ func (f *failing) do(call string, work func() error) error {
 	return err
 }
 
-func (f *failing) Acquire(ctx context.Context, key string, ttl time.Duration) (c driver.Claim, err error) {
-	err = f.do("Acquire", func() error { c, err = f.ClaimStore.Acquire(ctx, key, ttl); return err })
+func (f *failing) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Duration) (c driver.Claim, err error) {
+	err = f.do("Acquire", func() error { c, err = f.ClaimStore.Acquire(ctx, wanted, ttl); return err })
 	return c, err
 }
 
@@ -79,8 +79,8 @@ func (f *failing) Complete(ctx context.Context, c driver.Claim) error {
 	return f.do("Complete", func() error { return f.ClaimStore.Complete(ctx, c) })
 }
 
-func (f *failing) Release(ctx context.Context, c driver.Claim) error {
-	return f.do("Release", func() error { return f.ClaimStore.Release(ctx, c) })
+func (f *failing) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+	return f.do("Release", func() error { return f.ClaimStore.Release(ctx, c, mark) })
 }
 
 // once fails the first call of that name.
@@ -198,7 +198,7 @@ func TestPanicThroughARawNextReleasesToo(t *testing.T) {
 		defer func() { _ = recover() }()
 		_ = cache.New(claims).Process(t.Context(), order, func(context.Context, driver.Message) error { panic("boom") })
 	}()
-	if _, err := claims.Acquire(t.Context(), order.Key, time.Second); err != nil {
+	if _, err := claims.Acquire(t.Context(), driver.NewClaim(order.Key), time.Second); err != nil {
 		t.Errorf("the key is still held after a panic: %v", err)
 	}
 }
@@ -206,7 +206,7 @@ func TestPanicThroughARawNextReleasesToo(t *testing.T) {
 func TestHeldKeyWaitsThenFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		claims := memstore.New()
-		if _, err := claims.Acquire(t.Context(), order.Key, time.Hour); err != nil {
+		if _, err := claims.Acquire(t.Context(), driver.NewClaim(order.Key), time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		b := &business{}

@@ -19,9 +19,6 @@ type lease struct {
 	claims driver.ClaimStore
 	claim  driver.Claim
 	length time.Duration
-	// margin is how much earlier than the lease the handler's context ends, for
-	// clocks that differ.
-	margin time.Duration
 	asked  time.Time // when the claim or its last renewal was asked for
 	// quarantine: nothing may run twice. Then a failure after the effect leaves the
 	// lease to run out as well.
@@ -31,16 +28,14 @@ type lease struct {
 	keepOnFailure bool
 }
 
-// newLease takes the margin to be the clock skew, or a quarter of a short lease,
-// so that two renewals, each after a third, can be tried before its end.
-func newLease(claims driver.ClaimStore, claim driver.Claim, length, skew time.Duration, asked time.Time) *lease {
-	return &lease{claims: claims, claim: claim, length: length, margin: min(skew, length/4), asked: asked}
+func newLease(claims driver.ClaimStore, claim driver.Claim, length time.Duration, asked time.Time) *lease {
+	return &lease{claims: claims, claim: claim, length: length, asked: asked}
 }
 
 // safeEnd is until when nobody else can have taken over. It counts from before
 // the claim was asked for, since the store's clock began to count after that.
 func (l *lease) safeEnd() time.Time {
-	return l.asked.Add(l.length - l.margin)
+	return l.asked.Add(l.length - l.claim.Margin)
 }
 
 // process calls next while it keeps the lease, then completes or releases.
@@ -105,7 +100,7 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 	if !l.keepOnFailure && !(l.quarantine && errors.Is(err, ErrActed)) {
 		// What can't be released runs out by itself, so the failure is not worth
 		// more than the handler's own.
-		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return l.claims.Release(ctx, l.claim) })
+		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return l.claims.Release(ctx, l.claim, driver.MarkNone) })
 	}
 	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)

@@ -16,7 +16,7 @@ import (
 // crashed leaves a key as an instance does that dies while it processes.
 func crashed(t *testing.T, claims driver.ClaimStore, lease time.Duration) driver.Claim {
 	t.Helper()
-	claim, err := claims.Acquire(t.Context(), order.Key, lease)
+	claim, err := claims.Acquire(t.Context(), driver.NewClaim(order.Key), lease)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestCompleteOfALostClaimIsReported(t *testing.T) {
 		b := &business{do: func(ctx context.Context, run int) error {
 			time.Sleep(time.Hour) // a zombie: it ignores its context
 			if run == 1 {
-				if _, err := claims.Acquire(context.Background(), order.Key, time.Minute); !errors.Is(err, driver.ErrHeld) {
+				if _, err := claims.Acquire(context.Background(), driver.NewClaim(order.Key), time.Minute); !errors.Is(err, driver.ErrHeld) {
 					t.Errorf("nobody has taken over: %v", err)
 				}
 			}
@@ -63,7 +63,7 @@ func TestCompleteOfALostClaimIsReported(t *testing.T) {
 		}}
 		zombie := driver.New(cache.New(down, cache.Lease(time.Minute)), b).ProcessAsync(t.Context(), order)
 		time.Sleep(2 * time.Minute)
-		if _, err := claims.Acquire(t.Context(), order.Key, 2*time.Hour); err != nil {
+		if _, err := claims.Acquire(t.Context(), driver.NewClaim(order.Key), 2*time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		err := <-zombie
@@ -221,11 +221,11 @@ func TestOneStoreFailureCostsNothing(t *testing.T) {
 // slowRelease is a store that takes seconds to release a key.
 type slowRelease struct{ driver.ClaimStore }
 
-func (s slowRelease) Release(ctx context.Context, c driver.Claim) error {
+func (s slowRelease) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
 	if err := pause(ctx, 7*time.Second); err != nil {
 		return err
 	}
-	return s.ClaimStore.Release(ctx, c)
+	return s.ClaimStore.Release(ctx, c, mark)
 }
 
 // A store that is slow is not down: the key must not be held by nobody for a lease.
@@ -234,7 +234,7 @@ func TestSlowReleaseIsWaitedFor(t *testing.T) {
 		claims := memstore.New()
 		b := &business{do: func(context.Context, int) error { return errors.New("fails") }}
 		_ = driver.New(cache.New(slowRelease{claims}), b).Process(t.Context(), order)
-		if _, err := claims.Acquire(t.Context(), order.Key, time.Second); err != nil {
+		if _, err := claims.Acquire(t.Context(), driver.NewClaim(order.Key), time.Second); err != nil {
 			t.Errorf("the key is still held: %v", err)
 		}
 	})
@@ -330,7 +330,7 @@ func TestCompletesEvenWhenTheCallerHasGone(t *testing.T) {
 	_ = cache.New(claims).Process(ctx, order, func(ctx context.Context, in driver.Message) error {
 		return b.Process(ctx, in, func(context.Context, driver.Message) error { return nil })
 	})
-	if _, err := claims.Acquire(t.Context(), order.Key, time.Second); !errors.Is(err, driver.ErrDone) {
+	if _, err := claims.Acquire(t.Context(), driver.NewClaim(order.Key), time.Second); !errors.Is(err, driver.ErrDone) {
 		t.Errorf("the key is not completed, though it was processed: %v", err)
 	}
 }
@@ -339,7 +339,7 @@ func TestCompletesEvenWhenTheCallerHasGone(t *testing.T) {
 func TestKeyIsNotDoneWhileTheHandlerRuns(t *testing.T) {
 	claims := memstore.New()
 	b := &business{do: func(context.Context, int) error {
-		if _, err := claims.Acquire(context.Background(), order.Key, time.Second); !errors.Is(err, driver.ErrHeld) {
+		if _, err := claims.Acquire(context.Background(), driver.NewClaim(order.Key), time.Second); !errors.Is(err, driver.ErrHeld) {
 			t.Errorf("while the handler runs: %v; want ErrHeld", err)
 		}
 		return nil

@@ -42,6 +42,7 @@ type verdict int
 
 const (
 	processed    verdict = iota // acknowledge
+	waiting                     // acknowledge: it is kept, and others have not arrived
 	deadLettered                // acknowledge: it was set aside
 	rejected                    // it can never succeed, but dead letters are off
 	held                        // deliver again, when the holder is done
@@ -70,10 +71,13 @@ func (e *edge) handle(ctx context.Context, in incoming) outcome {
 	if o.err = in.err; o.err == nil {
 		o.message, o.err = e.convert(ctx, in.event)
 	}
+	ctx, run := driver.WithRun(ctx)
 	if o.err == nil {
 		o.err = namePath(e.process(ctx, o.message), in.path)
 	}
 	switch {
+	case o.err == nil && run.Waiting():
+		o.verdict = waiting
 	case o.err == nil:
 		o.verdict = processed
 	case driver.IsPermanent(o.err):

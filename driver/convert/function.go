@@ -35,7 +35,7 @@ func incomingEvent(event cloudevents.Event) incoming {
 
 // failure returns the error for which an event is not acknowledged, or nil.
 func (o outcome) failure() error {
-	if o.verdict == processed || o.verdict == deadLettered {
+	if o.verdict == processed || o.verdict == waiting || o.verdict == deadLettered {
 		return nil
 	}
 	return o.err

@@ -18,6 +18,7 @@ import (
 // ToHTTPHandler returns a handler that reads an event from each request (see the
 // package documentation, In), hands it to p, and answers:
 //
+//   - 202: kept, and waiting for other events of its key;
 //   - 204: processed;
 //   - 200, with the reason in a line of text: set aside as a dead letter;
 //   - 503, with Retry-After in seconds: the key is held by another ([driver.ErrHeld]);
@@ -140,6 +141,8 @@ func readEvent(r *http.Request, body []byte) (event *cloudevents.Event, err erro
 // answer tells the client of an outcome.
 func answer(w http.ResponseWriter, o outcome) {
 	switch o.verdict {
+	case waiting:
+		w.WriteHeader(http.StatusAccepted)
 	case processed:
 		w.WriteHeader(http.StatusNoContent)
 	case deadLettered:

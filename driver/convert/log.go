@@ -14,6 +14,8 @@ import (
 func (e *edge) report(ctx context.Context, event *cloudevents.Event, o outcome) {
 	level, text := slog.LevelDebug, "event processed"
 	switch o.verdict {
+	case waiting:
+		text = "event kept, waiting for others"
 	case deadLettered:
 		level, text = slog.LevelError, "event set aside as a dead letter"
 	case rejected:

@@ -77,7 +77,7 @@ func expectLong(what string, expires time.Time) error {
 // expectHolder returns an error unless c holds its key: others are told so, and
 // it can complete.
 func expectHolder(ctx context.Context, s claims, c driver.Claim) error {
-	_, err := s.other.Acquire(ctx, c.Key, long)
+	_, err := s.other.Acquire(ctx, driver.NewClaim(c.Key), long)
 	return errors.Join(
 		expectHeld(err, c.Key, c.Token),
 		expect("Complete by the holder", s.store.Complete(ctx, c), nil),
@@ -87,8 +87,8 @@ func expectHolder(ctx context.Context, s claims, c driver.Claim) error {
 
 // expectDone returns an error unless key is done, whoever asks.
 func expectDone(ctx context.Context, s claims, key string) error {
-	_, err := s.store.Acquire(ctx, key, long)
-	_, errOther := s.other.Acquire(ctx, key, long)
+	_, err := s.store.Acquire(ctx, driver.NewClaim(key), long)
+	_, errOther := s.other.Acquire(ctx, driver.NewClaim(key), long)
 	return errors.Join(
 		expect("Acquire of a completed key", err, driver.ErrDone),
 		expect("Acquire of a completed key by another handle", errOther, driver.ErrDone),
@@ -126,7 +126,7 @@ func soleWinner(key string, got []driver.Claim, errs []error) (driver.Claim, err
 
 // expired returns a claim whose lease has run out.
 func expired(ctx context.Context, s claims, key string) (driver.Claim, error) {
-	c, err := s.store.Acquire(ctx, key, s.lease)
+	c, err := s.store.Acquire(ctx, driver.NewClaim(key), s.lease)
 	if err != nil {
 		return c, err
 	}
@@ -138,13 +138,13 @@ func takenOver(ctx context.Context, s claims, key string) (old, successor driver
 	if old, err = expired(ctx, s, key); err != nil {
 		return old, successor, err
 	}
-	successor, err = s.other.Acquire(ctx, key, long)
+	successor, err = s.other.Acquire(ctx, driver.NewClaim(key), long)
 	return old, successor, err
 }
 
 func acquireAtOnce(ctx context.Context, s claims) error {
 	got, errs := atOnce(s.callers, func(i int) (driver.Claim, error) {
-		return s.handle(i).Acquire(ctx, "order-1", long)
+		return s.handle(i).Acquire(ctx, driver.NewClaim("order-1"), long)
 	})
 	winner, err := soleWinner("order-1", got, errs)
 	if err != nil {
@@ -154,10 +154,10 @@ func acquireAtOnce(ctx context.Context, s claims) error {
 }
 
 func claimFields(ctx context.Context, s claims) error {
-	first, err := s.store.Acquire(ctx, "order-1", long)
-	second, errSecond := s.store.Acquire(ctx, "order-2", long)
+	first, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
+	second, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
 	owner := driver.NewOwner()
-	third, errThird := s.store.Acquire(driver.WithOwner(ctx, owner), "order-3", long)
+	third, errThird := s.store.Acquire(ctx, driver.Claim{Key: "order-3", Owner: owner}, long)
 	return errors.Join(err, errSecond, errThird,
 		expectEqual("Key", first.Key, "order-1"),
 		expectEqual("Key", second.Key, "order-2"),
@@ -170,10 +170,10 @@ func claimFields(ctx context.Context, s claims) error {
 }
 
 func acquireHeld(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	failures := []error{err}
 	for i := range 4 {
-		_, err := s.handle(i).Acquire(ctx, "order-1", s.lease)
+		_, err := s.handle(i).Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 		failures = append(failures, expectHeld(err, "order-1", c.Token))
 	}
 	return errors.Join(append(failures, expectHolder(ctx, s, c))...)
@@ -181,17 +181,17 @@ func acquireHeld(ctx context.Context, s claims) error {
 
 func positiveLease(ctx context.Context, s claims) error {
 	for _, ttl := range []time.Duration{0, -1, -time.Hour} {
-		if _, err := s.store.Acquire(ctx, "order-1", ttl); err == nil || errors.Is(err, driver.ErrHeld) {
+		if _, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), ttl); err == nil || errors.Is(err, driver.ErrHeld) {
 			return fmt.Errorf("Acquire for %v: got error %v, want a refusal", ttl, err)
 		}
 	}
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, expectEqual("Takeover", c.Takeover, false))
 }
 
 func anyClaimKey(ctx context.Context, s claims) error {
 	got, failures := atOnce(len(names), func(i int) (driver.Claim, error) {
-		c, err := s.store.Acquire(ctx, names[i], long)
+		c, err := s.store.Acquire(ctx, driver.NewClaim(names[i]), long)
 		return c, about(names[i], err, expectEqual("Key", c.Key, names[i]))
 	})
 	if err := errors.Join(failures...); err != nil {
@@ -203,7 +203,7 @@ func anyClaimKey(ctx context.Context, s claims) error {
 		case 0:
 			return nil, about(names[i], s.other.Complete(ctx, got[i]))
 		case 1:
-			return nil, about(names[i], s.other.Release(ctx, got[i]))
+			return nil, about(names[i], s.other.Release(ctx, got[i], driver.MarkNone))
 		}
 		return nil, nil
 	})
@@ -211,7 +211,7 @@ func anyClaimKey(ctx context.Context, s claims) error {
 		return err
 	}
 	_, failures = atOnce(len(names), func(i int) (any, error) {
-		_, err := s.other.Acquire(ctx, names[i], long)
+		_, err := s.other.Acquire(ctx, driver.NewClaim(names[i]), long)
 		switch i % 3 {
 		case 0:
 			return nil, about(names[i], expect("Acquire of the completed key", err, driver.ErrDone))
@@ -224,29 +224,29 @@ func anyClaimKey(ctx context.Context, s claims) error {
 }
 
 func claimsEmptyKey(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	c.Key = ""
-	_, errAcquire := s.store.Acquire(ctx, "", long)
+	_, errAcquire := s.store.Acquire(ctx, driver.NewClaim(""), long)
 	_, errRenew := s.store.Renew(ctx, c, long)
 	return errors.Join(err,
 		expect("Acquire", errAcquire, driver.ErrNoKey),
 		expect("Renew", errRenew, driver.ErrNoKey),
 		expect("Complete", s.store.Complete(ctx, c), driver.ErrNoKey),
-		expect("Release", s.store.Release(ctx, c), driver.ErrNoKey),
+		expect("Release", s.store.Release(ctx, c, driver.MarkNone), driver.ErrNoKey),
 	)
 }
 
 func claimsEndedContext(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	failures := []error{err}
 	for want, ctx := range ended(ctx) {
-		_, errAcquire := s.store.Acquire(ctx, "order-2", long)
+		_, errAcquire := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
 		_, errRenew := s.store.Renew(ctx, c, long)
 		failures = append(failures,
 			expect("Acquire", errAcquire, want),
 			expect("Renew", errRenew, want),
 			expect("Complete", s.store.Complete(ctx, c), want),
-			expect("Release", s.store.Release(ctx, c), want),
+			expect("Release", s.store.Release(ctx, c, driver.MarkNone), want),
 		)
 	}
 	return errors.Join(failures...)

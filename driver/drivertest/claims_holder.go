@@ -9,15 +9,15 @@ import (
 )
 
 func doneForGood(ctx context.Context, s claims) error {
-	owner := driver.WithOwner(ctx, driver.NewOwner())
-	c, err := s.store.Acquire(owner, "order-1", s.lease)
+	owner := driver.NewClaim("order-1")
+	c, err := s.store.Acquire(ctx, owner, s.lease)
 	err = errors.Join(err, s.store.Complete(ctx, c), expectDone(ctx, s, "order-1"))
 	if err := errors.Join(err, s.outlast(ctx)); err != nil {
 		return err
 	}
-	_, errOwner := s.store.Acquire(owner, "order-1", long)
+	_, errOwner := s.store.Acquire(ctx, owner, long)
 	_, errs := atOnce(s.callers, func(i int) (any, error) {
-		_, err := s.handle(i).Acquire(ctx, "order-1", long)
+		_, err := s.handle(i).Acquire(ctx, driver.NewClaim("order-1"), long)
 		return nil, expect("Acquire, after the lease", err, driver.ErrDone)
 	})
 	return errors.Join(append(errs,
@@ -27,7 +27,7 @@ func doneForGood(ctx context.Context, s claims) error {
 }
 
 func completeAgain(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", s.lease)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 	return errors.Join(err,
 		expect("Complete", s.store.Complete(ctx, c), nil),
 		expect("Complete again", s.store.Complete(ctx, c), nil),
@@ -39,18 +39,18 @@ func completeAgain(ctx context.Context, s claims) error {
 }
 
 func completeReleased(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	err = errors.Join(err,
-		expect("Release", s.store.Release(ctx, c), nil),
+		expect("Release", s.store.Release(ctx, c, driver.MarkNone), nil),
 		expect("Complete after Release", s.store.Complete(ctx, c), driver.ErrLost),
 		expect("Complete after Release, by another handle", s.other.Complete(ctx, c), driver.ErrLost),
 	)
-	next, errNext := s.other.Acquire(ctx, "order-1", long)
+	next, errNext := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errNext, expectNewer(next, c, false), expectLost(ctx, s, c), expectHolder(ctx, s, next))
 }
 
 func renewExtends(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", s.lease)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 	renewed, errRenew := s.store.Renew(ctx, c, long)
 	if err := errors.Join(err, errRenew, s.outlast(ctx)); err != nil {
 		return err
@@ -66,22 +66,22 @@ func renewExtends(ctx context.Context, s claims) error {
 }
 
 func renewedRunsOut(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	renewed, errRenew := s.store.Renew(ctx, c, s.lease)
 	if err := errors.Join(err, errRenew, s.outlast(ctx)); err != nil {
 		return err
 	}
-	successor, err := s.other.Acquire(ctx, "order-1", long)
+	successor, err := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, expectNewer(successor, renewed, true), expectLost(ctx, s, renewed), expectHolder(ctx, s, successor))
 }
 
 func renewLost(ctx context.Context, s claims) error {
-	released, err := s.store.Acquire(ctx, "order-1", long)
-	completed, errSecond := s.store.Acquire(ctx, "order-2", long)
-	err = errors.Join(err, errSecond, s.store.Release(ctx, released), s.store.Complete(ctx, completed))
+	released, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
+	completed, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
+	err = errors.Join(err, errSecond, s.store.Release(ctx, released, driver.MarkNone), s.store.Complete(ctx, completed))
 	_, errReleased := s.other.Renew(ctx, released, long)
 	_, errCompleted := s.other.Renew(ctx, completed, long)
-	next, errNext := s.store.Acquire(ctx, "order-1", long)
+	next, errNext := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errNext,
 		expect("Renew after Release", errReleased, driver.ErrLost),
 		expect("Renew after Complete", errCompleted, driver.ErrLost),
@@ -91,22 +91,22 @@ func renewLost(ctx context.Context, s claims) error {
 }
 
 func releaseAgain(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	err = errors.Join(err,
-		expect("Release", s.store.Release(ctx, c), nil),
-		expect("Release again", s.store.Release(ctx, c), nil),
-		expect("Release again, by another handle", s.other.Release(ctx, c), nil),
+		expect("Release", s.store.Release(ctx, c, driver.MarkNone), nil),
+		expect("Release again", s.store.Release(ctx, c, driver.MarkNone), nil),
+		expect("Release again, by another handle", s.other.Release(ctx, c, driver.MarkNone), nil),
 	)
-	next, errNext := s.other.Acquire(ctx, "order-1", long)
+	next, errNext := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errNext, expectNewer(next, c, false), expectLost(ctx, s, c), expectHolder(ctx, s, next))
 }
 
 func releaseCompleted(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err,
 		expect("Complete", s.store.Complete(ctx, c), nil),
-		expect("Release after Complete", s.store.Release(ctx, c), driver.ErrLost),
-		expect("Release after Complete, by another handle", s.other.Release(ctx, c), driver.ErrLost),
+		expect("Release after Complete", s.store.Release(ctx, c, driver.MarkNone), driver.ErrLost),
+		expect("Release after Complete, by another handle", s.other.Release(ctx, c, driver.MarkNone), driver.ErrLost),
 		expectDone(ctx, s, "order-1"),
 		expect("Complete again", s.store.Complete(ctx, c), nil),
 	)
@@ -124,12 +124,12 @@ func expectAgain(again, c driver.Claim) error {
 }
 
 func ownerAgain(ctx context.Context, s claims) error {
-	mine := driver.WithOwner(ctx, driver.NewOwner())
-	c, err := s.store.Acquire(mine, "order-1", long)
-	again, errAgain := s.store.Acquire(mine, "order-1", long)
-	elsewhere, errElsewhere := s.other.Acquire(mine, "order-1", long)
-	_, errNobody := s.store.Acquire(ctx, "order-1", long)
-	_, errAnother := s.store.Acquire(driver.WithOwner(ctx, driver.NewOwner()), "order-1", long)
+	mine := driver.NewClaim("order-1")
+	c, err := s.store.Acquire(ctx, mine, long)
+	again, errAgain := s.store.Acquire(ctx, mine, long)
+	elsewhere, errElsewhere := s.other.Acquire(ctx, mine, long)
+	_, errNobody := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
+	_, errAnother := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errAgain, errElsewhere,
 		expectAgain(again, c),
 		expectAgain(elsewhere, c),
@@ -147,24 +147,24 @@ func ownerTakeoverAgain(ctx context.Context, s claims) error {
 	if err != nil {
 		return err
 	}
-	mine := driver.WithOwner(ctx, driver.NewOwner())
-	c, err := s.store.Acquire(mine, "order-1", long)
-	again, errAgain := s.other.Acquire(mine, "order-1", long)
+	mine := driver.NewClaim("order-1")
+	c, err := s.store.Acquire(ctx, mine, long)
+	again, errAgain := s.other.Acquire(ctx, mine, long)
 	return errors.Join(err, errAgain, expectNewer(c, old, true), expectAgain(again, c), expectHolder(ctx, s, again))
 }
 
 func ownerNoMore(ctx context.Context, s claims) error {
-	mine := driver.WithOwner(ctx, driver.NewOwner())
-	released, err := s.store.Acquire(mine, "order-1", long)
-	err = errors.Join(err, s.store.Release(ctx, released))
-	newer, errNewer := s.store.Acquire(mine, "order-1", s.lease)
+	mine := driver.NewClaim("order-1")
+	released, err := s.store.Acquire(ctx, mine, long)
+	err = errors.Join(err, s.store.Release(ctx, released, driver.MarkNone))
+	newer, errNewer := s.store.Acquire(ctx, mine, s.lease)
 	if err := errors.Join(err, errNewer, expectNewer(newer, released, false), s.outlast(ctx)); err != nil {
 		return fmt.Errorf("after Release: %w", err)
 	}
-	successor, err := s.other.Acquire(ctx, "order-1", long)
-	_, errLost := s.store.Acquire(mine, "order-1", long)
+	successor, err := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
+	_, errLost := s.store.Acquire(ctx, mine, long)
 	errComplete := s.store.Complete(ctx, successor)
-	_, errDone := s.store.Acquire(mine, "order-1", long)
+	_, errDone := s.store.Acquire(ctx, mine, long)
 	return errors.Join(err, errComplete,
 		expectHeld(errLost, "order-1", successor.Token),
 		expect("Acquire, after another completed", errDone, driver.ErrDone),
@@ -175,11 +175,11 @@ func rebuiltClaim(ctx context.Context, s claims) error {
 	rebuilt := func(c driver.Claim) driver.Claim {
 		return driver.Claim{Key: c.Key, Token: c.Token, Owner: c.Owner}
 	}
-	completing, err := s.store.Acquire(ctx, "order-1", s.lease)
+	completing, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 	renewed, errRenew := s.other.Renew(ctx, rebuilt(completing), long)
-	releasing, errSecond := s.store.Acquire(ctx, "order-2", long)
-	errRelease := s.other.Release(ctx, rebuilt(releasing))
-	next, errNext := s.store.Acquire(ctx, "order-2", long)
+	releasing, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
+	errRelease := s.other.Release(ctx, rebuilt(releasing), driver.MarkNone)
+	next, errNext := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
 	return errors.Join(err, errRenew, errSecond, errRelease, errNext,
 		expectEqual("Key after Renew", renewed.Key, "order-1"),
 		expectEqual("Owner after Renew", renewed.Owner, completing.Owner),

@@ -9,16 +9,16 @@ import (
 )
 
 func acquireReleased(ctx context.Context, s claims) error {
-	first, err := s.store.Acquire(ctx, "order-1", long)
-	errRelease := s.store.Release(ctx, first)
-	second, errSecond := s.other.Acquire(ctx, "order-1", s.lease)
+	first, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
+	errRelease := s.store.Release(ctx, first, driver.MarkNone)
+	second, errSecond := s.other.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 	if err := errors.Join(err, errRelease, errSecond, expectNewer(second, first, false)); err != nil {
 		return err
 	}
 	// Also a holder that released after its lease had run out gave the key up.
 	err = s.outlast(ctx)
-	errRelease = s.store.Release(ctx, second)
-	third, errThird := s.store.Acquire(ctx, "order-1", long)
+	errRelease = s.store.Release(ctx, second, driver.MarkNone)
+	third, errThird := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errRelease, errThird, expectNewer(third, second, false), expectHolder(ctx, s, third))
 }
 
@@ -27,8 +27,8 @@ func takeover(ctx context.Context, s claims) error {
 	if err := errors.Join(err, expectNewer(successor, old, true)); err != nil {
 		return err
 	}
-	errRelease := s.other.Release(ctx, successor)
-	last, err := s.store.Acquire(ctx, "order-1", long)
+	errRelease := s.other.Release(ctx, successor, driver.MarkNone)
+	last, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errRelease, expectNewer(last, successor, false), expectHolder(ctx, s, last))
 }
 
@@ -38,7 +38,7 @@ func takeoverAtOnce(ctx context.Context, s claims) error {
 		return err
 	}
 	got, errs := atOnce(min(s.callers, 20), func(i int) (driver.Claim, error) {
-		return s.handle(i).Acquire(ctx, "order-1", long)
+		return s.handle(i).Acquire(ctx, driver.NewClaim("order-1"), long)
 	})
 	winner, err := soleWinner("order-1", got, errs)
 	return errors.Join(err, expectNewer(winner, old, true), expectHolder(ctx, s, winner))
@@ -51,7 +51,7 @@ func takeoverOrComplete(ctx context.Context, s claims) error {
 	var olds [rounds]driver.Claim
 	for round := range rounds {
 		var err error
-		if olds[round], err = s.store.Acquire(ctx, fmt.Sprint("order-", round), s.lease); err != nil {
+		if olds[round], err = s.store.Acquire(ctx, driver.NewClaim(fmt.Sprint("order-", round)), s.lease); err != nil {
 			return err
 		}
 	}
@@ -76,7 +76,7 @@ func raceComplete(ctx context.Context, s claims, old driver.Claim) error {
 		if i == n/2 {
 			return old, s.store.Complete(ctx, old)
 		}
-		return s.handle(i).Acquire(ctx, old.Key, long)
+		return s.handle(i).Acquire(ctx, driver.NewClaim(old.Key), long)
 	})
 	var (
 		failures  []error
@@ -130,7 +130,7 @@ func tokenGrows(ctx context.Context, s claims) error {
 		if step%4 == 2 {
 			ttl = s.lease
 		}
-		c, err := s.handle(step).Acquire(ctx, "order-1", ttl)
+		c, err := s.handle(step).Acquire(ctx, driver.NewClaim("order-1"), ttl)
 		if step > 0 {
 			err = errors.Join(err, expectNewer(c, newest, takeover))
 		}
@@ -143,7 +143,7 @@ func tokenGrows(ctx context.Context, s claims) error {
 		if newest, takeover = c, ttl != long; takeover {
 			err = errors.Join(err, s.outlast(ctx))
 		} else {
-			err = errors.Join(err, s.handle(step+1).Release(ctx, c))
+			err = errors.Join(err, s.handle(step+1).Release(ctx, c, driver.MarkNone))
 		}
 		if err != nil {
 			return fmt.Errorf("step %d: %w", step+1, err)
@@ -170,7 +170,7 @@ func expectLost(ctx context.Context, s claims, c driver.Claim) error {
 		_, errRenew := store.Renew(ctx, c, long)
 		failures = append(failures,
 			expect("Renew of a lost claim", errRenew, driver.ErrLost),
-			expect("Release of a lost claim", store.Release(ctx, c), driver.ErrLost),
+			expect("Release of a lost claim", store.Release(ctx, c, driver.MarkNone), driver.ErrLost),
 			expect("Complete of a lost claim", store.Complete(ctx, c), driver.ErrLost),
 		)
 	}
@@ -178,16 +178,16 @@ func expectLost(ctx context.Context, s claims, c driver.Claim) error {
 }
 
 func stranger(ctx context.Context, s claims) error {
-	c, err := s.store.Acquire(ctx, "order-1", long)
+	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	otherOwner := c
 	otherOwner.Owner = driver.NewOwner()
 	return errors.Join(err, expectLost(ctx, s, otherOwner), expectHolder(ctx, s, c), expectLost(ctx, s, otherOwner))
 }
 
 func expiredHolder(ctx context.Context, s claims) error {
-	completing, err := s.store.Acquire(ctx, "order-1", s.lease)
-	renewing, errSecond := s.store.Acquire(ctx, "order-2", s.lease)
-	releasing, errThird := s.store.Acquire(ctx, "order-3", s.lease)
+	completing, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
+	renewing, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), s.lease)
+	releasing, errThird := s.store.Acquire(ctx, driver.NewClaim("order-3"), s.lease)
 	if err := errors.Join(err, errSecond, errThird, s.outlast(ctx)); err != nil {
 		return err
 	}
@@ -196,6 +196,6 @@ func expiredHolder(ctx context.Context, s claims) error {
 		expect("Complete", s.store.Complete(ctx, completing), nil),
 		expectDone(ctx, s, "order-1"),
 		expectHolder(ctx, s, renewed),
-		expect("Release", s.store.Release(ctx, releasing), nil),
+		expect("Release", s.store.Release(ctx, releasing, driver.MarkNone), nil),
 	)
 }

@@ -75,9 +75,9 @@ func (f *Faults) Replace(ctx context.Context, m driver.Message) (driver.Message,
 }
 
 // Acquire implements [driver.ClaimStore].
-func (f *Faults) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	return do(ctx, f, OpAcquire, key, "", func(s driver.ClaimStore) (driver.Claim, error) {
-		return s.Acquire(ctx, key, ttl)
+func (f *Faults) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	return do(ctx, f, OpAcquire, c.Key, "", func(s driver.ClaimStore) (driver.Claim, error) {
+		return s.Acquire(ctx, c, ttl)
 	})
 }
 
@@ -97,9 +97,9 @@ func (f *Faults) Complete(ctx context.Context, c driver.Claim) error {
 }
 
 // Release implements [driver.ClaimStore].
-func (f *Faults) Release(ctx context.Context, c driver.Claim) error {
+func (f *Faults) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
 	_, err := do(ctx, f, OpRelease, c.Key, "", func(s driver.ClaimStore) (any, error) {
-		return nil, s.Release(ctx, c)
+		return nil, s.Release(ctx, c, mark)
 	})
 	return err
 }

@@ -64,10 +64,10 @@ func TestFaultsCountsAndForgets(t *testing.T) {
 	ctx := t.Context()
 	faults := drivertest.NewFaults(memstore.New())
 	faults.FailBefore(drivertest.OpComplete, 1)
-	c, _ := faults.Acquire(ctx, "order-1", time.Minute)
+	c, _ := faults.Acquire(ctx, driver.NewClaim("order-1"), time.Minute)
 	failed := faults.Complete(ctx, c)
 	_ = faults.SetAside(ctx, driver.DeadLetter{Key: "order-2", Source: "event1"})
-	_, _ = faults.Acquire(ctx, "order-3", time.Minute)
+	_, _ = faults.Acquire(ctx, driver.NewClaim("order-3"), time.Minute)
 
 	want := []drivertest.Call{
 		{Op: drivertest.OpAcquire, Key: "order-1", N: 1, Seq: 1},
@@ -140,7 +140,7 @@ func TestFaultsOfWhatTheStoreLacks(t *testing.T) {
 	if n := faults.Count(drivertest.OpAny); n != 0 {
 		t.Errorf("counted %d calls, want 0", n)
 	}
-	if _, err := faults.Acquire(t.Context(), "order-1", time.Minute); err != nil {
+	if _, err := faults.Acquire(t.Context(), driver.NewClaim("order-1"), time.Minute); err != nil {
 		t.Error(err)
 	}
 }

@@ -128,14 +128,14 @@ func (r *records) ownedBefore(owner string) (driver.Claim, bool) {
 	return c, ok && r.has("remembers old owners")
 }
 
-func (r *records) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
+func (r *records) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	key, owner := c.Key, c.Owner
 	if err := r.check(ctx, key); err != nil {
 		return driver.Claim{}, err
 	}
 	if ttl <= 0 && !r.has("any lease length") {
 		return driver.Claim{}, errors.New("not positive")
 	}
-	owner := driver.OwnerFrom(ctx)
 	if old, known := r.ownedBefore(owner); known {
 		return old, nil
 	}
@@ -240,7 +240,7 @@ func (r *records) Complete(ctx context.Context, c driver.Claim) error {
 	return nil
 }
 
-func (r *records) Release(ctx context.Context, c driver.Claim) error {
+func (r *records) Release(ctx context.Context, c driver.Claim, _ driver.Mark) error {
 	if err := r.check(ctx, c.Key); err != nil {
 		return err
 	}

@@ -106,6 +106,7 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	}
 	if messages == nil {
 		slog.DebugContext(ctx, "event stored, the join is not complete", "key", in.Key, "source", in.Source)
+		driver.RunFrom(ctx).Wait()
 		return nil
 	}
 	return next.Call(ctx, compose(in.Key, messages))

@@ -71,7 +71,7 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			func(o *chaos.Options) {},
 			func(r *chaos.Report) int { return r.Doubled }},
 		{"release instead of complete", "driver/cache/lease.go",
-			"return l.claims.Complete(ctx, l.claim)", "return l.claims.Release(ctx, l.claim)",
+			"return l.claims.Complete(ctx, l.claim)", "return l.claims.Release(ctx, l.claim, driver.MarkNone)",
 			leaveAlone,
 			func(r *chaos.Report) int { return min(r.Unexcused, r.Lost) }},
 	} {

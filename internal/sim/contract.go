@@ -126,9 +126,10 @@ func (c contract) ListSourcesByKey(ctx context.Context, key string) ([]string, e
 	return all, err
 }
 
-func (c contract) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	v, k, owner := c.verify, c.verify.key(key), driver.OwnerFrom(ctx)
-	claim, err := c.store.Acquire(driver.WithOwner(ctx, owner), key, ttl)
+func (c contract) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	key, owner := wanted.Key, wanted.Owner
+	v, k := c.verify, c.verify.key(key)
+	claim, err := c.store.Acquire(ctx, wanted, ttl)
 	var heldBy *driver.HeldError
 	switch again := k.state == held && k.claim.Owner == owner; {
 	case err == nil && k.state == done:
@@ -200,8 +201,8 @@ func (c contract) Complete(ctx context.Context, claim driver.Claim) error {
 	return err
 }
 
-func (c contract) Release(ctx context.Context, claim driver.Claim) error {
-	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Release(ctx, claim)
+func (c contract) Release(ctx context.Context, claim driver.Claim, mark driver.Mark) error {
+	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Release(ctx, claim, mark)
 	may := k.state != done && k.mine(claim)
 	switch {
 	case err == nil && !may:

@@ -42,9 +42,9 @@ func (g gated) ListSourcesByKey(ctx context.Context, key string) ([]string, erro
 	})
 }
 
-func (g gated) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
+func (g gated) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	return value(ctx, g.gate, "Acquire", lease, func(ctx context.Context) (driver.Claim, error) {
-		return g.store.Acquire(ctx, key, ttl-g.ahead)
+		return g.store.Acquire(ctx, c, ttl-g.ahead)
 	})
 }
 
@@ -58,8 +58,8 @@ func (g gated) Complete(ctx context.Context, c driver.Claim) error {
 	return g.gate.step(ctx, "Complete", write, func(ctx context.Context) error { return g.store.Complete(ctx, c) })
 }
 
-func (g gated) Release(ctx context.Context, c driver.Claim) error {
-	return g.gate.step(ctx, "Release", write, func(ctx context.Context) error { return g.store.Release(ctx, c) })
+func (g gated) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+	return g.gate.step(ctx, "Release", write, func(ctx context.Context) error { return g.store.Release(ctx, c, mark) })
 }
 
 // value is a step that has a result besides the error; where the answer is lost,

@@ -26,7 +26,7 @@ var mutants = []struct {
 	{"mark before processing", "", "lost", func() sim.Scenario {
 		return with(theJoiner, func(s sim.Stores) driver.Handler {
 			return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
-				claim, err := s.Acquire(ctx, in.Key, lease)
+				claim, err := s.Acquire(ctx, driver.NewClaim(in.Key), lease)
 				if errors.Is(err, driver.ErrDone) {
 					return nil
 				}
@@ -214,11 +214,11 @@ func (j lookThenPersist) Process(ctx context.Context, in driver.Message, next dr
 // everyClaimIsMine takes a claim that exists for its own.
 type everyClaimIsMine struct{ sim.Stores }
 
-func (s everyClaimIsMine) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	c, err := s.Stores.Acquire(ctx, key, ttl)
+func (s everyClaimIsMine) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	c, err := s.Stores.Acquire(ctx, wanted, ttl)
 	var held *driver.HeldError
 	if errors.As(err, &held) {
-		return driver.Claim{Key: key, Token: held.Token, Owner: driver.OwnerFrom(ctx), Expires: held.Expires}, nil
+		return driver.Claim{Key: wanted.Key, Token: held.Token, Owner: wanted.Owner, Expires: held.Expires}, nil
 	}
 	return c, err
 }
@@ -235,8 +235,8 @@ func (s *deletesOnRelease) claims() sim.Stores {
 	return s.Stores
 }
 
-func (s *deletesOnRelease) Release(ctx context.Context, c driver.Claim) error {
-	if err := s.claims().Release(ctx, c); err != nil {
+func (s *deletesOnRelease) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+	if err := s.claims().Release(ctx, c, mark); err != nil {
 		return err
 	}
 	fresh := memstore.New()
@@ -256,16 +256,16 @@ type anyoneReleases struct {
 	newest driver.Claim
 }
 
-func (s *anyoneReleases) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	c, err := s.Stores.Acquire(ctx, key, ttl)
+func (s *anyoneReleases) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	c, err := s.Stores.Acquire(ctx, wanted, ttl)
 	if err == nil {
 		s.newest = c
 	}
 	return c, err
 }
 
-func (s *anyoneReleases) Release(ctx context.Context, _ driver.Claim) error {
-	return s.Stores.Release(ctx, s.newest)
+func (s *anyoneReleases) Release(ctx context.Context, _ driver.Claim, mark driver.Mark) error {
+	return s.Stores.Release(ctx, s.newest, mark)
 }
 
 func TestMutantsAreFound(t *testing.T) {

@@ -38,10 +38,10 @@ func (c contract) probeClaims(ctx context.Context, name string, k *keyState) {
 			_ = c.Complete(ctx, claim)
 		}
 		_, _ = c.Renew(ctx, claim, time.Hour)
-		_ = c.Release(ctx, claim)
+		_ = c.Release(ctx, claim, driver.MarkNone)
 	}
 	if k.live() || k.state == done {
-		_, _ = c.Acquire(driver.WithOwner(ctx, "stranger"), name, time.Hour)
+		_, _ = c.Acquire(ctx, driver.Claim{Key: name, Owner: "stranger"}, time.Hour)
 	}
 }
 

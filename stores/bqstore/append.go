@@ -281,7 +281,7 @@ func (r eventRow) encode(key, incarnation string) ([]byte, error) {
 	m := dynamicpb.NewMessage(columns)
 	for name, value := range map[protoreflect.Name]any{
 		"key": toText(key), "source": r.Source, "kind": string(r.Kind), "seq": r.Seq, "writer": r.Writer, "digest": r.Digest,
-		"event_id": r.EventID, "content": append([]byte{}, r.Content...), "attributes": r.Attributes, "incarnation": incarnation,
+		"event_id": r.EventID, "media_type": r.MediaType, "content": append([]byte{}, r.Content...), "attributes": r.Attributes, "incarnation": incarnation,
 		"created_at": r.CreatedAt.UnixMicro(),
 	} {
 		m.Set(columns.Fields().ByName(name), protoreflect.ValueOf(value))

@@ -60,7 +60,7 @@ func requests(t *testing.T, s bqstore.Settings) map[string]int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	warm, err := store.Acquire(t.Context(), "warm", time.Hour)
+	warm, err := store.Acquire(t.Context(), driver.NewClaim("warm"), time.Hour)
 	if err == nil {
 		err = store.Persist(t.Context(), driver.Message{Key: warm.Key, Source: "up"})
 	}

@@ -27,6 +27,7 @@ type claimRow struct {
 	Token    int64  `bigquery:"token"`
 	Owner    string `bigquery:"owner"`
 	Takeover bool   `bigquery:"takeover"`
+	Mark     string `bigquery:"mark"`
 	LeaseMS  int64  `bigquery:"lease_ms"`
 	AgeMS    int64  `bigquery:"age_ms"` // by the server's clock, when it was read
 	// Incarnation is the table's that the row is in; of a row that is to be written,
@@ -49,17 +50,19 @@ func (r claimRow) of(c driver.Claim) bool {
 // the log's end, and where the key is free, takes the slot behind that.
 //
 // The token is the number of the slot.
-func (s *Store) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	claim, err := s.acquire(ctx, key, ttl)
+func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	claim, err := s.acquire(ctx, c, ttl)
 	if err != nil {
-		return driver.Claim{}, failed(OpAcquire, key, anySource, err)
+		return driver.Claim{}, failed(OpAcquire, c.Key, anySource, err)
 	}
 	return claim, nil
 }
 
-func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	owner := driver.OwnerFrom(ctx)
-	ctx, cancel, err := s.begin(ctx, OpAcquire, key, anySource)
+func (s *Store) acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	if err := driver.ValidClaim(c); err != nil {
+		return driver.Claim{}, err
+	}
+	ctx, cancel, err := s.begin(ctx, OpAcquire, c.Key, anySource)
 	if err != nil {
 		return driver.Claim{}, err
 	}
@@ -75,46 +78,48 @@ func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (dri
 			return driver.Claim{}, err
 		}
 		asked := time.Now()
-		next, err := end.successor(key, owner, n, ttl)
+		next, err := end.successor(c, n, ttl)
 		if err != nil {
 			return driver.Claim{}, err
 		}
-		if next, err = s.record(ctx, key, next); err == nil {
-			return s.handOut(key, next, asked.Add(ttl)), nil
+		if next, err = s.record(ctx, c, next); err == nil {
+			return s.handOut(c, next, asked.Add(ttl)), nil
 		}
 		if !at.again(err) {
 			return driver.Claim{}, err
 		}
-		if end, err = s.reend(ctx, &at, key); err != nil {
+		if end, err = s.reend(ctx, &at, c); err != nil {
 			return driver.Claim{}, err
 		}
 	}
 }
 
 // reend reads the end of the key's log after a refusal.
-func (s *Store) reend(ctx context.Context, at *position, key string) (end claimRow, err error) {
-	err = s.reread(ctx, at, s.claimLog(key), func() (int64, error) {
-		end, err = s.end(ctx, key)
+func (s *Store) reend(ctx context.Context, at *position, c driver.Claim) (end claimRow, err error) {
+	err = s.reread(ctx, at, s.claimLog(c), func() (int64, error) {
+		end, err = s.end(ctx, c)
 		return end.Seq, err
 	})
 	return end, err
 }
 
-func (s *Store) claimLog(key string) log {
-	return log{s.settings.tables.Claims, []string{key}}
+func (s *Store) claimLog(c driver.Claim) log {
+	return log{s.settings.tables.Claims, []string{c.Scope, c.Key}}
 }
 
 // successor is the row to write behind r so that the key is the owner's.
-func (r claimRow) successor(key, owner string, n int64, ttl time.Duration) (claimRow, error) {
-	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: toText(owner), LeaseMS: milliseconds(ttl), Incarnation: r.Incarnation}
+func (r claimRow) successor(c driver.Claim, n int64, ttl time.Duration) (claimRow, error) {
+	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: toText(c.Owner), LeaseMS: milliseconds(ttl), Incarnation: r.Incarnation}
 	switch {
-	case r.Seq == 0 || r.Kind == released:
+	case r.Seq == 0:
+	case r.Kind == released:
+		next.Mark = r.Mark
 	case r.Kind == completed:
 		return next, driver.ErrDone
-	case fromText(r.Owner) == owner: // the caller has lost an answer
-		next.Kind, next.Token, next.Takeover = renewed, r.Token, r.Takeover
+	case fromText(r.Owner) == c.Owner: // the caller has lost an answer
+		next.Kind, next.Token, next.Takeover, next.Mark = renewed, r.Token, r.Takeover, r.Mark
 	case r.left() > 0:
-		return next, &driver.HeldError{Key: key, Token: r.Token, Expires: time.Now().Add(r.left())}
+		return next, &driver.HeldError{Scope: c.Scope, Key: c.Key, Token: r.Token, Expires: time.Now().Add(r.left())}
 	default:
 		next.Takeover = true
 	}
@@ -122,8 +127,8 @@ func (r claimRow) successor(key, owner string, n int64, ttl time.Duration) (clai
 }
 
 // handOut returns the claim that r records, and remembers where its log ends.
-func (s *Store) handOut(key string, r claimRow, until time.Time) driver.Claim {
-	c := driver.Claim{Key: key, Token: r.Token, Owner: fromText(r.Owner), Expires: until, Takeover: r.Takeover}
+func (s *Store) handOut(c driver.Claim, r claimRow, until time.Time) driver.Claim {
+	c.Token, c.Expires, c.Takeover, c.Mark = r.Token, until, r.Takeover, driver.Mark(r.Mark)
 	s.held.put(c, r)
 	return c
 }
@@ -135,33 +140,33 @@ func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (d
 		return driver.Claim{}, failed(OpRenew, c.Key, anySource, err)
 	}
 	asked := time.Now()
-	r, err := s.change(ctx, OpRenew, c, renewed, ttl)
+	r, err := s.change(ctx, OpRenew, c, renewed, ttl, driver.MarkNone)
 	if err != nil {
 		return driver.Claim{}, err
 	}
-	return s.handOut(c.Key, r, asked.Add(ttl)), nil
+	return s.handOut(c, r, asked.Add(ttl)), nil
 }
 
 // Complete implements [driver.ClaimStore]. It costs what Renew costs.
 func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
-	_, err := s.change(ctx, OpComplete, c, completed, 0)
+	_, err := s.change(ctx, OpComplete, c, completed, 0, driver.MarkNone)
 	return err
 }
 
 // Release implements [driver.ClaimStore]. It costs what Renew costs.
-func (s *Store) Release(ctx context.Context, c driver.Claim) error {
-	_, err := s.change(ctx, OpRelease, c, released, 0)
+func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+	_, err := s.change(ctx, OpRelease, c, released, 0, mark)
 	return err
 }
 
 // change writes a row of the holder of c behind the end of its key's log.
-func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kind, ttl time.Duration) (claimRow, error) {
+func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kind, ttl time.Duration, mark driver.Mark) (claimRow, error) {
 	opCtx, cancel, err := s.begin(ctx, op, c.Key, anySource)
 	if err != nil {
 		return claimRow{}, failed(op, c.Key, anySource, err)
 	}
 	defer cancel()
-	r, err := s.changed(opCtx, c, to, ttl)
+	r, err := s.changed(opCtx, c, to, ttl, mark)
 	if err == nil && to != renewed || errors.Is(err, driver.ErrLost) {
 		s.held.remove(c)
 	}
@@ -171,13 +176,13 @@ func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kin
 	return r, nil
 }
 
-func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.Duration) (claimRow, error) {
+func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.Duration, mark driver.Mark) (claimRow, error) {
 	var at position
 	end, known := s.held.get(c)
 	for {
 		if !known {
 			var err error
-			if end, err = s.reend(ctx, &at, c.Key); err != nil {
+			if end, err = s.reend(ctx, &at, c); err != nil {
 				return claimRow{}, err
 			}
 		}
@@ -194,8 +199,11 @@ func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.D
 			return claimRow{}, err
 		}
 		next := claimRow{Seq: n, Kind: to, Token: end.Token, Owner: end.Owner, Takeover: end.Takeover, LeaseMS: milliseconds(ttl),
-			Incarnation: end.Incarnation}
-		if next, err = s.record(ctx, c.Key, next); !at.again(err) {
+			Mark: string(mark), Incarnation: end.Incarnation}
+		if to == renewed {
+			next.Mark = end.Mark
+		}
+		if next, err = s.record(ctx, c, next); !at.again(err) {
 			return next, err
 		}
 		known = false
@@ -203,28 +211,29 @@ func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.D
 }
 
 // record writes a row of the key's log and returns it, or errRefused.
-func (s *Store) record(ctx context.Context, key string, r claimRow) (claimRow, error) {
-	const values = "(key, seq, kind, token, owner, takeover, lease_ms, incarnation, created_at) " +
-		"VALUES (@key, @seq, @kind, @token, @owner, @takeover, @lease_ms, @incarnation, CURRENT_TIMESTAMP())"
+func (s *Store) record(ctx context.Context, c driver.Claim, r claimRow) (claimRow, error) {
+	const values = "(scope, key, seq, kind, token, owner, takeover, mark, lease_ms, incarnation, created_at) " +
+		"VALUES (@scope, @key, @seq, @kind, @token, @owner, @takeover, @mark, @lease_ms, @incarnation, CURRENT_TIMESTAMP())"
 	table := s.settings.tables.Claims
-	incarnation, err := s.append(ctx, s.claimLog(key), r.Incarnation, r.Seq, "INSERT INTO "+s.name(table)+" "+values,
-		"key", toText(key), "kind", string(r.Kind), "token", r.Token, "owner", r.Owner, "takeover", r.Takeover, "lease_ms", r.LeaseMS)
+	incarnation, err := s.append(ctx, s.claimLog(c), r.Incarnation, r.Seq, "INSERT INTO "+s.name(table)+" "+values,
+		"scope", toText(c.Scope), "key", toText(c.Key), "kind", string(r.Kind), "token", r.Token, "owner", r.Owner,
+		"takeover", r.Takeover, "mark", r.Mark, "lease_ms", r.LeaseMS)
 	r.Incarnation = incarnation
 	return r, err
 }
 
 // end returns the last row of the key's log, or none. Rows that were written
 // under the ID of a table that is gone never were claims.
-func (s *Store) end(ctx context.Context, key string) (claimRow, error) {
+func (s *Store) end(ctx context.Context, c driver.Claim) (claimRow, error) {
 	table := s.settings.tables.Claims
 	id, _, err := s.identify(ctx, table)
 	if err != nil {
 		return claimRow{}, err
 	}
-	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, lease_ms, incarnation, "+
+	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, mark, lease_ms, incarnation, "+
 		"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms FROM "+s.name(table)+
-		" WHERE key = @key AND incarnation = @incarnation AND created_at >= @since ORDER BY seq DESC LIMIT 1",
-		"key", toText(key), "incarnation", id.incarnation, "since", s.since())
+		" WHERE scope = @scope AND key = @key AND incarnation = @incarnation AND created_at >= @since ORDER BY seq DESC LIMIT 1",
+		"scope", toText(c.Scope), "key", toText(c.Key), "incarnation", id.incarnation, "since", s.since())
 	if err != nil || len(rows) == 0 {
 		return claimRow{}, err
 	}

@@ -30,7 +30,7 @@ func client(t *testing.T, s bqstore.Settings) *bigquery.Client {
 func TestLateCompleteAgainstTakeovers(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
-	old, err := store.Acquire(t.Context(), "order-1", time.Millisecond)
+	old, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestLateCompleteAgainstTakeovers(t *testing.T) {
 				errs[i] = open(t, s).Complete(t.Context(), old)
 				return
 			}
-			_, errs[i] = open(t, s).Acquire(t.Context(), "order-1", time.Hour)
+			_, errs[i] = open(t, s).Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 		})
 	}
 	wait.Wait()
@@ -66,7 +66,7 @@ func TestRecreatedTable(t *testing.T) {
 	s := settings(t)
 	knows, once := ready(t, s), open(t, s)
 	for _, key := range []string{"order-1", "order-2"} {
-		c, err := knows.Acquire(t.Context(), key, time.Hour)
+		c, err := knows.Acquire(t.Context(), driver.NewClaim(key), time.Hour)
 		if err == nil {
 			err = knows.Complete(t.Context(), c)
 		}
@@ -80,14 +80,14 @@ func TestRecreatedTable(t *testing.T) {
 	if err := once.EnsureTables(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	won, err := once.Acquire(t.Context(), "order-1", time.Hour)
+	won, err := once.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := knows.Acquire(t.Context(), "order-1", time.Hour); !errors.Is(err, driver.ErrHeld) {
+	if _, err := knows.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrHeld) {
 		t.Errorf("the store that knew the old table: %v, want ErrHeld", err)
 	}
-	if _, err := knows.Acquire(t.Context(), "order-2", time.Hour); err != nil {
+	if _, err := knows.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour); err != nil {
 		t.Errorf("the store that knew the old table: %v", err)
 	}
 	if err := once.Complete(t.Context(), won); err != nil {
@@ -100,7 +100,7 @@ func TestRecreatedTable(t *testing.T) {
 func TestClaimOfARecreatedTable(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
-	old, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	old, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestClaimOfARecreatedTable(t *testing.T) {
 	if err := store.Complete(t.Context(), old); !errors.Is(err, driver.ErrLost) {
 		t.Errorf("Complete: %v, want ErrLost", err)
 	}
-	if c, err := store.Acquire(t.Context(), "order-1", time.Hour); err != nil || c.Takeover {
+	if c, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); err != nil || c.Takeover {
 		t.Errorf("Acquire: %+v, %v; want a claim of a key that nobody had", c, err)
 	}
 }
@@ -124,7 +124,7 @@ func TestTableThatForgetsTooSoon(t *testing.T) {
 	s := settings(t)
 	ready(t, s.WithRetention(7*24*time.Hour))
 	store := open(t, s.WithRetention(30*24*time.Hour))
-	if _, err := store.Acquire(t.Context(), "order-1", time.Hour); err == nil || !strings.Contains(err.Error(), "partitions expire after 192h") {
+	if _, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); err == nil || !strings.Contains(err.Error(), "partitions expire after 192h") {
 		t.Errorf("Acquire: %v; want it to say that partitions expire too soon", err)
 	}
 	if err := store.Persist(t.Context(), driver.Message{Key: "order-1", Source: "event1"}); err == nil {
@@ -136,7 +136,7 @@ func TestTableThatForgetsTooSoon(t *testing.T) {
 func TestLeaseBeyondTheRetention(t *testing.T) {
 	nowhere(t)
 	store := open(t, bqstore.Config("project", "dataset").WithRetention(2*time.Hour))
-	_, acquired := store.Acquire(t.Context(), "order-1", 3*time.Hour)
+	_, acquired := store.Acquire(t.Context(), driver.NewClaim("order-1"), 3*time.Hour)
 	_, renewed := store.Renew(t.Context(), driver.Claim{Key: "order-1", Token: 1}, 3*time.Hour)
 	for _, err := range []error{acquired, renewed} {
 		if err == nil || !strings.Contains(err.Error(), "longer than rows are kept") {
@@ -150,7 +150,7 @@ func TestLeaseBeyondTheRetention(t *testing.T) {
 func TestExpiredRows(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
-	first, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	first, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err == nil {
 		err = store.Complete(t.Context(), first)
 	}
@@ -166,7 +166,7 @@ func TestExpiredRows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	again, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	again, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err != nil || again.Token <= first.Token {
 		t.Errorf("got token %d, %v; want one greater than %d", again.Token, err, first.Token)
 	}
@@ -192,7 +192,7 @@ func TestBurnedSlot(t *testing.T) {
 	if job, err := q.Run(t.Context()); err == nil && job.LastStatus().Err() == nil {
 		t.Fatal("the job did not fail")
 	}
-	c, err := store.Acquire(t.Context(), "order-1", time.Hour)
+	c, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err != nil || c.Token != 2 {
 		t.Errorf("token %d, %v; want the next slot", c.Token, err)
 	}
@@ -229,7 +229,7 @@ func TestManyUsedSlots(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer late.Close()
-	c, err := late.Acquire(t.Context(), "order-1", time.Hour)
+	c, err := late.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err != nil || c.Token != used+1 {
 		t.Errorf("token %d, %v; want %d", c.Token, err, used+1)
 	}

@@ -127,7 +127,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 
 // same says that two messages with the same key and source are equal.
 func same(a, b driver.Message) bool {
-	return a.ID == b.ID && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content) && maps.Equal(a.Attributes, b.Attributes)
+	return a.ID == b.ID && a.MediaType == b.MediaType && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content) && maps.Equal(a.Attributes, b.Attributes)
 }
 
 // LookUp implements [driver.EventStore]. It costs one query.
@@ -295,10 +295,10 @@ func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
 
 // insert inserts a row into slot n of the log, or returns errRefused.
 func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
-	const values = "(key, source, kind, seq, writer, digest, event_id, content, event_time, attributes, incarnation, created_at) " +
-		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
+	const values = "(key, source, kind, seq, writer, digest, event_id, content, media_type, event_time, attributes, incarnation, created_at) " +
+		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @media_type, @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
 	_, err := b.s.append(ctx, b.log(), "", n, "INSERT INTO "+b.s.name(b.s.settings.tables.Events)+" "+values,
 		"key", toText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
-		"content", base64.StdEncoding.EncodeToString(r.Content), "event_time", r.EventTime, "attributes", r.Attributes)
+		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType, "event_time", r.EventTime, "attributes", r.Attributes)
 	return err
 }

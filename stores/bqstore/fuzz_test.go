@@ -69,7 +69,7 @@ func FuzzClaimRow(f *testing.F) {
 	f.Add("", int64(-1), int64(-1), "base64:?", int64(-1<<63), int64(1<<62), "x")
 	f.Fuzz(func(t *testing.T, of string, seq, token int64, owner string, lease, age int64, by string) {
 		r := claimRow{Seq: seq, Kind: kind(of), Token: token, Owner: owner, LeaseMS: lease, AgeMS: age}
-		next, err := r.successor("key", by, 7, time.Second)
+		next, err := r.successor(driver.Claim{Key: "key", Owner: by}, 7, time.Second)
 		switch {
 		case errors.Is(err, driver.ErrDone):
 			if r.Kind != completed {

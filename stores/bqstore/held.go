@@ -16,8 +16,8 @@ type held struct {
 
 // claimID is what a claim is known by.
 type claimID struct {
-	key, owner string
-	token      int64
+	scope, key, owner string
+	token             int64
 }
 
 type heldClaim struct {
@@ -29,7 +29,7 @@ type heldClaim struct {
 // which nobody will ask for any more, are looked for.
 const manyHeld = 1000
 
-func idOf(c driver.Claim) claimID { return claimID{c.Key, c.Owner, c.Token} }
+func idOf(c driver.Claim) claimID { return claimID{c.Scope, c.Key, c.Owner, c.Token} }
 
 func (h *held) get(c driver.Claim) (claimRow, bool) {
 	h.mu.Lock()

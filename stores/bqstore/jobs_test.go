@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/api/option"
 
+	"example.com/eventdriver/driver"
 	"example.com/eventdriver/stores/bqstore"
 )
 
@@ -43,7 +44,7 @@ func TestJobThatFailsForAWhile(t *testing.T) {
 	}
 	defer store.Close()
 	start := time.Now()
-	_, err = store.Acquire(t.Context(), "order-1", time.Hour)
+	_, err = store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err == nil || !strings.Contains(err.Error(), "too many jobs") || time.Since(start) > bqstore.DefaultTimeout/2 {
 		t.Errorf("after %v: %v; want the job's failure, long before the time is up", time.Since(start), err)
 	}

@@ -22,12 +22,13 @@ type eventRow struct {
 	Digest     string                 `bigquery:"digest"`
 	EventID    string                 `bigquery:"event_id"`
 	Content    []byte                 `bigquery:"content"`
+	MediaType  string                 `bigquery:"media_type"`
 	EventTime  bigquery.NullTimestamp `bigquery:"event_time"`
 	Attributes string                 `bigquery:"attributes"`
 	CreatedAt  time.Time              `bigquery:"created_at"`
 }
 
-const eventColumns = "source, kind, seq, writer, digest, event_id, content, event_time, attributes, created_at"
+const eventColumns = "source, kind, seq, writer, digest, event_id, content, media_type, event_time, attributes, created_at"
 
 // rowOf returns the row that keeps m, of a writer of its own.
 func rowOf(m driver.Message) eventRow {
@@ -38,6 +39,7 @@ func rowOf(m driver.Message) eventRow {
 		Digest:     hex.EncodeToString(digest[:]),
 		EventID:    toText(m.ID),
 		Content:    m.Content,
+		MediaType:  toText(m.MediaType),
 		EventTime:  bigquery.NullTimestamp{Timestamp: m.Time.UTC().Truncate(time.Microsecond), Valid: !m.Time.IsZero()},
 		Attributes: attributesToText(m.Attributes),
 		CreatedAt:  time.Now().UTC(),
@@ -49,7 +51,7 @@ func rowOf(m driver.Message) eventRow {
 func (r eventRow) step(to eventKind) eventRow {
 	r.Kind = to
 	if to == proposed || to == disputed {
-		r.Content, r.Attributes = nil, "{}"
+		r.Content, r.MediaType, r.Attributes = nil, "", "{}"
 	}
 	return r
 }
@@ -60,7 +62,7 @@ func (r eventRow) message(key string) (driver.Message, error) {
 	if err != nil {
 		return driver.Message{}, fmt.Errorf("attributes: %w", err)
 	}
-	m := driver.Message{ID: fromText(r.EventID), Key: key, Source: fromText(r.Source), Content: bytes.Clone(r.Content), Attributes: attributes}
+	m := driver.Message{ID: fromText(r.EventID), Key: key, Source: fromText(r.Source), Content: bytes.Clone(r.Content), MediaType: fromText(r.MediaType), Attributes: attributes}
 	if r.EventTime.Valid {
 		m.Time = r.EventTime.Timestamp
 	}

@@ -93,6 +93,7 @@ var eventSchema = bigquery.Schema{
 	column("digest", bigquery.StringFieldType, true, "SHA-256 of the payload, in hex."),
 	column("event_id", bigquery.StringFieldType, true, "The event's ID."+texts),
 	column("content", bigquery.BytesFieldType, true, "The event's payload, byte for byte; empty in steps on the way."),
+	column("media_type", bigquery.StringFieldType, true, "What the payload is, as its producer says; empty: nobody has said."),
 	column("event_time", bigquery.TimestampFieldType, false, "When the event happened, as its producer says."),
 	column("attributes", bigquery.StringFieldType, true, "What the event carried beside its content: a JSON object."),
 	column("incarnation", bigquery.StringFieldType, true, "Which table of this name the row was meant for."),
@@ -100,12 +101,14 @@ var eventSchema = bigquery.Schema{
 }
 
 var claimSchema = bigquery.Schema{
+	column("scope", bigquery.StringFieldType, true, "Which of several caches claims the key; mostly empty."+texts),
 	column("key", bigquery.StringFieldType, true, "The key that is claimed."+texts),
 	column("seq", bigquery.IntegerFieldType, true, "The row's number in the log of its key. The greatest counts."),
 	column("kind", bigquery.StringFieldType, true, "acquired, renewed, released or completed."),
 	column("token", bigquery.IntegerFieldType, true, "The holder's fencing token: the seq of its acquired row."),
 	column("owner", bigquery.StringFieldType, true, "The holder's nonce."+texts),
 	column("takeover", bigquery.BooleanFieldType, true, "The holder before let its lease run out."),
+	column("mark", bigquery.StringFieldType, true, "Of released rows, what the holder said: failed, quarantined or nothing. Of others, what the holder before said."),
 	column("lease_ms", bigquery.IntegerFieldType, true, "How long the lease lasts from created_at on, in milliseconds."),
 	column("incarnation", bigquery.StringFieldType, true, "Which table of this name the row was meant for."),
 	column("created_at", bigquery.TimestampFieldType, true, "When the row was written, by BigQuery's clock."),

@@ -29,7 +29,7 @@ func BenchmarkAcquireComplete(b *testing.B) {
 	server := gcsfake.New(b, bucket)
 	store := open(b, server)
 	for i := 0; b.Loop(); i++ {
-		claim, err := store.Acquire(b.Context(), strconv.Itoa(i), time.Hour)
+		claim, err := store.Acquire(b.Context(), driver.NewClaim(strconv.Itoa(i)), time.Hour)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func join(t *testing.T, store *gcsstore.Store, key, source string) bool {
 		}
 		return false
 	}
-	claim, err := store.Acquire(ctx, key, time.Hour)
+	claim, err := store.Acquire(ctx, driver.NewClaim(key), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,12 +131,20 @@ func TestCosts(t *testing.T) {
 		{"LookUpByKey", func() { _, err := store.LookUpByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1, B: 1}},
 		{"ListSourcesByKey", func() { _, err := store.ListSourcesByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1}},
 		{"Replace", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcsfake.Counts{A: 1, B: 1}},
-		{"Acquire", func() { var err error; claim, err = store.Acquire(ctx, "order-1", time.Hour); must(err) }, gcsfake.Counts{A: 1}},
-		{"Acquire, held", func() { _, err := other.Acquire(ctx, "order-1", time.Hour); held(t, err) }, gcsfake.Counts{A: 1, B: 2}},
+		{"Acquire", func() {
+			var err error
+			claim, err = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
+			must(err)
+		}, gcsfake.Counts{A: 1}},
+		{"Acquire, held", func() { _, err := other.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); held(t, err) }, gcsfake.Counts{A: 1, B: 2}},
 		{"Renew", func() { _, err := store.Renew(ctx, claim, time.Hour); must(err) }, gcsfake.Counts{A: 1, B: 1}},
 		{"Renew elsewhere", func() { _, err := other.Renew(ctx, claim, time.Hour); must(err) }, gcsfake.Counts{A: 1, B: 2}},
-		{"Release after that", func() { must(store.Release(ctx, claim)) }, gcsfake.Counts{A: 2, B: 2}},
-		{"Acquire, released", func() { var err error; claim, err = store.Acquire(ctx, "order-1", time.Hour); must(err) }, gcsfake.Counts{A: 2, B: 3}},
+		{"Release after that", func() { must(store.Release(ctx, claim, driver.MarkNone)) }, gcsfake.Counts{A: 2, B: 2}},
+		{"Acquire, released", func() {
+			var err error
+			claim, err = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
+			must(err)
+		}, gcsfake.Counts{A: 2, B: 3}},
 		{"Complete elsewhere", func() { must(other.Complete(ctx, claim)) }, gcsfake.Counts{A: 2, B: 2}},
 		{"SetAside", func() { must(store.SetAside(ctx, driver.DeadLetter{ID: "1"})) }, gcsfake.Counts{A: 1}},
 		{"DeadLetters", func() { _, err := store.DeadLetters(ctx); must(err) }, gcsfake.Counts{A: 1, B: 1}},

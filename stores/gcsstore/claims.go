@@ -21,17 +21,19 @@ var errChanging = fmt.Errorf("others changed the claim %d times meanwhile", atte
 //
 // Cloud Storage takes one write a second for one object, so a key that was
 // claimed within the last second may be slow to claim again.
-func (s *Store) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	claim, err := s.acquire(ctx, key, ttl)
+func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	claim, err := s.acquire(ctx, c, ttl)
 	if err != nil {
-		return driver.Claim{}, failed(OpAcquire, key, anySource, err)
+		return driver.Claim{}, failed(OpAcquire, c.Key, anySource, err)
 	}
 	return claim, nil
 }
 
-func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	owner := driver.OwnerFrom(ctx)
-	ctx, cancel, err := s.begin(ctx, OpAcquire, key, anySource)
+func (s *Store) acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	if err := driver.ValidClaim(c); err != nil {
+		return driver.Claim{}, err
+	}
+	ctx, cancel, err := s.begin(ctx, OpAcquire, c.Key, anySource)
 	if err != nil {
 		return driver.Claim{}, err
 	}
@@ -40,26 +42,26 @@ func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (dri
 		return driver.Claim{}, notPositive(ttl)
 	}
 
-	next := record{token: 1, owner: ownerMark(owner), ttl: ttl, write: newWrite()}
+	next := record{token: 1, owner: ownerMark(c.Owner), ttl: ttl, write: newWrite()}
 	for range attempts {
 		asked := time.Now()
-		written, err := s.writeRecord(ctx, key, next)
+		written, err := s.writeRecord(ctx, c, next)
 		if err == nil {
-			return s.taken(ctx, key, owner, written, asked, next.generation != absent)
+			return s.taken(ctx, c, written, asked, next.generation != absent)
 		}
 		if !errors.Is(err, errRefused) {
 			return driver.Claim{}, err
 		}
-		st, err := s.look(ctx, key)
+		st, err := s.look(ctx, c)
 		switch {
 		case err != nil:
 			return driver.Claim{}, err
 		case st.isDone:
 			return driver.Claim{}, driver.ErrDone
 		case st.record.write == next.write: // it was written just now, and the answer was lost
-			return s.handOut(key, owner, st.record, asked), nil
+			return s.handOut(c, st.record, asked), nil
 		}
-		if next, err = successor(key, st.record, next); err != nil {
+		if next, err = successor(c, st.record, next); err != nil {
 			return driver.Claim{}, err
 		}
 	}
@@ -69,9 +71,9 @@ func (s *Store) acquire(ctx context.Context, key string, ttl time.Duration) (dri
 // taken hands out the claim that was just written. If the key was somebody's
 // before, the completion is looked for once more, after the write: the old holder
 // may have completed the key until then, and can't any more.
-func (s *Store) taken(ctx context.Context, key, owner string, r record, asked time.Time, before bool) (driver.Claim, error) {
+func (s *Store) taken(ctx context.Context, c driver.Claim, r record, asked time.Time, before bool) (driver.Claim, error) {
 	if before {
-		_, isDone, err := s.readDone(ctx, key)
+		_, isDone, err := s.readDone(ctx, c)
 		if err != nil {
 			return driver.Claim{}, err
 		}
@@ -79,24 +81,24 @@ func (s *Store) taken(ctx context.Context, key, owner string, r record, asked ti
 			return driver.Claim{}, driver.ErrDone
 		}
 	}
-	return s.handOut(key, owner, r, asked), nil
+	return s.handOut(c, r, asked), nil
 }
 
 // successor is the record to write in place of r so that the key is of next's
 // owner; or a HeldError.
-func successor(key string, r, next record) (record, error) {
+func successor(c driver.Claim, r, next record) (record, error) {
 	next.generation = r.generation
-	next.takeover = false
+	next.takeover, next.mark = false, driver.MarkNone
 	switch {
 	case r.generation == absent: // deleted meanwhile
 	case r.released:
-		next.token = r.token + 1
+		next.token, next.mark = r.token+1, r.mark
 	case r.owner == next.owner:
 		// The caller has lost an answer, or its patience. It is given the same
 		// claim again, with a lease of the length that it asks for from now on.
-		next.token, next.takeover = r.token, r.takeover
+		next.token, next.takeover, next.mark = r.token, r.takeover, r.mark
 	case time.Now().Before(r.expires()):
-		return next, &driver.HeldError{Key: key, Token: r.token, Expires: r.expires()}
+		return next, &driver.HeldError{Scope: c.Scope, Key: c.Key, Token: r.token, Expires: r.expires()}
 	default:
 		next.token, next.takeover = r.token+1, true
 	}
@@ -105,11 +107,11 @@ func successor(key string, r, next record) (record, error) {
 
 // handOut returns the claim that r records, and remembers it. asked is when the
 // request was sent that stored it.
-func (s *Store) handOut(key, owner string, r record, asked time.Time) driver.Claim {
+func (s *Store) handOut(c driver.Claim, r record, asked time.Time) driver.Claim {
 	until := asked.Add(r.ttl)
-	claim := driver.Claim{Key: key, Token: r.token, Owner: owner, Expires: until, Takeover: r.takeover}
-	s.leases.remember(claim, known{r, until})
-	return claim
+	c.Token, c.Expires, c.Takeover, c.Mark = r.token, until, r.takeover, r.mark
+	s.leases.remember(c, known{r, until})
+	return c
 }
 
 // Renew implements [driver.ClaimStore]. The token stays the same. It costs one
@@ -142,21 +144,21 @@ func (s *Store) renew(ctx context.Context, c driver.Claim, ttl time.Duration) (d
 	if err != nil {
 		return driver.Claim{}, err
 	}
-	return s.handOut(c.Key, c.Owner, k.record, k.until.Add(-ttl)), nil
+	return s.handOut(c, k.record, k.until.Add(-ttl)), nil
 }
 
 // Release implements [driver.ClaimStore]. The claim's object stays, as a
 // tombstone with the token. It costs one Class B and one Class A operation; for a
 // claim of another store, two and one.
-func (s *Store) Release(ctx context.Context, c driver.Claim) error {
-	if err := s.release(ctx, c); err != nil {
+func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+	if err := s.release(ctx, c, mark); err != nil {
 		return s.lost(OpRelease, c, err)
 	}
 	s.leases.forget(c)
 	return nil
 }
 
-func (s *Store) release(ctx context.Context, c driver.Claim) error {
+func (s *Store) release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
 	ctx, cancel, err := s.begin(ctx, OpRelease, c.Key, anySource)
 	if err != nil {
 		return err
@@ -170,7 +172,7 @@ func (s *Store) release(ctx context.Context, c driver.Claim) error {
 		return driver.ErrLost
 	}
 	_, err = s.change(ctx, c, st.record, func(r record) record {
-		r.released = true
+		r.released, r.mark = true, mark
 		return r
 	})
 	if errors.Is(err, errReleased) {
@@ -183,9 +185,9 @@ func (s *Store) release(ctx context.Context, c driver.Claim) error {
 func (s *Store) lookAt(ctx context.Context, c driver.Claim) (standing, error) {
 	k, ok := s.leases.find(c)
 	if !ok {
-		return s.look(ctx, c.Key)
+		return s.look(ctx, c)
 	}
-	done, isDone, err := s.readDone(ctx, c.Key)
+	done, isDone, err := s.readDone(ctx, c)
 	return standing{k.record, done, isDone}, err
 }
 
@@ -219,11 +221,11 @@ func (s *Store) change(ctx context.Context, c driver.Claim, r record, to func(re
 		}
 		next := to(r)
 		next.write = write
-		written, err := s.writeRecord(ctx, c.Key, next)
+		written, err := s.writeRecord(ctx, c, next)
 		if !errors.Is(err, errRefused) {
 			return written, err
 		}
-		r, err = s.readRecord(ctx, c.Key)
+		r, err = s.readRecord(ctx, c)
 		if errors.Is(err, driver.ErrNotFound) {
 			return record{}, driver.ErrLost
 		}

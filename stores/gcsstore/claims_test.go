@@ -23,12 +23,12 @@ func TestZombie(t *testing.T) {
 	for _, elsewhere := range []bool{false, true} {
 		server := gcsfake.New(t, bucket)
 		old, ctx := open(t, server), t.Context()
-		zombie, err := old.Acquire(ctx, "order-1", 1)
+		zombie, err := old.Acquire(ctx, driver.NewClaim("order-1"), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		taker := open(t, server)
-		claim, err := taker.Acquire(ctx, "order-1", time.Hour)
+		claim, err := taker.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
 		if err != nil || !claim.Takeover || claim.Token != 2 {
 			t.Fatalf("takeover: %+v, %v", claim, err)
 		}
@@ -38,7 +38,7 @@ func TestZombie(t *testing.T) {
 		lost(t, "Complete", old.Complete(ctx, zombie))
 		_, err = old.Renew(ctx, zombie, time.Hour)
 		lost(t, "Renew", err)
-		lost(t, "Release", old.Release(ctx, zombie))
+		lost(t, "Release", old.Release(ctx, zombie, driver.MarkNone))
 		if err := taker.Complete(ctx, claim); err != nil {
 			t.Errorf("the taker completes: %v", err)
 		}
@@ -53,7 +53,7 @@ func TestZombieWithinComplete(t *testing.T) {
 	for n := range 4 {
 		server := gcsfake.New(t, bucket)
 		old, taker, ctx := open(t, server), open(t, server), t.Context()
-		zombie, err := old.Acquire(ctx, "order-1", 1)
+		zombie, err := old.Acquire(ctx, driver.NewClaim("order-1"), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestZombieWithinComplete(t *testing.T) {
 		var taken error
 		server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
 			if r.N == n {
-				claim, taken = taker.Acquire(ctx, "order-1", time.Hour)
+				claim, taken = taker.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
 			}
 			return gcsfake.Fault{}
 		})
@@ -86,7 +86,7 @@ func TestZombieWithinComplete(t *testing.T) {
 func TestCompletionOutlivesTakeover(t *testing.T) {
 	server := gcsfake.New(t, bucket)
 	old, taker, ctx := open(t, server), open(t, server), t.Context()
-	if _, err := old.Acquire(ctx, "order-1", 1); err != nil {
+	if _, err := old.Acquire(ctx, driver.NewClaim("order-1"), 1); err != nil {
 		t.Fatal(err)
 	}
 	server.Reset()
@@ -101,7 +101,7 @@ func TestCompletionOutlivesTakeover(t *testing.T) {
 		}
 		return gcsfake.Fault{}
 	})
-	if c, err := taker.Acquire(ctx, "order-1", time.Hour); err == nil {
+	if c, err := taker.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); err == nil {
 		t.Errorf("a completed key was claimed: %+v", c)
 	}
 }
@@ -124,7 +124,7 @@ func TestSameClaimTwice(t *testing.T) {
 	if err := stores[0].Complete(ctx, claim); err != nil {
 		t.Error(err)
 	}
-	lost(t, "Release of a completed key", stores[1].Release(ctx, claim))
+	lost(t, "Release of a completed key", stores[1].Release(ctx, claim, driver.MarkNone))
 	_, err := stores[1].Renew(ctx, claim, time.Hour)
 	lost(t, "Renew of a completed key", err)
 }
@@ -134,12 +134,12 @@ func TestOwners(t *testing.T) {
 	owners := []string{"\xff", "\xfe", "é", "a b", "a=20b", "\x00", string(make([]byte, 10000)), string(make([]byte, 10001))}
 	store := open(t, gcsfake.New(t, bucket))
 	for _, owner := range owners {
-		claim, err := store.Acquire(driver.WithOwner(t.Context(), owner), owner, time.Hour)
+		claim, err := store.Acquire(t.Context(), driver.Claim{Key: owner, Owner: owner}, time.Hour)
 		if err != nil || claim.Owner != owner {
 			t.Fatalf("owner %.20q: %+v, %v", owner, claim, err)
 		}
 		for _, other := range owners {
-			_, err := store.Acquire(driver.WithOwner(t.Context(), other), owner, time.Hour)
+			_, err := store.Acquire(t.Context(), driver.Claim{Key: owner, Owner: other}, time.Hour)
 			if (err == nil) != (other == owner) {
 				t.Errorf("held by %.20q, asked for by %.20q: %v", owner, other, err)
 			}
@@ -151,7 +151,7 @@ func TestAcquireRefusesLeases(t *testing.T) {
 	store := open(t, gcsfake.New(t, bucket))
 	claim := acquired(t, store)
 	for _, ttl := range []time.Duration{0, -time.Second} {
-		if _, err := store.Acquire(t.Context(), "order-2", ttl); err == nil {
+		if _, err := store.Acquire(t.Context(), driver.NewClaim("order-2"), ttl); err == nil {
 			t.Errorf("Acquire for %v succeeded", ttl)
 		}
 		if _, err := store.Renew(t.Context(), claim, ttl); err == nil {

@@ -48,7 +48,7 @@ func (s *Store) complete(ctx context.Context, c driver.Claim) error {
 
 	k, ok := s.leases.find(c)
 	if !ok || !k.lasts(time.Now()) {
-		st, err := s.look(ctx, c.Key)
+		st, err := s.look(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (s *Store) complete(ctx context.Context, c driver.Claim) error {
 	if !errors.Is(err, errRefused) {
 		return err
 	}
-	done, isDone, err := s.readDone(ctx, c.Key)
+	done, isDone, err := s.readDone(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@
 //	FOLDER/HASH/KEY/events/SOURCE             one event
 //	FOLDER/HASH/KEY/claim                     who processes the key, until when
 //	FOLDER/HASH/KEY/done                      the key is completed
+//	FOLDER/HASH/KEY/scopes/SCOPE/claim, done  likewise, of a cache with a scope
 //	FOLDER/deadletters/YYYY-MM-DD/REASON-….json
 //
 // HASH is two hex digits of the key's hash and spreads the load over the name

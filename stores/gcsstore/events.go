@@ -84,7 +84,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 
 // same says that two messages with the same key and source are equal.
 func same(a, b driver.Message) bool {
-	return a.ID == b.ID && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content) && maps.Equal(a.Attributes, b.Attributes)
+	return a.ID == b.ID && a.MediaType == b.MediaType && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content) && maps.Equal(a.Attributes, b.Attributes)
 }
 
 // write stores m in place of a generation of its object, or errRefused.

@@ -95,7 +95,7 @@ func TestFolders(t *testing.T) {
 		if err := errors.Join(store.Persist(ctx, m), store.SetAside(ctx, driver.DeadLetter{})); err != nil {
 			t.Errorf("folder %q: %v", folder, err)
 		}
-		if _, err := store.Acquire(ctx, "key", time.Hour); err != nil {
+		if _, err := store.Acquire(ctx, driver.NewClaim("key"), time.Hour); err != nil {
 			t.Errorf("folder %q: %v", folder, err)
 		}
 		if _, err := server.Get(bucket, path.Join(folder, "2c/key/events/events")); err != nil {
@@ -113,7 +113,7 @@ func TestLongNames(t *testing.T) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		claim, err := store.Acquire(t.Context(), name, time.Hour)
+		claim, err := store.Acquire(t.Context(), driver.NewClaim(name), time.Hour)
 		if err := errors.Join(err, store.Complete(t.Context(), claim)); err != nil {
 			t.Errorf("key of %d bytes: %v", len(name), err)
 		}
@@ -160,7 +160,7 @@ func TestCorrupt(t *testing.T) {
 	acquired(t, store)
 	for _, name := range []string{find(t, server, "/claim"), strings.TrimSuffix(find(t, server, "/claim"), "claim") + "done"} {
 		server.Put(bucket, name, nil)
-		if _, err := store.Acquire(ctx, "order-1", time.Hour); !errors.Is(err, gcsstore.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+		if _, err := store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); !errors.Is(err, gcsstore.ErrCorrupt) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is empty: %v", name, err)
 		}
 	}

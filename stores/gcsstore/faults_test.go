@@ -23,7 +23,7 @@ type scenario struct {
 
 func acquired(t *testing.T, s *gcsstore.Store) driver.Claim {
 	t.Helper()
-	c, err := s.Acquire(driver.WithOwner(t.Context(), "me"), "order-1", time.Hour)
+	c, err := s.Acquire(t.Context(), driver.Claim{Key: "order-1", Owner: "me"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func expectToken(c driver.Claim, err error, token int64, takeover bool) error {
 // whatever the time is: the server stored it before.
 func expired(t *testing.T, s *gcsstore.Store) driver.Claim {
 	t.Helper()
-	if _, err := s.Acquire(t.Context(), "order-1", 1); err != nil {
+	if _, err := s.Acquire(t.Context(), driver.NewClaim("order-1"), 1); err != nil {
 		t.Fatal(err)
 	}
 	return driver.Claim{}
@@ -59,7 +59,7 @@ func expired(t *testing.T, s *gcsstore.Store) driver.Claim {
 
 func released(t *testing.T, s *gcsstore.Store) driver.Claim {
 	t.Helper()
-	if err := s.Release(t.Context(), acquired(t, s)); err != nil {
+	if err := s.Release(t.Context(), acquired(t, s), driver.MarkNone); err != nil {
 		t.Fatal(err)
 	}
 	return driver.Claim{}
@@ -67,7 +67,7 @@ func released(t *testing.T, s *gcsstore.Store) driver.Claim {
 
 func myAcquire(token int64, takeover bool) func(context.Context, *gcsstore.Store, driver.Claim) error {
 	return func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
-		c, err := s.Acquire(driver.WithOwner(ctx, "me"), "order-1", time.Hour)
+		c, err := s.Acquire(ctx, driver.Claim{Key: "order-1", Owner: "me"}, time.Hour)
 		return expectToken(c, err, token, takeover)
 	}
 }
@@ -105,7 +105,9 @@ var scenarios = []scenario{
 		c, err := s.Renew(ctx, c, time.Hour)
 		return expectToken(c, err, 1, false)
 	}},
-	{"Release", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error { return s.Release(ctx, c) }},
+	{"Release", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
+		return s.Release(ctx, c, driver.MarkNone)
+	}},
 	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error { return s.Complete(ctx, c) }},
 	{"SetAside", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
 		if err := s.SetAside(ctx, driver.DeadLetter{ID: "1", Reason: driver.ReasonNoKey}); err != nil {

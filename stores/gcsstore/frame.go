@@ -29,6 +29,7 @@ type header struct {
 	Key        string            `json:"key"`
 	Source     string            `json:"source"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	MediaType  string            `json:"mediaType,omitempty"`
 	Encoding   Compression       `json:"encoding,omitempty"`
 	Length     int64             `json:"length"` // of the content, decompressed
 	moment
@@ -40,12 +41,13 @@ const frameVersion = 1
 // not compressed.
 func encode(m driver.Message, c Compression) ([]byte, error) {
 	h := header{
-		Version: frameVersion,
-		ID:      toText(m.ID),
-		Key:     toText(m.Key),
-		Source:  toText(m.Source),
-		Length:  int64(len(m.Content)),
-		moment:  toMoment(m.Time),
+		Version:   frameVersion,
+		ID:        toText(m.ID),
+		Key:       toText(m.Key),
+		Source:    toText(m.Source),
+		MediaType: toText(m.MediaType),
+		Length:    int64(len(m.Content)),
+		moment:    toMoment(m.Time),
 	}
 	if len(m.Attributes) > 0 {
 		h.Attributes = make(map[string]string, len(m.Attributes))
@@ -97,10 +99,10 @@ func decodeHeader(line []byte) (driver.Message, header, error) {
 		return driver.Message{}, h, fmt.Errorf("%w: header: version %d is not %d", ErrCorrupt, h.Version, frameVersion)
 	}
 	at, err := h.time()
-	if err := errors.Join(err, fromTexts(&h.ID, &h.Key, &h.Source)); err != nil {
+	if err := errors.Join(err, fromTexts(&h.ID, &h.Key, &h.Source, &h.MediaType)); err != nil {
 		return driver.Message{}, h, fmt.Errorf("%w: header: %w", ErrCorrupt, err)
 	}
-	m := driver.Message{ID: h.ID, Key: h.Key, Source: h.Source, Time: at}
+	m := driver.Message{ID: h.ID, Key: h.Key, Source: h.Source, MediaType: h.MediaType, Time: at}
 	if len(h.Attributes) > 0 {
 		m.Attributes = make(map[string]string, len(h.Attributes))
 	}

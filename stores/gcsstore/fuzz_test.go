@@ -22,8 +22,9 @@ func FuzzLayout(f *testing.F) {
 	f.Add(strings.Repeat("\xff", 500), strings.Repeat("/", 500), strings.Repeat("\xff", 501), "claim")
 	f.Add("..", ".", "done", "=")
 	f.Fuzz(func(t *testing.T, key, source, otherKey, otherSource string) {
+		mine, other := driver.Claim{Key: key}, driver.Claim{Key: otherKey}
 		for _, l := range []layout{{}, {strings.Repeat("f", 256)}} {
-			names := []string{l.event(key, source), l.claim(key), l.done(key), l.deadLetter(driver.DeadLetter{Reason: driver.Reason(source), Key: key}, time.Unix(0, 0))}
+			names := []string{l.event(key, source), l.claim(mine), l.done(mine), l.deadLetter(driver.DeadLetter{Reason: driver.Reason(source), Key: key}, time.Unix(0, 0))}
 			for _, name := range names {
 				if len(name) > 1024 || !utf8.ValidString(name) || strings.ContainsAny(name, "\r\n#[]*? %") || strings.Contains(name, "..") && l.folder == "" && !strings.Contains(key+source, "..") ||
 					strings.HasPrefix(name, "/") || strings.HasPrefix(name, ".well-known/acme-challenge/") {
@@ -34,7 +35,7 @@ func FuzzLayout(f *testing.F) {
 				continue
 			}
 			if (names[0] == l.event(otherKey, otherSource)) != (key == otherKey && source == otherSource) ||
-				(names[1] == l.claim(otherKey)) != (key == otherKey) || names[0] == l.claim(otherKey) || names[0] == l.done(otherKey) {
+				(names[1] == l.claim(other)) != (key == otherKey) || names[0] == l.claim(other) || names[0] == l.done(other) {
 				t.Errorf("(%q, %q) and (%q, %q) meet in %q", key, source, otherKey, otherSource, names)
 			}
 		}
@@ -62,7 +63,7 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("%v was read as %+v, and again as %+v, %v", metadata, r, again, err)
 		}
 		r.generation, r.stored = 1, time.Now()
-		next, err := successor("key", r, record{token: 1, owner: "another", ttl: time.Second})
+		next, err := successor(driver.Claim{Key: "key"}, r, record{token: 1, owner: "another", ttl: time.Second})
 		if err == nil && next.token <= r.token || err != nil && !errors.Is(err, driver.ErrHeld) {
 			t.Errorf("after token %d comes %d, %v", r.token, next.token, err)
 		}

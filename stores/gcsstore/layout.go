@@ -26,8 +26,16 @@ func (l layout) ofKey(key string) string {
 
 func (l layout) events(key string) string        { return l.ofKey(key) + "/events/" }
 func (l layout) event(key, source string) string { return l.events(key) + objectName(source) }
-func (l layout) claim(key string) string         { return l.ofKey(key) + "/claim" }
-func (l layout) done(key string) string          { return l.ofKey(key) + "/done" }
+func (l layout) claim(c driver.Claim) string     { return l.scope(c) + "/claim" }
+func (l layout) done(c driver.Claim) string      { return l.scope(c) + "/done" }
+
+// scope returns the folder of a key's claim and completion.
+func (l layout) scope(c driver.Claim) string {
+	if c.Scope == "" {
+		return l.ofKey(c.Key)
+	}
+	return l.ofKey(c.Key) + "/scopes/" + objectName(c.Scope)
+}
 
 func (l layout) deadLetters() string { return path.Join(l.folder, deadLetterFolder) + "/" }
 

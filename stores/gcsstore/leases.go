@@ -16,8 +16,8 @@ type leases struct {
 }
 
 type leaseID struct {
-	key, owner string
-	token      int64
+	scope, key, owner string
+	token             int64
 }
 
 // known is what the store knows of a lease without asking.
@@ -45,7 +45,7 @@ func (k known) lasts(now time.Time) bool {
 	return now.Before(enough) && now.Round(0).Before(enough.Round(0))
 }
 
-func idOf(c driver.Claim) leaseID { return leaseID{c.Key, c.Owner, c.Token} }
+func idOf(c driver.Claim) leaseID { return leaseID{c.Scope, c.Key, c.Owner, c.Token} }
 
 func (l *leases) find(c driver.Claim) (known, bool) {
 	l.mu.Lock()

@@ -22,6 +22,9 @@ type record struct {
 	ttl      time.Duration
 	takeover bool
 	released bool
+	// mark is what the key was released with: of a released record by its holder, of
+	// a held one by the holder before.
+	mark driver.Mark
 	// write is a nonce of the request that stored this: by it a caller that is
 	// refused recognises its own write, whose answer was lost.
 	write string
@@ -55,6 +58,7 @@ const (
 	fieldTTL      = "ttl"
 	fieldTakeover = "takeover"
 	fieldWrite    = "write"
+	fieldMark     = "mark"
 
 	stateHeld     = "held"
 	stateReleased = "released"
@@ -73,6 +77,7 @@ func (r record) metadata() map[string]string {
 		fieldTTL:      r.ttl.String(),
 		fieldTakeover: strconv.FormatBool(r.takeover),
 		fieldWrite:    r.write,
+		fieldMark:     string(r.mark),
 	}
 }
 
@@ -98,12 +103,13 @@ func parseRecord(metadata map[string]string) (record, error) {
 		takeover: takeover,
 		released: state == stateReleased,
 		write:    metadata[fieldWrite],
+		mark:     driver.Mark(metadata[fieldMark]),
 	}, nil
 }
 
 // readRecord returns what key's claim object says, or driver.ErrNotFound.
-func (s *Store) readRecord(ctx context.Context, key string) (record, error) {
-	name := s.layout.claim(key)
+func (s *Store) readRecord(ctx context.Context, c driver.Claim) (record, error) {
+	name := s.layout.claim(c)
 	attrs, err := s.stat(ctx, name)
 	if err != nil {
 		return record{}, err
@@ -120,10 +126,10 @@ func (s *Store) readRecord(ctx context.Context, key string) (record, error) {
 
 // writeRecord stores r as key's claim object in place of the generation that r
 // came from (none, if 0), or errRefused. It returns r with the new generation.
-func (s *Store) writeRecord(ctx context.Context, key string, r record) (record, error) {
+func (s *Store) writeRecord(ctx context.Context, c driver.Claim, r record) (record, error) {
 	generation, err := s.insert(ctx, object{
-		name:        s.layout.claim(key),
-		content:     []byte(key),
+		name:        s.layout.claim(c),
+		content:     []byte(c.Key),
 		contentType: "text/plain",
 		metadata:    r.metadata(),
 	}, r.generation)
@@ -146,8 +152,8 @@ func (d completion) by(c driver.Claim) bool {
 }
 
 // readDone returns what key's done object says; false: there is none.
-func (s *Store) readDone(ctx context.Context, key string) (completion, bool, error) {
-	name := s.layout.done(key)
+func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool, error) {
+	name := s.layout.done(c)
 	attrs, err := s.stat(ctx, name)
 	if errors.Is(err, driver.ErrNotFound) {
 		return completion{}, false, nil
@@ -165,7 +171,7 @@ func (s *Store) readDone(ctx context.Context, key string) (completion, bool, err
 // createDone creates c's done object, or errRefused if the key has one.
 func (s *Store) createDone(ctx context.Context, c driver.Claim) error {
 	_, err := s.insert(ctx, object{
-		name:        s.layout.done(c.Key),
+		name:        s.layout.done(c),
 		content:     []byte(c.Key),
 		contentType: "text/plain",
 		metadata: map[string]string{
@@ -185,7 +191,7 @@ type standing struct {
 }
 
 // look reads a key's claim and completion, both at once.
-func (s *Store) look(ctx context.Context, key string) (standing, error) {
+func (s *Store) look(ctx context.Context, c driver.Claim) (standing, error) {
 	var (
 		st      standing
 		errDone error
@@ -193,9 +199,9 @@ func (s *Store) look(ctx context.Context, key string) (standing, error) {
 	)
 	go func() {
 		defer close(done)
-		st.done, st.isDone, errDone = s.readDone(ctx, key)
+		st.done, st.isDone, errDone = s.readDone(ctx, c)
 	}()
-	r, err := s.readRecord(ctx, key)
+	r, err := s.readRecord(ctx, c)
 	<-done
 	if errors.Is(err, driver.ErrNotFound) {
 		r, err = record{}, nil

@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -8,11 +9,15 @@ import (
 	"example.com/eventdriver/driver"
 )
 
+// claimed is what a lease is on.
+type claimed struct{ scope, key string }
+
 // lease is what is known of a key's claims. It outlives its holder, so that the
 // token never goes back.
 type lease struct {
 	state state
 	claim driver.Claim // the newest
+	mark  driver.Mark  // what it was released with
 }
 
 // mine says whether c is the newest claim. Expires is left out: it may have been
@@ -31,36 +36,33 @@ const (
 )
 
 // Acquire implements [driver.ClaimStore].
-func (s *Store) Acquire(ctx context.Context, key string, ttl time.Duration) (driver.Claim, error) {
-	if err := ready(ctx, key, anySource); err != nil {
-		return driver.Claim{}, fmt.Errorf("memstore: acquire key %q: %w", key, err)
+func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	if err := cmp.Or(ctx.Err(), driver.ValidClaim(c)); err != nil {
+		return driver.Claim{}, failedClaim("acquire", c, err)
 	}
 	if ttl <= 0 {
-		return driver.Claim{}, fmt.Errorf("memstore: acquire key %q: a lease of %v is not positive", key, ttl)
+		return driver.Claim{}, failedClaim("acquire", c, fmt.Errorf("a lease of %v is not positive", ttl))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	l, now, owner := s.leases[key], time.Now(), driver.OwnerFrom(ctx)
+	id := claimed{c.Scope, c.Key}
+	l, now := s.leases[id], time.Now()
 	switch {
 	case l.state == done:
-		return driver.Claim{}, fmt.Errorf("memstore: acquire key %q: %w", key, driver.ErrDone)
-	case l.state == held && l.claim.Owner == owner: // its answer was lost
-		l.claim.Expires = now.Add(ttl)
+		return driver.Claim{}, failedClaim("acquire", c, driver.ErrDone)
+	case l.state == held && l.claim.Owner == c.Owner: // its answer was lost
+		l.claim.Margin = c.Margin
 	case l.state == held && now.Before(l.claim.Expires):
-		return driver.Claim{}, fmt.Errorf("memstore: acquire: %w",
-			&driver.HeldError{Key: key, Token: l.claim.Token, Expires: l.claim.Expires})
+		return driver.Claim{}, failedClaim("acquire", c,
+			&driver.HeldError{Scope: c.Scope, Key: c.Key, Token: l.claim.Token, Expires: l.claim.Expires})
 	default:
-		l.claim = driver.Claim{
-			Key:      key,
-			Token:    l.claim.Token + 1,
-			Owner:    owner,
-			Expires:  now.Add(ttl),
-			Takeover: l.state == held,
-		}
+		c.Token, c.Takeover, c.Mark = l.claim.Token+1, l.state == held, l.mark
+		l.claim = c
 	}
-	l.state = held
-	s.leases[key] = l
+	l.claim.Expires = now.Add(ttl)
+	l.state, l.mark = held, driver.MarkNone
+	s.leases[id] = l
 	return l.claim, nil
 }
 
@@ -93,10 +95,13 @@ func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
 }
 
 // Release implements [driver.ClaimStore].
-func (s *Store) Release(ctx context.Context, c driver.Claim) error {
+func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
 	return s.change(ctx, "release", c, func(l *lease) error {
-		if l.state == done {
+		switch l.state {
+		case done:
 			return driver.ErrLost
+		case held:
+			l.mark = mark
 		}
 		l.state = free
 		return nil
@@ -111,14 +116,15 @@ func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	l, ok := s.leases[c.Key]
+	id := claimed{c.Scope, c.Key}
+	l, ok := s.leases[id]
 	if !ok || !l.mine(c) {
 		return failedClaim(what, c, driver.ErrLost)
 	}
 	if err := by(&l); err != nil {
 		return failedClaim(what, c, err)
 	}
-	s.leases[c.Key] = l
+	s.leases[id] = l
 	return nil
 }
 

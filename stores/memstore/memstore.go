@@ -28,15 +28,15 @@ var (
 type Store struct {
 	mu      sync.Mutex
 	events  map[string]map[string]driver.Message // by key, then by source
-	leases  map[string]lease                     // by key
-	letters []driver.DeadLetter                  // in the order they came
+	leases  map[claimed]lease
+	letters []driver.DeadLetter // in the order they came
 }
 
 // New returns an empty store. Leases run by [time.Now].
 func New() *Store {
 	return &Store{
 		events: make(map[string]map[string]driver.Message),
-		leases: make(map[string]lease),
+		leases: make(map[claimed]lease),
 	}
 }
 

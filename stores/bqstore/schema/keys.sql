@@ -5,5 +5,5 @@ FROM (
   FROM ${events} WHERE kind IN ('kept', 'agreed') GROUP BY key
 ) AS e LEFT JOIN (
   SELECT key, kind, token, created_at, lease_ms FROM ${claims}
-  WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY seq DESC) = 1
+  WHERE scope = '' QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY seq DESC) = 1
 ) AS c ON e.key = c.key
