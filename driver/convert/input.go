@@ -100,7 +100,10 @@ func (c *converter) convert(ctx context.Context, e *cloudevents.Event) (driver.M
 	if err != nil {
 		return m, err
 	}
-	if m.Key = c.key(&d); m.Key == "" {
+	if m.Key, err = c.key(ctx, &d); err != nil {
+		return m, fmt.Errorf("event %q from source %q: looking for its key: %w", m.ID, m.Source, err)
+	}
+	if m.Key == "" {
 		return m, noKey(&d, m.Source)
 	}
 	return m, validNames(m)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -9,12 +10,17 @@ import (
 
 // key returns the first key that is there, or "". The order is that of the
 // package documentation.
-func (c *converter) key(d *delivery) string {
+func (c *converter) key(ctx context.Context, d *delivery) (string, error) {
 	if c.pointer != nil {
-		if key := c.pointer.find(d.content); key != "" {
-			return key
+		if key, err := c.pointer.find(ctx, d.content); key != "" || err != nil {
+			return key, err
 		}
 	}
+	return d.key(), nil
+}
+
+// key returns the key that the event has outside of its content, or "".
+func (d *delivery) key() string {
 	for _, extension := range []string{"key", "partitionkey"} {
 		if key := d.extension(extension); key != "" {
 			return key

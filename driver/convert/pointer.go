@@ -1,7 +1,7 @@
 package convert
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -32,49 +32,15 @@ func parsePointer(text string) (pointer, error) {
 }
 
 // find returns the key that p points to in content, or "" where there is none:
-// see [KeyPointer]. It decodes no more than the values on the way.
-func (p pointer) find(content []byte) string {
+// see [KeyPointer]. It reads content once, however many tokens p has, and returns
+// the context's error where that ends first.
+func (p pointer) find(ctx context.Context, content []byte) (string, error) {
 	if !json.Valid(content) {
-		return ""
+		return "", nil
 	}
-	value := json.RawMessage(content)
-	for _, token := range p {
-		if value = member(value, token); value == nil {
-			return ""
-		}
-	}
-	return keyText(value)
-}
-
-// member returns the member of an object, or the element of an array, that token
-// names, or nil.
-func member(value json.RawMessage, token string) json.RawMessage {
-	kind := firstByte(value)
-	if kind != '{' && kind != '[' {
-		return nil
-	}
-	// One member after the other: a map of all would hold many times their memory.
-	d := json.NewDecoder(bytes.NewReader(value))
-	if _, err := d.Token(); err != nil {
-		return nil
-	}
-	var found, each json.RawMessage
-	for i := 0; d.More(); i++ {
-		var name json.Token
-		var err error
-		if kind == '{' {
-			name, err = d.Token()
-		} else {
-			name = strconv.Itoa(i) // RFC 6901: no sign, no leading zeros
-		}
-		if err != nil || d.Decode(&each) != nil {
-			return nil
-		}
-		if name == token {
-			found, each = each, nil // a member may come again
-		}
-	}
-	return found
+	s := jsonScan{json: content, ctx: ctx}
+	found := s.find(p)
+	return keyText(found), s.err
 }
 
 // keyText returns a JSON string's value, or a number's literal; "" for any other

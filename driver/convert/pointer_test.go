@@ -1,7 +1,9 @@
 package convert_test
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -39,6 +41,15 @@ func TestKeyPointer(t *testing.T) {
 		{"/n", `{"n": ""}`, ""},
 		{"/N", `{"n": "x"}`, ""},
 		{"/n", `{"n": "a", "n": "b"}`, "b"}, // the last, as for encoding/json
+		{"/n", `{"n": "a", "n": {}}`, ""},
+		{"/n/m", `{"n": {"m": "a"}, "n": {}}`, ""}, // the last n has no m
+		{"/n/m", `{"n": {"m": "a"}, "n": {"m": "b", "x": {"m": "c"}}, "m": "d"}`, "b"},
+		{"/n", `{"\u006e": "escaped"}`, "escaped"},
+		{"/é", `{"\u00e9": "escaped"}`, "escaped"},
+		{"/\"}", `{"\"}": "quoted", "x": "\\"}`, "quoted"},
+		{"/b", "\t{ \"a\" : [ { } , [ ] , \"]}\" , -1.5e3 , true , null ] ,\r\n\"b\" : \"x\" } ", "x"},
+		{"/a/0/0/b", `{"a":[[{"a":0,"b":"x"}]]}`, "x"},
+		{"/a/10", `{"a":[0,1,2,3,4,5,6,7,8,9,"ten"]}`, "ten"},
 		{"/a/1", `{"a": ["x", "y"]}`, "y"},
 		{"/a/2", `{"a": ["x", "y"]}`, ""},
 		{"/a/-", `{"a": ["x"]}`, ""},
@@ -74,4 +85,52 @@ func TestKeyPointerIsValidated(t *testing.T) {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
+}
+
+// The pointer costs one pass over the content, however many tokens it has and however
+// deep it leads: nothing is copied or decoded on the way.
+func TestKeyPointerReadsContentOnce(t *testing.T) {
+	const depth, size = 500, 4 << 20
+	deep := strings.Repeat(`{"a":`, depth) + `{"x":"` + strings.Repeat("x", size) + `","k":"key"}` + strings.Repeat(`}`, depth)
+	many := `{"k":"first"` + strings.Repeat(`,"k":"other"`, size/12) + `,"k":"key"}`
+	for _, c := range []struct{ pointer, content string }{
+		{strings.Repeat("/a", depth) + "/k", deep},
+		{"/k", many},
+	} {
+		before := allocated()
+		if key := keyAt(t, c.pointer, c.content); key != "key" {
+			t.Errorf("found %q", key)
+		}
+		// keyAt itself makes one copy.
+		if n := allocated() - before; n > 3*size/2 {
+			t.Errorf("%d bytes of JSON, %d tokens: allocated %d bytes", len(c.content), strings.Count(c.pointer, "/"), n)
+		}
+	}
+}
+
+// The look for the key ends when the context does, and its failure can be retried.
+func TestKeyPointerHonoursTheContext(t *testing.T) {
+	e := cloudevents.NewEvent()
+	e.SetID("1")
+	e.SetSource("s")
+	e.SetType("t")
+	e.DataEncoded = []byte(`{"a":["` + strings.Repeat(`","`, 2<<20) + `"],"k":"key"}`)
+	ctx := &endingContext{Context: t.Context(), looks: 3}
+	m, err := input(t, convert.KeyPointer("/k"))(ctx, &e)
+	if !errors.Is(err, context.DeadlineExceeded) || driver.IsPermanent(err) || m.Key != "" {
+		t.Errorf("key %q, %v; want the deadline's error, to be tried again", m.Key, err)
+	}
+}
+
+// endingContext ends after it was looked at a number of times.
+type endingContext struct {
+	context.Context
+	looks int
+}
+
+func (c *endingContext) Err() error {
+	if c.looks--; c.looks < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
