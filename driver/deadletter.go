@@ -17,7 +17,7 @@ type DeadLetter struct {
 	Path    string              // the request's, if it named the source, as in /events/event1; send it there again
 	Attempt int                 // which delivery this was, from 1; 0 if the platform did not say
 	Time    time.Time           // when it was set aside
-	Header  map[string][]string // the request's, as it came
+	Header  map[string][]string // of the request's, those that say what it is
 	Body    []byte              // the request's, as it came
 }
 

@@ -63,7 +63,7 @@ func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {
 		Source:  o.message.Source,
 		Attempt: attempt(original.header, o.message.Attributes),
 		Time:    time.Now().UTC(),
-		Header:  withoutCredentials(original.header),
+		Header:  fitToKeep(original.header),
 		Body:    original.body,
 	}
 	if media := mediaType(original.header.Get("Content-Type")); in.event != nil && !hasContext(original.header) && !isEventFormat(media) {
@@ -92,20 +92,21 @@ func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {
 	return letter
 }
 
-// secrets are parts of the names of headers that may hold credentials, such as
-// Authorization, Cookie, X-Api-Key or X-Goog-Iap-Jwt-Assertion.
-var secrets = []string{"auth", "cookie", "token", "secret", "credential", "password", "api-key", "apikey", "access-key", "private-key",
-	"jwt", "assertion", "signature", "session"}
+// harmless are the names of headers that dead letters keep, beside those of the
+// CloudEvent itself: they say what the body is, and how the event came. A name that is not
+// here may be that of a credential, whatever it is called, so it is left out.
+var harmless = []string{
+	"content-encoding", "content-length", "content-type", "date", "traceparent", "user-agent", "x-cloud-trace-context",
+	"x-goog-pubsub-delivery-attempt", "x-goog-pubsub-message-id", "x-goog-pubsub-ordering-key", "x-goog-pubsub-publish-time",
+	"x-goog-pubsub-subscription-name",
+}
 
-// withoutCredentials returns a copy of header that is fit to be kept: without what
-// may be a credential, unless it is a part of the CloudEvent.
-func withoutCredentials(header http.Header) http.Header {
+// fitToKeep returns a copy of those headers that a dead letter keeps.
+func fitToKeep(header http.Header) http.Header {
 	kept := header.Clone()
 	maps.DeleteFunc(kept, func(name string, _ []string) bool {
 		name = strings.ToLower(name)
-		return !strings.HasPrefix(name, "ce-") && slices.ContainsFunc(secrets, func(part string) bool {
-			return strings.Contains(name, part)
-		})
+		return !strings.HasPrefix(name, "ce-") && !slices.Contains(harmless, name)
 	})
 	return kept
 }

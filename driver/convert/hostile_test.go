@@ -73,6 +73,13 @@ func binaryHostiles() map[string]hostile {
 			return r
 		}
 	}
+	encoded := func(encodings ...string) func() *http.Request {
+		return func() *http.Request {
+			r := binary(`{"a":1}`)
+			r.Header["Content-Encoding"] = encodings
+			return r
+		}
+	}
 	method := func(method string) func() *http.Request {
 		return func() *http.Request {
 			r := binary(`{"a":1}`)
@@ -116,6 +123,10 @@ func binaryHostiles() map[string]hostile {
 		"binary, `Content-Type` twice with two values":              {twice("Content-Type", "text/plain"), undecodable, "Content-Type is there 2 times"},
 		"binary, malformed `Content-Type`":                          {event("Content-Type", "a/b/c"), undecodable, "datacontenttype"},
 		"binary, `Content-Encoding: gzip`":                          {event("Content-Encoding", "gzip"), undecodable, `content encoding "gzip"`},
+		"binary, `Content-Encoding` twice, `identity` and `gzip`":   {encoded("identity", "gzip"), undecodable, `content encoding "gzip"`},
+		"binary, `Content-Encoding` twice, empty and `br`":          {encoded("", "br"), undecodable, `content encoding "br"`},
+		"binary, `Content-Encoding: identity, gzip`":                {encoded("identity, gzip"), undecodable, `content encoding "gzip"`},
+		"binary, `Content-Encoding: identity`, twice":               {encoded("identity", " Identity ,"), accepted, ""},
 		"binary, id of 4,097 bytes":                                 {event("Ce-Id", long), undecodable, "ce-id has 4097 bytes"},
 		"binary, type of 4,097 bytes":                               {event("Ce-Type", long), undecodable, "ce-type has 4097 bytes"},
 		"binary, source of 4,097 bytes":                             {event("Ce-Source", long), undecodable, "ce-source has 4097 bytes"},

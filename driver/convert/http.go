@@ -34,8 +34,8 @@ import (
 //
 // Any 2xx acknowledges the event to Pub/Sub and Eventarc, anything else has it
 // delivered again. A request that is no valid event, or whose body is larger than
-// [BodyLimit], is set aside as well, with its headers, credentials excepted, and
-// its body. To those of a Pub/Sub push the ce- headers are added with which Eventarc
+// [BodyLimit], is set aside as well, with those of its headers that are known to be
+// harmless, and its body. To those of a Pub/Sub push the ce- headers are added with which Eventarc
 // would have sent it. A body that ends early is neither processed nor set aside,
 // because its client is gone.
 //

@@ -97,7 +97,7 @@ func TestDeadLetterIsWhole(t *testing.T) {
 	store := memstore.New()
 	pipeline := failing(func(driver.Message) error { return driver.Permanent(errors.New("no")) })
 	handler := convert.ToHTTPHandler(convert.CloudEventToInput, pipeline, convert.DeadLetters(store), quiet)
-	r := request([]byte(pushBody), "Content-Type", "application/json", "X-Other", "1",
+	r := request([]byte(pushBody), "Content-Type", "application/json", "User-Agent", "1",
 		"Authorization", "Bearer x", "Cookie", "x", "Proxy-Authorization", "x", "X-Serverless-Authorization", "x",
 		"X-Goog-Iap-Jwt-Assertion", "x", "X-Api-Key", "x", "X-Forwarded-Authorization", "x", "X-Access-Token", "x")
 	if w := serve(handler, r); w.Code != http.StatusOK {
@@ -111,7 +111,7 @@ func TestDeadLetterIsWhole(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	// The push's own headers, and those with which Eventarc would have sent it.
-	for name, want := range map[string]string{"Content-Type": "application/json", "X-Other": "1", "Ce-Id": "m1", "Ce-Specversion": "1.0",
+	for name, want := range map[string]string{"Content-Type": "application/json", "User-Agent": "1", "Ce-Id": "m1", "Ce-Specversion": "1.0",
 		"Ce-Type": "google.cloud.pubsub.topic.v1.messagePublished", "Ce-Source": "//pubsub.googleapis.com/projects/p/subscriptions/s1", "Ce-Time": "2021-02-05T04:06:14Z"} {
 		if !slices.Equal(d.Header[name], []string{want}) {
 			t.Errorf("header %s: %q, want %q", name, d.Header[name], want)

@@ -11,7 +11,7 @@ import (
 // requestEvent reads the CloudEvent that a request carries, in whichever of the
 // forms of the package documentation.
 func requestEvent(r *http.Request, body []byte) (*cloudevents.Event, error) {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+	if encoding := contentEncoding(r.Header); encoding != "" {
 		return nil, undecodable("the body has content encoding %q: send it as it is, without a header Content-Encoding", encoding)
 	}
 	if types := r.Header["Content-Type"]; ambiguous(types) {
@@ -27,6 +27,19 @@ func requestEvent(r *http.Request, body []byte) (*cloudevents.Event, error) {
 	default:
 		return nil, undecodable("the request is no CloudEvent: it has no ce- headers, and content type %q is neither application/cloudevents+json nor a Pub/Sub push in application/json", media)
 	}
+}
+
+// contentEncoding returns the first of the body's encodings that is not identity, or "". Each
+// header may list several (RFC 9110, section 8.4).
+func contentEncoding(header http.Header) string {
+	for _, value := range header["Content-Encoding"] {
+		for encoding := range strings.SplitSeq(value, ",") {
+			if encoding = strings.TrimSpace(encoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
+				return encoding
+			}
+		}
+	}
+	return ""
 }
 
 // hasContext says whether a request means to be a CloudEvent in binary mode.
