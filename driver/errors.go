@@ -30,6 +30,8 @@ var (
 	ErrNoOwner = errors.New("the claim has no owner")
 	// ErrNoSource: the event has no source.
 	ErrNoSource = errors.New("the event has no source")
+	// ErrNoMemory: what the event needs is not free now: see [Memory].
+	ErrNoMemory = errors.New("not enough memory is free")
 )
 
 var errGoexit = errors.New("a handler ended its goroutine (runtime.Goexit)")
@@ -139,6 +141,7 @@ const (
 	ReasonOutcomeUnknown Reason = "outcome-unknown" // a holder vanished, and the policy is not to run twice
 	ReasonDuplicate      Reason = "duplicate"       // the key is completed, and the policy is to fail
 	ReasonTooOld         Reason = "too-old"         // it still failed when it was older than is allowed
+	ReasonTooLarge       Reason = "too-large"       // it, or what it is joined with, never fits in the memory
 )
 
 // Permanent marks err as one that no redelivery can mend, so that the event is

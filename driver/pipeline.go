@@ -76,9 +76,11 @@ const (
 func (p *Pipeline) processUntil(ctx context.Context, in Message) error {
 	var state atomic.Int32
 	result := make(chan error, 1)
+	release := holdMemory(ctx)
 	go func() {
 		err := errGoexit // what remains if a handler ends the goroutine
 		defer func() {
+			release()
 			if !state.CompareAndSwap(running, finished) {
 				p.abandoned.Add(-1)
 			}

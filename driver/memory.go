@@ -1,0 +1,50 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+)
+
+// Memory is the account of the bytes that a request holds, from before its body is
+// read until its handlers have ended. Its methods are safe for concurrent use.
+type Memory interface {
+	// Grow adds n bytes that are about to be held until the request ends. It never
+	// waits. An [ErrNoMemory] says that they are not free now: the caller gives up,
+	// so that all that the request holds is freed, and the event is delivered again.
+	// A permanent error with [ReasonTooLarge] says that so many are never free.
+	Grow(n int64) error
+	// Hold keeps the account open until release is called, also after the request
+	// has been answered. It is for handlers that go on then.
+	Hold() (release func())
+}
+
+type memoryKey struct{}
+
+// WithMemory returns a context whose handlers and stores count what they hold in m.
+func WithMemory(ctx context.Context, m Memory) context.Context {
+	return context.WithValue(ctx, memoryKey{}, m)
+}
+
+// Grow adds n bytes to the context's account: see [Memory]. Without an account there
+// is no limit. Stores call it with the length of each content before they read it,
+// and handlers before they copy a content, if they do so before a key is claimed: a
+// handler after the claim must not fail for this reason, so the joiner counts what it
+// composes twice.
+func Grow(ctx context.Context, n int) error {
+	m, ok := ctx.Value(memoryKey{}).(Memory)
+	if !ok || n <= 0 {
+		return nil
+	}
+	if err := m.Grow(int64(n)); err != nil {
+		return fmt.Errorf("%d bytes more: %w", n, err)
+	}
+	return nil
+}
+
+// holdMemory keeps the context's account open until release is called.
+func holdMemory(ctx context.Context) (release func()) {
+	if m, ok := ctx.Value(memoryKey{}).(Memory); ok {
+		return m.Hold()
+	}
+	return func() {}
+}
