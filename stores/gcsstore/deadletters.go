@@ -1,12 +1,14 @@
 package gcsstore
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -94,7 +96,7 @@ func (s *Store) readLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 		return nil, err
 	}
 	return each(ctx, names, func(ctx context.Context, name string) (driver.DeadLetter, error) {
-		content, _, err := s.readAll(ctx, name)
+		content, err := s.readAll(ctx, name)
 		if err != nil {
 			return driver.DeadLetter{}, err
 		}
@@ -106,7 +108,9 @@ func (s *Store) readLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 	})
 }
 
-func encodeLetter(d driver.DeadLetter) ([]byte, error) {
+// encodeLetter returns what writes a letter. It has no copy of the body, which may be
+// large.
+func encodeLetter(d driver.DeadLetter) (content, error) {
 	l := letter{
 		Reason:       toText(string(d.Reason)),
 		Error:        toText(d.Error),
@@ -119,7 +123,6 @@ func encodeLetter(d driver.DeadLetter) ([]byte, error) {
 		moment:       toMoment(d.Time),
 		Header:       make(map[string][]string, len(d.Header)),
 		BodyEncoding: "utf-8",
-		Body:         string(d.Body),
 	}
 	for name, values := range d.Header {
 		texts := make([]string, len(values))
@@ -128,15 +131,64 @@ func encodeLetter(d driver.DeadLetter) ([]byte, error) {
 		}
 		l.Header[toText(name)] = texts
 	}
+	writeBody := writeText
 	if !readable(d.Body) {
-		l.BodyEncoding, l.Body = "base64", base64.StdEncoding.EncodeToString(d.Body)
+		l.BodyEncoding, writeBody = "base64", writeBase64
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err := e.Encode(l)
-	return b.Bytes(), err
+	if err := e.Encode(l); err != nil {
+		return nil, err
+	}
+	const end = "\"\n}\n" // of the body, which is the last and still empty
+	start := bytes.TrimSuffix(b.Bytes(), []byte(end))
+	return func(w io.Writer) error {
+		if _, err := w.Write(start); err != nil {
+			return err
+		}
+		if err := writeBody(w, d.Body); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, end)
+		return err
+	}, nil
+}
+
+// writeText writes UTF-8 as the inside of a JSON string.
+func writeText(w io.Writer, text []byte) error {
+	b := bufio.NewWriterSize(w, 32<<10)
+	written := 0
+	for i, c := range text {
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b.Write(text[written:i])
+		written = i + 1
+		switch c {
+		case '"', '\\':
+			b.Write([]byte{'\\', c})
+		case '\n':
+			b.WriteString(`\n`)
+		case '\r':
+			b.WriteString(`\r`)
+		case '\t':
+			b.WriteString(`\t`)
+		default:
+			fmt.Fprintf(b, `\u%04x`, c)
+		}
+	}
+	b.Write(text[written:])
+	return b.Flush() // it has the failure of each write
+}
+
+func writeBase64(w io.Writer, body []byte) error {
+	e := base64.NewEncoder(base64.StdEncoding, w)
+	if _, err := e.Write(body); err != nil {
+		return err
+	}
+	return e.Close()
 }
 
 // readable says whether a body is a text that does not grow much as JSON, which has

@@ -31,7 +31,7 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 			return err
 		}
 		// Either another was first, or this very write was and its answer was lost.
-		kept, _, err := s.lookUp(ctx, m.Key, m.Source)
+		kept, _, err := s.lookUp(ctx, m.Key, m.Source, m.Content)
 		switch {
 		case errors.Is(err, driver.ErrNotFound): // deleted meanwhile
 		case err != nil:
@@ -63,7 +63,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 	}
 	defer cancel()
 	for {
-		kept, generation, err := s.lookUp(ctx, m.Key, m.Source)
+		kept, generation, err := s.lookUp(ctx, m.Key, m.Source, nil)
 		switch {
 		case errors.Is(err, driver.ErrNotFound):
 			generation = absent
@@ -74,6 +74,9 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 		}
 		_, err = s.write(ctx, m, generation)
 		if err == nil {
+			if err := driver.Grow(ctx, len(m.Content)); err != nil {
+				return driver.Message{}, err
+			}
 			return m.Clone(), nil
 		}
 		if !errors.Is(err, errRefused) {
@@ -89,13 +92,18 @@ func same(a, b driver.Message) bool {
 
 // write stores m in place of a generation of its object, or errRefused.
 func (s *Store) write(ctx context.Context, m driver.Message, replaces int64) (int64, error) {
-	content, err := encode(m, s.settings.compression)
+	if s.settings.compression != None { // the compressed content, too, is held
+		if err := driver.Grow(ctx, len(m.Content)); err != nil {
+			return 0, err
+		}
+	}
+	line, content, err := encode(m, s.settings.compression)
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)
 	}
 	return s.insert(ctx, object{
 		name:        s.layout.event(m.Key, m.Source),
-		content:     content,
+		content:     bytesOf(line, content),
 		contentType: "application/octet-stream",
 	}, replaces)
 }
@@ -107,17 +115,18 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
 	defer cancel()
-	m, _, err := s.lookUp(opCtx, key, source)
+	m, _, err := s.lookUp(opCtx, key, source, nil)
 	if err != nil {
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
 	return m, nil
 }
 
-// lookUp returns what is kept, and its object's generation.
-func (s *Store) lookUp(ctx context.Context, key, source string) (driver.Message, int64, error) {
+// lookUp returns what is kept, and its object's generation. A content that is the
+// same as like is like.
+func (s *Store) lookUp(ctx context.Context, key, source string, like []byte) (driver.Message, int64, error) {
 	name := s.layout.event(key, source)
-	m, generation, err := s.readEvent(ctx, name)
+	m, generation, err := s.readEvent(ctx, name, like)
 	if err != nil {
 		return driver.Message{}, 0, err
 	}
@@ -127,17 +136,22 @@ func (s *Store) lookUp(ctx context.Context, key, source string) (driver.Message,
 	return m, generation, nil
 }
 
-// readEvent returns the event in an object, and its generation.
-func (s *Store) readEvent(ctx context.Context, name string) (driver.Message, int64, error) {
-	content, generation, err := s.readAll(ctx, name)
+// readEvent returns the event in an object, and its generation. Class B.
+func (s *Store) readEvent(ctx context.Context, name string, like []byte) (driver.Message, int64, error) {
+	r, err := s.read(ctx, name)
 	if err != nil {
 		return driver.Message{}, 0, err
 	}
-	m, err := decode(content)
+	defer r.Close()
+	f, err := decode(r)
 	if err != nil {
 		return driver.Message{}, 0, s.unexpected(ctx, name, err)
 	}
-	return m, generation, nil
+	m, err := f.read(ctx, like)
+	if err != nil {
+		return driver.Message{}, 0, s.unexpected(ctx, name, err)
+	}
+	return m, r.Attrs.Generation, nil
 }
 
 func misplaced(m driver.Message) error {

@@ -1,7 +1,6 @@
 package gcsstore
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +20,7 @@ const readsAtOnce = 16
 // each 1,000 events, and one Class B operation for each event.
 func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, error) {
 	messages, err := ofSources(ctx, s, OpLookUpByKey, key, func(ctx context.Context, name string) (driver.Message, error) {
-		m, _, err := s.readEvent(ctx, name)
+		m, _, err := s.readEvent(ctx, name, nil)
 		if err != nil {
 			return m, err
 		}
@@ -66,15 +65,11 @@ func (s *Store) readSource(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	defer r.Close()
-	line, err := bufio.NewReader(r).ReadBytes('\n')
-	if err != nil {
-		return "", s.unexpected(ctx, name, fmt.Errorf("%w: header: %w", ErrCorrupt, err))
-	}
-	m, _, err := decodeHeader(line)
+	f, err := decode(r)
 	if err != nil {
 		return "", s.unexpected(ctx, name, err)
 	}
-	return m.Source, nil
+	return f.message.Source, nil
 }
 
 // ofSources lists key's objects and returns what of says of each, in no order.

@@ -1,8 +1,10 @@
 package gcsstore
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,9 +39,9 @@ type header struct {
 
 const frameVersion = 1
 
-// encode returns m as an object holds it. Content that does not get smaller is
-// not compressed.
-func encode(m driver.Message, c Compression) ([]byte, error) {
+// encode returns m as an object holds it: its header, and its content as it is or
+// compressed. Content that does not get smaller is not compressed.
+func encode(m driver.Message, c Compression) (line, content []byte, err error) {
 	h := header{
 		Version:   frameVersion,
 		ID:        toText(m.ID),
@@ -55,38 +57,146 @@ func encode(m driver.Message, c Compression) ([]byte, error) {
 			h.Attributes[toText(name)] = toText(value)
 		}
 	}
-	content, err := compress(m.Content, c)
-	if err != nil {
-		return nil, err
+	if content, err = compress(m.Content, c); err != nil {
+		return nil, nil, err
 	}
 	if len(content) < len(m.Content) {
 		h.Encoding = c
 	} else {
 		content = m.Content
 	}
-	line, err := json.Marshal(h)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(line, '\n'), content...), nil
+	line, err = json.Marshal(h)
+	return append(line, '\n'), content, err
 }
 
-// decode is the inverse of encode, however the content is compressed. What is
-// wrong with the object is an ErrCorrupt.
-func decode(object []byte) (driver.Message, error) {
-	line, content, ok := bytes.Cut(object, []byte{'\n'})
-	if !ok {
-		return driver.Message{}, fmt.Errorf("%w: it has no header", ErrCorrupt)
+// frame is an event's object that is being read.
+type frame struct {
+	message driver.Message // without its content
+	header  header
+	object  *watched
+	rest    *bufio.Reader // behind the header
+}
+
+// watched is a reader that remembers its failure, which is not one of what it reads.
+type watched struct {
+	io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
 	}
-	m, h, err := decodeHeader(line)
+	return n, err
+}
+
+// longestHeader is more than an event's header can have, which is part of a request.
+const longestHeader = 64 << 20
+
+// decode is the inverse of encode, however the content is compressed. It reads the
+// header; what is wrong with the object is an ErrCorrupt.
+func decode(object io.Reader) (frame, error) {
+	f := frame{object: &watched{Reader: object}}
+	f.rest = bufio.NewReader(f.object)
+	line, err := readLine(f.rest)
 	if err != nil {
-		return driver.Message{}, err
+		return f, f.corrupt("header", err)
 	}
-	m.Content, err = decompress(content, h.Encoding, h.Length)
+	if f.message, f.header, err = decodeHeader(line); err != nil {
+		return f, err
+	}
+	if f.header.Length < 0 {
+		return f, fmt.Errorf("%w: header: a length of %d", ErrCorrupt, f.header.Length)
+	}
+	return f, nil
+}
+
+// corrupt says that the object is at fault, unless it could not be read.
+func (f frame) corrupt(what string, err error) error {
+	if f.object.err != nil {
+		return f.object.err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrCorrupt, what, err)
+}
+
+// readLine reads up to the end of a line, and leaves that out.
+func readLine(r *bufio.Reader) (line []byte, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line[:len(line)-1], nil
+		case err != bufio.ErrBufferFull:
+			return nil, err
+		case len(line) > longestHeader:
+			return nil, errors.New("too long")
+		}
+	}
+}
+
+// read returns the message with its content, which is counted before it is read.
+// Where it is the same as like, it is like, and takes no memory of its own.
+func (f frame) read(ctx context.Context, like []byte) (driver.Message, error) {
+	from, err := decompress(f.rest, f.header.Encoding)
 	if err != nil {
-		return driver.Message{}, fmt.Errorf("%w: content: %w", ErrCorrupt, err)
+		return driver.Message{}, f.corrupt("content", err)
 	}
-	return m, nil
+	defer from.Close()
+	f.message.Content = like
+	var rest io.Reader = from
+	same := false
+	if f.header.Length == int64(len(like)) {
+		rest, same = compare(from, like)
+	}
+	if !same {
+		if err := driver.Grow(ctx, int(f.header.Length)); err != nil {
+			return driver.Message{}, err
+		}
+		if f.message.Content, err = readExactly(rest, f.header.Length); err != nil {
+			return driver.Message{}, f.corrupt("content", err)
+		}
+	}
+	switch n, err := io.CopyN(io.Discard, from, 1); {
+	case n > 0:
+		return driver.Message{}, f.corrupt("content", fmt.Errorf("more than the %d bytes that the header says", f.header.Length))
+	case err != io.EOF:
+		return driver.Message{}, f.corrupt("content", err)
+	}
+	return f.message, nil
+}
+
+// compare says whether from goes on with like. Where it does not, rest reads what from
+// had.
+func compare(from io.Reader, like []byte) (rest io.Reader, same bool) {
+	chunk := make([]byte, min(len(like), 32<<10))
+	for at := 0; at < len(like); {
+		n, err := io.ReadFull(from, chunk[:min(len(chunk), len(like)-at)])
+		if err != nil || !bytes.Equal(chunk[:n], like[at:at+n]) {
+			return io.MultiReader(bytes.NewReader(like[:at]), bytes.NewReader(chunk[:n]), from), false
+		}
+		at += n
+	}
+	return from, true
+}
+
+// atOnce is how much is allocated because a header says so.
+const atOnce = 64 << 20
+
+// readExactly reads so many bytes.
+func readExactly(from io.Reader, length int64) ([]byte, error) {
+	if length <= atOnce {
+		content := make([]byte, length)
+		_, err := io.ReadFull(from, content)
+		return content, err
+	}
+	content, err := io.ReadAll(io.LimitReader(from, length))
+	if err == nil && int64(len(content)) < length {
+		err = io.ErrUnexpectedEOF
+	}
+	return content, err
 }
 
 // decodeHeader returns the message that a header describes, without its content.
@@ -142,36 +252,19 @@ func compress(content []byte, c Compression) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decompress reads no more than length bytes, whatever the object claims to hold.
-func decompress(content []byte, c Compression, length int64) ([]byte, error) {
-	var from io.Reader = bytes.NewReader(content)
+// decompress returns a reader of the content.
+func decompress(content io.Reader, c Compression) (io.ReadCloser, error) {
 	switch c {
 	case None:
+		return io.NopCloser(content), nil
 	case Gzip:
-		unzip, err := gzip.NewReader(from)
-		if err != nil {
-			return nil, err
-		}
-		from = unzip
+		return gzip.NewReader(content)
 	case Zstd:
-		unzip, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+		unzip, err := zstd.NewReader(content, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, err
 		}
-		defer unzip.Close()
-		from = unzip
-	default:
-		return nil, fmt.Errorf("encoding %q is not known", c)
+		return unzip.IOReadCloser(), nil
 	}
-	if length < 0 {
-		return nil, fmt.Errorf("a length of %d", length)
-	}
-	plain, err := io.ReadAll(io.LimitReader(from, length+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(plain)) != length {
-		return nil, fmt.Errorf("%d bytes at least, and not the %d that the header says", len(plain), length)
-	}
-	return plain, nil
+	return nil, fmt.Errorf("encoding %q is not known", c)
 }

@@ -2,12 +2,39 @@ package gcsstore
 
 import (
 	"bytes"
+	"context"
 	"maps"
 	"testing"
 	"time"
 
 	"example.com/eventdriver/driver"
 )
+
+// objectBytes returns an event's object.
+func objectBytes(m driver.Message, c Compression) ([]byte, error) {
+	line, content, err := encode(m, c)
+	return append(line, content...), err
+}
+
+// message reads an event's object.
+func message(object []byte) (driver.Message, error) {
+	f, err := decode(bytes.NewReader(object))
+	if err != nil {
+		return driver.Message{}, err
+	}
+	return f.read(context.Background(), nil)
+}
+
+// letterBytes returns a dead letter's object.
+func letterBytes(d driver.DeadLetter) ([]byte, error) {
+	write, err := encodeLetter(d)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = write(&b)
+	return b.Bytes(), err
+}
 
 // TestFrameIsReadable pins the bytes: objects outlive the version that wrote
 // them.
@@ -20,7 +47,7 @@ func TestFrameIsReadable(t *testing.T) {
 	want := `{"v":1,"id":"id","key":"a/b","source":"base64:/w==",` +
 		`"attributes":{"base64:/g==":"base64:YmFzZTY0Og==","name":"\u003cé\u003e"},` +
 		`"length":3,"time":"2026-01-02T02:04:05.000006Z"}` + "\n{}\n"
-	got, err := encode(m, None)
+	got, err := objectBytes(m, None)
 	if err != nil || string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s\n%v", got, want, err)
 	}
@@ -52,11 +79,11 @@ func FuzzFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id, key, source string, content []byte, seconds int64, name, value string, c uint8) {
 		at := time.Unix(seconds%(1<<45), 1000).UTC()
 		m := driver.Message{ID: id, Key: key, Source: source, Content: content, Time: at, Attributes: map[string]string{name: value, "": ""}}
-		object, err := encode(m, []Compression{None, Gzip, Zstd}[c%3])
+		object, err := objectBytes(m, []Compression{None, Gzip, Zstd}[c%3])
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decode(object)
+		got, err := message(object)
 		if err != nil || got.ID != id || got.Key != key || got.Source != source || !got.Time.Equal(at) ||
 			!bytes.Equal(got.Content, content) || !maps.Equal(got.Attributes, m.Attributes) {
 			t.Errorf("%+v came back as %+v, %v", m, got, err)
@@ -71,7 +98,7 @@ func FuzzLetter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, reason, text, id, name, value string, body []byte) {
 		d := driver.DeadLetter{Reason: driver.Reason(reason), Error: text, Handler: text, ID: id, Key: id, Source: text, Attempt: 3,
 			Time: time.Unix(1, 2), Header: map[string][]string{name: {value, ""}}, Body: body}
-		content, err := encodeLetter(d)
+		content, err := letterBytes(d)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +133,7 @@ func TestDeadLettersWithOtherHeadersAreOthers(t *testing.T) {
 // A body of control characters would be six times as long as a JSON string.
 func TestDeadLetterOfControlCharactersStaysSmall(t *testing.T) {
 	for name, body := range map[string][]byte{"NUL": make([]byte, 1<<20), "text": bytes.Repeat([]byte("line\r\n\t"), 1<<17)} {
-		content, err := encodeLetter(driver.DeadLetter{Reason: driver.ReasonUndecodable, Body: body})
+		content, err := letterBytes(driver.DeadLetter{Reason: driver.ReasonUndecodable, Body: body})
 		if err != nil || len(content) > 3*len(body)/2 {
 			t.Errorf("%s: %d bytes of %d, %v", name, len(content), len(body), err)
 		}

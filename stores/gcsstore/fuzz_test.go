@@ -84,7 +84,7 @@ func TestTokensOfCorruptClaims(t *testing.T) {
 // compression.
 func FuzzDecodeTwice(f *testing.F) {
 	for _, c := range []Compression{None, Gzip, Zstd} {
-		object, err := encode(driver.Message{ID: "i", Key: "k", Source: "s", Content: []byte(strings.Repeat("x", 1000)), Time: time.Unix(1, 2),
+		object, err := objectBytes(driver.Message{ID: "i", Key: "k", Source: "s", Content: []byte(strings.Repeat("x", 1000)), Time: time.Unix(1, 2),
 			Attributes: map[string]string{"\xff": "base64:"}}, c)
 		if err != nil {
 			f.Fatal(err)
@@ -94,7 +94,7 @@ func FuzzDecodeTwice(f *testing.F) {
 	f.Add([]byte(`{"v":1,"key":"k","source":"s","length":0,"since1970":[9223372036854775807,-1]}` + "\n"))
 	f.Add([]byte(`{"v":1,"key":"k","source":"s","length":9223372036854775807,"encoding":"gzip"}` + "\n\x1f\x8b"))
 	f.Fuzz(func(t *testing.T, object []byte) {
-		m, err := decode(object)
+		m, err := message(object)
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Errorf("got %v, want ErrCorrupt", err)
@@ -102,11 +102,11 @@ func FuzzDecodeTwice(f *testing.F) {
 			return
 		}
 		for _, c := range []Compression{None, Gzip, Zstd} {
-			object, err := encode(m, c)
+			object, err := objectBytes(m, c)
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := decode(object)
+			again, err := message(object)
 			if err != nil || again.ID != m.ID || again.Key != m.Key || again.Source != m.Source || string(again.Content) != string(m.Content) ||
 				!again.Time.Equal(m.Time) || !maps.Equal(again.Attributes, m.Attributes) {
 				t.Errorf("%+v came back as %+v, %v", m, again, err)
@@ -118,7 +118,7 @@ func FuzzDecodeTwice(f *testing.F) {
 // A dead letter that is read is the same when it is written and read again; others
 // are corrupt.
 func FuzzDecodeLetter(f *testing.F) {
-	content, err := encodeLetter(driver.DeadLetter{Reason: "no-key", Error: "\xff", ID: "base64:", Time: time.Unix(1, 2), Attempt: 3,
+	content, err := letterBytes(driver.DeadLetter{Reason: "no-key", Error: "\xff", ID: "base64:", Time: time.Unix(1, 2), Attempt: 3,
 		Header: map[string][]string{"Ce-Id": {"1", "\xff"}}, Body: []byte{0xff}})
 	if err != nil {
 		f.Fatal(err)
@@ -134,7 +134,7 @@ func FuzzDecodeLetter(f *testing.F) {
 			}
 			return
 		}
-		content, err = encodeLetter(d)
+		content, err = letterBytes(d)
 		if err != nil {
 			t.Fatal(err)
 		}

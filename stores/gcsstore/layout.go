@@ -43,8 +43,9 @@ func (l layout) deadLetters() string { return path.Join(l.folder, deadLetterFold
 // with the delivery before, so that both have the same name: of the headers those
 // that are the event's own.
 func (l layout) deadLetter(d driver.DeadLetter, day time.Time) string {
-	h := sha256.New()
-	parts := []string{string(d.Reason), d.ID, d.Key, d.Source, string(d.Body)}
+	h, body := sha256.New(), sha256.Sum256(d.Body)
+	h.Write(body[:])
+	parts := []string{string(d.Reason), d.ID, d.Key, d.Source}
 	for _, name := range slices.Sorted(maps.Keys(d.Header)) {
 		if canonical := http.CanonicalHeaderKey(name); canonical == "Content-Type" || strings.HasPrefix(canonical, "Ce-") {
 			parts = append(append(parts, canonical), d.Header[name]...)

@@ -1,15 +1,16 @@
 package gcsstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"strings"
 
 	"cloud.google.com/go/storage"
+	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
@@ -32,50 +33,87 @@ const absent int64 = 0
 // object is what insert writes.
 type object struct {
 	name        string
-	content     []byte
+	content     content
 	contentType string
 	metadata    map[string]string
 }
 
-const (
-	chunk    = 256 << 10 // what upload chunks are a multiple of
-	maxChunk = 16 << 20
-)
+// content writes an object's bytes to w, the same each time that it is called.
+type content func(w io.Writer) error
+
+// bytesOf is the content that consists of the parts.
+func bytesOf(parts ...[]byte) content {
+	return func(w io.Writer) error {
+		for _, part := range parts {
+			if len(part) == 0 {
+				continue
+			}
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
 
 // insert writes o in place of the given generation, or errRefused. It returns
 // the new generation. Class A.
 //
-// Content smaller than a chunk goes up in a single request. Unlike with a
-// ChunkSize of 0, that request is repeated when it fails, since the client keeps
-// what it sends. The chunk is no larger than the content needs, since the client
-// allocates it whole, and no larger than 16 MiB, beyond which there are several
-// requests.
+// The object goes up in a single request, straight from where its content is: the
+// client's own way of repeating a request is to keep all that it sends. So insert
+// repeats the request itself, which writes the content once more. A request may be
+// repeated because its condition holds once.
 func (s *Store) insert(ctx context.Context, o object, replaces int64) (int64, error) {
 	conditions := storage.Conditions{GenerationMatch: replaces}
 	if replaces == absent {
 		conditions = storage.Conditions{DoesNotExist: true}
 	}
+	checksum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	if err := o.content(checksum); err != nil {
+		return 0, fmt.Errorf("encode: %w", err)
+	}
+	for pause := backoff(); ; {
+		generation, err := s.upload(ctx, o, checksum.Sum32(), conditions)
+		switch {
+		case err == nil:
+			s.bucketSeen.Store(true)
+			return generation, nil
+		case isStatus(err, http.StatusPreconditionFailed, codes.FailedPrecondition):
+			s.bucketSeen.Store(true)
+			return 0, errRefused
+		case isNotFound(err): // of a write, that can only be the bucket
+			return 0, s.noBucket()
+		case !again(err) || gax.Sleep(ctx, pause.Pause()) != nil:
+			return 0, s.unexpected(ctx, o.name, err)
+		}
+	}
+}
+
+// upload sends one request with the whole object. It returns the new generation.
+func (s *Store) upload(ctx context.Context, o object, checksum uint32, conditions storage.Conditions) (int64, error) {
 	// The writer's context ends with the write, so that none of it is left behind.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := s.bucket.Object(o.name).If(conditions).NewWriter(ctx)
 	w.ContentType, w.Metadata = o.contentType, o.metadata
-	w.ChunkSize = min((len(o.content)/chunk+1)*chunk, maxChunk)
-	_, err := w.Write(o.content)
-	if errClose := w.Close(); err == nil || errors.Is(err, io.ErrClosedPipe) {
-		err = errClose
+	w.CRC32C, w.SendCRC32C = checksum, true // the service refuses what is not whole
+	w.ChunkSize = 0                         // no buffer
+	err := o.content(w)
+	if err == nil {
+		err = w.Close()
+	} else if errClose := w.Close(); errClose != nil {
+		err = errClose // why the writer did not take more
 	}
-	switch {
-	case err == nil:
-		s.bucketSeen.Store(true)
-		return w.Attrs().Generation, nil
-	case isStatus(err, http.StatusPreconditionFailed, codes.FailedPrecondition):
-		s.bucketSeen.Store(true)
-		return 0, errRefused
-	case isNotFound(err): // of a write, that can only be the bucket
-		return 0, s.noBucket()
+	if err != nil {
+		return 0, err
 	}
-	return 0, s.unexpected(ctx, o.name, err)
+	return w.Attrs().Generation, nil
+}
+
+// again says whether a failed write is worth another request. Its request's body can't be
+// sent twice, which is what an HTTP/2 connection wants that the server closes.
+func again(err error) bool {
+	return storage.ShouldRetry(err) || strings.Contains(err.Error(), "after Request.Body was written")
 }
 
 // read opens an object. The caller closes the reader. Class B.
@@ -88,19 +126,18 @@ func (s *Store) read(ctx context.Context, name string) (*storage.Reader, error) 
 	return r, nil
 }
 
-// readAll returns an object's content and its generation. Class B.
-func (s *Store) readAll(ctx context.Context, name string) ([]byte, int64, error) {
+// readAll returns an object's content. Class B.
+func (s *Store) readAll(ctx context.Context, name string) ([]byte, error) {
 	r, err := s.read(ctx, name)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer r.Close()
-	var b bytes.Buffer
-	b.Grow(int(min(max(r.Attrs.Size, 0), maxChunk)) + bytes.MinRead)
-	if _, err := b.ReadFrom(r); err != nil {
-		return nil, 0, s.unexpected(ctx, name, err)
+	all, err := io.ReadAll(r)
+	if err != nil {
+		return nil, s.unexpected(ctx, name, err)
 	}
-	return b.Bytes(), r.Attrs.Generation, nil
+	return all, nil
 }
 
 // stat returns an object's metadata. Class B.

@@ -129,7 +129,7 @@ func (s *Store) readRecord(ctx context.Context, c driver.Claim) (record, error) 
 func (s *Store) writeRecord(ctx context.Context, c driver.Claim, r record) (record, error) {
 	generation, err := s.insert(ctx, object{
 		name:        s.layout.claim(c),
-		content:     []byte(c.Key),
+		content:     bytesOf([]byte(c.Key)),
 		contentType: "text/plain",
 		metadata:    r.metadata(),
 	}, r.generation)
@@ -172,7 +172,7 @@ func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool,
 func (s *Store) createDone(ctx context.Context, c driver.Claim) error {
 	_, err := s.insert(ctx, object{
 		name:        s.layout.done(c),
-		content:     []byte(c.Key),
+		content:     bytesOf([]byte(c.Key)),
 		contentType: "text/plain",
 		metadata: map[string]string{
 			fieldState: stateDone,

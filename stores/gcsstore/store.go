@@ -86,8 +86,13 @@ func retries() []storage.RetryOption {
 	return []storage.RetryOption{
 		storage.WithPolicy(storage.RetryIdempotent),
 		storage.WithErrorFunc(storage.ShouldRetry),
-		storage.WithBackoff(gax.Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}),
+		storage.WithBackoff(backoff()),
 	}
+}
+
+// backoff is the pauses between the repetitions of a request.
+func backoff() gax.Backoff {
+	return gax.Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
 }
 
 // Close closes the connections of the client that New made. Operations that are
