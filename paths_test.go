@@ -1,0 +1,150 @@
+package eventdriver
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/driver/convert"
+)
+
+// googleEvent is an event of Google's, in binary form.
+type googleEvent struct{ source, kind, content string }
+
+func (e googleEvent) request(t *testing.T, url string) *http.Request {
+	t.Helper()
+	request := event(t, url, e.source, "", e.content)
+	request.Header.Set("Ce-Type", e.kind)
+	return request
+}
+
+// sameSource are pairs of triggers, by the sources that they are for, whose events
+// have one ce-source.
+var sameSource = map[string]struct {
+	pointer string
+	events  map[string]googleEvent
+}{
+	"two kinds of events of one bucket": {"/name", map[string]googleEvent{
+		"uploaded": {"//storage.googleapis.com/projects/_/buckets/parcels", "google.cloud.storage.object.v1.finalized", `{"bucket":"parcels","name":"order-1","metageneration":"1"}`},
+		"removed":  {"//storage.googleapis.com/projects/_/buckets/parcels", "google.cloud.storage.object.v1.deleted", `{"bucket":"parcels","name":"order-1","metageneration":"2"}`},
+	}},
+	"two collections of one database": {"/value/fields/order/stringValue", map[string]googleEvent{
+		"orders": {"//firestore.googleapis.com/projects/p/databases/(default)", "google.cloud.firestore.document.v1.created",
+			`{"value":{"name":"projects/p/databases/(default)/documents/orders/a","fields":{"order":{"stringValue":"order-1"}}}}`},
+		"payments": {"//firestore.googleapis.com/projects/p/databases/(default)", "google.cloud.firestore.document.v1.created",
+			`{"value":{"name":"projects/p/databases/(default)/documents/payments/b","fields":{"order":{"stringValue":"order-1"}}}}`},
+	}},
+	"two methods of one audit log": {"/protoPayload/resourceName", map[string]googleEvent{
+		"inserted": {"//cloudaudit.googleapis.com/projects/p/logs/data_access", "google.cloud.audit.log.v1.written",
+			`{"protoPayload":{"methodName":"jobservice.insert","resourceName":"order-1"}}`},
+		"completed": {"//cloudaudit.googleapis.com/projects/p/logs/data_access", "google.cloud.audit.log.v1.written",
+			`{"protoPayload":{"methodName":"jobservice.jobcompleted","resourceName":"order-1"}}`},
+	}},
+	"two types of one producer": {"/order", map[string]googleEvent{
+		"paid":   {"/shop", "com.example.paid", `{"order":"order-1","amount":1}`},
+		"packed": {"/shop", "com.example.packed", `{"order":"order-1","weight":2}`},
+	}},
+}
+
+func TestTriggersWithOneSourceAreJoinedByTheirPaths(t *testing.T) {
+	for name, c := range sameSource {
+		forwards := slices.Sorted(maps.Keys(c.events))
+		for _, sources := range [][]string{forwards, {forwards[1], forwards[0]}} {
+			t.Run(name+", "+sources[0]+" first", func(t *testing.T) {
+				config, err := configFrom(map[string]string{"EVENT_SOURCES": strings.Join(sources, ","), "KEY_POINTER": c.pointer})
+				if err != nil {
+					t.Fatal(err)
+				}
+				business := count()
+				_, server := serve(t, config, business)
+				for range 2 {
+					for _, source := range sources {
+						if status, answer := do(t, c.events[source].request(t, server.URL+convert.SourcePath(source))); status/100 != 2 || strings.Contains(answer, "dead-lettered") {
+							t.Errorf("%s: %d %s", source, status, answer)
+						}
+					}
+				}
+				business.once(t, "order-1")
+				var joined map[string]json.RawMessage
+				if err := json.Unmarshal([]byte(business.contents["order-1"]), &joined); err != nil {
+					t.Fatal(err)
+				}
+				for source, e := range c.events {
+					if string(joined[source]) != e.content {
+						t.Errorf("joined %s as %s; want %s", joined[source], source, e.content)
+					}
+				}
+			})
+		}
+	}
+}
+
+// An event whose path names no source can be sent again once that is configured, to
+// the same path.
+func TestLetterIsSentAgainToItsPath(t *testing.T) {
+	c := sameSource["two kinds of events of one bucket"]
+	before, err := configFrom(map[string]string{"EVENT_SOURCES": "uploaded", "KEY_POINTER": c.pointer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, server := serve(t, before, count())
+	status, answer := do(t, c.events["removed"].request(t, server.URL+"/events/removed"))
+	if status != http.StatusOK || !strings.Contains(answer, "unknown-source") || !strings.Contains(answer, "/events/removed") {
+		t.Errorf("%d %s; want it dead-lettered as of an unknown source, with the path", status, answer)
+	}
+	all := letters(t, f)
+	if len(all) != 1 {
+		t.Fatalf("%d letters, want one", len(all))
+	}
+	letter := all[0]
+
+	after, err := configFrom(map[string]string{"EVENT_SOURCES": "uploaded,removed", "KEY_POINTER": c.pointer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	business := count()
+	_, server = serve(t, after, business)
+	again, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+letter.Path, bytes.NewReader(letter.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Header = letter.Header
+	for _, request := range []*http.Request{again, c.events["uploaded"].request(t, server.URL+"/events/uploaded")} {
+		if status, answer := do(t, request); status/100 != 2 || strings.Contains(answer, "dead-lettered") {
+			t.Errorf("%s: %d %s", request.URL.Path, status, answer)
+		}
+	}
+	business.once(t, "order-1")
+}
+
+// While a deployment changes, some triggers call / and others their paths, and the
+// function of before, which knows no paths, goes on: aliases serve those.
+func TestOldTriggersAndNewOnesMeet(t *testing.T) {
+	config, err := configFrom(map[string]string{"SOURCE_ALIASES": "event1:topic-1,event2:topic-2,event3:topic-3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	business := count()
+	_, server := serve(t, config, business)
+	var keys []string
+	for old := range 8 { // each bit is a trigger that calls /
+		key := fmt.Sprint("order-", old)
+		keys = append(keys, key)
+		for i, source := range []string{"event1", "event2", "event3"} {
+			url := server.URL + convert.SourcePath(source)
+			if old>>i&1 == 1 {
+				url = server.URL + "/"
+			}
+			topic := fmt.Sprint("//pubsub.googleapis.com/projects/p/topics/topic-", i+1)
+			if status, answer := do(t, event(t, url, topic, key, `1`)); status/100 != 2 || strings.Contains(answer, "dead-lettered") {
+				t.Errorf("%s: %d %s", url, status, answer)
+			}
+		}
+	}
+	business.once(t, keys...)
+}
