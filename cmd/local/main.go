@@ -135,7 +135,7 @@ func start(ctx context.Context, o options, business driver.Handler) (*local, err
 	if err := l.startFunction(o.addr); err != nil {
 		return nil, errors.Join(err, l.stop())
 	}
-	if err := l.startPublisher(ctx, o.publishAddr); err != nil {
+	if err := l.startPublisher(ctx, o.publishAddr, config); err != nil {
 		return nil, errors.Join(err, l.stop())
 	}
 	return l, nil
@@ -219,13 +219,14 @@ func freePort(addr string) (host, port string, err error) {
 	return net.SplitHostPort(listener.Addr().String())
 }
 
-func (l *local) startPublisher(ctx context.Context, addr string) error {
+func (l *local) startPublisher(ctx context.Context, addr string, config eventdriver.Config) error {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("-publish-addr: %w", err)
 	}
 	l.publishAddr = listener.Addr().String()
-	l.eventarc = eventarc.New(ctx, eventarc.Config{Route: eventarc.Fixed("http://" + l.functionAddr + "/"), OnFailure: logFailure})
+	l.eventarc = eventarc.New(ctx, eventarc.Config{Route: eventarc.Fixed("http://" + l.functionAddr + "/"),
+		Path: triggers(config), OnFailure: logFailure})
 	l.publisher = &http.Server{Handler: publishHandler(l.eventarc), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = l.publisher.Serve(listener) }() // until stop
 	return nil

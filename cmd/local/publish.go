@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"example.com/eventdriver"
+	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/internal/eventarc"
 )
 
@@ -15,6 +17,22 @@ const publishLimit = 10 << 20 // bytes; Pub/Sub's limit for a message
 // logFailure logs a delivery that is to be made again.
 func logFailure(id string, again time.Duration, err error) {
 	slog.Info("not acknowledged, it will be delivered again", "event", id, "after", again.String(), "answer", err.Error())
+}
+
+// triggers returns which path the trigger of each topic calls: that of the source
+// which the topic is called like, or is an alias of. The events of all other topics
+// get to the function without a path, and are dead-lettered.
+func triggers(config eventdriver.Config) func(topic string) string {
+	paths := make(map[string]string)
+	for source, aliases := range config.SourceAliases {
+		for _, alias := range aliases {
+			paths[alias] = convert.SourcePath(source)
+		}
+	}
+	for _, source := range config.Sources {
+		paths[source] = convert.SourcePath(source)
+	}
+	return func(topic string) string { return paths[topic] }
 }
 
 // publishHandler takes POST /publish/TOPIC?key=KEY with the event's content as body.

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,9 @@ type Config struct {
 	// Route says where to deliver now, and is told when that delivery is over. It
 	// may wait; it returns the context's error when that ends.
 	Route func(ctx context.Context) (url string, done func(), err error)
+	// Path returns the path that the trigger of a topic calls, as in /events/event1;
+	// "", or no Path: that of the URL.
+	Path func(topic string) string
 	// Deadline is how long a delivery may take; 0: DefaultDeadline.
 	Deadline time.Duration
 	// FirstBackoff is the pause after the first delivery that failed, which doubles
@@ -75,6 +79,7 @@ func New(ctx context.Context, config Config) *Eventarc {
 // Event is an event as it was published. Each delivery has the same ID and content.
 type Event struct {
 	ID     string
+	path   string // "": that of the route
 	header http.Header
 	body   []byte
 }
@@ -92,7 +97,11 @@ func (e *Eventarc) NewEvent(topic, key string, data []byte) Event {
 	if err != nil {
 		panic(err) // maps of strings and bytes always have a JSON form
 	}
-	return Event{ID: id, body: body, header: http.Header{
+	path := ""
+	if e.config.Path != nil {
+		path = e.config.Path(topic)
+	}
+	return Event{ID: id, path: path, body: body, header: http.Header{
 		"Content-Type":   {"application/json"},
 		"Ce-Specversion": {"1.0"},
 		"Ce-Type":        {"google.cloud.pubsub.topic.v1.messagePublished"},
@@ -146,6 +155,9 @@ func (e *Eventarc) post(event Event) error {
 		return err
 	}
 	defer done()
+	if event.path != "" {
+		url = strings.TrimSuffix(url, "/") + event.path
+	}
 	request, err := http.NewRequestWithContext(e.ctx, http.MethodPost, url, bytes.NewReader(event.body))
 	if err != nil {
 		return err

@@ -59,6 +59,27 @@ func TestDeliversUntilAcknowledged(t *testing.T) {
 	}
 }
 
+// Each trigger calls the path of its own.
+func TestTriggersCallTheirPaths(t *testing.T) {
+	called := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		called <- r.Header.Get("Ce-Source") + " " + r.URL.Path
+	}))
+	defer server.Close()
+	for _, url := range []string{server.URL, server.URL + "/"} {
+		e := eventarc.New(t.Context(), eventarc.Config{Route: eventarc.Fixed(url), Path: func(topic string) string {
+			return map[string]string{"orders": "/events/event1"}[topic]
+		}})
+		for topic, want := range map[string]string{"orders": "/events/event1", "others": "/"} {
+			e.Publish(topic, "order-1", nil)
+			e.Wait()
+			if got := <-called; got != "//pubsub.googleapis.com/projects/local/topics/"+topic+" "+want {
+				t.Errorf("%s: an event of %s, want %s", topic, got, want)
+			}
+		}
+	}
+}
+
 func TestDuplicatesAreTheSameEvent(t *testing.T) {
 	f := &function{bodies: make(map[string][]string)}
 	server := httptest.NewServer(f)
