@@ -45,6 +45,9 @@ func init() {
 			slog.Error("the configuration is wrong, mend these variables: " + err.Error())
 			os.Exit(1)
 		}
+		for _, sentence := range UnknownVariables(os.Environ()) {
+			slog.Warn("unknown variable: " + sentence)
+		}
 		go function.exitOnSIGTERM()
 	}
 	functions.HTTP("EventDriver", function.ServeHTTP)

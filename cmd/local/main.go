@@ -129,6 +129,9 @@ func start(ctx context.Context, o options, business driver.Handler) (*local, err
 		orders: eventdriver.NewLogger(os.Stdout, config.LogLevel).Handler(),
 		others: eventdriver.NewLogger(os.Stderr, config.LogLevel).Handler(),
 	}))
+	for _, sentence := range eventdriver.UnknownVariables(os.Environ()) {
+		slog.Warn("unknown variable: " + sentence)
+	}
 	if l.function, err = eventdriver.New(config, business); err != nil {
 		return nil, errors.Join(err, l.stop())
 	}
