@@ -7,20 +7,27 @@ locals {
     "Makefile", "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
   ], var.source_excludes)
 
-  # In the form event1:orders-created,event1:…: where an event comes from, if that is
-  # not called like the event.
-  aliases = flatten([for event, s in var.sources : [
-    for alias in distinct(concat(
-      s.event_type == null ? [reverse(split("/", local.topics[event]))[0]] : [],
-      startswith(coalesce(s.event_type, "-"), "google.cloud.storage.") ? compact([lookup(s.filters, "bucket", "")]) : [],
-      s.aliases,
-    )) : "${event}:${alias}" if alias != event
+  # What the function knows an event's source by where a request has no source's path:
+  # while triggers of before are changed, and for the revisions of before, which know no
+  # paths. What two sources have in common tells nothing, and is left out.
+  known_by = { for event, s in var.sources : event => distinct(concat(
+    s.event_type == null ? [reverse(split("/", local.topics[event]))[0]] : [],
+    startswith(coalesce(s.event_type, "-"), "google.cloud.storage.") ? compact([lookup(s.filters, "bucket", "")]) : [],
+    [for alias in s.aliases : trimspace(alias)], # as the function reads them
+  )) }
+  shared = [for alias in distinct(flatten(values(local.known_by))) : alias
+  if length([for event, known in local.known_by : event if contains(known, alias) || event == alias]) > 1]
+
+  # In the form event1:orders-created,event1:….
+  aliases = flatten([for event, known in local.known_by : [
+    for alias in known : "${event}:${alias}" if alias != event && !contains(local.shared, alias)
   ]])
 
   environment = merge(
     var.environment,
     {
       EVENT_SOURCES     = join(",", keys(var.sources))
+      SOURCE_ALIASES    = join(",", local.aliases)
       EVENT_STORE       = var.store
       CLAIM_STORE       = local.claim_store
       DEAD_LETTER_TOPIC = local.dead_letter_topic
@@ -31,7 +38,6 @@ locals {
       LOG_EXECUTION_ID = "true"
     },
     var.erase_sources == null ? {} : { ERASE_SOURCES = join(",", var.erase_sources) },
-    length(local.aliases) == 0 ? {} : { SOURCE_ALIASES = join(",", local.aliases) },
     var.key_pointer == null ? {} : { KEY_POINTER = var.key_pointer },
     local.use_gcs ? { GCS_BUCKET = local.bucket_name } : {},
     local.use_bigquery ? {

@@ -25,7 +25,7 @@ output "build_service_account" {
 
 output "triggers" {
   description = "The triggers' names, by event."
-  value       = { for event, trigger in google_eventarc_trigger.this : event => trigger.name }
+  value       = { for event, trigger in google_eventarc_trigger.this : event => local.trigger_names[event] }
 }
 
 output "topics" {

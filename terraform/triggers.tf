@@ -9,6 +9,9 @@ locals {
     { for event, s in var.sources : event => startswith(s.topic, "projects/") ? s.topic : "projects/${var.project_id}/topics/${s.topic}"
     if s.topic != null },
   )
+
+  # By event. The provider reads a trigger's own name back in its long form.
+  trigger_names = { for event in keys(var.sources) : event => "${var.name}-${replace(lower(event), "_", "-")}" }
 }
 
 resource "google_pubsub_topic" "source" {
@@ -23,13 +26,15 @@ resource "google_pubsub_topic" "source" {
 }
 
 # The thing that one function can't have by itself: a trigger for each source, all to
-# the same service. Each has a subscription of its own, and delivers again for a day.
+# the same service, each to the path of its source. So the function knows them apart,
+# also where their events say that they come from the same place: the same bucket, the
+# same database. Each has a subscription of its own, and delivers again for a day.
 resource "google_eventarc_trigger" "this" {
   for_each = var.sources
 
   project                 = var.project_id
   location                = coalesce(each.value.location, var.region)
-  name                    = "${var.name}-${replace(lower(each.key), "_", "-")}"
+  name                    = local.trigger_names[each.key]
   channel                 = each.value.channel
   service_account         = google_service_account.trigger.email
   event_data_content_type = coalesce(each.value.content_type, startswith(coalesce(each.value.event_type, "-"), "google.cloud.firestore.") ? "application/protobuf" : "application/json")
@@ -61,6 +66,7 @@ resource "google_eventarc_trigger" "this" {
     cloud_run_service {
       service = google_cloudfunctions2_function.this.name
       region  = var.region
+      path    = "/events/${each.key}"
     }
   }
 

@@ -42,8 +42,11 @@ variable "sources" {
       Cloud Storage, Firestore, audit logs, third parties' and custom events.
 
     location is the trigger's, where it isn't the region (a multi-region bucket's or Firestore's, say);
-    content_type is what the data is encoded in, where there is a choice. aliases are further names that the event's
-    source goes by, see SOURCE_ALIASES in docs/configuration.md; topics and buckets need none.
+    content_type is what the data is encoded in, where there is a choice.
+
+    Each trigger calls the path of its source, /events/NAME, by which the function knows where an event comes from.
+    aliases are for events that reach it otherwise, see SOURCE_ALIASES in docs/configuration.md; those of topics and
+    buckets are made. One that two sources would have is left out.
   D
   type = map(object({
     create_topic  = optional(string)
@@ -64,8 +67,8 @@ variable "sources" {
   nullable = false
 
   validation {
-    condition     = length(var.sources) > 0
-    error_message = "sources must name at least one event, as in { event1 = {}, event2 = {}, event3 = {} }."
+    condition     = length(var.sources) > 0 && length(var.sources) <= 100
+    error_message = "sources must name 1 to 100 events, as in { event1 = {}, event2 = {}, event3 = {} }."
   }
   validation {
     condition     = alltrue([for event in keys(var.sources) : can(regex("^[A-Za-z][-_A-Za-z0-9]{0,38}$", event))])
@@ -105,14 +108,19 @@ variable "sources" {
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
-      alltrue([for a in s.aliases : a != "" && !strcontains(a, ",")])
+      alltrue([for a in s.aliases : trimspace(a) != "" && !strcontains(a, ",")])
     ])
     error_message = "An alias must not be empty and must not contain a comma, which separates aliases in SOURCE_ALIASES."
   }
   validation {
-    condition = length(distinct(flatten([for s in values(var.sources) : compact([s.topic, s.create_topic])]))) == length(
-    flatten([for s in values(var.sources) : compact([s.topic, s.create_topic])]))
-    error_message = "Two sources must not have the same topic: nothing would tell their events apart."
+    condition = length(distinct([for event, s in var.sources : trimprefix(coalesce(s.topic, s.create_topic, "${var.name}-${event}"), "projects/${var.project_id}/topics/")
+    if s.event_type == null])) == length([for s in values(var.sources) : s if s.event_type == null])
+    error_message = "Two sources must not have the same topic: each of its messages would be an event of both."
+  }
+  validation {
+    condition = length(distinct([for s in values(var.sources) : jsonencode([s.event_type, coalesce(s.channel, "-"), coalesce(s.location, var.region), s.filters, s.path_patterns])
+    if s.event_type != null])) == length([for s in values(var.sources) : s if s.event_type != null])
+    error_message = "Two sources must not have the same event_type, filters, path_patterns, channel and location: each event would be one of both."
   }
 }
 

@@ -47,6 +47,14 @@ run "no_sources" {
   expect_failures = [var.sources]
 }
 
+run "more_sources_than_the_function_takes" {
+  command = plan
+  variables {
+    sources = { for i in range(101) : "event${i}" => {} }
+  }
+  expect_failures = [var.sources]
+}
+
 run "source_of_two_kinds" {
   command = plan
   variables {
@@ -368,4 +376,47 @@ run "environment_of_bigquery" {
     environment = { BIGQUERY_RETENTION = "1h" }
   }
   expect_failures = [var.environment]
+}
+
+run "same_topic_in_two_spellings" {
+  command = plan
+  variables {
+    sources = { event1 = { topic = "orders" }, event2 = { topic = "projects/p-123456/topics/orders" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "same_topic_by_its_default_name" {
+  command = plan
+  variables {
+    sources = { event1 = { create_topic = "orders-event2" }, event2 = {} }
+  }
+  expect_failures = [var.sources]
+}
+
+run "same_trigger_twice" {
+  command = plan
+  variables {
+    sources = {
+      event1 = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "b" } }
+      event2 = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "b" }, location = "europe-west1", aliases = ["a"] }
+    }
+  }
+  expect_failures = [var.sources]
+}
+
+run "name_that_can_be_no_path" {
+  command = plan
+  variables {
+    sources = { "order.created" = {} }
+  }
+  expect_failures = [var.sources]
+}
+
+run "name_that_begins_with_a_digit" {
+  command = plan
+  variables {
+    sources = { "1st" = {} }
+  }
+  expect_failures = [var.sources]
 }
