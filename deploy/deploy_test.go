@@ -98,7 +98,7 @@ func TestOneFunctionThreeTriggersNobodyElse(t *testing.T) {
 	}
 	for i, trigger := range triggers {
 		for _, want := range []string{
-			fmt.Sprintf("create orders-event%d ", i+1), "--destination-run-service=orders ",
+			fmt.Sprintf("create orders-event%d ", i+1), "--destination-run-service=orders ", fmt.Sprintf("--destination-run-path=/events/event%d ", i+1),
 			"--event-filters=type=google.cloud.pubsub.topic.v1.messagePublished ",
 			fmt.Sprintf("--transport-topic=projects/my-project-123/topics/orders-event%d ", i+1),
 			"--service-account=orders-trigger@my-project-123.iam.gserviceaccount.com",
@@ -127,6 +127,56 @@ func TestSecondRunCreatesNothing(t *testing.T) {
 	}
 	if len(with(calls, "functions deploy")) != 1 {
 		t.Error("the function must be deployed again: its source may have changed")
+	}
+}
+
+// Triggers from before the paths get theirs.
+func TestTriggersThatExistGetTheirPaths(t *testing.T) {
+	_, calls := script(t, exists, "--name=orders", "--sources=placed:orders-created,paid")
+	for _, event := range []string{"placed", "paid"} {
+		want := fmt.Sprintf("eventarc triggers update orders-%s --project=my-project-123 --location=europe-west1 --destination-run-path=/events/%[1]s\n", event)
+		if !slices.Contains(calls, want) {
+			t.Errorf("%q\nlacks %s", with(calls, "eventarc triggers"), want)
+		}
+	}
+}
+
+// A topic that is called like another event is no alias: it would mean both, and the
+// function would not start.
+func TestAliasesMeanOneEvent(t *testing.T) {
+	printed, _ := script(t, absent, "--dry-run", "--sources=paid:packed,packed:parcels")
+	if deployed := strings.ReplaceAll(with(shown(printed), "functions deploy")[0], `\`, ""); !strings.Contains(deployed, "SOURCE_ALIASES=packed:parcels;") {
+		t.Errorf("%s\nwants packed:parcels as the one alias", deployed)
+	}
+}
+
+func TestConcurrencyFollowsFromMemory(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--memory=512Mi --cpu=1 --timeout=60s --concurrency=80 ":    nil,
+		"--memory=256Mi --cpu=1 --timeout=60s --concurrency=32 ":    {"--memory=256Mi"},
+		"--memory=4Gi --cpu=1 --timeout=60s --concurrency=80 ":      {"--memory=4Gi"},
+		"--memory=512Mi --cpu=1 --timeout=60s --concurrency=96 ":    {"--concurrency=96"},
+		"--memory=4Gi --cpu=1 --timeout=60s --concurrency=992 ":     {"--memory=4Gi", "--concurrency=992"},
+		"--memory=132Mi --cpu=1 --timeout=60s --concurrency=1 ":     {"--memory=132Mi", "--env=BODY_LIMIT=500000"},
+		"--memory=2Gi --cpu=1 --timeout=60s --concurrency=80 --max": {"--memory=2Gi", "--env=BODY_LIMIT=33554432"},
+	} {
+		printed, _ := script(t, absent, append(args, "--dry-run")...)
+		if deployed := with(shown(printed), "functions deploy")[0]; !strings.Contains(deployed, want) {
+			t.Errorf("%q: %s\nlacks %s", args, deployed, want)
+		}
+	}
+	for want, args := range map[string][]string{
+		"--concurrency=97 needs --memory=516Mi: 512Mi is enough for 96": {"--concurrency=97"},
+		"--concurrency=80 needs --memory=448Mi: 256Mi is enough for 32": {"--memory=256Mi", "--concurrency=80"},
+		"that needs 209Mi":          {"--memory=128Mi"},
+		"that needs 320Mi":          {"--memory=256Mi", "--env=BODY_LIMIT=33554432"},
+		"must be in Mi or Gi":       {"--memory=512M"},
+		"must be 1 to 1000":         {"--memory=8Gi", "--concurrency=0"},
+		"must be a number of bytes": {"--env=BODY_LIMIT=10MB"},
+	} {
+		if printed, calls, err := try(t, absent, args...); err == nil || len(calls) > 0 || !strings.Contains(printed, want) {
+			t.Errorf("%q: %v, %d calls, and it said %s; want %s", args, err, len(calls), printed, want)
+		}
 	}
 }
 
@@ -209,7 +259,7 @@ func TestOtherTasks(t *testing.T) {
 func TestBadArgumentsAreRefused(t *testing.T) {
 	for _, arg := range []string{"--project=Project", "--name=Orders", "--region=europe", "--sources=a b", "--sources=e:x/y", "--rollback=other-1", "--what",
 		"--sources=", "--sources=a,b,a", "--sources=a:topic,b:topic", "--output-topic=projects/p/topics/t", "--env=LEASE", "--env=1A=x",
-		"--env=GCS_BUCKET=x", "--env=EVENT_STORE=memory", "--env=PORT=1", "--env=K_SERVICE=x", "--env=A=;|#~@"} {
+		"--env=GCS_BUCKET=x", "--env=EVENT_STORE=memory", "--env=PORT=1", "--env=K_SERVICE=x", "--env=A=;|#~@", "--env=GCS_FOLDER=a|b", "--env=GCS_FOLDER=/a", "--memory=1", "--memory=Mi", "--concurrency=x"} {
 		out, err := exec.Command("bash", "gcloud.sh", "--project=my-project-123", "--dry-run", arg).CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), "gcloud.sh: ") {

@@ -5,6 +5,7 @@
 #
 #   deploy/gcloud.sh --project=PROJECT [--region=REGION] [--name=NAME]
 #                    [--sources=EVENT[:TOPIC],…] [--output-topic=TOPIC]
+#                    [--memory=SIZE] [--concurrency=EVENTS]
 #                    [--env=NAME=VALUE]… [--dry-run]
 #                    [--revisions | --rollback=REVISION | --letters | --destroy]
 #
@@ -13,6 +14,9 @@
 #   --sources    the events, each with its topic if that is not called NAME-EVENT;
 #                event1,event2,event3. Topics that are missing are created
 #   --output-topic  where joined messages are published; nowhere
+#   --memory     of an instance, in Mi or Gi; 512Mi
+#   --concurrency  how many events an instance handles at once; as many as the memory
+#                is enough for, up to 80
 #   --env        one more environment variable, taken as it is; may be given again.
 #                See docs/configuration.md
 #   --dry-run    print the commands that would be run, and run none
@@ -25,7 +29,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 project='' region=europe-west1 name=event-driver sources=event1,event2,event3
-output_topic='' more_env=() task=deploy revision='' destroy=false dry_run=false
+output_topic='' memory=512Mi concurrency='' more_env=() task=deploy revision='' destroy=false dry_run=false
 for argument; do
   case $argument in
     --project=*) project=${argument#*=} ;;
@@ -33,13 +37,15 @@ for argument; do
     --name=*) name=${argument#*=} ;;
     --sources=*) sources=${argument#*=} ;;
     --output-topic=*) output_topic=${argument#*=} ;;
+    --memory=*) memory=${argument#*=} ;;
+    --concurrency=*) concurrency=${argument#*=} ;;
     --env=*) more_env+=("${argument#*=}") ;;
     --revisions) task=revisions ;;
     --rollback=*) task=rollback revision=${argument#*=} ;;
     --letters) task=letters ;;
     --destroy) task=destroy destroy=true ;;
     --dry-run) dry_run=true ;;
-    -h | --help) sed -n '2,27s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,31s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "gcloud.sh: unknown argument $argument; see --help" >&2; exit 2 ;;
   esac
 done
@@ -58,6 +64,36 @@ for pair in ${more_env[@]+"${more_env[@]}"}; do
   esac
 done
 
+# setting NAME DEFAULT prints what --env sets a variable to, or else the default.
+setting() {
+  local pair value=$2
+  for pair in ${more_env[@]+"${more_env[@]}"}; do
+    [[ $pair != "$1="?* ]] || value=${pair#*=}
+  done
+  echo "$value"
+}
+
+# The function bounds what it holds in memory itself. More events at once than there is
+# memory for would only be turned away: 128 MiB are the program's, an event that is
+# handled takes 4 MiB, and the largest that BODY_LIMIT lets in, with its copies, needs
+# six times its size.
+[[ $memory =~ ^([1-9][0-9]{0,4})(Mi|Gi)$ ]] || fail "--memory must be in Mi or Gi, as in 512Mi or 1Gi: $memory"
+mebibytes=${BASH_REMATCH[1]}
+[ "${BASH_REMATCH[2]}" = Mi ] || mebibytes=$((mebibytes * 1024))
+body_limit=$(setting BODY_LIMIT 14000000)
+[[ $body_limit =~ ^[1-9][0-9]{0,8}$ ]] || fail "--env: BODY_LIMIT must be a number of bytes: $body_limit"
+needed=$((128 + (6 * body_limit + 1048575) / 1048576))
+[ "$mebibytes" -ge "$needed" ] || fail "--memory=$memory is too small for one event of BODY_LIMIT, $body_limit bytes: that needs ${needed}Mi. Give more, or a smaller --env=BODY_LIMIT"
+most=$(((mebibytes - 128) / 4))
+[ -n "$concurrency" ] || concurrency=$((most < 80 ? most : 80))
+[[ $concurrency =~ ^[1-9][0-9]{0,3}$ && $concurrency -le 1000 ]] || fail "--concurrency must be 1 to 1000: $concurrency"
+[ "$concurrency" -le "$most" ] ||
+  fail "--concurrency=$concurrency needs --memory=$((128 + 4 * concurrency))Mi: $memory is enough for $most events at once"
+
+# The folder of the bucket; the rules of what is deleted are made from its name.
+folder=$(setting GCS_FOLDER "$name")
+[[ $folder =~ ^[-_.A-Za-z0-9]+(/[-_.A-Za-z0-9]+)*$ ]] || fail "--env: GCS_FOLDER must be like orders or team/orders: $folder"
+
 # is_topic says whether a text is a topic's name, without its project.
 is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]]; }
 [ -z "$output_topic" ] || is_topic "$output_topic" || fail "--output-topic: no name of a topic of this project: $output_topic"
@@ -72,7 +108,7 @@ for pair in ${pairs[@]+"${pairs[@]}"}; do
   [[ $pair != *:* ]] || topic=${pair#*:}
   is_topic "$topic" || fail "--sources: no name of a topic: $topic"
   [[ " ${events[*]-} " != *" $event "* ]] || fail "--sources: $event is there twice"
-  [[ " ${topics[*]-} " != *" $topic "* ]] || fail "--sources: two events have the topic $topic, and nothing would tell them apart"
+  [[ " ${topics[*]-} " != *" $topic "* ]] || fail "--sources: two events have the topic $topic, and each of its messages would be both"
   events+=("$event") topics+=("$topic")
 done
 [ ${#events[@]} -gt 0 ] || fail "--sources must name an event at least, as in event1,event2,event3"
@@ -124,7 +160,12 @@ bucket() {
   there gcloud storage buckets describe "gs://$bucket" --project="$project" ||
     run gcloud storage buckets create "gs://$bucket" --project="$project" --location="$region" \
       --uniform-bucket-level-access --public-access-prevention --soft-delete-duration=0
-  run gcloud storage buckets update "gs://$bucket" --lifecycle-file=deploy/lifecycle.json
+  # What is old is forgotten, but dead letters.
+  local rules=deploy/.build/$name-lifecycle.json
+  mkdir -p deploy/.build
+  sed -e "s|FOLDER/|$folder/|g" -e "s|\"/events/SOURCE\"|$(printf '"/events/%s"\n' "${events[@]}" | paste -sd, -)|" \
+    deploy/lifecycle.json >"$rules"
+  run gcloud storage buckets update "gs://$bucket" --lifecycle-file="$rules"
   run gcloud storage buckets add-iam-policy-binding "gs://$bucket" --member="serviceAccount:$(account run)" \
     --role=roles/storage.objectUser --format=none
 }
@@ -154,7 +195,8 @@ environment() {
   local i aliases='' separator all=("EVENT_SOURCES=$(IFS=, && echo "${events[*]}")" "GCS_BUCKET=$bucket"
     "GOOGLE_CLOUD_PROJECT=$project" "DEAD_LETTER_TOPIC=projects/$project/topics/$name-dead-letters" CLOUD_RUN_TIMEOUT_SECONDS=60)
   for i in "${!events[@]}"; do
-    [ "${events[i]}" = "${topics[i]}" ] || aliases+=,${events[i]}:${topics[i]}
+    # The triggers' paths say which event it is; this is for those that call / yet.
+    [[ " ${events[*]} " == *" ${topics[i]} "* ]] || aliases+=,${events[i]}:${topics[i]}
   done
   [ -z "$aliases" ] || all+=("SOURCE_ALIASES=${aliases#,}")
   [ -z "$output_topic" ] || all+=("OUTPUT_TOPIC=projects/$project/topics/$output_topic")
@@ -172,7 +214,7 @@ deploy() {
   variables=$(environment)
   run gcloud functions deploy "$name" --gen2 --project="$project" --region="$region" --runtime=go126 \
     --entry-point=EventDriver --source=. --trigger-http --no-allow-unauthenticated --ingress-settings=internal-only \
-    --run-service-account="$(account run)" --memory=512Mi --cpu=1 --timeout=60s --concurrency=80 --max-instances=20 \
+    --run-service-account="$(account run)" --memory="$memory" --cpu=1 --timeout=60s --concurrency="$concurrency" --max-instances=20 \
     --set-env-vars="$variables" --set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'
   # After a roll-back the service would stay with the old revision.
   run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
@@ -187,11 +229,15 @@ triggers() {
     topic "${topics[i]}"
     # A trigger's filters and topic can't be changed; whoever wants another topic
     # deletes the trigger first.
-    there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" ||
+    if there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region"; then
+      run gcloud eventarc triggers update "$trigger" --project="$project" --location="$region" \
+        --destination-run-path="/events/${events[i]}"
+    else
       run gcloud eventarc triggers create "$trigger" --project="$project" --location="$region" \
-        --destination-run-service="$name" --destination-run-region="$region" \
+        --destination-run-service="$name" --destination-run-region="$region" --destination-run-path="/events/${events[i]}" \
         --event-filters=type=google.cloud.pubsub.topic.v1.messagePublished \
         --transport-topic="projects/$project/topics/${topics[i]}" --service-account="$(account trigger)"
+    fi
   done
 }
 

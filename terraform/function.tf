@@ -23,6 +23,18 @@ locals {
     for alias in known : "${event}:${alias}" if alias != event && !contains(local.shared, alias)
   ]])
 
+  # The function bounds what it holds in memory itself. More events at once than there is
+  # memory for would only be turned away: 128 MiB are the program's, an event that is
+  # handled takes 4 MiB, and the largest that BODY_LIMIT lets in, with its copies, needs
+  # six times its size.
+  memory_mib = try(floor(tonumber(regex("^[0-9]+", var.memory)) * {
+    k = 1000, M = 1000000, G = 1000000000, Mi = 1048576, Gi = 1073741824
+  }[regex("[A-Za-z]+$", var.memory)] / 1048576), 0)
+  body_limit       = try(tonumber(trimspace(var.environment["BODY_LIMIT"])), 14000000)
+  least_memory_mib = 128 + ceil(6 * local.body_limit / 1048576)
+  most_concurrent  = max(1, floor((local.memory_mib - 128) / 4))
+  concurrency      = coalesce(var.concurrency, try(tonumber(var.cpu), 1) < 1 ? 1 : min(80, local.most_concurrent))
+
   environment = merge(
     var.environment,
     {
@@ -133,7 +145,7 @@ resource "google_cloudfunctions2_function" "this" {
     available_memory                 = var.memory
     available_cpu                    = var.cpu
     timeout_seconds                  = var.timeout_seconds
-    max_instance_request_concurrency = var.concurrency
+    max_instance_request_concurrency = local.concurrency
     min_instance_count               = var.min_instances
     max_instance_count               = var.max_instances
     environment_variables            = local.environment
@@ -141,6 +153,13 @@ resource "google_cloudfunctions2_function" "this" {
     vpc_connector                    = var.vpc_connector
     vpc_connector_egress_settings    = var.vpc_connector == null ? null : var.vpc_egress
     all_traffic_on_latest_revision   = true
+  }
+
+  lifecycle {
+    precondition {
+      condition     = local.memory_mib >= local.least_memory_mib
+      error_message = "memory ${var.memory} is too small for one event of BODY_LIMIT: ${local.body_limit} bytes need ${local.least_memory_mib}Mi. Give more, or set a smaller BODY_LIMIT in environment."
+    }
   }
 
   # A function that is up before it may read its state would fail its first events.

@@ -1,3 +1,22 @@
+locals {
+  # Cloud Storage can say which names to delete, not which to keep. Keys are below the
+  # first byte of their hash, in hex: 00/ to ff/. These prefixes are all of those, and
+  # none is that of deadletters/, which stay until a person removes them.
+  folder = coalesce(trimspace(lookup(var.environment, "GCS_FOLDER", "")), var.name)
+  hex    = split("", "0123456789abcdef")
+  key_prefixes = [for hash in concat([for h in local.hex : h if h != "d"], [for h in local.hex : h == "e" ? "de/" : "d${h}"]) :
+  "${local.folder}/${hash}"]
+
+  # A key's events go first, then its completion, then its claim and the rest: so what
+  # is left of a key never says that it is free, and its tokens do not go back.
+  forgotten = concat(
+    [for suffixes in chunklist([for event in keys(var.sources) : "/events/${event}"], 50) :
+    { days = var.retention_days, suffixes = suffixes, prefixes = null }],
+    [{ days = var.retention_days + 1, suffixes = ["/done"], prefixes = null }],
+    [{ days = var.retention_days + 2, suffixes = null, prefixes = local.key_prefixes }],
+  )
+}
+
 resource "google_storage_bucket" "events" {
   count = local.use_gcs ? 1 : 0
 
@@ -14,12 +33,17 @@ resource "google_storage_bucket" "events" {
     retention_duration_seconds = 0
   }
 
-  lifecycle_rule {
-    condition {
-      age = var.retention_days
-    }
-    action {
-      type = "Delete"
+  dynamic "lifecycle_rule" {
+    for_each = local.forgotten
+    content {
+      condition {
+        age            = lifecycle_rule.value.days
+        matches_prefix = lifecycle_rule.value.prefixes
+        matches_suffix = lifecycle_rule.value.suffixes
+      }
+      action {
+        type = "Delete"
+      }
     }
   }
 

@@ -170,7 +170,7 @@ variable "claim_store" {
 }
 
 variable "retention_days" {
-  description = "How many days events, claims and completions are kept. They must outlive the day for which Eventarc delivers again."
+  description = "How many days events are kept; in Cloud Storage, completions stay a day longer and claims two. They must outlive the day for which Eventarc delivers again. Dead letters in the bucket are not deleted."
   type        = number
   default     = 7
   nullable    = false

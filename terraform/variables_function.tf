@@ -72,14 +72,17 @@ variable "timeout_seconds" {
 }
 
 variable "concurrency" {
-  description = "How many events an instance handles at once."
+  description = "How many events an instance handles at once. null: as many as the memory is enough for, up to 80; 1 where cpu is less than 1."
   type        = number
-  default     = 80
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = var.concurrency >= 1 && var.concurrency <= 1000 && (var.concurrency == 1 || try(tonumber(var.cpu) >= 1, false))
+    condition     = var.concurrency == null || try(var.concurrency >= 1 && var.concurrency <= 1000 && (var.concurrency == 1 || tonumber(var.cpu) >= 1), false)
     error_message = "concurrency must be 1 to 1000, and 1 where cpu is less than 1."
+  }
+  validation {
+    condition     = var.concurrency == null || try(var.concurrency <= local.most_concurrent, false)
+    error_message = "concurrency ${coalesce(var.concurrency, 0)} does not fit into memory ${var.memory}, which is enough for ${local.most_concurrent} events at once. Give ${128 + 4 * coalesce(var.concurrency, 0)}Mi, or leave concurrency out to have it follow from the memory."
   }
 }
 

@@ -199,6 +199,31 @@ run "memory_without_unit" {
   expect_failures = [var.memory]
 }
 
+run "more_events_than_memory" {
+  command = plan
+  variables {
+    concurrency = 97
+  }
+  expect_failures = [var.concurrency]
+}
+
+run "the_old_concurrency_in_less_memory" {
+  command = plan
+  variables {
+    memory      = "256Mi"
+    concurrency = 80
+  }
+  expect_failures = [var.concurrency]
+}
+
+run "no_concurrency" {
+  command = plan
+  variables {
+    concurrency = 0
+  }
+  expect_failures = [var.concurrency]
+}
+
 run "timeout_beyond_redelivery" {
   command = plan
   variables {

@@ -156,7 +156,7 @@ run "topics_and_stores" {
     error_message = "Destroying must be forced, and tables protected, where that is asked for."
   }
   assert {
-    condition     = one([for r in google_storage_bucket.events[0].lifecycle_rule : one(r.condition).age]) == 9
+    condition     = [for r in google_storage_bucket.events[0].lifecycle_rule : one(r.condition).age] == [9, 10, 11]
     error_message = "The bucket must forget after retention_days."
   }
 }
@@ -207,4 +207,100 @@ run "null_is_the_default" {
     condition     = google_cloudfunctions2_function.this.location == "europe-west1" && google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_STORE"] == "gcs"
     error_message = "null must be the default."
   }
+}
+
+run "concurrency_quarter" {
+  command = plan
+  variables {
+    memory = "256Mi"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 32
+    error_message = "An instance must handle as many events as its memory is enough for."
+  }
+}
+
+run "concurrency_decimal" {
+  command = plan
+  variables {
+    memory = "500M"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 80
+    error_message = "An instance must handle as many events as its memory is enough for."
+  }
+}
+
+run "concurrency_large" {
+  command = plan
+  variables {
+    memory = "8Gi"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 80
+    error_message = "An instance must handle as many events as its memory is enough for."
+  }
+}
+
+run "concurrency_all_there_is" {
+  command = plan
+  variables {
+    memory      = "512Mi"
+    concurrency = 96
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 96
+    error_message = "An instance must handle as many events as its memory is enough for."
+  }
+}
+
+run "concurrency_part_of_a_cpu" {
+  command = plan
+  variables {
+    cpu = "0.5"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 1
+    error_message = "An instance must handle as many events as its memory is enough for."
+  }
+}
+
+run "concurrency_small_events" {
+  command = plan
+  variables {
+    memory      = "132Mi"
+    environment = { BODY_LIMIT = "500000" }
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 1
+    error_message = "An instance must handle as many events as its memory is enough for."
+  }
+}
+
+run "concurrency_large_events" {
+  command = plan
+  variables {
+    environment = { BODY_LIMIT = "33554432" }
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 80
+    error_message = "An instance must handle as many events as its memory is enough for."
+  }
+}
+
+run "memory_for_no_event" {
+  command = plan
+  variables {
+    memory = "128Mi"
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "memory_for_no_event_of_that_size" {
+  command = plan
+  variables {
+    memory      = "256Mi"
+    environment = { BODY_LIMIT = "33554432" }
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
 }

@@ -63,12 +63,38 @@ run "cloud_storage" {
     error_message = "Destroying must stop at a bucket with events in it, unless that is asked for."
   }
   assert {
-    condition     = one([for r in google_storage_bucket.events[0].lifecycle_rule : "${one(r.action).type} ${one(r.condition).age}"]) == "Delete 7"
-    error_message = "The bucket must forget after retention_days."
+    condition = [for r in google_storage_bucket.events[0].lifecycle_rule :
+      "${one(r.action).type} ${one(r.condition).age} ${join(" ", coalesce(one(r.condition).matches_suffix, ["others"]))}"
+    ] == ["Delete 7 /events/event1 /events/event2 /events/event3", "Delete 8 /done", "Delete 9 others"]
+    error_message = "The bucket must forget events after retention_days, then completions, then claims."
+  }
+  assert {
+    condition = alltrue([for i in range(256) :
+      length([for p in one(google_storage_bucket.events[0].lifecycle_rule[2].condition).matches_prefix : p if startswith(format("orders/%02x/order-1/claim", i), p)]) == 1
+    ])
+    error_message = "The bucket must forget all keys."
+  }
+  assert {
+    condition = alltrue(flatten([for r in google_storage_bucket.events[0].lifecycle_rule : [
+      length(concat(coalesce(one(r.condition).matches_prefix, []), coalesce(one(r.condition).matches_suffix, []))) > 0,
+      [for p in coalesce(one(r.condition).matches_prefix, []) : !startswith("orders/deadletters/2026-01-31/no-key-0123.json", p)],
+      [for s in coalesce(one(r.condition).matches_suffix, []) : !endswith("orders/deadletters/2026-01-31/no-key-0123.json", s)],
+    ]]))
+    error_message = "The bucket must keep dead letters."
   }
   assert {
     condition     = length(google_bigquery_dataset.events) == 0 && output.dataset == null && output.bucket == "p-123456-orders-events"
     error_message = "There must be a bucket, and no dataset."
+  }
+}
+
+run "folder" {
+  variables {
+    environment = { GCS_FOLDER = " team/orders " }
+  }
+  assert {
+    condition     = alltrue([for p in one(google_storage_bucket.events[0].lifecycle_rule[2].condition).matches_prefix : can(regex("^team/orders/([0-9a-f]|d[0-9a-f]|de/)$", p))])
+    error_message = "The keys of the folder that the function uses must be forgotten."
   }
 }
 
