@@ -11,6 +11,10 @@ mock_provider "google" {
   }
 }
 
+variables {
+  project_id = "my-project-123"
+}
+
 run "orders" {
   command = plan
   module {

@@ -20,7 +20,6 @@ module "orders" {
       filters       = { database = "(default)" }
       path_patterns = { document = "parcels/{parcel}" }
       location      = "eur3"
-      aliases       = ["//firestore.googleapis.com/projects/${var.project_id}/databases/(default)"]
     }
   }
   erase_sources = []

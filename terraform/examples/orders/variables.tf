@@ -1,7 +1,6 @@
 variable "project_id" {
   description = "The project to deploy to."
   type        = string
-  default     = "my-project-123"
 }
 
 variable "region" {
