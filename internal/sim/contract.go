@@ -23,6 +23,7 @@ type Stores interface {
 type contract struct {
 	store  Stores
 	verify *verifier
+	ahead  time.Duration // of the clock that the verifier reckons a lease's end by
 }
 
 // keyState is what is true of a key, by what was asked of the store so far.
@@ -36,6 +37,13 @@ type keyState struct {
 	ends     map[int64]time.Time // of the leases, by token
 	effects  []effect
 	refused  int // late effects, by their tokens
+
+	// Of a cloud, by its writes and deletions as they are counted.
+	stored    driver.Claim  // what the claim's object says, if it is not released
+	granted   map[int64]int // when each token was stored first
+	doneBy    driver.Claim
+	doneAt    int // 0: not at all
+	deletions int
 }
 
 type claimState int
@@ -49,6 +57,15 @@ const (
 // mine says whether the claim is the newest.
 func (k *keyState) mine(c driver.Claim) bool {
 	return c.Token == k.claim.Token && c.Owner == k.claim.Owner
+}
+
+// mayComplete says whether the claim is the newest and was not given up, or is the
+// one that has completed the key.
+func (k *keyState) mayComplete(c driver.Claim) bool {
+	if k.state == done && k.doneAt > 0 {
+		return c.Token == k.doneBy.Token && c.Owner == k.doneBy.Owner
+	}
+	return k.state != free && k.mine(c)
 }
 
 // live says whether somebody holds the key now.
@@ -146,7 +163,7 @@ func (c contract) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Dur
 		v.violated("the claim %+v is not what was asked for: %s, %s, %v", claim, owner, key, ttl)
 	case err == nil:
 	case k.state == done && errors.Is(err, driver.ErrDone):
-	case k.live() && !again && errors.As(err, &heldBy) && heldBy.Token == k.claim.Token && heldBy.Expires.Equal(k.claim.Expires):
+	case k.live() && !again && errors.As(err, &heldBy) && heldBy.Token == k.claim.Token && heldBy.Expires.Equal(k.claim.Expires.Add(c.ahead)):
 	default:
 		v.violated("Acquire of key %s: %v, and token %d is %v until %v", key, err, k.claim.Token, k.state, k.claim.Expires)
 	}
@@ -186,7 +203,7 @@ func (c contract) Renew(ctx context.Context, claim driver.Claim, ttl time.Durati
 
 func (c contract) Complete(ctx context.Context, claim driver.Claim) error {
 	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Complete(ctx, claim)
-	may := k.state != free && k.mine(claim)
+	may := k.mayComplete(claim)
 	switch {
 	case err == nil && !may:
 		v.violated("token %d completed after %d was handed out, or the key given up", claim.Token, k.claim.Token)

@@ -27,28 +27,51 @@ type Result struct {
 // true, and for which wanted, unless that is nil, is true.
 func Explore(t *testing.T, s Scenario, bound Bound, wanted func(Run) bool) Result {
 	var result Result
-	queues := make([][]Schedule, bound.Together+1)
-	queues[0] = []Schedule{nil}
+	queues := make([][]planned, bound.Together+1)
+	queues[0] = []planned{{}}
 	for weight := range queues {
 		for len(queues[weight]) > 0 {
 			last := len(queues[weight]) - 1
-			schedule := queues[weight][last]
+			next := queues[weight][last]
 			queues[weight] = queues[weight][:last]
-			run := execute(t, s, schedule, false)
+			run := execute(t, s, next.schedule, false)
+			if !run.follows(next) {
+				run.Broken = []string{notDeterministic}
+				result.Failure = &run
+				return result
+			}
 			if result.count(run, wanted); result.Failure != nil {
 				return result
 			}
-			run.successors(bound, func(s Schedule, more int) {
-				queues[weight+more] = append(queues[weight+more], s)
+			run.successors(bound, func(p planned, more int) {
+				queues[weight+more] = append(queues[weight+more], p)
 			})
 		}
 	}
 	return result
 }
 
+const notDeterministic = "the same choices led to something else than before: the exploration is not deterministic"
+
+// planned is a schedule, and what its run must come upon where it deviates last, if
+// the run depends on nothing but its schedule.
+type planned struct {
+	schedule Schedule
+	sum      uint64 // 0: not known
+}
+
+// follows says whether a run came upon what was expected of it.
+func (run *Run) follows(p planned) bool {
+	if p.sum == 0 {
+		return true
+	}
+	at := int(p.schedule[len(p.schedule)-1].At)
+	return at < len(run.taken) && run.taken[at].sum == p.sum
+}
+
 // successors hands over the schedules that are this run's up to some place and
 // then deviate once more, within the bound, and by how much.
-func (run *Run) successors(bound Bound, add func(s Schedule, more int)) {
+func (run *Run) successors(bound Bound, add func(p planned, more int)) {
 	var spent cost
 	first := 0
 	if n := len(run.Schedule); n > 0 {
@@ -57,7 +80,7 @@ func (run *Run) successors(bound Bound, add func(s Schedule, more int)) {
 	for at, d := range run.taken {
 		for number, c := range d.costs {
 			if at >= first && c.weight() > 0 && bound.allows(spent.plus(c)) {
-				add(append(slices.Clone(run.Schedule), Choice{int32(at), int32(number)}), c.weight())
+				add(planned{append(slices.Clone(run.Schedule), Choice{int32(at), int32(number)}), d.sum}, c.weight())
 			}
 		}
 		spent = spent.plus(d.costs[d.choice])
@@ -70,18 +93,32 @@ func Random(t *testing.T, s Scenario, seed uint64, n, most int) Result {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var result Result
 	places := int32(len(Execute(t, s, nil).taken) * 3 / 2)
-	for range n {
+	for i := range n {
 		var schedule Schedule
 		for at := range places {
 			if random.Int32N(places) < int32(most) {
 				schedule = append(schedule, Choice{at, random.Int32N(30)})
 			}
 		}
-		if result.count(execute(t, s, schedule, false), nil); result.Failure != nil {
+		run := execute(t, s, schedule, false)
+		if i%10 == 0 {
+			if again := execute(t, s, schedule, false); again.end() != run.end() {
+				run.Broken = append(run.Broken, notDeterministic)
+			}
+		}
+		if result.count(run, nil); result.Failure != nil {
 			break
 		}
 	}
 	return result
+}
+
+// end is the sum of the whole run.
+func (run *Run) end() uint64 {
+	if len(run.taken) == 0 {
+		return 0
+	}
+	return run.taken[len(run.taken)-1].sum
 }
 
 func (r *Result) count(run Run, wanted func(Run) bool) {

@@ -20,6 +20,16 @@ var (
 	errCrashed  = driver.Permanent(errors.New("sim: the instance has crashed"))
 )
 
+// told is what a caller is told of an operation.
+var told = map[Outcome]error{
+	Fail:       errInjected,
+	LoseAnswer: errInjected,
+	TimeOut:    fmt.Errorf("sim: injected: %w", context.DeadlineExceeded),
+	Cancel:     fmt.Errorf("sim: injected: %w", context.Canceled),
+	Again:      errAgain,
+	Astray:     errAstray,
+}
+
 // request is an operation that waits for the scheduler to let it go.
 type request struct {
 	by      *attempt
@@ -97,6 +107,8 @@ func (g *gate) enter(ctx context.Context, op string, kind kind, do func(context.
 	defer g.mu.Unlock()
 	by := attemptFrom(ctx)
 	switch {
+	case by.delivery < g.first && kind > act:
+		return nil, errCrashed // the run is over, and the client's goroutines are waited for
 	case by.delivery < g.first:
 		runtime.Goexit() // the run is over
 	case by.crashed:
@@ -131,7 +143,7 @@ func (g *gate) letGo(r *request, state requestState, outcome Outcome) {
 	}
 	var err error
 	switch outcome {
-	case Succeed, Slow, LoseAnswer, CrashAfter, Deafen:
+	case Succeed, Slow, LoseAnswer, CrashAfter, Deafen, TimeOut, Again:
 		err = r.do()
 	}
 	g.mu.Lock()
@@ -148,13 +160,13 @@ func (g *gate) letGo(r *request, state requestState, outcome Outcome) {
 		g.mu.Lock()
 		r.state, r.err = answered, err
 		g.mu.Unlock()
-	case Fail:
+	case Fail, Cancel:
 		g.mu.Lock()
 		g.setAdrift(r)
-		r.answer <- errInjected
+		r.answer <- told[outcome]
 		g.mu.Unlock()
-	case LoseAnswer:
-		g.reply(r, errInjected)
+	case LoseAnswer, TimeOut, Again, Astray:
+		g.reply(r, told[outcome])
 	case CrashBefore:
 		g.crash(r.by, nil)
 	case CrashAfter:
@@ -193,7 +205,7 @@ func (g *gate) remove(r *request) {
 // setAdrift leaves a request to arrive later, or never, where that could matter.
 // That a business which said that it failed acts later is not ours to mend.
 func (g *gate) setAdrift(r *request) {
-	if r.kind == read || r.kind == act && !r.by.crashed {
+	if r.kind == read || r.kind == cloudRead || r.kind == cloudLook || r.kind == act && !r.by.crashed {
 		g.remove(r)
 		return
 	}

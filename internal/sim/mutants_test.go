@@ -51,10 +51,10 @@ var mutants = []struct {
 			})
 		})
 	}},
-	{"no second look", "5=7", "lost", func() sim.Scenario {
+	{"no second look", "5=9", "lost", func() sim.Scenario {
 		return with(func(s sim.Stores) driver.Handler { return lookThenPersist{s, false} }, cached)
 	}},
-	{"the second look before Persist returned", "9=7", "lost", func() sim.Scenario {
+	{"the second look before Persist returned", "9=9", "lost", func() sim.Scenario {
 		return with(func(s sim.Stores) driver.Handler { return lookThenPersist{s, true} }, cached)
 	}},
 	{"no nonce check", "13=3", "the order is doubled", func() sim.Scenario {
@@ -78,7 +78,7 @@ var mutants = []struct {
 			})
 		})
 	}},
-	{"release what could not be completed", "13=1", "doubled", func() sim.Scenario {
+	{"release what could not be completed", "13=8", "doubled", func() sim.Scenario {
 		return with(theJoiner, func(s sim.Stores) driver.Handler {
 			return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
 				return theCache(s).Process(ctx, in, func(ctx context.Context, in driver.Message) error {
@@ -108,7 +108,7 @@ var mutants = []struct {
 			})
 		})
 	}},
-	{"take the loss of the claim for completion", "2=16 3=7", "its key is not completed", func() sim.Scenario {
+	{"take the loss of the claim for completion", "2=20 3=9", "its key is not completed", func() sim.Scenario {
 		s := alone(nil)
 		s.Pipeline = func(s sim.Stores, business driver.Handler) *driver.Pipeline {
 			return driver.New(driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
@@ -134,10 +134,10 @@ var mutants = []struct {
 	{"whoever releases frees the key", "", "was released after", func() sim.Scenario {
 		return onStore(func(s sim.Stores) sim.Stores { return &anyoneReleases{Stores: s} })
 	}},
-	{"clocks that differ by more than the margin", "7=9", "not within its lease", func() sim.Scenario {
+	{"clocks that differ by more than the margin", "7=11", "not within its lease", func() sim.Scenario {
 		return clocksDiffer(alone(long), margin+2*time.Nanosecond)
 	}},
-	{"no lease at all", "13=8", "never acknowledged", func() sim.Scenario {
+	{"no lease at all", "13=10", "never acknowledged", func() sim.Scenario {
 		return with(theJoiner, func(s sim.Stores) driver.Handler {
 			return cache.New(s, cache.Lease(1000*time.Hour), cache.WaitOnHeld(0))
 		})

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -21,7 +22,7 @@ func (v *verifier) probe(what func(contract, context.Context, string, *keyState)
 	}
 	v.probing = true
 	defer func() { v.probing = false }()
-	ctx := context.WithValue(context.Background(), attemptKey{}, new(attempt))
+	ctx := context.WithValue(context.WithValue(context.Background(), attemptKey{}, new(attempt)), callKey{}, call{free: true})
 	for _, name := range slices.Sorted(maps.Keys(v.keys)) {
 		what(c, ctx, name, v.keys[name])
 	}
@@ -46,9 +47,9 @@ func (c contract) probeClaims(ctx context.Context, name string, k *keyState) {
 }
 
 func (c contract) probeEvents(ctx context.Context, name string, k *keyState) {
-	for source := range k.events {
+	for source, kept := range k.events {
 		_, _ = c.LookUp(ctx, name, source)
-		_ = c.Persist(ctx, driver.Message{Key: name, Source: source, Content: []byte(`"other"`)})
+		_ = c.Persist(ctx, driver.Message{Key: name, Source: source, Content: bytes.ToUpper(kept.Content)}) // as long
 	}
 	_, _ = c.LookUp(ctx, name, "nothing")
 	_, _ = c.LookUpByKey(ctx, name)

@@ -37,7 +37,9 @@ var (
 	triples = sim.Bound{Deviations: 2, Faults: 2, Together: 3}
 )
 
-var scenarios = []explored{
+var scenarios = append(slices.Clip(memoryScenarios), cloudScenarios...)
+
+var memoryScenarios = []explored{
 	// The cache alone, with two or three deliveries.
 	{"cache", alone(nil), pairs, triples},
 	{"cache, three deliveries", third(alone(nil)), one, twoOne},
@@ -154,11 +156,11 @@ func small() sim.Scenario {
 	return joining(sources("event1", "event2", "event1"), matchBoth, 2)
 }
 
-// conflicting has two of three events differ in their content, and the newer one
-// come first by default.
+// conflicting has two of three events differ in their content, though not in its
+// length, and the newer one come first by default.
 func conflicting(policy joiner.ConflictPolicy, reasons ...driver.Reason) sim.Scenario {
 	events := sources("event1", "event2", "event1")
-	events[2].Content, events[2].Age = `"other"`, 10
+	events[2].Content, events[2].Age = `"Event1"`, 10
 	s := joining(events, matchBoth, 2, joiner.OnConflict(policy))
 	s.Policy, s.Letters = policy, reasons
 	return s

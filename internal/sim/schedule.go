@@ -65,6 +65,10 @@ const (
 	CrashAfter          // it is done, and then the instance crashes
 	CutOff              // it fails, and so does all that the instance asks of the store from now on
 	Deafen              // it is done, and all answers to the instance are lost from now on
+	TimeOut             // it is done, and the caller is told that it took too long
+	Cancel              // it is not done, and the caller is told that it was cancelled
+	Again               // it is done, its answer is lost, and the client sends it once more
+	Astray              // it is not done, and something else answers that nothing is there
 )
 
 var outcomeNames = [...]string{
@@ -76,6 +80,10 @@ var outcomeNames = [...]string{
 	CrashAfter:  ", after which it crashes",
 	CutOff:      ", which fails, as does all from now on",
 	Deafen:      ", whose answer is lost, as are all from now on",
+	TimeOut:     ", which is done, and told to have timed out",
+	Cancel:      ", which is told to be cancelled",
+	Again:       ", whose answer is lost, so that the client sends it again",
+	Astray:      ", which something else answers with 404",
 }
 
 // kind is what sort of operation a request is for; it says which outcomes differ.
@@ -86,6 +94,11 @@ const (
 	write             // to the store
 	lease             // likewise, and the answer's caller reckons with the time it took
 	act               // the business
+
+	cloudRead  // a request for something that is kept
+	cloudLook  // likewise, for an operation that reckons with the time it took
+	cloudWrite // a request that stores something
+	cloudLease // likewise, for an operation that reckons with the time it took
 )
 
 // outcomes are those that are tried with an operation. A read changes nothing, so
@@ -94,10 +107,15 @@ const (
 // caller reckons with time. A business that acts and says that it failed is not
 // ours to mend.
 var outcomes = [...][]Outcome{
-	read:  {Succeed, Fail},
-	write: {Succeed, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen},
-	lease: {Succeed, Slow, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen},
+	read:  {Succeed, Fail, TimeOut},
+	write: {Succeed, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen, TimeOut, Cancel},
+	lease: {Succeed, Slow, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen, TimeOut, Cancel},
 	act:   {Succeed, Fail, CrashBefore, CrashAfter},
+
+	cloudRead:  {Succeed, Fail},
+	cloudLook:  {Succeed, Slow, Fail},
+	cloudWrite: {Succeed, Fail, LoseAnswer, Again, CrashBefore, CrashAfter, CutOff, Deafen},
+	cloudLease: {Succeed, Slow, Fail, LoseAnswer, Again, CrashBefore, CrashAfter, CutOff, Deafen},
 }
 
 // cost is what a choice takes of a bound.

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"encoding/binary"
+	"io"
 	"maps"
 	"slices"
 	"testing/synctest"
@@ -14,6 +16,8 @@ type option struct {
 	state   requestState // the request's
 	outcome Outcome
 	pause   time.Duration
+	expire  string // the kind of objects that the lifecycle rule deletes, of the key
+	key     string
 	cost    cost
 }
 
@@ -34,6 +38,9 @@ func (w *world) schedule(done <-chan struct{}) {
 				last = -1
 			}
 			w.gate.letGo(o.request, o.state, o.outcome)
+		case o.expire != "":
+			w.cloud.expire(o.expire, o.key)
+			w.probe()
 		case o.pause > 0:
 			time.Sleep(o.pause)
 			synctest.Wait()
@@ -54,6 +61,8 @@ func (w *world) note(o option) {
 	case !w.noted:
 	case o.request != nil:
 		w.run.Steps = append(w.run.Steps, o.request.describe(o.state)+outcomeNames[o.outcome])
+	case o.expire != "":
+		w.run.Steps = append(w.run.Steps, "the lifecycle rule deletes the "+o.expire+" of "+o.key)
 	case o.pause > 0:
 		w.run.Steps = append(w.run.Steps, o.pause.String()+" pass")
 	}
@@ -92,6 +101,9 @@ func (w *world) options(last int) []option {
 			options = append(options, option{request: r, state: r.state, outcome: o, cost: other.plus(o.cost())})
 		}
 	}
+	if w.cloud != nil {
+		options = append(options, w.cloud.expirable()...)
+	}
 	if idle {
 		return options
 	}
@@ -123,6 +135,24 @@ func (w *world) pauses() []time.Duration {
 	return []time.Duration{last + tick}
 }
 
+// add adds an option to the sum by which two runs are compared.
+func (w *world) add(o option) {
+	if o.outcome != Succeed {
+		return
+	}
+	numbers := [...]int64{int64(o.state), int64(o.pause), int64(time.Since(w.start)), 0, 0}
+	text := o.expire
+	if o.request != nil {
+		numbers[3], numbers[4], text = int64(o.request.by.delivery), int64(o.request.by.number), o.request.op
+	}
+	for _, n := range numbers {
+		var b [8]byte
+		binary.LittleEndian.PutUint64(b[:], uint64(n))
+		_, _ = w.sum.Write(b[:])
+	}
+	_, _ = io.WriteString(w.sum, text)
+}
+
 // choose makes the next choice of the schedule.
 func (w *world) choose(options []option) option {
 	if w.late || len(options) < 2 {
@@ -131,7 +161,9 @@ func (w *world) choose(options []option) option {
 	d := decision{costs: make([]cost, len(options))}
 	for i, o := range options {
 		d.costs[i] = o.cost
+		w.add(o)
 	}
+	d.sum = w.sum.Sum64()
 	if choice := w.run.Schedule.at(len(w.run.taken)); choice < len(options) {
 		d.choice = choice
 	}

@@ -22,7 +22,11 @@
 package sim
 
 import (
+	"cmp"
 	"context"
+	"hash"
+	"hash/fnv"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,8 +49,15 @@ type Scenario struct {
 	// Events are delivered at once, each until it is acknowledged; an event that
 	// stands there twice is delivered twice.
 	Events []Event
-	// Store makes an empty store.
+	// Store makes an empty store, each of whose operations is a step.
 	Store func() Stores
+	// Cloud makes an instance's store in the bucket "bucket" of a Cloud Storage that
+	// the client leads to. If it is there the store's requests are the steps, and each
+	// delivery has a store of its own.
+	Cloud func(client *http.Client) Stores
+	// Expire are the kinds of a completed key's objects that the lifecycle rule may
+	// delete, the oldest first: "event", "claim", "done".
+	Expire []string
 	// Pipeline makes the pipeline of an instance, with the business at its end.
 	Pipeline func(s Stores, business driver.Handler) *driver.Pipeline
 	// Business says how the business goes the try-th time for a key: act is its
@@ -66,6 +77,8 @@ type Scenario struct {
 	Ahead time.Duration
 	// Deadline is how long a request may take; 0: for ever.
 	Deadline time.Duration
+	// Backoff is after how long an event is delivered again; 0: a second.
+	Backoff time.Duration
 	// Quarantine says that the cache sets aside what it takes over.
 	Quarantine bool
 	// FailsAfterActing says that the business may act and fail.
@@ -99,7 +112,7 @@ func (s Scenario) keys() []string {
 const (
 	maxSteps  = 1000
 	maxLeases = 20          // and as many again for each choice of the schedule
-	backoff   = time.Second // before an event is delivered again
+	backoff   = time.Second // before an event is delivered again, unless the scenario says else
 	tick      = time.Nanosecond
 )
 
@@ -117,6 +130,7 @@ type Run struct {
 type decision struct {
 	choice int
 	costs  []cost // of each choice
+	sum    uint64 // of all that could be chosen up to here, and of when
 }
 
 // world is a run under way.
@@ -125,7 +139,10 @@ type world struct {
 	run      *Run
 	gate     *gate
 	contract contract
+	cloud    *cloud // nil: a Store
 	noted    bool
+	start    time.Time
+	sum      hash.Hash64
 	late     bool // no more choices: the events come once more
 }
 
@@ -140,7 +157,13 @@ func execute(t *testing.T, s Scenario, schedule Schedule, noted bool) Run {
 	run := Run{Schedule: schedule}
 	synctest.Test(t, func(*testing.T) {
 		v := &verifier{scenario: s, keys: make(map[string]*keyState), letters: make(map[string][]driver.Reason)}
-		w := &world{scenario: s, run: &run, gate: newGate(v), contract: contract{s.Store(), v}, noted: noted}
+		w := &world{scenario: s, run: &run, gate: newGate(v), noted: noted, start: time.Now(), sum: fnv.New64a()}
+		if s.Cloud != nil {
+			w.cloud = newCloud(s, v, w.gate)
+			w.contract = w.cloud.free
+		} else {
+			w.contract = contract{s.Store(), v, 0}
+		}
 		if w.deliverAll(0) {
 			w.probe()
 			v.end()
@@ -194,11 +217,19 @@ func (w *world) deliver(ctx context.Context, number int, event Event) bool {
 			return true
 		}
 		select {
-		case <-time.After(backoff):
+		case <-time.After(cmp.Or(w.scenario.Backoff, backoff)):
 		case <-ctx.Done():
 		}
 	}
 	return false
+}
+
+// storeOf returns the store as the attempt's instance sees it.
+func (w *world) storeOf(a *attempt) Stores {
+	if w.cloud != nil {
+		return w.cloud.storeOf(a)
+	}
+	return gated{w.gate, w.contract, w.scenario.Ahead}
 }
 
 // attempt gives an event to an instance. Its context ends with the request.
@@ -213,7 +244,7 @@ func (w *world) attempt(ctx context.Context, a *attempt) error {
 	e := a.event
 	m := driver.Message{ID: e.Source, Key: e.Key, Source: e.Source, Content: []byte(e.Content), Time: e.at()}
 	business := business{w.gate, w.scenario.Business}
-	err := w.scenario.Pipeline(gated{w.gate, w.contract, w.scenario.Ahead}, business).Process(ctx, m)
+	err := w.scenario.Pipeline(w.storeOf(a), business).Process(ctx, m)
 	if ctx.Err() == nil {
 		w.gate.hasReturned(a)
 	}

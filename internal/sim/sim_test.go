@@ -67,7 +67,7 @@ func TestExplore(t *testing.T) {
 			result := sim.Explore(t, s.scenario, bound, nil)
 			total.Add(int64(result.Schedules))
 			show(t, s.name, s.scenario, result)
-			if result.Doubled == 0 && bound.Together > 1 && !s.scenario.Quarantine {
+			if result.Doubled == 0 && bound.Together > 1 && bound.Faults > 0 && !s.scenario.Quarantine {
 				t.Error("no schedule crashed between the act and its completion: the explorer has lost its teeth")
 			}
 		})
@@ -83,7 +83,11 @@ func TestRandom(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			t.Logf("-sim.seed=%d", number)
-			show(t, s.name, s.scenario, sim.Random(t, s.scenario, number, *random, 6))
+			n := *random
+			if s.scenario.Cloud != nil {
+				n /= 5 // they take longer
+			}
+			show(t, s.name, s.scenario, sim.Random(t, s.scenario, number, n, 6))
 		})
 	}
 }

@@ -45,7 +45,7 @@ func (v *verifier) violated(format string, args ...any) {
 func (v *verifier) key(name string) *keyState {
 	k := v.keys[name]
 	if k == nil {
-		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), ends: make(map[int64]time.Time)}
+		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
 		v.keys[name] = k
 	}
 	return k
@@ -64,7 +64,7 @@ func (v *verifier) stored(a *attempt, k *keyState) {
 // felt, more, or worse, may.
 func (v *verifier) disturb(o option) {
 	switch {
-	case o.outcome == Fail || o.outcome == LoseAnswer:
+	case o.outcome == Fail || o.outcome == LoseAnswer || o.outcome >= TimeOut:
 		v.faults++
 		v.rough = v.rough || v.faults > 2
 	case o.pause > 0 || o.outcome != Succeed || o.state == adrift:
@@ -110,11 +110,10 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 		return
 	}
 	v.content(in)
-	if k.state == done {
+	if k.state == done && !k.doneBehind(claim) {
 		v.violated("acted on a key that is completed")
 	}
-	ahead := v.scenario.Ahead
-	if margin := min(v.scenario.Skew, (k.length+ahead)/4) - ahead; !late && (k.state != held || !k.mine(claim) || time.Now().After(k.claim.Expires.Add(-margin))) {
+	if !late && !v.holds(k, claim) {
 		v.violated("acted with token %d, and not within its lease and margin: token %d, until %v", claim.Token, k.claim.Token, k.claim.Expires)
 	}
 	if n > 0 {
@@ -130,6 +129,20 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 		}
 	}
 	k.effects = append(k.effects, effect{claim.Token, a})
+}
+
+// holds says whether a claim's lease runs, and will for the margin, or what clocks that
+// differ leave of it.
+func (v *verifier) holds(k *keyState, c driver.Claim) bool {
+	ahead := v.scenario.Ahead
+	margin := min(v.scenario.Skew, (k.length+ahead)/4) - ahead
+	return (k.state == held || k.doneBehind(c)) && k.mine(c) && !time.Now().After(k.claim.Expires.Add(-margin))
+}
+
+// doneBehind says whether an older holder's completion was on its way for so long that
+// it came after the newer holder had looked for it.
+func (k *keyState) doneBehind(c driver.Claim) bool {
+	return k.state == done && k.doneBy.Token < c.Token && k.granted[c.Token] > 0 && k.granted[c.Token] < k.doneAt
 }
 
 // content: what is acted upon is the events of one key, each as it was kept.
@@ -194,7 +207,7 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 	if v.scenario.Joined != nil {
 		kept, ok := v.key(a.event.Key).events[a.event.Source]
 		switch {
-		case !ok || !a.kept:
+		case !a.kept || !ok && k.deletions == 0:
 			v.violated("event %d was acknowledged, and it is not kept: the order is lost", a.delivery+1)
 		case v.scenario.Policy == joiner.KeepLast && kept.Time.Before(a.event.at()):
 			v.violated("event %d was acknowledged, and an older one is kept", a.delivery+1)
