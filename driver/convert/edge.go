@@ -46,6 +46,7 @@ const (
 	deadLettered                // acknowledge: it was set aside
 	rejected                    // it can never succeed, but dead letters are off
 	held                        // deliver again, when the holder is done
+	busy                        // deliver again, when memory is free
 	failed                      // deliver again
 )
 
@@ -84,6 +85,8 @@ func (e *edge) handle(ctx context.Context, in incoming) outcome {
 		e.setAside(ctx, in, &o)
 	case errors.Is(o.err, driver.ErrHeld):
 		o.verdict = held
+	case noMemory(o.err):
+		o.verdict = busy
 	case e.tooOld(in, o.message):
 		o.err = driver.Reject(driver.ReasonTooOld, o.err)
 		e.setAside(ctx, in, &o)

@@ -21,7 +21,7 @@ import (
 func ToCloudFunction(in InputConverter, p Processor, opts ...Option) func(context.Context, cloudevents.Event) error {
 	e := newEdge(in, p, opts)
 	return func(ctx context.Context, event cloudevents.Event) error {
-		o := e.handle(ctx, incomingEvent(event))
+		o := e.receive(ctx, incomingEvent(event))
 		if o.failure() == nil {
 			return nil
 		}

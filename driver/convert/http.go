@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,8 @@ import (
 //   - 202: kept, and waiting for other events of its key;
 //   - 204: processed;
 //   - 200, with the reason in a line of text: set aside as a dead letter;
-//   - 503, with Retry-After in seconds: the key is held by another ([driver.ErrHeld]);
+//   - 503, with Retry-After in seconds: the key is held by another ([driver.ErrHeld]), or
+//     not enough memory is free ([driver.ErrNoMemory]);
 //   - 500: failed, or the dead letter could not be kept; to be delivered again;
 //   - 400, with the reason in a line of text: it can never succeed, and dead letters
 //     are off; or the body could not be read to its end;
@@ -60,6 +62,13 @@ func (e *edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		line(w, http.StatusMethodNotAllowed, "events are sent with POST")
 		return
 	}
+	ctx, release, err := e.admit(r)
+	if err != nil {
+		e.sendAway(w, r, err)
+		return
+	}
+	defer release()
+	r = r.WithContext(ctx)
 	body, err := readBody(w, r, e.limit)
 	if err != nil && !driver.IsPermanent(err) {
 		e.untilAnswered(connection)
@@ -115,7 +124,13 @@ const drainLimit = 64 << 20
 // readBody reads a body of up to limit bytes. The error is permanent where there
 // are more; then body holds as many as the limit.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, err error) {
-	body, err = io.ReadAll(io.LimitReader(r.Body, limit))
+	if limited := io.LimitReader(r.Body, limit); r.ContentLength < 0 {
+		body, err = io.ReadAll(limited)
+	} else { // in one piece
+		b := bytes.NewBuffer(make([]byte, 0, min(r.ContentLength, limit)+bytes.MinRead))
+		_, err = b.ReadFrom(limited)
+		body = b.Bytes()
+	}
 	if err == nil && int64(len(body)) == limit {
 		var more int64
 		more, err = io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, drainLimit))
@@ -152,6 +167,8 @@ func answer(w http.ResponseWriter, o outcome) {
 	case held:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(o.err, time.Now())))
 		line(w, http.StatusServiceUnavailable, "held by another: deliver it again")
+	case busy:
+		busyAnswer(w)
 	default:
 		line(w, http.StatusInternalServerError, "failed: deliver it again")
 	}

@@ -18,7 +18,7 @@ type OutputConverter func(ctx context.Context, err error) (*cloudevents.Event, c
 
 // OutputToCloudResult is the [OutputConverter] without a reply. nil is
 // acknowledged ([cloudevents.ResultACK]); an error becomes an HTTP result with
-// status 400 if it is permanent, 503 if it is a [driver.ErrHeld], else 500. The
+// status 400 if it is permanent, 503 if it is a [driver.ErrHeld] or [driver.ErrNoMemory], else 500. The
 // result is the error, as [errors.Is] sees it.
 func OutputToCloudResult(_ context.Context, err error) (*cloudevents.Event, cloudevents.Result) {
 	if err == nil {
@@ -44,7 +44,7 @@ func ToKNativeEventHandler(in InputConverter, p Processor, out OutputConverter, 
 	}
 	e := newEdge(in, p, opts)
 	return func(ctx context.Context, event cloudevents.Event) (*cloudevents.Event, cloudevents.Result) {
-		return out(ctx, e.handle(ctx, incomingEvent(event)).failure())
+		return out(ctx, e.receive(ctx, incomingEvent(event)).failure())
 	}
 }
 
@@ -53,7 +53,7 @@ func statusOf(err error) int {
 	switch {
 	case driver.IsPermanent(err):
 		return http.StatusBadRequest
-	case errors.Is(err, driver.ErrHeld):
+	case errors.Is(err, driver.ErrHeld), noMemory(err):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

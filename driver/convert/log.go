@@ -22,6 +22,8 @@ func (e *edge) report(ctx context.Context, event *cloudevents.Event, o outcome) 
 		level, text = slog.LevelError, "event rejected, dead letters are off"
 	case held:
 		level, text = slog.LevelInfo, "event held, to be delivered again"
+	case busy:
+		level, text = slog.LevelInfo, "no memory is free for the event, to be delivered again"
 	case failed:
 		level, text = slog.LevelWarn, "event failed, to be delivered again"
 		if o.letter != nil {

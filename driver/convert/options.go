@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/admission"
 )
 
 // DefaultBodyLimit is the largest body that [ToHTTPHandler] accepts unless told
@@ -25,7 +26,8 @@ type settings struct {
 	limit   int64
 	maxAge  time.Duration // 0: any
 	client  time.Duration
-	logger  *slog.Logger // nil: slog.Default(), when needed
+	logger  *slog.Logger    // nil: slog.Default(), when needed
+	gate    *admission.Gate // nil: no bound
 }
 
 // DeadLetters has events that can never succeed set aside in store, and then
@@ -85,6 +87,9 @@ func newSettings(opts []Option) settings {
 	s := settings{limit: DefaultBodyLimit, client: DefaultClientTimeout}
 	for _, opt := range opts {
 		opt(&s)
+	}
+	if s.gate != nil {
+		s.limit = min(s.limit, LargestBody(s.gate))
 	}
 	return s
 }
