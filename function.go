@@ -33,6 +33,7 @@ import (
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/admission"
 	"example.com/eventdriver/driver/convert"
 )
 
@@ -48,6 +49,7 @@ func init() {
 		for _, sentence := range UnknownVariables(os.Environ()) {
 			slog.Warn("unknown variable: " + sentence)
 		}
+		limitHeap()
 		go function.exitOnSIGTERM()
 	}
 	functions.HTTP("EventDriver", function.ServeHTTP)
@@ -61,6 +63,7 @@ type Function struct {
 	config   Config
 	business driver.Handler
 	err      error // what is wrong with the configuration
+	memory   int64 // bytes that the process may take; 0: as many as there are
 
 	mu       sync.Mutex
 	opened   atomic.Pointer[parts]
@@ -78,7 +81,7 @@ func New(config Config, business driver.Handler) (*Function, error) {
 }
 
 func newFunction(config Config, business driver.Handler, err error) *Function {
-	return &Function{config: config, business: business, err: err}
+	return &Function{config: config, business: business, err: err, memory: processMemory()}
 }
 
 var errDraining = errors.New("this instance is about to end: deliver it again")
@@ -234,7 +237,12 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, errors.Join(err, stores.close())
 	}
-	opts := []convert.Option{convert.BodyLimit(f.config.BodyLimit)}
+	gate := admission.New(eventMemory(f.memory))
+	if largest := convert.LargestBody(gate); largest < f.config.BodyLimit {
+		slog.WarnContext(ctx, "BODY_LIMIT is more than the memory is enough for: larger bodies are cut and dead-lettered. Give the function more memory.",
+			"limit", f.config.BodyLimit, "largest", largest)
+	}
+	opts := []convert.Option{convert.Admission(gate), convert.BodyLimit(f.config.BodyLimit)}
 	if f.config.DeadLetters {
 		opts = append(opts, convert.DeadLetters(stores.deadLetters), convert.MaxAge(f.config.MaxEventAge))
 	}
