@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -75,19 +74,25 @@ func metrics(ctx context.Context, addr string) (m Metrics, err error) {
 	return m, json.NewDecoder(answer.Body).Decode(&m)
 }
 
-// rss reads VmRSS, which is in kB.
-func (p *Process) rss() (int64, error) {
+func (p *Process) rss() (int64, error) { return p.status("VmRSS:") }
+
+// PeakRSS returns the most memory that the process has had, in bytes. It needs Linux's
+// /proc, and the process to be there.
+func (p *Process) PeakRSS() (int64, error) { return p.status("VmHWM:") }
+
+// status reads a number of kB.
+func (p *Process) status(field string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if value, ok := strings.CutPrefix(line, field); ok {
 			kB, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
 			return kB << 10, err
 		}
 	}
-	return 0, errors.New("the process has no VmRSS any more")
+	return 0, fmt.Errorf("the process has no %s any more", field)
 }
 
 // state returns the letter with which /proc shows the process; 'T' is stopped.

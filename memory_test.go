@@ -1,0 +1,163 @@
+package eventdriver
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/internal/process"
+)
+
+const (
+	defaultMemory = 512 << 20 // of the default deployment
+	largeContent  = 10_000_000
+	// acknowledgeWithin is the deadline of the subscriptions that Eventarc makes.
+	acknowledgeWithin = 10 * time.Second
+)
+
+// TestMemoryOfLargeEvents: 80 events of 10 MB arrive at once, then those that complete
+// some of the orders. The process stays within its memory, each event is acknowledged in
+// the end, and small events meanwhile at once.
+func TestMemoryOfLargeEvents(t *testing.T) {
+	if err := process.CanMeasure(); err != nil {
+		t.Skip(err)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(20)) // Cloud Storage is in this process
+	_, variables := storageFor(t)
+	p := start(t, append(variables, "GOMEMLIMIT="+strconv.Itoa(defaultMemory), "ERASE_SOURCES=", "LEASE=30s")...)
+
+	const orders, joins = 40, 10
+	ended := make(chan struct{})
+	var requests atomic.Int64
+	go func() {
+		defer close(ended)
+		var wait sync.WaitGroup
+		for order := range orders {
+			wait.Go(func() { requests.Add(p.redeliver(t, "event1", order)) })
+			wait.Go(func() { requests.Add(p.redeliver(t, "event2", order)) })
+		}
+		wait.Wait()
+		for order := range joins {
+			wait.Go(func() { requests.Add(p.redeliver(t, "event3", order)) })
+		}
+		wait.Wait()
+	}()
+	small := p.deliverSmall(t, ended)
+
+	peak, err := p.PeakRSS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("peak RSS: %d MiB of %d; %d requests for %d large events, and %d small ones",
+		peak>>20, defaultMemory>>20, requests.Load(), 2*orders+joins, small)
+	if peak >= defaultMemory {
+		t.Errorf("the process took %d MiB, and has %d", peak>>20, defaultMemory>>20)
+	}
+	processed := make(map[any]bool)
+	for _, order := range p.terminate(t) {
+		processed[order["key"]] = true
+	}
+	if len(processed) != joins {
+		t.Errorf("%d orders were processed, want %d", len(processed), joins)
+	}
+}
+
+// redeliver sends a large event until it is acknowledged, as Pub/Sub does, and returns how many
+// requests that took.
+func (p instance) redeliver(t *testing.T, source string, order int) (requests int64) {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		requests++
+		ctx, cancel := context.WithTimeout(t.Context(), acknowledgeWithin)
+		response, err := http.DefaultClient.Do(largeEvent(t, ctx, p.URL, source, fmt.Sprint("order-", order)))
+		if err == nil {
+			response.Body.Close()
+			if response.StatusCode/100 == 2 {
+				cancel()
+				return requests
+			}
+			if response.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("%s of order %d was answered %s", source, order, response.Status)
+			}
+		}
+		cancel()
+		select {
+		case <-p.Ended():
+			t.Errorf("the process ended: %s", p.Log())
+			return requests
+		case <-t.Context().Done():
+			return requests
+		case <-time.After(pause): // as Pub/Sub
+		}
+	}
+}
+
+// deliverSmall sends small events, one after the other, until the end. Each is acknowledged
+// the first time.
+func (p instance) deliverSmall(t *testing.T, ended <-chan struct{}) (sent int) {
+	for {
+		select {
+		case <-ended:
+			return sent
+		case <-p.Ended():
+			return sent
+		default:
+		}
+		sent++
+		ctx, cancel := context.WithTimeout(t.Context(), acknowledgeWithin)
+		status, answer := do(t, event(t, p.URL, "event1", fmt.Sprint("small-", sent), `{"n":1}`).WithContext(ctx))
+		cancel()
+		if status/100 != 2 {
+			t.Errorf("small event %d was answered %d %s", sent, status, answer)
+		}
+	}
+}
+
+// The content of large events is a JSON string, which they all share.
+var (
+	content = sync.OnceValue(func() string { return `"` + strings.Repeat("0123456789", largeContent/10-1) + `"` })
+	coded   = sync.OnceValue(func() string { return base64.StdEncoding.EncodeToString([]byte(content())) })
+)
+
+// largeEvent is an event of 10 MB; that of event2 is a Pub/Sub message, as Eventarc delivers it.
+func largeEvent(t *testing.T, ctx context.Context, url, source, key string) *http.Request {
+	t.Helper()
+	request := event(t, url, source, key, "").WithContext(ctx)
+	parts := []string{content()}
+	if source == "event2" {
+		request.Header.Set("Ce-Type", "google.cloud.pubsub.topic.v1.messagePublished")
+		request.Header.Set("Ce-Source", "//pubsub.googleapis.com/projects/p/topics/event2")
+		parts = []string{`{"message":{"messageId":"1","data":"`, coded(), `"},"subscription":"projects/p/subscriptions/s"}`}
+	}
+	var readers []io.Reader
+	request.ContentLength = 0
+	for _, part := range parts {
+		readers = append(readers, strings.NewReader(part))
+		request.ContentLength += int64(len(part))
+	}
+	request.Body, request.GetBody = io.NopCloser(io.MultiReader(readers...)), nil
+	return request
+}
+
+// TestMemoryIsThatOfTheProcess: the function takes its memory from GOMEMLIMIT, and says so where that is not
+// enough for the longest body.
+func TestMemoryIsThatOfTheProcess(t *testing.T) {
+	p := start(t, "GOMEMLIMIT=64MiB")
+	body := bytes.Repeat([]byte("1"), 10<<20)
+	status, answer := post(t, p.URL, "event1", "order-1", string(body))
+	if status != http.StatusOK || !strings.Contains(answer, "larger than") {
+		t.Errorf("a body of 10 MiB: %d %s; want a dead letter", status, answer)
+	}
+	if line := <-p.lines; line["severity"] != "WARNING" || !strings.Contains(line["message"].(string), "BODY_LIMIT") {
+		t.Errorf("first log line %v; want a warning that names BODY_LIMIT", line)
+	}
+}
