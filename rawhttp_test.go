@@ -2,15 +2,16 @@ package eventdriver
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/eventdriver/internal/doctable"
 )
 
 const rawEvent = "Host: h\r\nCe-Specversion: 1.0\r\nCe-Id: 1\r\nCe-Source: event2\r\nCe-Type: t\r\nCe-Key: k\r\nContent-Type: application/json\r\n"
@@ -101,25 +102,15 @@ func raw(t *testing.T, url, request, want string) string {
 	return strings.Join(statuses, " ")
 }
 
-// docs/input.md lists these requests and no others.
-func TestRawHTTPIsDocumented(t *testing.T) {
-	text, err := os.ReadFile("docs/input.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, part, _ := strings.Cut(string(text), "\n## Requests\n")
-	part, _, _ = strings.Cut(part, "\n## ")
-	documented := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\| (.+?) \| (\d{3}(?: \d{3})?) \|`).FindAllStringSubmatch(part, -1) {
-		documented[m[1]] = m[2]
-	}
+var update = flag.Bool("update", false, "write the table of requests in docs/input.md")
+
+// The table of docs/input.md is made from these. To write it anew:
+//
+//	go test . -run TestRawHTTPPage -update
+func TestRawHTTPPage(t *testing.T) {
+	rows := [][]string{{"request", "answer"}}
 	for _, c := range rawHTTP {
-		if documented[c.name] != c.statuses {
-			t.Errorf("docs/input.md lacks the row\n| %s | %s |", c.name, c.statuses)
-		}
-		delete(documented, c.name)
+		rows = append(rows, []string{c.name, c.statuses})
 	}
-	for name := range documented {
-		t.Errorf("docs/input.md has a row that no test has: %s", name)
-	}
+	doctable.Check(t, "docs/input.md", "## Requests", rows, *update)
 }
