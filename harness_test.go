@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/internal/gcsfake"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -116,6 +118,8 @@ func event(t *testing.T, url, source, key, content string) *http.Request {
 	return request
 }
 
+// do returns the status, and as the answer the body with what the headers say of a
+// dead letter.
 func do(t *testing.T, request *http.Request) (status int, answer string) {
 	t.Helper()
 	response, err := http.DefaultClient.Do(request)
@@ -125,7 +129,10 @@ func do(t *testing.T, request *http.Request) (status int, answer string) {
 	}
 	defer response.Body.Close()
 	body, _ := io.ReadAll(response.Body)
-	return response.StatusCode, string(body)
+	if response.StatusCode/100 == 2 && len(body) > 0 {
+		t.Errorf("an acknowledgement has a body, which a Knative broker takes for a failure: %q", body)
+	}
+	return response.StatusCode, strings.TrimSpace(fmt.Sprintf("%s %s %s", body, response.Header.Get(convert.DeadLetterHeader), response.Header.Get(convert.ErrorHeader)))
 }
 
 // deliver posts an event until it is acknowledged, as Eventarc does.

@@ -14,13 +14,14 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
 )
 
 // Letters keeps dead letters in a topic: put a subscription on it first, for a
 // topic without one forgets what is published.
 //
 // The Pub/Sub message is the event as it came: its body as data, and its ce-
-// headers and Content-Type as attributes, in lower case but for Content-Type. So
+// headers, decoded, and Content-Type as attributes, in lower case but for Content-Type. So
 // a letter that is published to one of the function's source topics, as it is, is
 // the event again, but for those of the form "letter". Beside them it has these
 // attributes, where they are known:
@@ -179,13 +180,16 @@ func eventAttributes(header map[string][]string, room int) (map[string]string, b
 		if len(values) == 0 || !isType && !strings.HasPrefix(lower, "ce-") {
 			continue
 		}
-		if len(values) > 1 || len(name) > maxName || !utf8.ValidString(name) || !fits(values[0]) {
-			return nil, false
-		}
+		text, err := values[0], error(nil)
 		if isType {
 			lower = "Content-Type"
+		} else { // in a Pub/Sub message nothing is percent-encoded
+			text, err = convert.DecodeHeader(strings.TrimPrefix(lower, "ce-"), text)
 		}
-		attributes[lower] = values[0]
+		if err != nil || len(values) > 1 || len(name) > maxName || !utf8.ValidString(name) || !fits(text) {
+			return nil, false
+		}
+		attributes[lower] = text
 	}
 	return attributes, len(attributes) <= room
 }

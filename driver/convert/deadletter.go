@@ -79,7 +79,7 @@ func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {
 	case in.event != nil && in.event.Context != nil:
 		letter.ID, letter.Source = in.event.ID(), in.event.Source()
 	default:
-		letter.ID, letter.Source = original.header.Get("Ce-Id"), original.header.Get("Ce-Source")
+		letter.ID, letter.Source = headerText(original.header, "id"), headerText(original.header, "source")
 	}
 	if named := SourceFrom(ctx); named != "" && o.message.Source == "" {
 		letter.Source = named
@@ -115,9 +115,9 @@ func fitToKeep(header http.Header) http.Header {
 // who are given events and not requests.
 func rebuilt(e cloudevents.Event) original {
 	header := http.Header{}
-	set := func(name, value string) {
-		if value != "" {
-			header.Set(name, value)
+	set := func(attribute, text string) {
+		if text != "" {
+			header.Set("Ce-"+attribute, EncodeHeader(attribute, text))
 		}
 	}
 	if e.Context == nil {
@@ -125,18 +125,20 @@ func rebuilt(e cloudevents.Event) original {
 	}
 	for name, value := range e.Extensions() {
 		if text, err := types.Format(value); err == nil {
-			set("Ce-"+name, text)
+			set(name, text)
 		}
 	}
-	set("Ce-Specversion", e.SpecVersion())
-	set("Ce-Id", e.ID())
-	set("Ce-Source", e.Source())
-	set("Ce-Type", e.Type())
-	set("Ce-Subject", e.Subject())
-	set("Ce-Dataschema", e.DataSchema())
-	set("Content-Type", e.DataContentType())
+	set("specversion", e.SpecVersion())
+	set("id", e.ID())
+	set("source", e.Source())
+	set("type", e.Type())
+	set("subject", e.Subject())
+	set("dataschema", e.DataSchema())
 	if at := e.Time(); !at.IsZero() {
-		set("Ce-Time", types.FormatTime(at))
+		set("time", types.FormatTime(at))
+	}
+	if contentType := e.DataContentType(); contentType != "" {
+		header.Set("Content-Type", contentType)
 	}
 	return original{header, e.Data()}
 }

@@ -18,7 +18,8 @@
 //
 // # Message
 //
-// ID, Source, Time, Content and Attributes of the message depend on the event:
+// ID, Source, Time, Content, MediaType and Attributes of the message depend on the
+// event:
 //
 //   - Pub/Sub message (google.cloud.pubsub.topic.v1.messagePublished): content is
 //     the message's data, decoded; source is the topic's short name. A CloudEvent
@@ -29,13 +30,28 @@
 //     event as JSON, also where it came as protobuf; source is ce-source.
 //   - audit log entry (google.cloud.audit.log.v1.*): content is the event, which
 //     must be JSON; source is ce-source.
+//   - Datastore entity (google.cloud.datastore.*): not supported.
 //   - Knative Kafka source (dev.knative.kafka.event): content is the data; source
 //     is the topic, the part of ce-source behind #.
 //   - any other: content is the data; source is ce-source.
 //
-// JSON content stays as it came, byte for byte. Time is ce-time, else the time
-// of publication. Delivered again, an event converts to the same message, but
-// for the attribute pubsub-delivery-attempt.
+// A source is the text that the producer wrote, never a URI that is parsed and
+// written anew.
+//
+// JSON content stays as it came, byte for byte, but for a byte order mark. Time is
+// ce-time, else the time of publication. Delivered again, an event converts to the
+// same message, but for the attribute pubsub-delivery-attempt.
+//
+// MediaType is what the event declares: its datacontenttype, in structured mode
+// application/json where there is data without one, and application/octet-stream for
+// data_base64 that declares JSON or text; of a Pub/Sub message without a CloudEvent,
+// its attribute content-type, or what the topic's schema says
+// (googclient_schemaencoding). It is empty where nothing is declared, and where there
+// is no data. Content that is not what it declares is rejected: see [Content].
+//
+// An optional attribute that is malformed is left out, with a warning. The extensions
+// key and partitionkey must be well-formed, and a time with a comma before its
+// fraction is refused.
 //
 // Attributes hold a Pub/Sub message's attributes under their own names; ce-type,
 // ce-source, ce-subject, and each extension as ce-NAME; and, of a Pub/Sub message,
@@ -53,18 +69,18 @@
 //
 // # Key
 //
-// The key is the first of these that is there and not empty:
+// Where [KeyPointer] or [KeyPointers] are given for the event's source, the key is the
+// value in the content that they point to, or there is none. Otherwise it is the first
+// of these that is there and not empty:
 //
-//  1. the value in the content that [KeyPointer] points to, if configured;
-//  2. the CloudEvents extension key;
-//  3. the CloudEvents extension partitionkey;
-//  4. the Pub/Sub message's attribute key;
-//  5. the Pub/Sub message's ordering key;
-//  6. the event's subject, unless the type starts with "google.", whose subjects
+//  1. the CloudEvents extension key;
+//  2. the CloudEvents extension partitionkey;
+//  3. the Pub/Sub message's attribute key;
+//  4. the Pub/Sub message's ordering key;
+//  5. the event's subject, unless the type starts with "google.", whose subjects
 //     name a resource.
 //
-// In binary mode an extension is taken as its header says it, as the CloudEvents
-// SDK does: %2F stays %2F. So a publisher must write a key in one way. Of a push
+// In binary mode the values of headers are decoded as [DecodeHeader] says. Of a push
 // without wrapper the ordering key is not known, since no header has it.
 //
 // # Wrapped events

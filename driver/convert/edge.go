@@ -63,6 +63,7 @@ type incoming struct {
 	event    *cloudevents.Event // nil if it could not be read
 	err      error              // why not
 	path     string             // of its source, if the request named one
+	notes    notes              // of what was left out of it
 	original func() original
 }
 
@@ -70,8 +71,9 @@ type incoming struct {
 func (e *edge) handle(ctx context.Context, in incoming) outcome {
 	var o outcome
 	if o.err = in.err; o.err == nil {
-		o.message, o.err = e.convert(ctx, in.event)
+		o.message, o.err = e.convert(withNotes(ctx, &in.notes), in.event)
 	}
+	in.notes.log(ctx, e.log(), describe(in.event, outcome{message: o.message})...)
 	ctx, run := driver.WithRun(ctx)
 	if o.err == nil {
 		o.err = namePath(e.process(ctx, o.message), in.path)

@@ -1,56 +1,58 @@
 package convert
 
 import (
-	"bytes"
-	"context"
-	"io"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
-	"github.com/cloudevents/sdk-go/v2/binding"
 	"github.com/cloudevents/sdk-go/v2/event"
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/cloudevents/sdk-go/v2/types"
 )
 
-// binaryEvent reads a CloudEvent in binary mode. Headers that start with ce- but
-// can't be the name of a CloudEvents attribute are none, and are left out.
-func binaryEvent(header http.Header, data []byte) (*cloudevents.Event, error) {
-	attributes := map[string]string{}
-	for name, values := range header {
+// binaryEvent reads a CloudEvent in binary mode; textOf gives the attribute that a
+// header's value stands for. Headers that start with ce- but can't be the name of a
+// CloudEvents attribute are left out. The event shares data.
+func binaryEvent(header http.Header, data []byte, textOf func(name, value string) (string, error), n *notes) (*cloudevents.Event, error) {
+	texts := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(header)) {
 		attribute, ok := strings.CutPrefix(name, "Ce-")
 		if !ok || !event.IsExtensionNameValid(attribute) {
 			continue
 		}
-		if attribute = strings.ToLower(attribute); ambiguous(values) {
-			return nil, undecodable("the header ce-%s is there %d times, with different values: send it once", attribute, len(values))
+		attribute = strings.ToLower(attribute)
+		text, err := oneText(attribute, header[name], textOf)
+		if err == nil {
+			texts[attribute] = text
+		} else if err = malformed("ce-", attribute, err, n); err != nil {
+			return nil, err
 		}
-		attributes[attribute] = values[0]
 	}
-	if err := checkCount("the CloudEvent", len(attributes)); err != nil {
+	if err := checkCount("the CloudEvent", len(texts)); err != nil {
 		return nil, err
-	}
-	delete(attributes, "datacontenttype") // that is Content-Type, in this mode
-	if err := checkContext("ce-", attributes); err != nil {
-		return nil, err
-	}
-	clean := http.Header{}
-	for name, value := range attributes {
-		clean.Set("Ce-"+name, value)
 	}
 	if contentType := header.Get("Content-Type"); contentType != "" {
-		clean.Set("Content-Type", contentType)
+		texts["datacontenttype"] = contentType // the header's, in this mode
 	}
-	message := cehttp.NewMessage(clean, io.NopCloser(bytes.NewReader(data)))
-	e, err := binding.ToEvent(context.Background(), message)
+	e, err := newEvent("ce-", texts, nil, n)
 	if err != nil {
-		return nil, undecodable("the ce- headers are not those of a CloudEvent: %w", err)
+		return nil, err
 	}
-	return e, validate(e)
+	e.DataEncoded = data
+	return e, nil
+}
+
+// oneText returns the text of a header, which must be there once.
+func oneText(attribute string, values []string, textOf func(name, value string) (string, error)) (string, error) {
+	if ambiguous(values) {
+		return "", errors.New("the header is there several times, with different values: send it once")
+	}
+	return textOf(attribute, values[0])
 }
 
 // ambiguous says that a header's values are several different ones.
@@ -58,9 +60,143 @@ func ambiguous(values []string) bool {
 	return slices.ContainsFunc(values, func(value string) bool { return value != values[0] })
 }
 
-// checkContext checks the attributes that every CloudEvent has, and those with a
-// form of their own, so as to name the one that is wrong and what it should be.
-// Names are shown with prefix.
+// asIs is for attributes that are not percent-encoded, as those of Pub/Sub messages.
+func asIs(_, value string) (string, error) {
+	if !utf8.ValidString(value) {
+		return "", errors.New("not valid UTF-8: publish it as UTF-8")
+	}
+	return value, nil
+}
+
+// malformed decides about an attribute that can't be what it should be. Those that
+// every event has are needed, and those that hold a key: without it another place
+// would be looked at, and different customers' events could meet. Any other is left
+// out.
+func malformed(prefix, name string, why error, n *notes) error {
+	switch name {
+	case "specversion", "id", "source", "type", "key", "partitionkey":
+		return undecodable("%s: %w", shown(prefix, name), why)
+	}
+	n.leaveOut(shown(prefix, name), why)
+	return nil
+}
+
+// shown returns how an attribute is called in errors.
+func shown(prefix, name string) string {
+	if prefix == "" {
+		return fmt.Sprintf("the CloudEvent's %.100q", name)
+	}
+	return prefix + name
+}
+
+// newEvent makes an event of its attributes: texts, and extensions that are not
+// text. Their names are in lower case, and are shown with prefix. The CloudEvents
+// SDK does not read them, for it rewrites sources, and refuses events for optional
+// attributes.
+func newEvent(prefix string, texts map[string]string, others map[string]any, n *notes) (*cloudevents.Event, error) {
+	if err := checkContext(prefix, texts); err != nil {
+		return nil, err
+	}
+	c := &event.EventContextV1{
+		ID:     strings.TrimSpace(texts["id"]),
+		Type:   strings.TrimSpace(texts["type"]),
+		Source: types.URIRef{URL: asWritten(texts["source"])},
+	}
+	if err := setOptional(c, prefix, texts, n); err != nil {
+		return nil, err
+	}
+	for name, value := range texts {
+		if !coreAttribute(name) {
+			setExtension(c, name, value)
+		}
+	}
+	for name, value := range others {
+		if !coreAttribute(name) {
+			setExtension(c, name, value)
+		}
+	}
+	if texts["specversion"] == event.CloudEventsVersionV03 {
+		return &cloudevents.Event{Context: c.AsV03()}, nil
+	}
+	return &cloudevents.Event{Context: c}, nil
+}
+
+var errMediaType = errors.New(`not a media type, such as "application/json": the data counts as data that declares nothing`)
+
+func setExtension(c *event.EventContextV1, name string, value any) {
+	if c.Extensions == nil {
+		c.Extensions = map[string]any{}
+	}
+	c.Extensions[name] = value
+}
+
+// setOptional sets those attributes that an event need not have, as far as they are
+// well-formed. Only a time with a comma is worth more than the event.
+func setOptional(c *event.EventContextV1, prefix string, texts map[string]string, n *notes) error {
+	if text, ok := texts["time"]; ok {
+		at, err := parseTime(text)
+		switch {
+		case errors.Is(err, errComma):
+			return undecodable("%s: %w", shown(prefix, "time"), err)
+		case err != nil:
+			n.leaveOut(shown(prefix, "time"), err)
+		default:
+			c.Time = &types.Timestamp{Time: at}
+		}
+	}
+	if text, ok := texts["subject"]; ok {
+		if text = strings.TrimSpace(text); text != "" {
+			c.Subject = &text
+		} else {
+			n.leaveOut(shown(prefix, "subject"), errors.New("empty: leave it out, or say what the event is about"))
+		}
+	}
+	if text, ok := texts["datacontenttype"]; ok {
+		if declared(text) != "" {
+			c.DataContentType = &text
+		} else {
+			n.leaveOut("datacontenttype", errMediaType)
+		}
+	}
+	schema := texts["dataschema"]
+	if texts["specversion"] == event.CloudEventsVersionV03 {
+		schema = texts["schemaurl"]
+	}
+	if schema != "" {
+		c.DataSchema = &types.URI{URL: asWritten(schema)}
+	}
+	return nil
+}
+
+// asWritten returns a URL whose String is that text, byte for byte. Parsed, many a
+// URI would become another text, with its scheme in lower case, for example.
+func asWritten(text string) url.URL { return url.URL{Opaque: text} }
+
+// writtenSource says whether the event's source is what the producer wrote. It is
+// not where the SDK has read the event.
+func writtenSource(e *cloudevents.Event) bool {
+	var source url.URL
+	switch c := e.Context.(type) {
+	case *event.EventContextV1:
+		source = c.Source.URL
+	case *event.EventContextV03:
+		source = c.Source.URL
+	}
+	return source == asWritten(source.Opaque)
+}
+
+// coreAttribute says whether an attribute is one of CloudEvents' own, so that an
+// extension can't have its name.
+func coreAttribute(name string) bool {
+	switch name {
+	case "specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "schemaurl":
+		return true
+	}
+	return false
+}
+
+// checkContext checks the attributes that every CloudEvent has, so as to name the
+// one that is wrong and what it should be. Names are shown with prefix.
 func checkContext(prefix string, attributes map[string]string) error {
 	for _, required := range []struct{ name, remedy string }{
 		{"specversion", `set it to "1.0"`},
@@ -68,10 +204,14 @@ func checkContext(prefix string, attributes map[string]string) error {
 		{"source", "set it to a URI of where the event comes from"},
 		{"type", "set it to the event's type"},
 	} {
-		if strings.TrimSpace(attributes[required.name]) == "" {
+		value := attributes[required.name]
+		if strings.TrimSpace(value) == "" {
 			return undecodable("%s%s is missing: %s", prefix, required.name, required.remedy)
 		}
-		if err := checkLength(prefix+required.name, attributes[required.name]); err != nil {
+		if !utf8.ValidString(value) {
+			return undecodable("%s%s is not valid UTF-8: publish it as UTF-8", prefix, required.name)
+		}
+		if err := checkLength(prefix+required.name, value); err != nil {
 			return err
 		}
 	}
@@ -80,20 +220,24 @@ func checkContext(prefix string, attributes map[string]string) error {
 	default:
 		return undecodable(`%sspecversion is %q: it must be "1.0"`, prefix, version)
 	}
-	if types.ParseURIRef(attributes["source"]) == nil {
-		return undecodable("%ssource is no URI reference: percent-encode what a URI must not contain", prefix)
-	}
-	if at, ok := attributes["time"]; ok {
-		if _, err := time.Parse(time.RFC3339Nano, at); err != nil {
-			return undecodable(`%stime is no time as in RFC 3339: write it as "2006-01-02T15:04:05Z"`, prefix)
-		}
-	}
-	for name, value := range attributes {
-		if !utf8.ValidString(value) {
-			return undecodable("%s%s is not valid UTF-8: publish it as UTF-8", prefix, name)
-		}
+	if !possibleSource(attributes["source"]) {
+		return undecodable("%ssource is no URI reference: percent-encode control characters, and write %% as %%25", prefix)
 	}
 	return nil
+}
+
+// possibleSource refuses what no reading takes for a URI reference: control
+// characters, and a % without two hexadecimal digits. Otherwise a source is a name.
+func possibleSource(source string) bool {
+	for i := range len(source) {
+		switch c := source[i]; {
+		case c < ' ' || c == 0x7f:
+			return false
+		case c == '%' && (i+2 >= len(source) || hexDigit(source[i+1]) < 0 || hexDigit(source[i+2]) < 0):
+			return false
+		}
+	}
+	return true
 }
 
 // validate refuses what is no CloudEvent, whoever made it.
@@ -107,13 +251,7 @@ func validate(e *cloudevents.Event) error {
 	if err := checkContext("", attributes); err != nil {
 		return err
 	}
-	if err := checkCount("the CloudEvent", len(e.Extensions())); err != nil {
-		return err
-	}
-	if err := e.Validate(); err != nil {
-		return undecodable("not a valid CloudEvent: %s", oneLine(err.Error()))
-	}
-	return nil
+	return checkCount("the CloudEvent", len(e.Extensions()))
 }
 
 // oneLine joins the lines of text.

@@ -2,6 +2,7 @@ package convert_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -37,8 +38,7 @@ func outcome(t *testing.T, r *http.Request) (m *driver.Message, d *driver.DeadLe
 	return m, d
 }
 
-// Headers are taken as they are: what is accepted has the ID, the key, and the
-// extension that the headers say.
+// What is accepted has the ID, the type, the key and the data that the request says.
 func FuzzBinary(f *testing.F) {
 	f.Add("1.0", "id", "/source", "com.example", "k", "2018-04-05T03:56:24Z", "application/json; charset=utf-8", "x", "1", []byte(`{"a":1}`))
 	f.Add("0.3", "id", "//h/s#t", "dev.knative.kafka.event", "€", "", "", "datacontenttype", "text/plain", []byte{0xff})
@@ -60,14 +60,25 @@ func FuzzBinary(f *testing.F) {
 		if m == nil || m.Attributes["pubsub-message-id"] != "" || strings.Contains(strings.ToLower(contentType), "cloudevents") {
 			return
 		}
-		// The SDK takes white space off, which no header has around it.
-		if m.ID != strings.TrimSpace(id) || m.Attributes["ce-type"] != strings.TrimSpace(eventType) || key != "" && m.Key != key {
+		if m.ID != decoded(id) || m.Attributes["ce-type"] != decoded(eventType) {
 			t.Errorf("%+v of %v", m, r.Header)
 		}
-		if !strings.HasPrefix(strings.TrimSpace(eventType), "google.") && !bytes.Equal(m.Content, body) {
+		if want, err := convert.DecodeHeader("key", key); err != nil || key != "" && want != "" && m.Key != want {
+			t.Errorf("%+v of %v: %v", m, r.Header, err)
+		}
+		if !strings.HasPrefix(m.Attributes["ce-type"], "google.") && !bytes.Equal(m.Content, bytes.TrimPrefix(body, []byte("\ufeff"))) && !bytes.Equal(m.Content, body) {
 			t.Errorf("content %q of %q", m.Content, body)
 		}
 	})
+}
+
+// decoded returns what a header says, without white space around it.
+func decoded(header string) string {
+	text, err := convert.DecodeHeader("key", header)
+	if err != nil {
+		return "not UTF-8"
+	}
+	return strings.TrimSpace(text)
 }
 
 // A structured event that is accepted is a JSON object with these members; other
@@ -127,12 +138,17 @@ func FuzzWrapped(f *testing.F) {
 			return // Pub/Sub has text only, and so has HTTP, but of another kind
 		}
 		attributes := map[string]string{"ce-specversion": "1.0", "ce-id": id, "ce-source": source, "ce-type": eventType}
-		r := request(data, "Ce-Specversion", "1.0", "Ce-Id", id, "Ce-Source", source, "Ce-Type", eventType)
-		for name, value := range map[string]string{"ce-key": key, "Content-Type": contentType} {
-			if value != "" {
-				attributes[name] = value
-				r.Header.Set(name, value)
-			}
+		if strings.HasPrefix(source, `"`) {
+			return // quoted, in HTTP
+		}
+		r := request(data, "Ce-Specversion", "1.0", "Ce-Id", convert.EncodeHeader("key", id), "Ce-Source", source, "Ce-Type", convert.EncodeHeader("key", eventType))
+		if key != "" {
+			attributes["ce-key"] = key
+			r.Header.Set("Ce-Key", convert.EncodeHeader("key", key))
+		}
+		if contentType != "" {
+			attributes["Content-Type"] = contentType
+			r.Header.Set("Content-Type", contentType)
 		}
 		text, err := json.Marshal(attributes)
 		if err != nil {
@@ -144,7 +160,7 @@ func FuzzWrapped(f *testing.F) {
 		case strings.TrimSpace(eventType) == pubsubType: // one more wrapping than is allowed may make a difference
 		case (inside == nil) != (outside == nil):
 			t.Errorf("inside %+v, outside %+v", inside, outside)
-		case inside != nil && (inside.ID != outside.ID || inside.Key != outside.Key || inside.Source != outside.Source ||
+		case inside != nil && (inside.ID != outside.ID || inside.MediaType != outside.MediaType || inside.Key != outside.Key || inside.Source != outside.Source ||
 			!bytes.Equal(inside.Content, outside.Content)):
 			t.Errorf("inside %+v, outside %+v", inside, outside)
 		}
@@ -177,7 +193,7 @@ func FuzzKafka(f *testing.F) {
 	f.Add("a#b#c", "\x00", []byte(nil))
 	f.Fuzz(func(t *testing.T, source, key string, body []byte) {
 		m, _ := outcome(t, request(body, "Ce-Specversion", "1.0", "Ce-Id", "partition:0/offset:1", "Ce-Type", "dev.knative.kafka.event",
-			"Ce-Source", source, "Ce-Key", key))
+			"Ce-Source", source, "Ce-Key", convert.EncodeHeader("key", key)))
 		if m == nil {
 			return
 		}
@@ -191,7 +207,8 @@ func FuzzKafka(f *testing.F) {
 	})
 }
 
-// The key is the first that is there, in the order of the documentation.
+// The key is the first that is there, in the order of the documentation, or what is
+// in the content where that is pointed to.
 func FuzzKey(f *testing.F) {
 	f.Add("c", "k", "p", "a", "o", "s")
 	f.Add("", "", "", "", "o", "s")
@@ -200,17 +217,15 @@ func FuzzKey(f *testing.F) {
 		attributes := map[string]string{"ce-specversion": "1.0", "ce-id": "i", "ce-source": "s", "ce-type": "t"}
 		want := ""
 		for _, place := range []struct{ name, value string }{
-			{"", content}, {"ce-key", extension}, {"ce-partitionkey", partition}, {"key", attribute}, {"", ordering}, {"ce-subject", subject},
+			{"ce-key", extension}, {"ce-partitionkey", partition}, {"key", attribute}, {"", ordering}, {"ce-subject", strings.TrimSpace(subject)},
 		} {
-			if !utf8.ValidString(place.value) || len(place.value) > convert.MaxName {
+			if !utf8.ValidString(content+place.value) || max(len(content), len(place.value)) > convert.MaxName {
 				return
 			}
 			if place.name != "" && place.value != "" {
 				attributes[place.name] = place.value
 			}
-			if want == "" {
-				want = place.value
-			}
+			want = cmp.Or(want, place.value)
 		}
 		data, _ := json.Marshal(map[string]string{"id": content})
 		body, err := json.Marshal(map[string]any{"subscription": "s", "message": map[string]any{
@@ -221,9 +236,13 @@ func FuzzKey(f *testing.F) {
 		e := newEvent(t, pubsubType, pubsubSource, body)
 		e.SetExtension("key", nil)
 		e.SetSubject("")
-		m, err := input(t, convert.KeyPointer("/id"))(t.Context(), e)
-		if m.Key != want || (err == nil) != (want != "") {
-			t.Errorf("key %q, %v; want %q", m.Key, err, want)
+		for in, want := range map[*convert.InputConverter]string{
+			new(input(t, convert.KeyPointer("/id"))): content, new(input(t)): want,
+		} {
+			m, err := (*in)(t.Context(), e)
+			if m.Key != want || (err == nil) != (want != "") {
+				t.Errorf("key %q, %v; want %q", m.Key, err, want)
+			}
 		}
 	})
 }

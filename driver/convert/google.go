@@ -29,22 +29,31 @@ var googleData = []struct {
 // google/api/monitored_resource.proto.
 const auditLogs = "google.cloud.audit.log.v1."
 
+// datastore is how the types of Datastore events start. Their data is protobuf, of a
+// type that this program does not know.
+const datastore = "google.cloud.datastore."
+
 // payload returns the content of an event that is not a Pub/Sub message.
-func payload(e *cloudevents.Event) ([]byte, error) {
+func payload(e *cloudevents.Event) (content, error) {
 	for _, kind := range googleData {
 		if strings.HasPrefix(e.Type(), kind.prefix) {
-			return googlePayload(e, kind.data())
+			data, err := googlePayload(e, kind.data())
+			return content{data, mediaJSON}, err
 		}
 	}
-	if strings.HasPrefix(e.Type(), auditLogs) {
-		return auditPayload(e)
+	switch {
+	case strings.HasPrefix(e.Type(), auditLogs):
+		data, err := auditPayload(e)
+		return content{data, mediaJSON}, err
+	case strings.HasPrefix(e.Type(), datastore):
+		return content{}, undecodable("events of Datastore, such as this one of type %q, are not supported: "+
+			"use a database in Firestore's native mode, or publish the event to Pub/Sub", e.Type())
 	}
-	if len(e.Data()) > 0 && isJSON(mediaType(e.DataContentType())) {
-		if err := checkJSON(e.Data()); err != nil {
-			return nil, undecodable("the data of an event with content type %q: %w", mediaType(e.DataContentType()), err)
-		}
+	media := declared(e.DataContentType())
+	if e.DataBase64 && (media == "" || isJSON(media) || isText(media)) {
+		media = mediaBytes // what comes in base64 is bytes, whatever it declares
 	}
-	return e.Data(), nil
+	return content{e.Data(), media}, nil
 }
 
 // auditPayload returns the event's data, after a look at whether it is an entry of
@@ -56,16 +65,17 @@ func auditPayload(e *cloudevents.Event) ([]byte, error) {
 	if len(e.Data()) == 0 {
 		return nil, undecodable("the body of an event of type %q is empty: it must be a LogEntryData", e.Type())
 	}
-	if err := checkJSON(e.Data()); err != nil {
+	data := withoutMark(e.Data())
+	if err := checkJSON(data); err != nil {
 		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
 	}
 	var entry struct {
 		ProtoPayload json.RawMessage `json:"protoPayload"`
 	}
-	if err := json.Unmarshal(e.Data(), &entry); err != nil || firstByte(entry.ProtoPayload) != '{' {
+	if err := json.Unmarshal(data, &entry); err != nil || firstByte(entry.ProtoPayload) != '{' {
 		return nil, undecodable("the body of an event of type %q is no LogEntryData: it has no protoPayload that is an object", e.Type())
 	}
-	return e.Data(), nil
+	return data, nil
 }
 
 // googlePayload returns the event's data as JSON, after it was decoded into
@@ -75,23 +85,34 @@ func googlePayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
 	if len(e.Data()) == 0 {
 		return nil, undecodable("the body of an event of type %q is empty: it must be a %s", e.Type(), name)
 	}
-	switch media := mediaType(e.DataContentType()); {
-	case media == "" || isJSON(media):
-		if err := checkJSON(e.Data()); err != nil {
-			return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
-		}
-		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(e.Data(), target); err != nil {
-			return nil, undecodable("the body of an event of type %q is no %s%s", e.Type(), name, place(err))
-		}
-		return e.Data(), nil
-	case isProtobuf(media):
+	switch media := declared(e.DataContentType()); {
+	case isProtobufType(media) || isUndeclared(media) && !json.Valid(withoutMark(e.Data())):
 		return protobufPayload(e, target)
+	case isJSON(media) || isUndeclared(media):
+		return jsonPayload(e, target)
 	default:
 		return nil, undecodable("content type %q of an event of type %q: it must be application/json or application/protobuf", media, e.Type())
 	}
 }
 
-func isProtobuf(media string) bool {
+// isUndeclared says whether a media type leaves open what data is. Pub/Sub names none
+// when it pushes an event of Firestore as a message without wrapper.
+func isUndeclared(media string) bool { return media == "" || media == mediaBytes }
+
+// jsonPayload checks that the event's data is a target in JSON. A member that is null
+// is as if absent, also in a map of strings, where protojson refuses it.
+func jsonPayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
+	data := withoutMark(e.Data())
+	if err := checkJSON(data); err != nil {
+		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
+	}
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(withoutNulls(data), target); err != nil {
+		return nil, undecodable("the body of an event of type %q is no %s%s", e.Type(), target.ProtoReflect().Descriptor().Name(), place(err))
+	}
+	return data, nil
+}
+
+func isProtobufType(media string) bool {
 	return media == "application/protobuf" || media == "application/x-protobuf" || media == "application/vnd.google.protobuf"
 }
 

@@ -26,11 +26,11 @@ func jsonHostiles() map[string]hostile {
 		"JSON, half a surrogate, escaped":            {`["\ud800", "\udc00\ud800"]`, accepted, ""},
 		"JSON, characters that are none":             {"[\"\uffff\", \"\U0010ffff\", \"\\uffff\"]", accepted, ""},
 		"JSON, 500 arrays in one another":            {strings.Repeat("[", 500) + strings.Repeat("]", 500), accepted, ""},
-		"JSON, 10,000 arrays in one another":         {strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), accepted, ""},
-		"JSON, 10,001 arrays in one another":         {strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), undecodable, "more than 10000 deep"},
-		"JSON, 5,000,000 arrays that are not closed": {strings.Repeat("[", 5_000_000), undecodable, "more than 10000 deep"},
-		"JSON, 100,000 objects in one another":       {strings.Repeat(`{"":`, 100_000), undecodable, "more than 10000 deep"},
-		"JSON, byte order mark":                      {"\ufeff{}", undecodable, "malformed JSON"},
+		"JSON, 9,999 arrays in one another":          {strings.Repeat("[", 9_999) + strings.Repeat("]", 9_999), accepted, ""},
+		"JSON, 10,000 arrays in one another":         {strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), undecodable, "more than 9999 deep"},
+		"JSON, 5,000,000 arrays that are not closed": {strings.Repeat("[", 5_000_000), undecodable, "more than 9999 deep"},
+		"JSON, 100,000 objects in one another":       {strings.Repeat(`{"":`, 100_000), undecodable, "more than 9999 deep"},
+		"JSON, byte order mark":                      {"\ufeff{}", accepted, ""},
 		"JSON, NUL between values":                   {"[1,\x00 2]", undecodable, "malformed JSON"},
 		"JSON, NUL in a string":                      {"[\"\x00\"]", undecodable, "malformed JSON"},
 		"JSON, line break in a string":               {"[\"\n\"]", undecodable, "malformed JSON"},
@@ -52,7 +52,7 @@ func jsonHostiles() map[string]hostile {
 		"JSON, cut short":                            {`{"a":[tru`, undecodable, "malformed JSON"},
 		"JSON, white space alone":                    {` `, undecodable, "malformed JSON"},
 	} {
-		all[name] = hostile{func() *http.Request { return binary(c.json) }, c.answer, c.says}
+		all[name] = hostile{one(func() *http.Request { return binary(c.json) }), c.answer, c.says}
 	}
 	return all
 }
@@ -104,15 +104,26 @@ func TestMalformedJSON(t *testing.T) {
 }
 
 func googleHostiles(t testing.TB) map[string]hostile {
-	typed := func(eventType, contentType, body string) func() *http.Request {
-		return func() *http.Request { return binary(body, "Ce-Type", eventType, "Content-Type", contentType) }
+	typed := func(eventType, contentType, body string) inputs {
+		return one(func() *http.Request { return binary(body, "Ce-Type", eventType, "Content-Type", contentType) })
 	}
-	firestore := func(body string) func() *http.Request { return typed(firestoreType, "application/protobuf", body) }
-	storage := func(body string) func() *http.Request { return typed(storageType, "application/json", body) }
-	audit := func(body string) func() *http.Request { return typed(auditType, "application/json", body) }
+	firestore := func(body string) inputs { return typed(firestoreType, "application/protobuf", body) }
+	storage := func(body string) inputs { return typed(storageType, "application/json", body) }
+	audit := func(body string) inputs { return typed(auditType, "application/json", body) }
 	document := string(firestoreDocument(t))
 	return map[string]hostile{
-		"Storage, unknown fields":                       {storage(`{"bucket":"b","new":{"a":[1]}}`), accepted, ""},
+		"Storage, unknown fields": {storage(`{"bucket":"b","new":{"a":[1]}}`), accepted, ""},
+		"Storage, members null: as if absent": {each(storage(`{"metadata":{"n":null}}`), storage(`{"metadata":{"a":"1","n":null,"b":"2"},"size":null}`),
+			storage(`{"bucket":null}`), storage(`{"metadata":{"n":null, "m" : null },"owner":null,"name":"a\":null"}`)), accepted, ""},
+		"Storage, byte order mark before it":          {storage("\ufeff{}"), accepted, ""},
+		"Firestore, protobuf, without a content type": {each(untyped(firestoreType, document), typed(firestoreType, "application/octet-stream", document)), accepted, ""},
+		"Firestore, protobuf, wrapped": {each(
+			wrap(fmt.Sprintf(firestoreAttributes, `,"content-type":"application/protobuf"`), document),
+			wrap(fmt.Sprintf(firestoreAttributes, `,"Content-Type":"application/protobuf"`), document),
+			wrap(fmt.Sprintf(firestoreAttributes, `,"ce-datacontenttype":"application/protobuf"`), document),
+			wrap(fmt.Sprintf(firestoreAttributes, ``), document)), accepted, ""},
+		"Datastore: not supported": {each(typed("google.cloud.datastore.entity.v1.written", "application/protobuf", document),
+			typed("google.cloud.datastore.entity.v1.created.withAuthContext", "application/json", `{}`)), undecodable, "Datastore"},
 		"Storage, no body":                              {storage(``), undecodable, "empty"},
 		"Storage, a field of another type":              {storage(`{"bucket":[]}`), undecodable, "StorageObjectData"},
 		"Storage, a number beyond its field":            {storage(`{"size":"99999999999999999999"}`), undecodable, "StorageObjectData"},
@@ -147,6 +158,19 @@ func googleHostiles(t testing.TB) map[string]hostile {
 		"Firestore, values 100,000 deep":                {firestore(string(deepDocument(100_000, 0))), undecodable, "DocumentEventData"},
 		"Firestore, as text":                            {typed(firestoreType, "text/plain", document), undecodable, "text/plain"},
 	}
+}
+
+// firestoreAttributes are those of a message with an event of Firestore.
+const firestoreAttributes = `{"ce-specversion":"1.0","ce-id":"i","ce-source":"//firestore.googleapis.com/projects/p/databases/(default)",
+	"ce-type":"google.cloud.firestore.document.v1.written","ce-subject":"documents/a/b","ce-document":"a/b","ce-dataschema":"https://example.com/data.proto","key":"k"%s}`
+
+// untyped returns an event without a content type.
+func untyped(eventType, body string) inputs {
+	return one(func() *http.Request {
+		r := binary(body, "Ce-Type", eventType)
+		r.Header.Del("Content-Type")
+		return r
+	})
 }
 
 func firestoreDocument(t testing.TB) []byte {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -21,7 +22,8 @@ import (
 //
 //   - 202: kept, and waiting for other events of its key;
 //   - 204: processed;
-//   - 200, with the reason in a line of text: set aside as a dead letter;
+//   - 200, without a body: dead-lettered. The reason is in the header
+//     [DeadLetterHeader], and the error in [ErrorHeader];
 //   - 503, with Retry-After in seconds: the key is held by another ([driver.ErrHeld]), or
 //     not enough memory is free ([driver.ErrNoMemory]);
 //   - 500: failed, or the dead letter could not be kept; to be delivered again;
@@ -35,7 +37,8 @@ import (
 // source; only that of a Pub/Sub push may name its topic. No path is redirected.
 //
 // Any 2xx acknowledges the event to Pub/Sub and Eventarc, anything else has it
-// delivered again. A request that is no valid event, or whose body is larger than
+// delivered again. No 2xx has a body: a Knative broker takes one that is no CloudEvent
+// for a failure. A request that is no valid event, or whose body is larger than
 // [BodyLimit], is set aside as well, with those of its headers that are known to be
 // harmless, and its body. To those of a Pub/Sub push the ce- headers are added with which Eventarc
 // would have sent it. A body that ends early is neither processed nor set aside,
@@ -77,7 +80,7 @@ func (e *edge) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	coming := incoming{err: err, path: SourcePath(source), original: func() original { return original{r.Header, body} }}
 	if err == nil {
-		coming.event, coming.err = readEvent(r, body)
+		coming.event, coming.err = readEvent(r, body, &coming.notes)
 	}
 	o := e.handle(r.Context(), coming)
 	e.untilAnswered(connection)
@@ -145,9 +148,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 }
 
 // readEvent reads the event.
-func readEvent(r *http.Request, body []byte) (event *cloudevents.Event, err error) {
+func readEvent(r *http.Request, body []byte, n *notes) (event *cloudevents.Event, err error) {
 	err = rejectPanic("reading the event", func() (err error) {
-		event, err = requestEvent(r, body)
+		event, err = requestEvent(r, body, n)
 		return err
 	})
 	return event, err
@@ -161,7 +164,10 @@ func answer(w http.ResponseWriter, o outcome) {
 	case processed:
 		w.WriteHeader(http.StatusNoContent)
 	case deadLettered:
-		line(w, http.StatusOK, fmt.Sprintf("dead-lettered: %s: %v", o.letter.Reason, o.err))
+		w.Header().Set(DeadLetterHeader, percentEncoded(string(o.letter.Reason)))
+		w.Header().Set(ErrorHeader, headerLine(o.err.Error()))
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(http.StatusOK)
 	case rejected:
 		line(w, http.StatusBadRequest, fmt.Sprintf("rejected: %s: %v", driver.ReasonOf(o.err), o.err))
 	case held:
@@ -172,6 +178,30 @@ func answer(w http.ResponseWriter, o outcome) {
 	default:
 		line(w, http.StatusInternalServerError, "failed: deliver it again")
 	}
+}
+
+// The headers of the answer to an event that was dead-lettered.
+const (
+	DeadLetterHeader = "Event-Driver-Dead-Letter" // the letter's [driver.Reason]
+	ErrorHeader      = "Event-Driver-Error"       // the letter's error, cut, and percent-encoded but for spaces and quotes
+)
+
+// longestHeader is how many bytes of an error get into a header: servers and proxies
+// refuse answers with long ones.
+const longestHeader = 1024
+
+// headerLine returns text as the value of a header: printable ASCII, cut where it is
+// long.
+func headerLine(text string) string {
+	encoded := strings.NewReplacer("%20", " ", "%22", `"`).Replace(percentEncoded(oneLine(text)))
+	if len(encoded) <= longestHeader {
+		return encoded
+	}
+	encoded = encoded[:longestHeader]
+	if cut := strings.LastIndexByte(encoded, '%'); cut > longestHeader-3 {
+		encoded = encoded[:cut] // not in the middle of %XX
+	}
+	return encoded + "..."
 }
 
 // line answers with one line of text.

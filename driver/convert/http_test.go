@@ -33,7 +33,7 @@ func TestAnswers(t *testing.T) {
 		body   string
 	}{
 		"processed":             {nil, nil, 204, ""},
-		"dead-lettered":         {permanent, memstore.New(), 200, "dead-lettered: conflict: "},
+		"dead-lettered":         {permanent, memstore.New(), 200, ""},
 		"dead letters off":      {permanent, nil, 400, "rejected: conflict: "},
 		"transient":             {errors.New("down"), memstore.New(), 500, "failed"},
 		"held":                  {&driver.HeldError{Key: "k"}, memstore.New(), 503, "held"},
@@ -53,8 +53,12 @@ func TestAnswers(t *testing.T) {
 			}
 			defer answer.Body.Close()
 			body := readAll(t, answer.Body)
-			if answer.StatusCode != c.status || !strings.HasPrefix(body, c.body) || strings.Count(body, "\n") > 1 {
+			if answer.StatusCode != c.status || !strings.HasPrefix(body, c.body) || strings.Count(body, "\n") > 1 || c.status < 300 && body != "" {
 				t.Errorf("%d %q, want %d and a line that starts with %q", answer.StatusCode, body, c.status, c.body)
+			}
+			reason, text := answer.Header.Get(convert.DeadLetterHeader), answer.Header.Get(convert.ErrorHeader)
+			if dead := c.status == 200; dead != (reason == "conflict") || dead != strings.HasSuffix(text, "100%25s wrong; and more") {
+				t.Errorf("the headers say %q, %q", reason, text)
 			}
 			if retry := answer.Header.Get("Retry-After"); (retry != "") != (c.status == 503) {
 				t.Errorf("Retry-After %q", retry)
@@ -283,19 +287,25 @@ func TestNilArguments(t *testing.T) {
 	}
 }
 
-// The pipeline is given a content of its own, which the dead letter doesn't share.
-func TestContentIsNotTheBody(t *testing.T) {
-	store := memstore.New()
-	pipeline := failing(func(m driver.Message) error {
-		clear(m.Content)
-		return driver.Permanent(errors.New("vandal"))
-	})
-	handler := convert.ToHTTPHandler(convert.CloudEventToInput, pipeline, convert.DeadLetters(store), quiet)
-	serve(handler, binary(`{"a":1}`))
-	serve(handler, request([]byte(pushBody), "Content-Type", "application/json"))
-	for i, want := range []string{`{"a":1}`, pushBody} {
-		if got := store.DeadLetters()[i].Body; string(got) != want {
-			t.Errorf("the dead letter's body is %q, want %q", got, want)
+// A long error gets into a header as far as it fits, also where it is cut within a
+// character; and into the letter as a whole.
+func TestErrorHeaderIsShort(t *testing.T) {
+	for n := range 4 {
+		text := strings.Repeat("x", n) + strings.Repeat("\u20ac\x00", 2000)
+		store := memstore.New()
+		p := processorFunc(func(context.Context, driver.Message) error { return driver.Permanent(errors.New(text)) })
+		w := serve(convert.ToHTTPHandler(convert.CloudEventToInput, p, convert.DeadLetters(store), quiet), binary(`{}`))
+		header := w.Header().Get(convert.ErrorHeader)
+		start, ok := strings.CutSuffix(header, "...")
+		decoded, err := convert.DecodeHeader("key", start)
+		if !ok || len(header) > 1100 || strings.ContainsFunc(header, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%d: %d bytes, %q", n, len(header), header)
+		}
+		if err == nil && !strings.HasPrefix(text, decoded) {
+			t.Errorf("%d: decoded it is %q", n, decoded)
+		}
+		if kept := store.DeadLetters(); len(kept) != 1 || kept[0].Error != text {
+			t.Errorf("%d: kept %d letters", n, len(kept))
 		}
 	}
 }

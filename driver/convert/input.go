@@ -3,6 +3,7 @@ package convert
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 	"unicode/utf8"
 
@@ -45,20 +46,35 @@ func NewInput(opts ...InputOption) (InputConverter, error) {
 	return c.convert, nil
 }
 
-// KeyPointer has the key looked up in the content first. The pointer is a JSON
-// pointer (RFC 6901) such as "/order/id"; "" points to the content as a whole.
+// KeyPointer has the key taken from the content, and from nowhere else. The pointer
+// is a JSON pointer (RFC 6901) such as "/order/id"; "" points to the content as a
+// whole.
 //
 // A string is the key itself. A number is the key as it is written, so 42 and
-// "42" are one key, but 42 and 42.0 are two. Anything else, and a string that is
-// not valid Unicode, is not a key, and the next place is looked at. Of members
-// with the same name the last counts, as it does for encoding/json.
+// "42" are one key, but 42 and 42.0 are two. Where the pointer points to anything
+// else, to a string that is empty or not valid Unicode, or to nothing, the event has
+// no key and is rejected with [driver.ReasonNoKey]: another place could hold
+// something else than what events are joined by. Of members with the same name the
+// last counts, as it does for encoding/json.
 func KeyPointer(pointer string) InputOption {
+	return func(c *converter) (err error) {
+		c.pointer, err = newKeyPointer(pointer)
+		return err
+	}
+}
+
+// KeyPointers is [KeyPointer] for single sources: a map from a source's name to the
+// pointer into its events. It prevails over KeyPointer for these sources.
+func KeyPointers(pointers map[string]string) InputOption {
 	return func(c *converter) error {
-		p, err := parsePointer(pointer)
-		if err != nil {
-			return err
+		c.pointers = make(map[string]*keyPointer, len(pointers))
+		for source, text := range pointers {
+			p, err := newKeyPointer(text)
+			if err != nil {
+				return fmt.Errorf("source %q: %w", source, err)
+			}
+			c.pointers[source] = p
 		}
-		c.pointer = &p
 		return nil
 	}
 }
@@ -66,45 +82,53 @@ func KeyPointer(pointer string) InputOption {
 // SourceAliases gives sources names of their own: a map from each name to the
 // sources that go by it, such as {"event1": {"orders-created"}}. An alias is
 // compared with the short source (a topic's, a bucket's name) and with the whole
-// ce-source. A name stands for itself as well; it need not have aliases.
+// ce-source, as the producer wrote them; percent-encoding may be left out of it. A
+// name stands for itself as well; it need not have aliases.
 //
 // It is an error if a name or an alias is empty, or an alias is that of two
 // names, or another name.
 func SourceAliases(aliases map[string][]string) InputOption {
 	return func(c *converter) error {
 		names, err := invert(aliases)
-		c.names = names
+		c.names, c.rewritten = names, rewritten(names)
 		return err
 	}
 }
 
 // converter makes messages of events.
 type converter struct {
-	pointer *pointer
-	names   map[string]string // from a source to its name
+	pointer   *keyPointer            // nil: the key is not in the content
+	pointers  map[string]*keyPointer // by the source's name
+	names     map[string]string      // from a source to its name
+	rewritten map[string]string      // likewise, from what the SDK makes of a source
+	kinds     map[string]ContentKind // by the source's name
 }
 
 func (c *converter) convert(ctx context.Context, e *cloudevents.Event) (driver.Message, error) {
 	if err := validate(e); err != nil {
 		return driver.Message{}, err
 	}
-	d := delivery{event: e}
+	d := delivery{event: e, notes: notesFrom(ctx)}
+	if d.notes == nil {
+		d.notes = &notes{}
+		defer func() { d.notes.log(ctx, loggerFrom(ctx), slog.String("event", brief(e.ID()))) }()
+	}
 	err := d.open()
 	m := driver.Message{
 		ID:         d.event.ID(),
 		Source:     c.source(ctx, &d),
-		Content:    d.content,
 		Time:       d.time(),
 		Attributes: d.attributes(),
 	}
+	if err == nil {
+		d.content, err = d.content.settle(c.kinds[m.Source], m.Source)
+	}
+	m.Content, m.MediaType = d.content.data, d.content.media
+	if err == nil {
+		m.Key, err = c.key(ctx, &d, m.Source)
+	}
 	if err != nil {
 		return m, err
-	}
-	if m.Key, err = c.key(ctx, &d); err != nil {
-		return m, fmt.Errorf("event %q from source %q: looking for its key: %w", m.ID, m.Source, err)
-	}
-	if m.Key == "" {
-		return m, noKey(&d, m.Source)
 	}
 	return m, validNames(m)
 }
@@ -128,9 +152,10 @@ func validNames(m driver.Message) error {
 // event that decides, which may have been inside a Pub/Sub message.
 type delivery struct {
 	event    *cloudevents.Event // the innermost
-	content  []byte
+	content  content
 	outer    []string        // ce-source of the events around it, innermost first
 	messages []pubsubMessage // the Pub/Sub messages around it, outermost first
+	notes    *notes
 }
 
 // maxWrappings bounds how often an event may be published again as it is.
@@ -141,26 +166,49 @@ func (d *delivery) open() error {
 	for range maxWrappings {
 		if d.event.Type() != pubsubType {
 			var err error
-			d.content, err = payload(d.event)
+			if contentType := d.event.DataContentType(); contentType != "" && declared(contentType) == "" {
+				d.notes.leaveOut("datacontenttype", errMediaType)
+			}
+			if d.content, err = payload(d.event); err == nil && d.content.media == "" {
+				d.content.media = d.schemaEncoding()
+			}
 			return err
 		}
-		message, err := messageOf(d.event)
+		message, err := messageOf(d.event, d.notes)
 		if err != nil {
 			return err
 		}
 		d.messages = append(d.messages, message)
-		inner, err := message.unwrap()
+		inner, err := message.unwrap(d.notes)
 		if err != nil {
 			return err
 		}
 		if inner == nil {
-			d.content = message.data
+			d.content = content{message.data, declared(message.header().Get("Content-Type"))}
+			if d.content.media == "" {
+				d.content.media = d.schemaEncoding()
+			}
 			return nil
 		}
 		d.outer = append([]string{d.event.Source()}, d.outer...)
 		d.event = inner
 	}
 	return undecodable("Pub/Sub messages inside of Pub/Sub messages, more than %d deep", maxWrappings)
+}
+
+// schemaEncoding returns the media type that Pub/Sub declares of a message in a topic
+// with a schema, or "" for any other.
+func (d *delivery) schemaEncoding() string {
+	if len(d.messages) == 0 {
+		return ""
+	}
+	switch d.messages[len(d.messages)-1].attributes["googclient_schemaencoding"] {
+	case "JSON":
+		return mediaJSON
+	case "BINARY":
+		return mediaBytes
+	}
+	return ""
 }
 
 // time returns when the event happened, or else when it was published.

@@ -103,20 +103,17 @@ func TestSamplesInBinaryMode(t *testing.T) {
 }
 
 func TestSamplesInStructuredMode(t *testing.T) {
+	const audited = "//cloudaudit.googleapis.com/projects/test-project/logs/data_access"
+	in := input(t, convert.KeyPointers(map[string]string{"sample-bucket": "/name", audited: "/insertId"}))
 	for name, want := range map[string]struct{ id, key, source string }{
 		"structured/pubsub/MessagePublishedData.json":        {"3103425958877813", "ordering-key", "my-topic"},
 		"structured/storage/StorageObjectDataWorkflows.json": {"1234567", "MyFile", "sample-bucket"},
 		"structured/audit/LogEntryData-bigqueryjobcompleted.json": {
-			"projects/test-project/logs/cloudaudit.googleapis.com%2Fdata_access1234567123456789", "1234567",
-			"//cloudaudit.googleapis.com/projects/test-project/logs/data_access"},
+			"projects/test-project/logs/cloudaudit.googleapis.com%2Fdata_access1234567123456789", "1234567", audited},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pointer := "/name"
-			if strings.Contains(name, "audit") {
-				pointer = "/insertId"
-			}
 			body := sample(t, name)
-			m := convertRequest(t, input(t, convert.KeyPointer(pointer)), request(body, "Content-Type", "application/cloudevents+json"))
+			m := convertRequest(t, in, request(body, "Content-Type", "application/cloudevents+json"))
 			if m.ID != want.id || m.Key != want.key || m.Source != want.source {
 				t.Errorf("id %q, key %q, source %q; want %+v", m.ID, m.Key, m.Source, want)
 			}
@@ -176,6 +173,8 @@ func TestKeyOrder(t *testing.T) {
 		}
 	}
 	expect("42")
+	in = input(t, convert.KeyPointer("/order/number"))
+	expect("") // where the pointer is, and nowhere else
 	in = convert.CloudEventToInput
 	expect("k")
 	e.SetExtension("key", "")

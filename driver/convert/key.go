@@ -8,19 +8,45 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// key returns the first key that is there, or "". The order is that of the
-// package documentation.
-func (c *converter) key(ctx context.Context, d *delivery) (string, error) {
-	if c.pointer != nil {
-		if key, err := c.pointer.find(ctx, d.content); key != "" || err != nil {
-			return key, err
-		}
-	}
-	return d.key(), nil
+// keyPointer is a JSON pointer, with its text.
+type keyPointer struct {
+	pointer
+	text string
 }
 
-// key returns the key that the event has outside of its content, or "".
-func (d *delivery) key() string {
+func newKeyPointer(text string) (*keyPointer, error) {
+	p, err := parsePointer(text)
+	if err != nil {
+		return nil, err
+	}
+	return &keyPointer{p, text}, nil
+}
+
+// key returns the key of an event of that source: what the source's pointer points
+// to, or else the first that is there, in the order of the package documentation.
+func (c *converter) key(ctx context.Context, d *delivery, source string) (string, error) {
+	p, ok := c.pointers[source]
+	if !ok {
+		p = c.pointer
+	}
+	if p == nil {
+		if key := attributeKey(d); key != "" {
+			return key, nil
+		}
+		return "", noKey(d, source, `set the Pub/Sub attribute "key", the CloudEvents extension "key", or KEY_POINTER`)
+	}
+	key, err := p.find(ctx, d.content.data)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("event %q from source %q: looking for its key: %w", d.event.ID(), source, err)
+	case key != "":
+		return key, nil
+	}
+	return "", noKey(d, source, fmt.Sprintf("KEY_POINTER is %q, and there is no string or number in the data", p.text))
+}
+
+// attributeKey returns the first key that is beside the content, or "".
+func attributeKey(d *delivery) string {
 	for _, extension := range []string{"key", "partitionkey"} {
 		if key := d.extension(extension); key != "" {
 			return key
@@ -42,8 +68,7 @@ func (d *delivery) key() string {
 	return d.event.Subject()
 }
 
-func noKey(d *delivery, source string) error {
-	return driver.Reject(driver.ReasonNoKey, fmt.Errorf(
-		`event %q of type %q from source %q: %w: set the Pub/Sub attribute "key", the CloudEvents extension "key", or KEY_POINTER`,
-		d.event.ID(), d.event.Type(), source, driver.ErrNoKey))
+func noKey(d *delivery, source, why string) error {
+	return driver.Reject(driver.ReasonNoKey, fmt.Errorf("event %q of type %q from source %q: %w: %s",
+		d.event.ID(), d.event.Type(), source, driver.ErrNoKey, why))
 }

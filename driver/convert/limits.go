@@ -15,8 +15,9 @@ const (
 	// MaxAttributes is how many attributes a CloudEvent may have, and how many a
 	// Pub/Sub message. Pub/Sub itself takes 100.
 	MaxAttributes = 1000
-	// MaxNesting is how deep JSON may be nested: what encoding/json reads.
-	MaxNesting = 10000
+	// MaxNesting is how deep JSON may be nested: one less than encoding/json reads,
+	// since it becomes a member of the joined object.
+	MaxNesting = 9999
 )
 
 // checkLength returns an error for a name that is too long.

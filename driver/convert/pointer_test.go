@@ -20,7 +20,8 @@ func keyAt(t testing.TB, pointer, content string) string {
 	e.SetSource("s")
 	e.SetType("t")
 	e.DataEncoded = []byte(content)
-	m, err := input(t, convert.KeyPointer(pointer))(t.Context(), &e)
+	anything := convert.Content(map[string]convert.ContentKind{"s": convert.ContentBytes})
+	m, err := input(t, convert.KeyPointer(pointer), anything)(t.Context(), &e)
 	if err != nil && !errors.Is(err, driver.ErrNoKey) {
 		t.Fatal(err)
 	}
@@ -133,4 +134,47 @@ func (c *endingContext) Err() error {
 		return context.DeadlineExceeded
 	}
 	return nil
+}
+
+// A source with a pointer has its key there and nowhere else; others have theirs
+// beside the content.
+func TestKeyPointerDoesNotFallThrough(t *testing.T) {
+	of := func(opts ...convert.InputOption) convert.InputConverter { return input(t, opts...) }
+	each := convert.KeyPointers(map[string]string{"event1": "/order/id", "event2": "/id"})
+	for _, c := range []struct {
+		in            convert.InputConverter
+		source, data  string
+		key, mentions string
+	}{
+		{of(each), "event1", `{"order":{"id":7},"id":8}`, "7", ""},
+		{of(each), "event2", `{"order":{"id":7},"id":8}`, "8", ""},
+		{of(each), "event3", `{"order":{"id":7},"id":8}`, "beside", ""},
+		{of(each), "event1", `{"id":8}`, "", `"/order/id"`},
+		{of(each), "event2", `{"id":null}`, "", `"/id"`},
+		{of(each), "event2", `{"id":""}`, "", `"/id"`},
+		{of(each), "event2", `{"id":"\ud800"}`, "", `"/id"`},
+		{of(each), "event2", `{"id":["8"]}`, "", `"/id"`},
+		{of(each), "event2", ``, "", `"/id"`},
+		{of(convert.KeyPointer("/n"), each), "event1", `{"order":{"id":7},"n":9}`, "7", ""},
+		{of(convert.KeyPointer("/n"), each), "event1", `{"n":9}`, "", `"/order/id"`},
+		{of(convert.KeyPointer("/n"), each), "event3", `{"n":9}`, "9", ""},
+		{of(convert.KeyPointer("/n"), each), "event3", `{}`, "", `"/n"`},
+		{of(convert.KeyPointer("/n")), "event1", `{}`, "", `"/n"`},
+		{of(each, convert.SourceAliases(map[string][]string{"event1": {"shop"}})), "shop", `{"order":{"id":7}}`, "7", ""},
+	} {
+		e := newEvent(t, "com.example", c.source, []byte(c.data))
+		e.SetExtension("key", "beside")
+		e.SetExtension("partitionkey", "beside")
+		e.SetSubject("beside")
+		m, err := c.in(t.Context(), e)
+		if m.Key != c.key || (c.key == "") != errors.Is(err, driver.ErrNoKey) {
+			t.Errorf("%s, %s: key %q, %v; want %q", c.source, c.data, m.Key, err, c.key)
+		}
+		if c.key == "" && (driver.ReasonOf(err) != driver.ReasonNoKey || !strings.Contains(err.Error(), "KEY_POINTER is "+c.mentions)) {
+			t.Errorf("%s, %s: %v; want no-key that names %s", c.source, c.data, err, c.mentions)
+		}
+	}
+	if _, err := convert.NewInput(convert.KeyPointers(map[string]string{"event1": "id"})); err == nil || !strings.Contains(err.Error(), `"event1"`) {
+		t.Errorf("a bad pointer: %v", err)
+	}
 }

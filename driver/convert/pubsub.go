@@ -49,18 +49,19 @@ type push struct {
 const pushMembers = 24
 
 // messageOf reads the Pub/Sub message that e tells of.
-func messageOf(e *cloudevents.Event) (pubsubMessage, error) {
-	switch media := mediaType(e.DataContentType()); {
+func messageOf(e *cloudevents.Event, n *notes) (pubsubMessage, error) {
+	switch media := declared(e.DataContentType()); {
 	case len(e.Data()) == 0:
 		return pubsubMessage{}, undecodable("the Pub/Sub event's body is empty: it must be JSON with a message")
 	case media != "" && !isJSON(media):
 		return pubsubMessage{}, undecodable("content type %q of a Pub/Sub event: set the trigger's event data content type to application/json", media)
 	}
-	return parsePush(e.Data())
+	return parsePush(e.Data(), n)
 }
 
 // parsePush reads the body of a push.
-func parsePush(body []byte) (pubsubMessage, error) {
+func parsePush(body []byte, n *notes) (pubsubMessage, error) {
+	body = withoutMark(body)
 	if !validUnicode(string(body)) { // decoded, different keys could meet at U+FFFD
 		return pubsubMessage{}, undecodable("the Pub/Sub body is not Unicode text")
 	}
@@ -95,9 +96,12 @@ func parsePush(body []byte) (pubsubMessage, error) {
 		m.data = data
 	}
 	if text := cmp.Or(p.Message.PublishTime, p.Message.PublishTime2); text != "" {
-		published, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			return m, undecodable(`the Pub/Sub field "message.publishTime" is not a time as in RFC 3339`)
+		published, err := parseTime(text)
+		switch {
+		case errors.Is(err, errComma):
+			return m, undecodable(`the Pub/Sub field "message.publishTime": %w`, err)
+		case err != nil:
+			n.leaveOut("message.publishTime", err)
 		}
 		m.published = published
 	}
@@ -106,7 +110,7 @@ func parsePush(body []byte) (pubsubMessage, error) {
 
 // unwrap returns the CloudEvent inside of m, or nil if there is none. See
 // https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md.
-func (m pubsubMessage) unwrap() (*cloudevents.Event, error) {
+func (m pubsubMessage) unwrap(n *notes) (*cloudevents.Event, error) {
 	if m.attributes["form"] == "letter" && m.attributes["reason"] != "" {
 		return nil, undecodable("the Pub/Sub message is a dead letter whose headers did not fit into attributes: " +
 			"send the event again that its data holds, as JSON of header and body")
@@ -114,10 +118,10 @@ func (m pubsubMessage) unwrap() (*cloudevents.Event, error) {
 	header := m.header()
 	switch media := mediaType(header.Get("Content-Type")); {
 	case isEventFormat(media):
-		e, err := structuredEvent(media, m.data)
+		e, err := structuredEvent(media, m.data, n)
 		return e, inside(err)
 	case header.Get("Ce-Specversion") != "":
-		e, err := binaryEvent(header, m.data)
+		e, err := binaryEvent(header, m.data, asIs, n)
 		return e, inside(err)
 	}
 	return nil, nil

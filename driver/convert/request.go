@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/event"
 )
 
 // requestEvent reads the CloudEvent that a request carries, in whichever of the
 // forms of the package documentation.
-func requestEvent(r *http.Request, body []byte) (*cloudevents.Event, error) {
+func requestEvent(r *http.Request, body []byte, n *notes) (*cloudevents.Event, error) {
 	if encoding := contentEncoding(r.Header); encoding != "" {
 		return nil, undecodable("the body has content encoding %q: send it as it is, without a header Content-Encoding", encoding)
 	}
@@ -19,11 +20,11 @@ func requestEvent(r *http.Request, body []byte) (*cloudevents.Event, error) {
 	}
 	switch media := mediaType(r.Header.Get("Content-Type")); {
 	case isEventFormat(media):
-		return structuredEvent(media, body)
+		return structuredEvent(media, body, n)
 	case hasContext(r.Header):
-		return binaryEvent(r.Header, body)
+		return binaryEvent(r.Header, body, DecodeHeader, n)
 	case media == "" || isJSON(media):
-		return pushEvent(r.URL.Path, body)
+		return pushEvent(r.URL.Path, body, n)
 	default:
 		return nil, undecodable("the request is no CloudEvent: it has no ce- headers, and content type %q is neither application/cloudevents+json nor a Pub/Sub push in application/json", media)
 	}
@@ -55,30 +56,31 @@ func hasContext(header http.Header) bool {
 // pushEvent makes of a Pub/Sub push the event that Eventarc would have sent. A
 // push names its subscription only; its topic is known where the push endpoint's
 // path says it.
-func pushEvent(path string, body []byte) (*cloudevents.Event, error) {
+func pushEvent(path string, body []byte, n *notes) (*cloudevents.Event, error) {
 	if len(body) == 0 {
 		return nil, undecodable("the request is no CloudEvent: it has neither ce- headers nor a body")
 	}
-	m, err := parsePush(body)
+	m, err := parsePush(body, n)
 	if err != nil {
 		return nil, undecodable("the request has no ce- headers, and is no Pub/Sub push either: %w", err)
 	}
-	e := cloudevents.NewEvent()
-	e.SetType(pubsubType)
-	e.SetID(m.id)
-	e.SetSource(pushSource(path, m.subscription))
-	e.SetDataContentType(cloudevents.ApplicationJSON)
+	source := pushSource(path, m.subscription)
+	switch {
+	case m.id == "":
+		return nil, undecodable(`the Pub/Sub push has no field "message.messageId"`)
+	case source == "":
+		return nil, undecodable(`the Pub/Sub push has no field "subscription", and the path of the push endpoint does not contain projects/PROJECT/topics/TOPIC`)
+	}
+	e, err := newEvent("", map[string]string{"specversion": event.CloudEventsVersionV1, "type": pubsubType, "id": m.id, "source": source,
+		"datacontenttype": mediaJSON}, nil, n)
+	if err != nil {
+		return nil, err
+	}
 	e.DataEncoded = body
 	if !m.published.IsZero() {
 		e.SetTime(m.published)
 	}
-	switch {
-	case m.id == "":
-		return nil, undecodable(`the Pub/Sub push has no field "message.messageId"`)
-	case e.Source() == "":
-		return nil, undecodable(`the Pub/Sub push has no field "subscription", and the path of the push endpoint does not contain projects/PROJECT/topics/TOPIC`)
-	}
-	return &e, validate(&e)
+	return e, nil
 }
 
 // pushSource returns the ce-source of the topic in path, else the subscription's.

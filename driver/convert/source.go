@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cloudevents/sdk-go/v2/types"
 )
 
 // kafkaType is the type of Knative's Kafka source.
@@ -32,6 +33,11 @@ func (c *converter) ownSource(d *delivery) string {
 	if name, ok := c.name(short, d.event.Source()); ok {
 		return name
 	}
+	if !writtenSource(d.event) {
+		if name, ok := c.rewritten[d.event.Source()]; ok {
+			return name
+		}
+	}
 	for _, full := range d.outer {
 		if name, ok := c.name(shortSource(pubsubType, full), full); ok {
 			return name
@@ -40,20 +46,17 @@ func (c *converter) ownSource(d *delivery) string {
 	return short
 }
 
-// name returns the configured name of a source. The SDK percent-encodes what a
-// URI must not contain, so an alias may also be written as it reads.
+// name returns the configured name of a source, which is compared as it was written;
+// an alias may also be written without percent-encoding.
 func (c *converter) name(short, full string) (string, bool) {
-	if len(c.names) == 0 {
-		return "", false
-	}
 	for _, source := range []string{short, full} {
 		if name, ok := c.names[source]; ok {
 			return name, true
 		}
-		if plain, err := url.PathUnescape(source); err == nil {
-			if name, ok := c.names[plain]; ok {
-				return name, true
-			}
+	}
+	for _, source := range []string{short, full} {
+		if name, ok := c.names[percentDecoded(source)]; ok {
+			return name, true
 		}
 	}
 	return "", false
@@ -107,4 +110,23 @@ func invert(aliases map[string][]string) (map[string]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// rewritten makes of the names of sources a map from what the SDK, which parses a
+// source, makes of each: it writes schemes in lower case, for example, and drops an
+// empty fragment. A rewritten source that two names share stands for neither.
+func rewritten(names map[string]string) map[string]string {
+	all := map[string]string{}
+	shared := map[string]bool{}
+	for source, name := range names {
+		ref := types.ParseURIRef(source)
+		if ref == nil {
+			continue
+		}
+		other, taken := all[ref.String()]
+		shared[ref.String()] = shared[ref.String()] || taken && other != name
+		all[ref.String()] = name
+	}
+	maps.DeleteFunc(all, func(source, _ string) bool { return shared[source] })
+	return all
 }

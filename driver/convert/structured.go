@@ -3,6 +3,9 @@ package convert
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,9 +19,9 @@ func isEventFormat(media string) bool {
 	return strings.HasPrefix(media, "application/cloudevents")
 }
 
-// structuredEvent reads a CloudEvent in structured mode. Only the context goes
-// through the SDK, whose reader accepts JSON that is none, and panics at some.
-func structuredEvent(media string, body []byte) (*cloudevents.Event, error) {
+// structuredEvent reads a CloudEvent in structured mode. A member that is null is as
+// if absent.
+func structuredEvent(media string, body []byte, n *notes) (*cloudevents.Event, error) {
 	switch media {
 	case event.ApplicationCloudEventsJSON:
 	case event.ApplicationCloudEventsBatchJSON:
@@ -26,7 +29,20 @@ func structuredEvent(media string, body []byte) (*cloudevents.Event, error) {
 	default:
 		return nil, undecodable("CloudEvents as %q are not supported: send %s", media, event.ApplicationCloudEventsJSON)
 	}
-	if len(body) == 0 {
+	members, err := structuredMembers(media, body)
+	if err != nil {
+		return nil, err
+	}
+	e, err := contextEvent(members, n)
+	if err != nil {
+		return nil, err
+	}
+	return e, setData(e, members)
+}
+
+// structuredMembers returns the members of the event in body but those that are null.
+func structuredMembers(media string, body []byte) (map[string]json.RawMessage, error) {
+	if body = withoutMark(body); len(body) == 0 {
 		return nil, undecodable("the body is empty: with content type %s it must be a CloudEvent", media)
 	}
 	if err := checkJSON(body); err != nil {
@@ -39,94 +55,99 @@ func structuredEvent(media string, body []byte) (*cloudevents.Event, error) {
 	if err := json.Unmarshal(body, &object); err != nil || object == nil {
 		return nil, undecodable("the CloudEvent in the body is no JSON object")
 	}
-	data, dataBase64 := object["data"], object["data_base64"]
-	encoding := object["datacontentencoding"]
-	delete(object, "data")
-	delete(object, "data_base64")
-	e, err := contextEvent(object)
-	if err != nil {
-		return nil, err
-	}
-	if e.SpecVersion() == event.CloudEventsVersionV03 && keyText(encoding) == event.Base64 {
-		data, dataBase64 = nil, data // how 0.3 says it
-	}
-	e.DataEncoded, err = structuredData(mediaType(e.DataContentType()), data, dataBase64)
-	e.DataBase64 = dataBase64 != nil
-	return e, err
+	maps.DeleteFunc(object, func(_ string, value json.RawMessage) bool { return firstByte(value) == 'n' })
+	return object, nil
 }
 
-// contextEvent makes an event of the members but its data.
-func contextEvent(members map[string]json.RawMessage) (*cloudevents.Event, error) {
-	attributes := map[string]string{}
-	for name, value := range members {
-		switch c := firstByte(value); {
-		case c == 'n' || !event.IsExtensionNameValid(name):
-			delete(members, name) // null is the same as absent
-		case c == '"':
-			if !validUnicode(string(value)) { // decoded, different keys could meet at U+FFFD
-				return nil, undecodable("the CloudEvent's %q is not Unicode text", name)
+// contextEvent makes an event of the members but its data. Members that can't be the
+// name of an attribute are left out.
+func contextEvent(members map[string]json.RawMessage, n *notes) (*cloudevents.Event, error) {
+	texts, others := map[string]string{}, map[string]any{}
+	for _, member := range slices.Sorted(maps.Keys(members)) { // "KEY" before "key", which prevails
+		name := strings.ToLower(member)
+		if name == "data" || !event.IsExtensionNameValid(name) || coreAttribute(name) && name != member {
+			continue
+		}
+		value, err := attributeValue(members[member], coreAttribute(name))
+		if err != nil {
+			if err = malformed("", name, err, n); err != nil {
+				return nil, err
 			}
-			attributes[name] = stringOf(value)
-		case c == '{' || c == '[' || coreAttribute(name):
-			return nil, undecodable("the CloudEvent's %q must be a string", name)
-		case c != 't' && c != 'f':
-			members[name] = exactNumber(value)
+			continue
+		}
+		if text, ok := value.(string); ok {
+			texts[name] = text
+			delete(others, name)
+		} else {
+			others[name] = value
+			delete(texts, name)
 		}
 	}
-	if err := checkContext("", attributes); err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(members)
-	if err != nil {
-		return nil, undecodable("the CloudEvent in the body: %w", jsonFault(err))
-	}
-	e := cloudevents.NewEvent()
-	if err := e.UnmarshalJSON(text); err != nil {
-		return nil, undecodable("the body is no CloudEvent: %s", oneLine(err.Error()))
-	}
-	return &e, validate(&e)
+	return newEvent("", texts, others, n)
 }
 
-func coreAttribute(name string) bool {
-	switch name {
-	case "specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema",
-		"schemaurl", "datacontentencoding":
-		return true
+// attributeValue returns the value of an attribute in JSON: a string, a bool or an
+// int32. A number that is no CloudEvents integer (32 bits) is a string of its digits.
+func attributeValue(value json.RawMessage, mustBeText bool) (any, error) {
+	switch c := firstByte(value); {
+	case c == '"':
+		if !validUnicode(string(value)) { // decoded, different keys could meet at U+FFFD
+			return nil, errors.New("the string is not Unicode text")
+		}
+		return stringOf(value), nil
+	case c == '{' || c == '[' || mustBeText:
+		return nil, errors.New("it must be a string")
+	case c == 't' || c == 'f':
+		return c == 't', nil
 	}
-	return false
-}
-
-// exactNumber keeps a number that is no CloudEvents integer (32 bits) as a
-// string of its digits. The SDK would make a float64 of it.
-func exactNumber(value json.RawMessage) json.RawMessage {
 	literal := string(value)
 	if n, err := strconv.ParseInt(literal, 10, 32); err == nil && strconv.FormatInt(n, 10) == literal {
-		return value
+		return int32(n), nil
 	}
-	return json.RawMessage(`"` + literal + `"`)
+	return literal, nil
 }
 
-// structuredData returns the data of an event in structured mode: JSON as it is
-// written, and a string's value for any other media type.
-func structuredData(media string, data, dataBase64 json.RawMessage) ([]byte, error) {
-	switch {
-	case data != nil && dataBase64 != nil:
-		return nil, undecodable(`the CloudEvent has both "data" and "data_base64": it must have one of them at most`)
-	case dataBase64 != nil:
-		if firstByte(dataBase64) != '"' {
-			return nil, undecodable(`the CloudEvent's "data_base64" must be a string`)
-		}
-		decoded, err := base64.StdEncoding.DecodeString(stringOf(dataBase64))
-		if err != nil {
-			return nil, undecodable(`the CloudEvent's "data_base64" is not base64, or cut short: %w`, err)
-		}
-		return decoded, nil
-	case data == nil || media == "" || isJSON(media):
-		return data, nil
-	case firstByte(data) != '"':
-		return nil, undecodable(`the CloudEvent's "data" must be a string where datacontenttype is %q: use "data_base64" for binary data`, media)
+// setData sets the event's data: JSON as it is written, which is what data is that
+// declares nothing, and a string's value for any other media type.
+func setData(e *cloudevents.Event, members map[string]json.RawMessage) (err error) {
+	data, dataBase64 := members["data"], members["data_base64"]
+	if data != nil && dataBase64 != nil {
+		return undecodable(`the CloudEvent has both "data" and "data_base64": it must have one of them at most`)
 	}
-	return []byte(stringOf(data)), nil
+	if data != nil && e.SpecVersion() == event.CloudEventsVersionV03 && keyText(members["datacontentencoding"]) == event.Base64 {
+		data, dataBase64 = nil, data // how 0.3 says it
+	}
+	media := declared(e.DataContentType())
+	switch {
+	case dataBase64 != nil:
+		e.DataBase64 = true
+		e.DataEncoded, err = decodedData(dataBase64)
+		return err
+	case data == nil:
+		return nil
+	case media == "":
+		e.SetDataContentType(event.ApplicationJSON) // the default of this format
+	case isJSON(media):
+	case firstByte(data) != '"':
+		return undecodable(`the CloudEvent's "data" must be a string where datacontenttype is %q: use "data_base64" for binary data`, media)
+	case !validUnicode(string(data)):
+		return undecodable(`the CloudEvent's "data" is not Unicode text: use "data_base64" for binary data`)
+	default:
+		data = []byte(stringOf(data))
+	}
+	e.DataEncoded = data
+	return nil
+}
+
+func decodedData(dataBase64 json.RawMessage) ([]byte, error) {
+	if firstByte(dataBase64) != '"' {
+		return nil, undecodable(`the CloudEvent's "data_base64" must be a string`)
+	}
+	decoded, err := base64.StdEncoding.DecodeString(stringOf(dataBase64))
+	if err != nil {
+		return nil, undecodable(`the CloudEvent's "data_base64" is not base64, or cut short: %w`, err)
+	}
+	return decoded, nil
 }
 
 // stringOf returns the value of a JSON string, "" for anything else.
