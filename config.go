@@ -26,8 +26,13 @@ type Config struct {
 	// comes from, where these are not called like the event (SOURCE_ALIASES).
 	SourceAliases map[string][]string
 	// KeyPointer is a JSON pointer to the key in the content, "/order/id" for
-	// example; empty: the key is not taken from the content (KEY_POINTER).
-	KeyPointer string
+	// example; empty: the key is not taken from the content. KeyPointers are those of
+	// single events, by their names, and prevail (KEY_POINTER).
+	KeyPointer  string
+	KeyPointers map[string]string
+	// Content says what the data of an event is, by its name, where that is not what
+	// the event declares (CONTENT).
+	Content map[string]convert.ContentKind
 
 	// EventStore and ClaimStore name the stores: StoreMemory, StoreGCS or
 	// StoreBigQuery (EVENT_STORE, CLAIM_STORE).
@@ -124,7 +129,8 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 		return !slices.Contains(c.Sources, s)
 	}))
 	c.SourceAliases = e.aliases("SOURCE_ALIASES")
-	c.KeyPointer = e.text("KEY_POINTER", c.KeyPointer)
+	c.KeyPointer, c.KeyPointers = e.keyPointers("KEY_POINTER", c.Sources)
+	c.Content = e.content("CONTENT", c.Sources)
 	c.Bucket = e.text("GCS_BUCKET", c.Bucket)
 	c.Folder = e.text("GCS_FOLDER", e.text("K_SERVICE", c.Folder))
 	if c.Bucket != "" {
@@ -191,9 +197,7 @@ func (c Config) Validate() error {
 	if _, err := convert.NewInput(c.sourceNames()); err != nil {
 		wrong("SOURCE_ALIASES", "must be event1:orders-created,event2:…: %w", err)
 	}
-	if _, err := convert.NewInput(c.keyPointer()...); err != nil {
-		wrong("KEY_POINTER", "must be a JSON pointer, as in /order/id: %w", err)
-	}
+	errs = append(errs, c.checkInput()...)
 	for _, v := range []struct{ name, value string }{{"EVENT_STORE", c.EventStore}, {"CLAIM_STORE", c.ClaimStore}} {
 		if !slices.Contains([]string{StoreMemory, StoreGCS, StoreBigQuery}, v.value) {
 			wrong(v.name, "must be %s, %s or %s; it is %q", StoreMemory, StoreGCS, StoreBigQuery, v.value)
@@ -249,18 +253,43 @@ func (c Config) checkBigQuery() (errs []error) {
 	return errs
 }
 
-// input returns what makes messages of events.
-func (c Config) input() (convert.InputConverter, error) {
-	return convert.NewInput(append(c.keyPointer(), c.sourceNames())...)
+// checkInput checks what is said of the events' data.
+func (c Config) checkInput() (errs []error) {
+	wrong := func(variable, format string, args ...any) {
+		errs = append(errs, fmt.Errorf(variable+" "+format, args...))
+	}
+	if _, err := convert.NewInput(c.keyPointers()...); err != nil {
+		wrong("KEY_POINTER", "must be a JSON pointer, as in /order/id, or one for each event, as in event1:/order/id,event2:/id: %w", err)
+	}
+	if _, err := convert.NewInput(convert.Content(c.Content)); err != nil {
+		wrong("CONTENT", "must be auto, json, text or bytes for each event, as in event1:text,event2:json: %w", err)
+	}
+	for _, source := range sortedKeys(c.KeyPointers) {
+		if !slices.Contains(c.Sources, source) {
+			wrong("KEY_POINTER", "names %q, which is not one of EVENT_SOURCES, %q", source, c.Sources)
+		}
+	}
+	for _, source := range sortedKeys(c.Content) {
+		if !slices.Contains(c.Sources, source) {
+			wrong("CONTENT", "names %q, which is not one of EVENT_SOURCES, %q", source, c.Sources)
+		}
+	}
+	return errs
 }
 
-// keyPointer is an option unless it is empty: the empty JSON pointer would point
-// at the whole content.
-func (c Config) keyPointer() []convert.InputOption {
+// input returns what makes messages of events.
+func (c Config) input() (convert.InputConverter, error) {
+	return convert.NewInput(append(c.keyPointers(), c.sourceNames(), convert.Content(c.Content))...)
+}
+
+// keyPointers has the pointer for all events unless it is empty: the empty JSON
+// pointer would point at the whole content.
+func (c Config) keyPointers() []convert.InputOption {
+	each := convert.KeyPointers(c.KeyPointers)
 	if c.KeyPointer == "" {
-		return nil
+		return []convert.InputOption{each}
 	}
-	return []convert.InputOption{convert.KeyPointer(c.KeyPointer)}
+	return []convert.InputOption{convert.KeyPointer(c.KeyPointer), each}
 }
 
 // sourceNames gives each source's aliases, also where it has none: so that a

@@ -24,8 +24,8 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := DefaultConfig()
-	want.SourceAliases = c.SourceAliases // empty or nil
-	if !reflect.DeepEqual(c, want) || len(c.SourceAliases) != 0 {
+	want.SourceAliases, want.KeyPointers, want.Content = c.SourceAliases, c.KeyPointers, c.Content // empty or nil
+	if !reflect.DeepEqual(c, want) || len(c.SourceAliases)+len(c.KeyPointers)+len(c.Content) != 0 {
 		t.Errorf("got %+v; want %+v", c, want)
 	}
 }
@@ -43,6 +43,12 @@ func TestConfigFromEnv(t *testing.T) {
 		{"SOURCE_ALIASES=event1:orders,event1:orders-v2,event2:urn:x:y", func(c Config) any { return fmt.Sprint(c.SourceAliases) },
 			"map[event1:[orders orders-v2] event2:[urn:x:y]]"},
 		{"KEY_POINTER=/order/id", func(c Config) any { return c.KeyPointer }, "/order/id"},
+		{"KEY_POINTER=/a,b:/c", func(c Config) any { return c.KeyPointer }, "/a,b:/c"},
+		{"KEY_POINTER=event1:/order/id,event3:/", func(c Config) any { return fmt.Sprint(c.KeyPointer, c.KeyPointers) }, "map[event1:/order/id event3:/]"},
+		{"EVENT_SOURCES=urn:a,urn:a:b KEY_POINTER=urn:a:b:/id,urn:a:/k", func(c Config) any { return fmt.Sprint(c.KeyPointers) }, "map[urn:a:/k urn:a:b:/id]"},
+		{"EVENT_SOURCES=https://shop/o KEY_POINTER=https://shop/o:/id", func(c Config) any { return fmt.Sprint(c.KeyPointers) }, "map[https://shop/o:/id]"},
+		{"CONTENT=event1:text,event2:JSON", func(c Config) any { return fmt.Sprint(c.Content) }, "map[event1:text event2:json]"},
+		{"EVENT_SOURCES=urn:a CONTENT=urn:a:bytes", func(c Config) any { return fmt.Sprint(c.Content) }, "map[urn:a:bytes]"},
 		{"GCS_BUCKET=b", func(c Config) any { return c.EventStore + c.ClaimStore + c.Bucket }, "gcsgcsb"},
 		{"GCS_BUCKET=b EVENT_STORE=memory", func(c Config) any { return c.EventStore + c.ClaimStore }, "memorymemory"},
 		{"GCS_BUCKET=b CLAIM_STORE=memory", func(c Config) any { return c.EventStore + c.ClaimStore }, "gcsmemory"},
@@ -87,6 +93,17 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 		{"SOURCE_ALIASES", "event1:x,event2:x", `"x"`},
 		{"KEY_POINTER", "order", "/order/id"},
 		{"KEY_POINTER", "/a~2b", "JSON pointer"},
+		{"KEY_POINTER", "event1:id", "JSON pointer"},
+		{"KEY_POINTER", "event9:/id", `"event9:/id" does not`},
+		{"KEY_POINTER", "event1:/id,/id", `"/id" does not`},
+		{"KEY_POINTER", "event1:", `"event1:"`},
+		{"KEY_POINTER", "event1:/a,event1:/b", "once"},
+		{"KEY_POINTER", "/id,event2:/order", "name the event before each"},
+		{"CONTENT", "text", "as in event1:text,event2:json"},
+		{"CONTENT", "event9:text", `"event9:text" does not`},
+		{"CONTENT", "event1:xml", "must be auto, json, text or bytes"},
+		{"CONTENT", "event1:text,event1:json", "once"},
+		{"CONTENT", "event1:", `"event1:"`},
 		{"EVENT_STORE", "redis", "memory, gcs or bigquery"},
 		{"CLAIM_STORE", "redis", "memory, gcs or bigquery"},
 		{"STORE_TIMEOUT", "soon", "as in 30s"},

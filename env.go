@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"example.com/eventdriver/driver/convert"
 )
 
 // env reads variables and collects what is wrong with them. A variable that is
@@ -49,6 +51,54 @@ func (e *env) aliases(name string) map[string][]string {
 		aliases[source] = append(aliases[source], alias)
 	}
 	return aliases
+}
+
+// keyPointers reads a JSON pointer for all events, or one for each of those that are
+// named.
+func (e *env) keyPointers(name string, sources []string) (all string, each map[string]string) {
+	value := e.text(name, "")
+	if !strings.HasPrefix(value, "/") {
+		return "", e.perSource(name, "a JSON pointer, as in event1:/order/id,event2:/id", sources)
+	}
+	for _, source := range sources {
+		if source != "" && strings.Contains(value, ","+source+":/") {
+			e.errs = append(e.errs, fmt.Errorf("%s must be one JSON pointer for all events, or name the event before each, "+
+				"as in event1:/order/id,event2:/id; it is %q", name, value))
+		}
+	}
+	return value, nil
+}
+
+func (e *env) content(name string, sources []string) map[string]convert.ContentKind {
+	kinds := make(map[string]convert.ContentKind)
+	for source, word := range e.perSource(name, "auto, json, text or bytes, as in event1:text,event2:json", sources) {
+		kinds[source] = convert.ContentKind(strings.ToLower(word))
+	}
+	return kinds
+}
+
+// perSource reads a list of values, each behind the name of its source and a colon. A
+// name may have colons, too.
+func (e *env) perSource(name, what string, sources []string) map[string]string {
+	values := make(map[string]string)
+	for _, item := range e.list(name, nil) {
+		source, value := "", ""
+		for _, s := range sources {
+			if rest, ok := strings.CutPrefix(item, s+":"); ok && len(s) > len(source) {
+				source, value = s, strings.TrimSpace(rest)
+			}
+		}
+		_, twice := values[source]
+		switch {
+		case source == "":
+			e.errs = append(e.errs, fmt.Errorf("%s must name one of EVENT_SOURCES, %q, and %s; %q does not", name, sources, what, item))
+		case value == "" || twice:
+			e.errs = append(e.errs, fmt.Errorf("%s must have for %q, once, %s; it is %q", name, source, what, item))
+		default:
+			values[source] = value
+		}
+	}
+	return values
 }
 
 func (e *env) bytes(name string, fallback int64) int64 {

@@ -7,14 +7,14 @@ import (
 )
 
 // variables are all that ConfigFromEnv reads.
-var variables = []string{"EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "GCS_BUCKET", "GCS_FOLDER", "K_SERVICE", "EVENT_STORE",
+var variables = []string{"EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "CONTENT", "GCS_BUCKET", "GCS_FOLDER", "K_SERVICE", "EVENT_STORE",
 	"CLAIM_STORE", "BIGQUERY_PROJECT", "GOOGLE_CLOUD_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "BIGQUERY_RETENTION", "BIGQUERY_EVENT_WRITER", "STORE_TIMEOUT", "LEASE",
 	"ON_LEASE_EXPIRY", "CONFLICT_POLICY", "DEAD_LETTERS", "MAX_EVENT_AGE", "DEAD_LETTER_TOPIC", "OUTPUT_TOPIC", "BODY_LIMIT", "LOG_LEVEL"}
 
 // Whatever the variables are, each line of the error names one of them, and what
 // is accepted works. The input is a line NAME=value for each variable.
 func FuzzConfigFromEnv(f *testing.F) {
-	f.Add("EVENT_SOURCES=event1,event2\nERASE_SOURCES=event1\nSOURCE_ALIASES=event1:a,event2:urn:x\nKEY_POINTER=/id\nLEASE=10s\nCONFLICT_POLICY=last")
+	f.Add("EVENT_SOURCES=event1,event2\nERASE_SOURCES=event1\nSOURCE_ALIASES=event1:a,event2:urn:x\nKEY_POINTER=event1:/id\nCONTENT=event2:text\nLEASE=10s\nCONFLICT_POLICY=last")
 	f.Add("EVENT_SOURCES=\nSOURCE_ALIASES=:\nKEY_POINTER=~\nLEASE=x\nBODY_LIMIT=-1\nLOG_LEVEL=x\nDEAD_LETTERS=x")
 	f.Add("GCS_BUCKET=b\nGCS_FOLDER=../x\nCLAIM_STORE=memory\nMAX_EVENT_AGE=20h\nDEAD_LETTER_TOPIC=projects/p/topics/abc\nSTORE_TIMEOUT=1ns")
 	f.Add("EVENT_STORE=bigquery\nBIGQUERY_PROJECT=p\nBIGQUERY_DATASET=d\nBIGQUERY_LOCATION=EU\nBIGQUERY_RETENTION=1h\nOUTPUT_TOPIC=x\nON_LEASE_EXPIRY=quarantine")
