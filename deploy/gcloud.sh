@@ -73,16 +73,18 @@ setting() {
   echo "$value"
 }
 
-# The function bounds what it holds in memory itself. More events at once than there is
-# memory for would only be turned away: 128 MiB are the program's, an event that is
-# handled takes 4 MiB, and the largest that BODY_LIMIT lets in, with its copies, needs
-# six times its size.
+# The function bounds what it holds in memory itself (docs/input.md, Memory). More events
+# at once than there is memory for would only be sent away: 128 MiB are the program's,
+# and an event that is handled takes 4 MiB. Half of the memory is for events, three
+# eighths of that for those that arrive, each up to three times: so a body of BODY_LIMIT
+# needs 16 times its size.
 [[ $memory =~ ^([1-9][0-9]{0,4})(Mi|Gi)$ ]] || fail "--memory must be in Mi or Gi, as in 512Mi or 1Gi: $memory"
 mebibytes=${BASH_REMATCH[1]}
 [ "${BASH_REMATCH[2]}" = Mi ] || mebibytes=$((mebibytes * 1024))
 body_limit=$(setting BODY_LIMIT 14000000)
 [[ $body_limit =~ ^[1-9][0-9]{0,8}$ ]] || fail "--env: BODY_LIMIT must be a number of bytes: $body_limit"
-needed=$((128 + (6 * body_limit + 1048575) / 1048576))
+needed=$((1 + (16 * body_limit + 1048575) / 1048576))
+[ "$needed" -ge 132 ] || needed=132
 [ "$mebibytes" -ge "$needed" ] || fail "--memory=$memory is too small for one event of BODY_LIMIT, $body_limit bytes: that needs ${needed}Mi. Give more, or a smaller --env=BODY_LIMIT"
 most=$(((mebibytes - 128) / 4))
 [ -n "$concurrency" ] || concurrency=$((most < 80 ? most : 80))

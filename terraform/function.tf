@@ -23,15 +23,16 @@ locals {
     for alias in known : "${event}:${alias}" if alias != event && !contains(local.shared, alias)
   ]])
 
-  # The function bounds what it holds in memory itself. More events at once than there is
-  # memory for would only be turned away: 128 MiB are the program's, an event that is
-  # handled takes 4 MiB, and the largest that BODY_LIMIT lets in, with its copies, needs
-  # six times its size.
+  # The function bounds what it holds in memory itself (docs/input.md, Memory). More events
+  # at once than there is memory for would only be sent away: 128 MiB are the program's,
+  # and an event that is handled takes 4 MiB. Half of the memory is for events, three
+  # eighths of that for those that arrive, each up to three times: so a body of BODY_LIMIT
+  # needs 16 times its size.
   memory_mib = try(floor(tonumber(regex("^[0-9]+", var.memory)) * {
     k = 1000, M = 1000000, G = 1000000000, Mi = 1048576, Gi = 1073741824
   }[regex("[A-Za-z]+$", var.memory)] / 1048576), 0)
   body_limit       = try(tonumber(trimspace(var.environment["BODY_LIMIT"])), 14000000)
-  least_memory_mib = 128 + ceil(6 * local.body_limit / 1048576)
+  least_memory_mib = max(132, 1 + ceil(16 * local.body_limit / 1048576))
   most_concurrent  = max(1, floor((local.memory_mib - 128) / 4))
   concurrency      = coalesce(var.concurrency, try(tonumber(var.cpu), 1) < 1 ? 1 : min(80, local.most_concurrent))
 
@@ -156,6 +157,14 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   lifecycle {
+    precondition {
+      condition     = length(local.coming_back) == 0
+      error_message = "output_topic and dead_letter_topic must not be topics that events come from, nor be called like a source or an alias: what is published would come back. Choose another than ${join(", ", local.coming_back)}."
+    }
+    precondition {
+      condition     = local.output_topic != local.dead_letter_topic
+      error_message = "output_topic and dead_letter_topic must be two topics."
+    }
     precondition {
       condition     = local.memory_mib >= local.least_memory_mib
       error_message = "memory ${var.memory} is too small for one event of BODY_LIMIT: ${local.body_limit} bytes need ${local.least_memory_mib}Mi. Give more, or set a smaller BODY_LIMIT in environment."

@@ -5,6 +5,11 @@ locals {
   output_topic      = local.full_topic.output
   dead_letter_topic = coalesce(local.full_topic.dead_letter, "projects/${var.project_id}/topics/${var.name}-dead-letters")
 
+  # Those of them by which the function would know a source. It does not start then.
+  coming_back = [for topic in values(local.published) : topic
+    if contains(concat(keys(var.sources), flatten(values(local.known_by))), reverse(split("/", topic))[0]) || contains(values(local.topics), topic)
+  ]
+
   # What the function publishes to, by what for.
   published = merge({ dead_letters = local.dead_letter_topic }, var.output_topic == null ? {} : { output = local.output_topic })
 }

@@ -280,6 +280,7 @@ run "concurrency_small_events" {
 run "concurrency_large_events" {
   command = plan
   variables {
+    memory      = "1Gi"
     environment = { BODY_LIMIT = "33554432" }
   }
   assert {
@@ -299,8 +300,50 @@ run "memory_for_no_event" {
 run "memory_for_no_event_of_that_size" {
   command = plan
   variables {
-    memory      = "256Mi"
     environment = { BODY_LIMIT = "33554432" }
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "output_that_comes_back" {
+  command = plan
+  variables {
+    output_topic = "orders-event1"
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "output_called_like_a_source" {
+  command = plan
+  variables {
+    output_topic = "event2"
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "letters_that_come_back" {
+  command = plan
+  variables {
+    dead_letter_topic = "projects/p-123456/topics/theirs"
+    sources           = { event1 = {}, event2 = { topic = "theirs" } }
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "letters_to_a_source_of_that_name" {
+  command = plan
+  variables {
+    sources       = { event1 = {}, dead-letters = {} }
+    erase_sources = []
+  }
+  expect_failures = [google_cloudfunctions2_function.this]
+}
+
+run "one_topic_for_output_and_letters" {
+  command = plan
+  variables {
+    output_topic      = "both"
+    dead_letter_topic = "projects/p-123456/topics/both"
   }
   expect_failures = [google_cloudfunctions2_function.this]
 }
