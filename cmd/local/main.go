@@ -6,7 +6,8 @@
 //
 // The function is set up by the environment, as in the cloud (see
 // docs/configuration.md), with Cloud Storage embedded unless STORAGE_EMULATOR_HOST
-// names another emulator. Everything listens on 127.0.0.1 unless told otherwise.
+// names another emulator. As in the cloud, the events of each topic are delivered to the
+// path of their source. Everything listens on 127.0.0.1 unless told otherwise.
 package main
 
 import (

@@ -14,6 +14,9 @@ import (
 // 400 for an event that can never succeed while dead letters are off.
 //
 // A dead letter has the event in binary mode, since the request is not at hand.
+// The request's path is not at hand either: the source is what the event says, so
+// [SourceAliases] must tell the sources apart.
+//
 // The framework itself answers requests that are no CloudEvent, without asking
 // the function, and lets requests hang under load: prefer [ToHTTPHandler].
 //

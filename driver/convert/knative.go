@@ -36,6 +36,9 @@ func OutputToCloudResult(_ context.Context, err error) (*cloudevents.Event, clou
 // are on; else out is given the permanent error. A dead letter has the event in
 // binary mode, since the request is not at hand.
 //
+// The receiver does not tell the path of a request, so the source is what the event says,
+// or [WithSource] in the context.
+//
 // The function is safe for concurrent use; the receiver is not quite (see
 // [ToHTTPHandler]). It panics if in, p or out is nil.
 func ToKNativeEventHandler(in InputConverter, p Processor, out OutputConverter, opts ...Option) func(context.Context, cloudevents.Event) (*cloudevents.Event, cloudevents.Result) {
