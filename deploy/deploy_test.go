@@ -139,6 +139,10 @@ func TestTriggersThatExistGetTheirPaths(t *testing.T) {
 			t.Errorf("%q\nlacks %s", with(calls, "eventarc triggers"), want)
 		}
 	}
+	_, calls = script(t, "echo /events/placed", "--sources=placed,paid")
+	if updates := with(calls, "eventarc triggers update"); len(updates) != 1 || !strings.Contains(updates[0], " event-driver-paid ") {
+		t.Errorf("%q; want the one trigger updated whose path is another", updates)
+	}
 }
 
 // A topic that is called like another event is no alias: it would mean both, and the

@@ -225,18 +225,20 @@ deploy() {
 }
 
 triggers() {
-  local i trigger
+  local i trigger path
   for i in "${!events[@]}"; do
-    trigger=$name-${events[i]}
+    trigger=$name-${events[i]} path=/events/${events[i]}
     topic "${topics[i]}"
     # A trigger's filters and topic can't be changed; whoever wants another topic
     # deletes the trigger first.
     if there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region"; then
-      run gcloud eventarc triggers update "$trigger" --project="$project" --location="$region" \
-        --destination-run-path="/events/${events[i]}"
+      # One from before the paths calls / yet.
+      [ "$(gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" \
+        --format='value(destination.cloudRun.path)')" = "$path" ] ||
+        run gcloud eventarc triggers update "$trigger" --project="$project" --location="$region" --destination-run-path="$path"
     else
       run gcloud eventarc triggers create "$trigger" --project="$project" --location="$region" \
-        --destination-run-service="$name" --destination-run-region="$region" --destination-run-path="/events/${events[i]}" \
+        --destination-run-service="$name" --destination-run-region="$region" --destination-run-path="$path" \
         --event-filters=type=google.cloud.pubsub.topic.v1.messagePublished \
         --transport-topic="projects/$project/topics/${topics[i]}" --service-account="$(account trigger)"
     fi
