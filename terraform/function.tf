@@ -23,6 +23,12 @@ locals {
     for alias in known : "${event}:${alias}" if alias != event && !contains(local.shared, alias)
   ]])
 
+  # One pointer for all events, or in the form event1:/order/id,event2:/id.
+  key_pointer = alltrue([for s in values(var.sources) : s.key_pointer == null]) ? var.key_pointer : join(",", [
+    for event, s in var.sources : "${event}:${coalesce(s.key_pointer, var.key_pointer)}" if s.key_pointer != null || var.key_pointer != null
+  ])
+  content = [for event, s in var.sources : "${event}:${s.content}" if s.content != null]
+
   # The function bounds what it holds in memory itself (docs/input.md, Memory). More events
   # at once than there is memory for would only be sent away: 128 MiB are the program's,
   # and an event that is handled takes 4 MiB. Half of the memory is for events, three
@@ -51,7 +57,8 @@ locals {
       LOG_EXECUTION_ID = "true"
     },
     var.erase_sources == null ? {} : { ERASE_SOURCES = join(",", var.erase_sources) },
-    var.key_pointer == null ? {} : { KEY_POINTER = var.key_pointer },
+    local.key_pointer == null ? {} : { KEY_POINTER = local.key_pointer },
+    length(local.content) == 0 ? {} : { CONTENT = join(",", local.content) },
     local.use_gcs ? { GCS_BUCKET = local.bucket_name } : {},
     local.use_bigquery ? {
       BIGQUERY_PROJECT   = var.project_id

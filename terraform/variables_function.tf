@@ -118,7 +118,7 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(keys(var.environment), [
-      "EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "EVENT_STORE", "CLAIM_STORE", "GCS_BUCKET",
+      "EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "CONTENT", "EVENT_STORE", "CLAIM_STORE", "GCS_BUCKET",
       "BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "BIGQUERY_RETENTION", "OUTPUT_TOPIC", "DEAD_LETTER_TOPIC", "MAX_EVENT_AGE",
     "CLOUD_RUN_TIMEOUT_SECONDS", "GOOGLE_CLOUD_PROJECT", "LOG_EXECUTION_ID"])) == 0
     error_message = "environment must not set what the module sets from its other inputs: use sources, erase_sources, key_pointer, store, claim_store, output_topic, dead_letter_topic, max_event_age or timeout_seconds."

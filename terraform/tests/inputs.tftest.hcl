@@ -135,6 +135,31 @@ run "key_pointer_without_slash" {
   expect_failures = [var.key_pointer]
 }
 
+run "pointer_of_a_source_without_slash" {
+  command = plan
+  variables {
+    sources = { event1 = { key_pointer = "order" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "pointers_that_a_comma_would_cut" {
+  command = plan
+  variables {
+    sources     = { event1 = { key_pointer = "/id" }, event2 = {} }
+    key_pointer = "/order,id"
+  }
+  expect_failures = [var.sources]
+}
+
+run "unknown_content" {
+  command = plan
+  variables {
+    sources = { event1 = { content = "xml" } }
+  }
+  expect_failures = [var.sources]
+}
+
 run "memory_store" {
   command = plan
   variables {

@@ -347,3 +347,30 @@ run "one_topic_for_output_and_letters" {
   }
   expect_failures = [google_cloudfunctions2_function.this]
 }
+
+run "pointer_and_content_of_each_source" {
+  command = plan
+  variables {
+    sources     = { placed = { key_pointer = "/order/id", content = "json" }, paid = {}, packed = { key_pointer = "/id", content = "text" } }
+    key_pointer = "/key"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["KEY_POINTER"] == "packed:/id,paid:/key,placed:/order/id"
+    error_message = "Each source must have its own pointer, or that of the module."
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["CONTENT"] == "packed:text,placed:json"
+    error_message = "The function must be told what the data of a source is."
+  }
+}
+
+run "pointer_of_one_source" {
+  command = plan
+  variables {
+    sources = { placed = {}, paid = { key_pointer = "/id" } }
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["KEY_POINTER"] == "paid:/id"
+    error_message = "A source without a pointer must have its key elsewhere."
+  }
+}

@@ -1,0 +1,129 @@
+variable "sources" {
+  description = <<-D
+    The events to join, by name. What an event comes from is one of:
+
+    - nothing, or create_topic: a topic that is created, called NAME-EVENT or as create_topic says;
+    - topic: a topic that exists, by its name or as projects/PROJECT/topics/TOPIC;
+    - event_type, with filters and path_patterns (attribute to value, or to pattern) and perhaps a channel:
+      Cloud Storage, Firestore, audit logs, third parties' and custom events.
+
+    location is the trigger's, where it isn't the region (a multi-region bucket's or Firestore's, say);
+    content_type is what the data is encoded in, where there is a choice; content is what the function takes it for,
+    auto, json, text or bytes, see CONTENT in docs/configuration.md. key_pointer points to the key in this source's
+    events; without it, that of the module holds.
+
+    Each trigger calls the path of its source, /events/NAME, by which the function knows where an event comes from.
+    aliases are for events that reach it otherwise, see SOURCE_ALIASES in docs/configuration.md; those of topics and
+    buckets are made. One that two sources would have is left out.
+  D
+  type = map(object({
+    create_topic  = optional(string)
+    topic         = optional(string)
+    event_type    = optional(string)
+    filters       = optional(map(string), {})
+    path_patterns = optional(map(string), {})
+    channel       = optional(string)
+    location      = optional(string)
+    content_type  = optional(string)
+    content       = optional(string)
+    key_pointer   = optional(string)
+    aliases       = optional(list(string), [])
+  }))
+  default = {
+    event1 = {}
+    event2 = {}
+    event3 = {}
+  }
+  nullable = false
+
+  validation {
+    condition     = length(var.sources) > 0 && length(var.sources) <= 100
+    error_message = "sources must name 1 to 100 events, as in { event1 = {}, event2 = {}, event3 = {} }."
+  }
+  validation {
+    condition     = alltrue([for event in keys(var.sources) : can(regex("^[A-Za-z][-_A-Za-z0-9]{0,38}$", event))])
+    error_message = "The names of sources must be up to 39 letters, digits, hyphens and underscores that start with a letter, since the triggers' names are made from them."
+  }
+  validation {
+    condition     = length(distinct([for event in keys(var.sources) : replace(lower(event), "_", "-")])) == length(var.sources)
+    error_message = "The names of sources must differ by more than letter case, hyphens and underscores, which the triggers' names can't tell apart."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      length([for kind in [s.create_topic, s.topic, s.event_type] : kind if kind != null]) <= 1
+    ])
+    error_message = "Each source must have one of create_topic, topic and event_type at most."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.event_type != null || length(s.filters) + length(s.path_patterns) == 0 && s.channel == null
+    ])
+    error_message = "filters, path_patterns and channel go with event_type only: messages of a topic can't be filtered."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.sources) : s.event_type != "google.cloud.pubsub.topic.v1.messagePublished"])
+    error_message = "For messages of Pub/Sub give a topic, or create_topic, instead of an event_type."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.topic))
+    ])
+    error_message = "A source's topic must be a topic's name, as in orders-created, or projects/PROJECT/topics/TOPIC."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.create_topic == null || can(regex("^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.create_topic))
+    ])
+    error_message = "A source's create_topic must be 3 to 255 letters, digits and -._~+% that start with a letter."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.sources) : s.key_pointer == null || can(regex("^(/([^~,]|~[01])*)+$", s.key_pointer))])
+    error_message = "A source's key_pointer must be a JSON pointer, as in /order/id, without a comma."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.sources) : s.key_pointer == null]) || !strcontains(coalesce(var.key_pointer, "-"), ",")
+    error_message = "Where a source has a key_pointer of its own, that of the module must not contain a comma, which separates them in KEY_POINTER."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.sources) : contains(["auto", "json", "text", "bytes"], coalesce(s.content, "auto"))])
+    error_message = "A source's content must be auto, json, text or bytes."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      alltrue([for a in s.aliases : trimspace(a) != "" && !strcontains(a, ",")])
+    ])
+    error_message = "An alias must not be empty and must not contain a comma, which separates aliases in SOURCE_ALIASES."
+  }
+  validation {
+    condition = length(distinct([for event, s in var.sources : trimprefix(coalesce(s.topic, s.create_topic, "${var.name}-${event}"), "projects/${var.project_id}/topics/")
+    if s.event_type == null])) == length([for s in values(var.sources) : s if s.event_type == null])
+    error_message = "Two sources must not have the same topic: each of its messages would be an event of both."
+  }
+  validation {
+    condition = length(distinct([for s in values(var.sources) : jsonencode([s.event_type, coalesce(s.channel, "-"), coalesce(s.location, var.region), s.filters, s.path_patterns])
+    if s.event_type != null])) == length([for s in values(var.sources) : s if s.event_type != null])
+    error_message = "Two sources must not have the same event_type, filters, path_patterns, channel and location: each event would be one of both."
+  }
+}
+
+variable "erase_sources" {
+  description = "The events whose content is not kept. null: what the function does by default, event1 where that is joined; []: none."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = alltrue([for event in coalesce(var.erase_sources, []) : contains(keys(var.sources), event)])
+    error_message = "erase_sources must name events that are in sources."
+  }
+}
+
+variable "key_pointer" {
+  description = "JSON pointer to the key in the events' content, as in /order/id, for the sources that have none of their own. null: the key is an attribute of the event, see KEY_POINTER in docs/configuration.md."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.key_pointer == null || can(regex("^(/([^~]|~[01])*)+$", var.key_pointer))
+    error_message = "key_pointer must be a JSON pointer, as in /order/id. One for a single source belongs to that, in sources."
+  }
+}
