@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/eventdriver/driver/convert"
 )
 
 var (
@@ -64,6 +66,28 @@ func TestModuleTellsTheFunctionWhatItReads(t *testing.T) {
 		}
 		if !slices.Contains(known, match[1]) && !strings.HasPrefix(match[1], "BIGQUERY_") {
 			t.Errorf("terraform/function.tf sets %s, which nothing reads", match[1])
+		}
+	}
+}
+
+// TestTriggersCallPathsThatTheFunctionKnows compares the paths of both deployments with
+// those by which the function knows a source, and the names that they allow.
+func TestTriggersCallPathsThatTheFunctionKnows(t *testing.T) {
+	for file, c := range map[string]struct{ path, variable, names string }{
+		"terraform/triggers.tf": {`(?m)^ +path +=( ".*")$`, "${each.key}", "terraform/variables_sources.tf"},
+		"deploy/gcloud.sh":      {`(?m) path=(\S+)$`, "${events[i]}", "deploy/gcloud.sh"},
+	} {
+		path := regexp.MustCompile(c.path).FindStringSubmatch(read(t, file))
+		allowed := regexp.MustCompile(`\^\[[A-Za-z-]+\]\[-[_A-Za-z0-9-]+\]\{0,38\}\$`).FindString(read(t, c.names))
+		if path == nil || allowed == "" {
+			t.Errorf("%s: paths %q, names %q", file, path, allowed)
+			continue
+		}
+		for _, name := range []string{"event1", "a", "order-created", "Paid_2", "1st", "a.b", "", "-a", "é", "a/b"} {
+			want := strings.Trim(strings.ReplaceAll(path[1], c.variable, name), ` "`)
+			if regexp.MustCompile(allowed).MatchString(name) && convert.SourcePath(name) != want {
+				t.Errorf("%s: the trigger of %q calls %s, and the function knows it by %q", file, name, want, convert.SourcePath(name))
+			}
 		}
 	}
 }

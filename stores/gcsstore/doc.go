@@ -15,9 +15,10 @@
 // object. Completion is an object of its own because Cloud Storage takes about
 // one write a second for one name (https://cloud.google.com/storage/quotas).
 //
-// Objects are never deleted. A lifecycle rule on the bucket should do that, by
-// age, after longer than any event is redelivered. Nothing else may write below
-// FOLDER.
+// Objects are never deleted. Lifecycle rules on the bucket should do that, by age,
+// after longer than any event is redelivered: a key's events first, then done, then
+// claim and the rest, and never deadletters/. The file deploy/lifecycle.json has such
+// rules. Nothing else may write below FOLDER.
 //
 // # What the promises stand on
 //
