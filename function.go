@@ -216,7 +216,11 @@ func (f *Function) open(ctx context.Context) (*parts, error) {
 	if f.err != nil {
 		return nil, fmt.Errorf("configuration: %w", f.err)
 	}
-	parts, err := f.assemble(context.WithoutCancel(ctx))
+	var parts *parts
+	err := driver.Guard(func() (err error) {
+		parts, err = f.assemble(context.WithoutCancel(ctx))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

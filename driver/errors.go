@@ -3,7 +3,6 @@ package driver
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -33,8 +32,6 @@ var (
 	// ErrNoMemory: what the event needs is not free now: see [Memory].
 	ErrNoMemory = errors.New("not enough memory is free")
 )
-
-var errGoexit = errors.New("a handler ended its goroutine (runtime.Goexit)")
 
 // Error is a failure in a pipeline: what failed, at which handler, on which event.
 type Error struct {
@@ -66,32 +63,6 @@ func (e *Error) Unwrap() error { return e.Err }
 func located(err error) bool {
 	var e *Error
 	return errors.As(err, &e)
-}
-
-// PanicError is a handler's panic.
-type PanicError struct {
-	Value any    // what it panicked with
-	Stack []byte // the goroutine's stack at the panic, as runtime/debug.Stack prints it
-}
-
-// Error says what the handler panicked with, and leaves the stack out.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// Unwrap returns the value that was panicked with, where that is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// Guard calls fn and returns its error; a panic becomes a [*PanicError]. It is for
-// goroutines that a handler starts: a panic there would end the process.
-func Guard(fn func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	return fn()
 }
 
 // HeldError says that a key is held by another. It is an [ErrHeld].

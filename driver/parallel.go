@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 )
 
 // Parallel returns a handler that runs the handlers at the same time, each on a
@@ -30,15 +29,14 @@ type parallel []step
 
 // Process implements [Handler].
 func (p parallel) Process(ctx context.Context, in Message, next Next) error {
-	failures := make([]error, len(p))
-	var wait sync.WaitGroup
+	results := make([]<-chan error, len(p))
 	for i, branch := range p {
-		wait.Go(func() {
-			failures[i] = errGoexit // what remains if a handler ends the goroutine
-			failures[i] = branch.call(ctx, in.Clone())
-		})
+		results[i] = start(func() error { return branch.call(ctx, in.Clone()) })
 	}
-	wait.Wait()
+	failures := make([]error, len(p))
+	for i, branch := range p {
+		failures[i] = failure(branch.name, in, <-results[i])
+	}
 	if err := errors.Join(failures...); err != nil {
 		return &parallelError{err, failures}
 	}

@@ -3,7 +3,6 @@ package driver
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 )
@@ -42,23 +41,21 @@ func (p *Pipeline) WithNextHandler(h Handler) *Pipeline {
 // Process sends in through the handlers and returns when they are done, or as
 // soon as ctx ends, whichever is first. A failure is an [*Error] that says which
 // handler failed on which key and source; a handler's panic is one too, with a
-// [*PanicError] inside.
+// [*PanicError] inside. Process neither panics nor ends its caller's goroutine, whatever
+// the handlers do, and the error is safe to use, whatever they return: see [Guard].
 //
 // Where ctx ends first, the error wraps ctx.Err() and names no handler: the
 // handlers are told by their context and left to finish on their own. Those that
 // have not done so yet are counted by [Pipeline.Abandoned].
 func (p *Pipeline) Process(ctx context.Context, in Message) error {
 	if err := ctx.Err(); err != nil {
-		return &Error{Key: in.Key, Source: in.Source, ID: in.ID, Err: err}
+		return failure("", in, err)
 	}
 	if p.first == nil {
 		return nil
 	}
 	if RunFrom(ctx) == nil {
 		ctx, _ = WithRun(ctx)
-	}
-	if ctx.Done() == nil {
-		return p.first(ctx, in)
 	}
 	return p.processUntil(ctx, in)
 }
@@ -75,31 +72,28 @@ const (
 // other way to return while a handler ignores its context.
 func (p *Pipeline) processUntil(ctx context.Context, in Message) error {
 	var state atomic.Int32
-	result := make(chan error, 1)
 	release := holdMemory(ctx)
-	go func() {
-		err := errGoexit // what remains if a handler ends the goroutine
+	result := start(func() error {
 		defer func() {
 			release()
 			if !state.CompareAndSwap(running, finished) {
 				p.abandoned.Add(-1)
 			}
-			result <- err
 		}()
-		err = p.first(ctx, in)
-	}()
+		return p.first(ctx, in)
+	})
 
 	select {
 	case err := <-result:
-		return err
+		return failure("", in, err)
 	case <-ctx.Done():
 	}
 	p.abandoned.Add(1)
 	if !state.CompareAndSwap(running, abandoned) {
 		p.abandoned.Add(-1) // it finished at the same moment
-		return <-result
+		return failure("", in, <-result)
 	}
-	return &Error{Key: in.Key, Source: in.Source, ID: in.ID, Err: fmt.Errorf("%w before the handlers were done", ctx.Err())}
+	return failure("", in, fmt.Errorf("%w before the handlers were done", ctx.Err()))
 }
 
 // ProcessAsync starts Process in a goroutine of its own. The channel delivers its
@@ -129,23 +123,17 @@ type step struct {
 
 // call runs the handler. Its failure, or its panic, becomes an *Error, unless it
 // is one already, from further down.
-func (s step) call(ctx context.Context, m Message) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = s.failure(m, &PanicError{Value: v, Stack: debug.Stack()})
-		}
-	}()
-	if err := s.handler.Process(ctx, m, s.next); err != nil {
-		return s.failure(m, err)
-	}
-	return nil
+func (s step) call(ctx context.Context, m Message) error {
+	err := protect(func() error { return s.handler.Process(ctx, m, s.next) })
+	return failure(s.name, m, err)
 }
 
-func (s step) failure(m Message, err error) error {
-	if located(err) {
+// failure returns err as an *Error of that handler and message; nil for nil.
+func failure(handler string, m Message, err error) error {
+	if err = safe(err); err == nil || located(err) {
 		return err
 	}
-	return &Error{Handler: s.name, Key: m.Key, Source: m.Source, ID: m.ID, Err: err}
+	return safe(&Error{Handler: handler, Key: m.Key, Source: m.Source, ID: m.ID, Err: err})
 }
 
 // handlerName names a handler by its place, counted from 1, and its type.

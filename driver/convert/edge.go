@@ -67,7 +67,8 @@ type incoming struct {
 	original func() original
 }
 
-// handle takes an event from arrival to its verdict. It does not panic.
+// handle takes an event from arrival to its verdict. It does not panic: whatever others have
+// written is called by [driver.Guard].
 func (e *edge) handle(ctx context.Context, in incoming) outcome {
 	var o outcome
 	if o.err = in.err; o.err == nil {

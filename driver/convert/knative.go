@@ -3,6 +3,7 @@ package convert
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
@@ -47,8 +48,24 @@ func ToKNativeEventHandler(in InputConverter, p Processor, out OutputConverter, 
 	}
 	e := newEdge(in, p, opts)
 	return func(ctx context.Context, event cloudevents.Event) (*cloudevents.Event, cloudevents.Result) {
-		return out(ctx, e.receive(ctx, incomingEvent(event)).failure())
+		return e.reply(ctx, out, e.receive(ctx, incomingEvent(event)).failure())
 	}
+}
+
+// reply calls out. Where that panics the answer is that of [OutputToCloudResult]: the event
+// has been handled, and somebody waits.
+func (e *edge) reply(ctx context.Context, out OutputConverter, failure error) (event *cloudevents.Event, result cloudevents.Result) {
+	returned := false
+	result = driver.Guard(func() (err error) {
+		event, err = out(ctx, failure)
+		returned = true
+		return err
+	})
+	if !returned {
+		e.log().LogAttrs(ctx, slog.LevelError, "the OutputConverter panicked, the event is answered without it", slog.String("error", result.Error()))
+		return OutputToCloudResult(ctx, failure)
+	}
+	return event, result
 }
 
 // statusOf returns the status for an error whose event was not set aside.

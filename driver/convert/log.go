@@ -33,11 +33,31 @@ func (e *edge) report(ctx context.Context, event *cloudevents.Event, o outcome) 
 	e.log().LogAttrs(ctx, level, text, describe(event, o)...)
 }
 
+// log returns the logger, made safe: that a line can't be logged is no reason to fail
+// its event.
 func (e *edge) log() *slog.Logger {
-	if e.logger != nil {
-		return e.logger
+	logger := e.logger
+	if logger == nil {
+		logger = slog.Default()
 	}
-	return slog.Default()
+	return slog.New(safeLogs{logger.Handler()})
+}
+
+// safeLogs is a handler of log records that neither panics nor ends the goroutine.
+type safeLogs struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (h safeLogs) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
+	_ = driver.Guard(func() error {
+		enabled = h.Handler.Enabled(ctx, level)
+		return nil
+	})
+	return enabled
+}
+
+// Handle implements [slog.Handler].
+func (h safeLogs) Handle(ctx context.Context, r slog.Record) error {
+	return driver.Guard(func() error { return h.Handler.Handle(ctx, r) })
 }
 
 type loggerKey struct{}

@@ -18,6 +18,7 @@ const (
 	leaseGo     = "driver/cache/lease.go"
 	optionsGo   = "driver/cache/options.go"
 	pipelineGo  = "driver/pipeline.go"
+	guardGo     = "driver/guard.go"
 	eventsGo    = "stores/memstore/memstore.go"
 	claimsGo    = "stores/memstore/claims.go"
 )
@@ -176,11 +177,11 @@ var sourceMutants = []sourceMutant{
 		missed: "no promise is broken: the key waits until the lease runs out: a delay, which TestClaimThatNobodyHeardOfIsGivenBack is for"},
 
 	{name: "a handler's failure is acknowledged", file: pipelineGo,
-		old: "if err := s.handler.Process(ctx, m, s.next); err != nil {\n\t\treturn s.failure(m, err)", new: "if err := s.handler.Process(ctx, m, s.next); err != nil {\n\t\treturn nil"},
-	{name: "a panic is acknowledged", file: pipelineGo,
-		old: "err = s.failure(m, &PanicError{Value: v, Stack: debug.Stack()})", new: "_ = debug.Stack\n\t\t\terr = nil"},
+		old: "return failure(s.name, m, err)", new: "_ = err\n\treturn nil"},
+	{name: "a panic is acknowledged", file: guardGo,
+		old: "err = safe(&PanicError{Value: v, Stack: debug.Stack()})", new: "_ = debug.Stack\n\t\t\terr = nil"},
 	{name: "a request that ran out of time is acknowledged", file: pipelineGo,
-		old: "return &Error{Key: in.Key, Source: in.Source, ID: in.ID, Err: fmt.Errorf(\"%w before", new: "return nil\n\treturn &Error{Key: in.Key, Source: in.Source, ID: in.ID, Err: fmt.Errorf(\"%w before"},
+		old: "return failure(\"\", in, fmt.Errorf(\"%w before", new: "return nil\n\treturn failure(\"\", in, fmt.Errorf(\"%w before"},
 
 	{name: "Acquire knows the key only", file: claimsGo,
 		old: "l.state == held && l.claim.Owner == c.Owner:", new: "l.state == held && now.Before(l.claim.Expires):"},
