@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/internal/eventarc"
 	"example.com/eventdriver/internal/process"
 	"example.com/eventdriver/internal/proxy"
@@ -86,7 +87,7 @@ func (s *soak) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.target.Store(s.function)
-	s.eventarc = eventarc.New(ctx, eventarc.Config{LongestBackoff: time.Second, Route: s.route})
+	s.eventarc = eventarc.New(ctx, eventarc.Config{LongestBackoff: time.Second, Route: s.route, Path: convert.SourcePath})
 	return nil
 }
 
