@@ -265,3 +265,19 @@ func TestTopicNames(t *testing.T) {
 		}
 	}
 }
+
+// The attributes of a message are not percent-encoded, as headers are; what is not
+// UTF-8 has no form as an attribute.
+func TestLetterHasTheAttributesDecoded(t *testing.T) {
+	header := map[string][]string{"Ce-Id": {"a%2520b"}, "Ce-Key": {"Euro%20%E2%82%AC"}, "Ce-Source": {"/a%20b"}, "Ce-X": {`"q"`}, "Content-Type": {"text/x%20"}}
+	m := publish.LetterMessage(driver.DeadLetter{Reason: driver.ReasonConflict, Header: header, Body: []byte("1")})
+	for name, want := range map[string]string{"ce-id": "a%20b", "ce-key": "Euro €", "ce-source": "/a%20b", "ce-x": "q", "Content-Type": "text/x%20", "form": "event"} {
+		if got := m.Attributes[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	header["Ce-Key"] = []string{"%FF"}
+	if m := publish.LetterMessage(driver.DeadLetter{Header: header}); m.Attributes["form"] != "letter" || !strings.Contains(string(m.Data), "%FF") {
+		t.Errorf("a key that is not UTF-8: %v, %s", m.Attributes, m.Data)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -58,6 +59,14 @@ const (
 type content struct {
 	data  []byte
 	media string
+}
+
+// isDisguised says whether an event's data came in base64, so that it is bytes, and
+// declares to be something else, or nothing. Google's payloads are what their types
+// say.
+func isDisguised(e cloudevents.Event) bool {
+	media := declared(e.DataContentType())
+	return e.DataBase64 && !strings.HasPrefix(e.Type(), "google.") && (media == "" || isJSON(media) || isText(media))
 }
 
 // settle returns the content as it is to be joined, for a source with that kind of

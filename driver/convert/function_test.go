@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -192,5 +193,34 @@ func TestLog(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A letter that the function makes of an event, or of a push, is the same event again
+// over HTTP, also where its attributes need percent-encoding there.
+func TestLetterIsTheSameEventAgain(t *testing.T) {
+	for _, text := range []string{"100%41", "Euro €", `"quoted"`, `a"b\c`, "%", "a b", "\u00e9\U0001f600", "a%2541"} {
+		store := memstore.New()
+		f := convert.ToCloudFunction(convert.CloudEventToInput, failing(func(driver.Message) error { return driver.Permanent(errors.New("no")) }),
+			convert.DeadLetters(store), quiet)
+		e := newEvent(t, "com.example", "event1", []byte(`1`))
+		e.SetID(text)
+		e.SetType(text)
+		e.SetSubject(text)
+		e.SetExtension("key", text)
+		e.DataBase64 = true // so it is bytes, though it declares JSON
+		want, err := convert.CloudEventToInput(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f(t.Context(), *e); err != nil {
+			t.Fatal(err)
+		}
+		d := store.DeadLetters()[0]
+		r := request(d.Body)
+		r.Header = d.Header
+		if m := convertRequest(t, convert.CloudEventToInput, r); !reflect.DeepEqual(m, want) {
+			t.Errorf("%q: sent again it is %+v, want %+v", text, m, want)
+		}
 	}
 }

@@ -49,11 +49,10 @@ func payload(e *cloudevents.Event) (content, error) {
 		return content{}, undecodable("events of Datastore, such as this one of type %q, are not supported: "+
 			"use a database in Firestore's native mode, or publish the event to Pub/Sub", e.Type())
 	}
-	media := declared(e.DataContentType())
-	if e.DataBase64 && (media == "" || isJSON(media) || isText(media)) {
-		media = mediaBytes // what comes in base64 is bytes, whatever it declares
+	if isDisguised(*e) {
+		return content{e.Data(), mediaBytes}, nil
 	}
-	return content{e.Data(), media}, nil
+	return content{e.Data(), declared(e.DataContentType())}, nil
 }
 
 // auditPayload returns the event's data, after a look at whether it is an entry of
