@@ -44,9 +44,9 @@ import (
 // would have sent it. A body that ends early is neither processed nor set aside,
 // because its client is gone.
 //
-// It reads events with the SDK's binding, not with its receiver, which lets
-// requests hang under load (cloudevents/sdk-go issues 1224 and 1332), and so is
-// safe at any concurrency. It panics if in or p is nil.
+// It reads events itself, not with the SDK's receiver, which lets requests hang
+// under load (cloudevents/sdk-go issues 1224 and 1332), and so is safe at any
+// concurrency. It panics if in or p is nil.
 func ToHTTPHandler(in InputConverter, p Processor, opts ...Option) http.HandlerFunc {
 	return newEdge(in, p, opts).serveHTTP
 }
