@@ -80,6 +80,8 @@ func readRequest(r *http.Request) (cloudRequest, error) {
 		c.what = "read "
 	case r.Method == http.MethodGet && isObject:
 		c.what = "look at "
+	case r.Method == http.MethodDelete && isObject:
+		c.what, c.write = "delete ", true
 	case r.Method == http.MethodGet && r.URL.Path == objectsPath:
 		c.what, c.name = "list ", r.URL.Query().Get("prefix")
 	default:
@@ -100,12 +102,15 @@ func (b *bucket) serve(r cloudRequest) (*http.Response, error) {
 	o := b.objects[r.name]
 	query := r.http.URL.Query()
 	switch {
-	case r.write:
+	case r.http.Method == http.MethodPost:
 		return b.insert(r, query)
 	case strings.HasPrefix(r.what, "list "):
 		return r.answer(http.StatusOK, b.list(r))
 	case o == nil:
 		return r.answer(http.StatusNotFound, apiError(http.StatusNotFound, "No such object: "+bucketName+"/"+r.name))
+	case r.http.Method == http.MethodDelete:
+		delete(b.objects, r.name)
+		return r.response(http.StatusNoContent, "", nil), nil
 	case query.Get("alt") == "media":
 		response := r.response(http.StatusOK, o.ContentType, o.content)
 		response.Header.Set("X-Goog-Generation", strconv.FormatInt(o.Generation, 10))

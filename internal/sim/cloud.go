@@ -74,6 +74,10 @@ func callFrom(ctx context.Context) call {
 	return c
 }
 
+// Operation returns the operation of a store that a request's context belongs to, such
+// as "Renew".
+func Operation(ctx context.Context) string { return callFrom(ctx).op }
+
 // transport takes the requests of a storage client to the bucket.
 type transport struct{ cloud *cloud }
 
@@ -217,6 +221,9 @@ func (c *cloud) noteClaim(k *keyState, of call, o *object) {
 func (c *cloud) noteDone(a *attempt, k *keyState, of call, o *object) {
 	if of.op != "Complete" || o.Metadata["token"] != strconv.FormatInt(of.claim.Token, 10) {
 		c.verify.violated("%s stored a completion by token %s", of.op, o.Metadata["token"])
+	}
+	if k.state == done && k.doneBy.Token != of.claim.Token {
+		c.verify.violated("the completion by token %d was replaced by one of token %d", k.doneBy.Token, of.claim.Token)
 	}
 	k.doneBy, k.doneAt = of.claim, c.steps
 	if k.state != done {
