@@ -91,8 +91,8 @@
 // application/cloudevents+json. The inner event decides on id, key, content and
 // time; the attributes of the Pub/Sub message are kept.
 //
-// The source is decided by the inner ce-source, unless only the topic is known by
-// name. With [SourceAliases], whatever of these is named there first wins: the
+// Where no path names the source, the inner ce-source decides about it, unless only the
+// topic is known by name. With [SourceAliases], whatever of these is named there first wins: the
 // inner source, short or in full, then the topic, short or in full. Somebody with
 // one topic for each source, whose publisher puts the same ce-source into all
 // events, names the topics (an empty list of aliases will do); somebody with one
