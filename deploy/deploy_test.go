@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"example.com/eventdriver"
 )
 
 // What the fake gcloud says of what it is asked to describe.
@@ -218,19 +220,49 @@ func TestFailuresAreNotTakenForAbsence(t *testing.T) {
 func TestValuesAreTakenAsTheyAre(t *testing.T) {
 	for _, odd := range []string{"a,b", "a;b", "a;b|c", "a b", "'", `"`, "$HOME", "a=b", "é", "*", `\`, "^"} {
 		printed, _ := script(t, absent, "--dry-run", "--env=ODD="+odd, "--env=NEXT=1")
-		unquoted, err := exec.Command("bash", "-c", `eval "set -- $1"; for a; do case $a in --set-env-vars=*) printf %s "$a" ;; esac; done`,
-			"bash", with(shown(printed), "functions deploy")[0]).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		separator := strings.Split(string(unquoted), "^")[1]
-		list := strings.Split(strings.SplitN(string(unquoted), "^", 3)[2], separator)
+		list := variablesOf(t, printed)
 		if !slices.Contains(list, "ODD="+odd) || !slices.Contains(list, "NEXT=1") {
 			t.Errorf("%q became %q", odd, list)
 		}
 	}
 	if printed, _ := script(t, absent, "--dry-run", "--env=MAX_EVENT_AGE=2h"); strings.Contains(printed, "MAX_EVENT_AGE=20h") {
 		t.Error("MAX_EVENT_AGE is set twice")
+	}
+}
+
+// variablesOf returns the variables that the printed commands give to the function.
+func variablesOf(t *testing.T, printed string) []string {
+	t.Helper()
+	unquoted, err := exec.Command("bash", "-c", `eval "set -- $1"; for a; do case $a in --set-env-vars=*) printf %s "$a" ;; esac; done`,
+		"bash", with(shown(printed), "functions deploy")[0]).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	separator := strings.Split(string(unquoted), "^")[1]
+	return strings.Split(strings.SplitN(string(unquoted), "^", 3)[2], separator)
+}
+
+// What the script deploys does not refuse to start, and knows what it is told.
+func TestFunctionStartsWithItsVariables(t *testing.T) {
+	for _, args := range [][]string{
+		nil,
+		{"--sources=placed,paid:payments,packed:parcels", "--output-topic=complete"},
+		{"--sources=paid:packed,packed:parcels,parcels:paid"}, // topics that are called like other events
+		{"--sources=a", "--memory=4Gi", "--env=BODY_LIMIT=33554432", "--env=KEY_POINTER=a:/id", "--env=GCS_FOLDER=team/orders"},
+	} {
+		printed, _ := script(t, absent, append(args, "--dry-run")...)
+		environ := variablesOf(t, printed)
+		_, err := eventdriver.ConfigFromEnv(func(name string) (string, bool) {
+			for _, variable := range environ {
+				if value, ok := strings.CutPrefix(variable, name+"="); ok {
+					return value, true
+				}
+			}
+			return "", false
+		})
+		if unknown := eventdriver.UnknownVariables(environ); err != nil || len(unknown) > 0 {
+			t.Errorf("%q: %v, %q; the variables are %q", args, err, unknown, environ)
+		}
 	}
 }
 
