@@ -51,7 +51,8 @@ func cost(r *http.Request, limit int64) int64 {
 	if length < 0 || length > limit {
 		length = limit
 	}
-	if !hasContext(r.Header) || r.Header.Get("Ce-Type") == pubsubType {
+	binary := hasContext(r.Header) && !isEventFormat(mediaType(r.Header.Get("Content-Type")))
+	if !binary || r.Header.Get("Ce-Type") == pubsubType {
 		copies++
 	}
 	return overhead + copies*length

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -230,4 +231,59 @@ func TestAbandonedHandlerKeepsItsBytes(t *testing.T) {
 			t.Errorf("%d bytes are in use in the end", gate.InUse())
 		}
 	})
+}
+
+// TestEventIsHeldOnce: as it came, and once more where it has to be decoded.
+func TestEventIsHeldOnce(t *testing.T) {
+	const size = 8 * megabyte
+	data := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	coded := base64.StdEncoding.EncodeToString(data)
+	push := []byte(`{"message":{"messageId":"1","data":"` + coded + `","attributes":{"key":"k"}},"subscription":"projects/p/subscriptions/s"}`)
+	structured := func(data string) []byte {
+		return []byte(`{"specversion":"1.0","id":"1","source":"s","type":"t","key":"k","datacontenttype":"text/plain",` + data + `}`)
+	}
+	for name, test := range map[string]struct {
+		request func() *http.Request
+		want    int // bytes
+	}{
+		"binary": {func() *http.Request { return binary(string(data), "Content-Type", "text/plain") }, size},
+		"a push": {func() *http.Request { return request(push) }, len(push) + size},
+		"structured": {func() *http.Request {
+			return request(structured(`"data":"`+string(data)+`"`), "Content-Type", "application/cloudevents+json")
+		}, size},
+		"structured with escapes": {func() *http.Request {
+			return request(structured(`"data":"\n`+string(data)+`"`), "Content-Type", "application/cloudevents+json")
+		}, 2 * size},
+		"structured in base64": {func() *http.Request {
+			return request(structured(`"data_base64":"`+coded+`"`), "Content-Type", "application/cloudevents+json")
+		}, len(coded) + size},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handler := convert.ToHTTPHandler(convert.CloudEventToInput, failing(accept), quiet)
+			r, w := test.request(), httptest.NewRecorder()
+			before := allocated()
+			handler.ServeHTTP(w, r)
+			if got := allocated() - before; got > uint64(test.want+size/8) {
+				t.Errorf("%d bytes were allocated, want %d at most", got, test.want)
+			}
+			if w.Code != http.StatusNoContent {
+				t.Errorf("answered %d %s", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+// TestManyBytesOfAttributes: they would be copied from one map to the next.
+func TestManyBytesOfAttributes(t *testing.T) {
+	for length, want := range map[int]int{2*megabyte - 100: http.StatusNoContent, 2 * megabyte: http.StatusBadRequest} {
+		value := strings.Repeat("x", length)
+		for name, r := range map[string]*http.Request{
+			"push":       request([]byte(`{"message":{"messageId":"1","attributes":{"key":"k","a":"` + value + `"}},"subscription":"projects/p/subscriptions/s"}`)),
+			"structured": request([]byte(`{"specversion":"1.0","id":"1","source":"s","type":"t","key":"k","a":"`+value+`"}`), "Content-Type", "application/cloudevents+json"),
+		} {
+			if w := serve(convert.ToHTTPHandler(convert.CloudEventToInput, failing(accept), quiet), r); w.Code != want {
+				t.Errorf("%s with %d bytes: answered %d %.200s", name, length, w.Code, w.Body)
+			}
+		}
+	}
 }

@@ -15,6 +15,10 @@ const (
 	// MaxAttributes is how many attributes a CloudEvent may have, and how many a
 	// Pub/Sub message. Pub/Sub itself takes 100.
 	MaxAttributes = 1000
+	// MaxContext is how many bytes the attributes of a CloudEvent in structured mode may have
+	// together, and those of a Pub/Sub message. In binary mode they are headers, which
+	// servers limit, as net/http does to 1 MiB.
+	MaxContext = 2 << 20
 	// MaxNesting is how deep JSON may be nested: one less than encoding/json reads,
 	// since it becomes a member of the joined object.
 	MaxNesting = 9999
@@ -24,6 +28,13 @@ const (
 func checkLength(name, value string) error {
 	if len(value) > MaxName {
 		return undecodable("%s has %d bytes: it must not have more than %d", name, len(value), MaxName)
+	}
+	return nil
+}
+
+func checkSize(what string, length int) error {
+	if length > MaxContext {
+		return undecodable("%s has %d bytes of attributes: it must not have more than %d; send the rest in the data", what, length, MaxContext)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,19 +47,11 @@ func (p pointer) find(ctx context.Context, content []byte) (string, error) {
 // keyText returns a JSON string's value, or a number's literal; "" for any other
 // value.
 func keyText(value json.RawMessage) string {
-	text := strings.TrimSpace(string(value))
 	switch c := firstByte(value); {
-	case c == '"':
-		if !validUnicode(text) {
-			return "" // decoded, different strings could meet at U+FFFD
-		}
-		var s string
-		if json.Unmarshal(value, &s) != nil {
-			return ""
-		}
-		return s
+	case c == '"' && validUnicode(value): // decoded, other strings could meet at U+FFFD
+		return string(textOf(value))
 	case c == '-' || c >= '0' && c <= '9':
-		return text
+		return string(bytes.TrimSpace(value))
 	}
 	return ""
 }
@@ -75,25 +68,24 @@ func firstByte(value json.RawMessage) byte {
 
 // validUnicode says whether a JSON string literal has neither invalid UTF-8 nor
 // an escaped surrogate without its other half.
-func validUnicode(literal string) bool {
-	if !utf8.ValidString(literal) {
+func validUnicode(literal []byte) bool {
+	if !utf8.Valid(literal) {
 		return false
 	}
 	for {
-		_, rest, found := strings.Cut(literal, `\`)
-		if !found || rest == "" {
+		_, rest, found := bytes.Cut(literal, []byte{'\\'})
+		if !found || len(rest) == 0 {
 			return true
 		}
+		literal = rest[1:]
 		if rest[0] != 'u' {
-			literal = rest[1:]
 			continue
 		}
 		r := hexRune(rest[1:])
-		literal = rest[1:]
 		if !utf16.IsSurrogate(r) {
 			continue
 		}
-		low, ok := strings.CutPrefix(rest[min(5, len(rest)):], `\u`)
+		low, ok := bytes.CutPrefix(rest[min(5, len(rest)):], []byte(`\u`))
 		if !ok || utf16.DecodeRune(r, hexRune(low)) == utf8.RuneError {
 			return false
 		}
@@ -101,9 +93,9 @@ func validUnicode(literal string) bool {
 	}
 }
 
-// hexRune returns what the four hex digits at the start of s stand for.
-func hexRune(s string) rune {
-	n, err := strconv.ParseUint(s[:min(4, len(s))], 16, 16)
+// hexRune returns what the four hex digits at the start of b stand for.
+func hexRune(b []byte) rune {
+	n, err := strconv.ParseUint(string(b[:min(4, len(b))]), 16, 16)
 	if err != nil {
 		return utf8.RuneError
 	}

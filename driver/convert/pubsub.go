@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -29,9 +30,9 @@ type pubsubMessage struct {
 // push is the body of a Pub/Sub push, which is also the data of Eventarc's
 // event. Google's library has no type for it. Pub/Sub writes some names twice,
 // in both spellings (https://cloud.google.com/pubsub/docs/push).
-type push struct {
+type push[D any] struct {
 	Message *struct {
-		Data          *string           `json:"data"`
+		Data          D                 `json:"data"`
 		Attributes    map[string]string `json:"attributes"`
 		MessageID     string            `json:"messageId"`
 		MessageID2    string            `json:"message_id"`
@@ -56,56 +57,94 @@ func messageOf(e *cloudevents.Event, n *notes) (pubsubMessage, error) {
 	case media != "" && !isJSON(media):
 		return pubsubMessage{}, undecodable("content type %q of a Pub/Sub event: set the trigger's event data content type to application/json", media)
 	}
-	return parsePush(e.Data(), n)
+	m, data, err := parsePush[pushData](e.Data(), n)
+	if err != nil {
+		return m, err
+	}
+	if data.err != nil {
+		return m, undecodable(`the Pub/Sub field "message.data" is not base64, or cut short: %w`, data.err)
+	}
+	m.data = data.bytes
+	return m, nil
 }
 
-// parsePush reads the body of a push.
-func parsePush(body []byte, n *notes) (pubsubMessage, error) {
+// skippedData is a push's data where it is not needed yet.
+type skippedData struct{}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (skippedData) UnmarshalJSON(literal []byte) error {
+	if c := firstByte(literal); c != '"' && c != 'n' {
+		return &json.UnmarshalTypeError{Value: "value", Type: reflect.TypeFor[string]()}
+	}
+	return nil
+}
+
+// pushData is a push's data, decoded without a copy of its base64.
+type pushData struct {
+	bytes []byte
+	err   error
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *pushData) UnmarshalJSON(literal []byte) error {
+	*d = pushData{}
+	if firstByte(literal) == '"' {
+		d.bytes, d.err = decodeBase64(textOf(literal))
+	}
+	return skippedData{}.UnmarshalJSON(literal)
+}
+
+func decodeBase64(text []byte) ([]byte, error) {
+	decoded := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(decoded, text)
+	return decoded[:n], err
+}
+
+// parsePush reads the body of a push. D is what is made of its data.
+func parsePush[D any](body []byte, n *notes) (m pubsubMessage, data D, err error) {
 	body = withoutMark(body)
-	if !validUnicode(string(body)) { // decoded, different keys could meet at U+FFFD
-		return pubsubMessage{}, undecodable("the Pub/Sub body is not Unicode text")
+	if !validUnicode(body) { // decoded, different keys could meet at U+FFFD
+		return m, data, undecodable("the Pub/Sub body is not Unicode text")
 	}
 	if err := checkJSON(body); err != nil {
-		return pubsubMessage{}, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, err)
+		return m, data, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, err)
 	}
 	if err := checkCount("the Pub/Sub message", members(body, 3)-pushMembers); err != nil {
-		return pubsubMessage{}, err
+		return m, data, err
 	}
-	var p push
+	var p push[D]
 	if err := json.Unmarshal(body, &p); err != nil {
-		return pubsubMessage{}, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, jsonFault(err))
+		return m, data, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, jsonFault(err))
 	}
 	if p.Message == nil {
-		return pubsubMessage{}, undecodable(`the Pub/Sub body has no field "message": it must be JSON as {"message": {"data": "…"}}`)
+		return m, data, undecodable(`the Pub/Sub body has no field "message": it must be JSON as {"message": {"data": "…"}}`)
 	}
-	if err := checkCount("the Pub/Sub message", len(p.Message.Attributes)); err != nil {
-		return pubsubMessage{}, err
+	length := 0
+	for name, value := range p.Message.Attributes {
+		length += len(name) + len(value)
 	}
-	m := pubsubMessage{
+	err = errors.Join(checkCount("the Pub/Sub message", len(p.Message.Attributes)), checkSize("the Pub/Sub message", length))
+	if err != nil {
+		return m, data, err
+	}
+	m = pubsubMessage{
 		id:              cmp.Or(p.Message.MessageID, p.Message.MessageID2),
 		attributes:      p.Message.Attributes,
 		orderingKey:     cmp.Or(p.Message.OrderingKey, p.Message.OrderingKey2),
 		subscription:    p.Subscription,
 		deliveryAttempt: cmp.Or(p.DeliveryAttempt, p.Message.DeliveryCount),
 	}
-	if p.Message.Data != nil {
-		data, err := base64.StdEncoding.DecodeString(*p.Message.Data)
-		if err != nil {
-			return m, undecodable(`the Pub/Sub field "message.data" is not base64, or cut short: %w`, err)
-		}
-		m.data = data
-	}
 	if text := cmp.Or(p.Message.PublishTime, p.Message.PublishTime2); text != "" {
 		published, err := parseTime(text)
 		switch {
 		case errors.Is(err, errComma):
-			return m, undecodable(`the Pub/Sub field "message.publishTime": %w`, err)
+			return m, data, undecodable(`the Pub/Sub field "message.publishTime": %w`, err)
 		case err != nil:
 			n.leaveOut("message.publishTime", err)
 		}
 		m.published = published
 	}
-	return m, nil
+	return m, p.Message.Data, nil
 }
 
 // unwrap returns the CloudEvent inside of m, or nil if there is none. See

@@ -60,7 +60,7 @@ func pushEvent(path string, body []byte, n *notes) (*cloudevents.Event, error) {
 	if len(body) == 0 {
 		return nil, undecodable("the request is no CloudEvent: it has neither ce- headers nor a body")
 	}
-	m, err := parsePush(body, n)
+	m, _, err := parsePush[skippedData](body, n)
 	if err != nil {
 		return nil, undecodable("the request has no ce- headers, and is no Pub/Sub push either: %w", err)
 	}

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -51,9 +50,18 @@ func structuredMembers(media string, body []byte) (map[string]json.RawMessage, e
 	if err := checkCount("the CloudEvent in the body", members(body, 1)); err != nil {
 		return nil, err
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(body, &object); err != nil || object == nil {
+	object := membersOf(body)
+	if object == nil {
 		return nil, undecodable("the CloudEvent in the body is no JSON object")
+	}
+	length := 0
+	for name, value := range object {
+		if name != "data" && name != "data_base64" {
+			length += len(name) + len(value)
+		}
+	}
+	if err := checkSize("the CloudEvent in the body", length); err != nil {
+		return nil, err
 	}
 	maps.DeleteFunc(object, func(_ string, value json.RawMessage) bool { return firstByte(value) == 'n' })
 	return object, nil
@@ -91,10 +99,10 @@ func contextEvent(members map[string]json.RawMessage, n *notes) (*cloudevents.Ev
 func attributeValue(value json.RawMessage, mustBeText bool) (any, error) {
 	switch c := firstByte(value); {
 	case c == '"':
-		if !validUnicode(string(value)) { // decoded, different keys could meet at U+FFFD
+		if !validUnicode(value) { // decoded, different keys could meet at U+FFFD
 			return nil, errors.New("the string is not Unicode text")
 		}
-		return stringOf(value), nil
+		return string(textOf(value)), nil
 	case c == '{' || c == '[' || mustBeText:
 		return nil, errors.New("it must be a string")
 	case c == 't' || c == 'f':
@@ -130,10 +138,10 @@ func setData(e *cloudevents.Event, members map[string]json.RawMessage) (err erro
 	case isJSON(media):
 	case firstByte(data) != '"':
 		return undecodable(`the CloudEvent's "data" must be a string where datacontenttype is %q: use "data_base64" for binary data`, media)
-	case !validUnicode(string(data)):
+	case !validUnicode(data):
 		return undecodable(`the CloudEvent's "data" is not Unicode text: use "data_base64" for binary data`)
 	default:
-		data = []byte(stringOf(data))
+		data = textOf(data)
 	}
 	e.DataEncoded = data
 	return nil
@@ -143,18 +151,9 @@ func decodedData(dataBase64 json.RawMessage) ([]byte, error) {
 	if firstByte(dataBase64) != '"' {
 		return nil, undecodable(`the CloudEvent's "data_base64" must be a string`)
 	}
-	decoded, err := base64.StdEncoding.DecodeString(stringOf(dataBase64))
+	decoded, err := decodeBase64(textOf(dataBase64))
 	if err != nil {
 		return nil, undecodable(`the CloudEvent's "data_base64" is not base64, or cut short: %w`, err)
 	}
 	return decoded, nil
-}
-
-// stringOf returns the value of a JSON string, "" for anything else.
-func stringOf(value json.RawMessage) string {
-	var s string
-	if json.Unmarshal(value, &s) != nil {
-		return ""
-	}
-	return s
 }
