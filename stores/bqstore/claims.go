@@ -129,7 +129,7 @@ func (r claimRow) successor(c driver.Claim, n int64, ttl time.Duration) (claimRo
 // handOut returns the claim that r records, and remembers where its log ends.
 func (s *Store) handOut(c driver.Claim, r claimRow, until time.Time) driver.Claim {
 	c.Token, c.Expires, c.Takeover, c.Mark = r.Token, until, r.Takeover, driver.Mark(r.Mark)
-	s.held.put(c, r)
+	s.held.Remember(c, r)
 	return c
 }
 
@@ -168,7 +168,7 @@ func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kin
 	defer cancel()
 	r, err := s.changed(opCtx, c, to, ttl, mark)
 	if err == nil && to != renewed || errors.Is(err, driver.ErrLost) {
-		s.held.remove(c)
+		s.held.Forget(c)
 	}
 	if err != nil {
 		return claimRow{}, failed(op, c.Key, anySource, fmt.Errorf("token %d: %w", c.Token, err))
@@ -178,7 +178,7 @@ func (s *Store) change(ctx context.Context, op Operation, c driver.Claim, to kin
 
 func (s *Store) changed(ctx context.Context, c driver.Claim, to kind, ttl time.Duration, mark driver.Mark) (claimRow, error) {
 	var at position
-	end, known := s.held.get(c)
+	end, known := s.held.Find(c)
 	for {
 		if !known {
 			var err error

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/internal/held"
 )
 
 var (
@@ -29,7 +30,7 @@ type Store struct {
 	settings Settings
 	client   *bigquery.Client
 	appender *appender
-	held     held
+	held     held.Claims[claimRow] // the end of the log of each
 
 	mu     sync.Mutex
 	tables map[string]known
