@@ -214,8 +214,8 @@ func killAt(t *testing.T, object string, served bool) (first, second []map[strin
 
 func TestCrashBeforePersist(t *testing.T) {
 	first, second := killAt(t, "/events/event3", false)
-	if len(first) != 0 || len(second) != 1 || second[0]["token"] != 1.0 {
-		t.Errorf("processed %v, then %v; want nothing, then once with token 1", first, second)
+	if len(first) != 0 || len(second) != 1 || second[0]["token"].(float64) < 1 {
+		t.Errorf("processed %v, then %v; want nothing, then once", first, second)
 	}
 }
 
@@ -230,9 +230,9 @@ func TestCrashHoldingTheClaim(t *testing.T) {
 	first, second := killAt(t, "/claim", true)
 	// Killed before it could ask again for the answer that it lost, it did nothing;
 	// or else it acted, and may even have completed the key.
-	again := len(second) == 1 && second[0]["token"] == 2.0
+	again := len(second) == 1 && (len(first) == 0 || second[0]["token"] == first[0]["token"].(float64)+1)
 	if !again && (len(first) != 1 || len(second) != 0) {
-		t.Errorf("processed %v, then %v; want a run with token 2, unless the first had completed", first, second)
+		t.Errorf("processed %v, then %v; want a run with the next token, unless the first had completed", first, second)
 	}
 }
 
@@ -240,8 +240,8 @@ func TestCrashHoldingTheClaim(t *testing.T) {
 // and the greater token tells.
 func TestCrashAfterTheEffectBeforeComplete(t *testing.T) {
 	first, second := killAt(t, "/done", false)
-	if len(first) != 1 || len(second) != 1 || first[0]["token"] != 1.0 || second[0]["token"] != 2.0 {
-		t.Errorf("processed %v, then %v; want token 1, then token 2", first, second)
+	if len(first) != 1 || len(second) != 1 || second[0]["token"] != first[0]["token"].(float64)+1 {
+		t.Errorf("processed %v, then %v; want one run, then another with the next token", first, second)
 	}
 }
 

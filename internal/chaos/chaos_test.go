@@ -62,11 +62,11 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			// event but those of the delivery that the holder was killed in.
 			func(o *chaos.Options) { o.Lease, o.PauseEvery, o.Duplicates = chaos.Duration(20*time.Second), 0, 0 },
 			func(r *chaos.Report) int { return r.Lost }},
-		{"take over a lease that runs", "stores/gcsstore/claims.go",
+		{"take over a lease that runs", "stores/gcsstore/acquire.go",
 			"	case time.Now().Before(r.expires()):\n", "	case false:\n",
 			func(o *chaos.Options) { leaveAlone(o); o.Long = 0.5 },
 			func(r *chaos.Report) int { return r.Unexcused }},
-		{"the same token after a takeover", "stores/gcsstore/claims.go",
+		{"the same token after a takeover", "stores/gcsstore/acquire.go",
 			"next.token, next.takeover = r.token+1, true", "next.token, next.takeover = r.token, true",
 			func(o *chaos.Options) {},
 			func(r *chaos.Report) int { return r.Doubled }},

@@ -29,7 +29,7 @@ func TestZombie(t *testing.T) {
 		}
 		taker := open(t, server)
 		claim, err := taker.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
-		if err != nil || !claim.Takeover || claim.Token != 2 {
+		if err != nil || !claim.Takeover || claim.Token != zombie.Token+1 {
 			t.Fatalf("takeover: %+v, %v", claim, err)
 		}
 		if elsewhere {
@@ -47,15 +47,24 @@ func TestZombie(t *testing.T) {
 }
 
 // TestZombieWithinComplete has another try to take over between the requests of
-// a Complete that comes after the lease ran out. Whichever request is held back
-// meanwhile, exactly one of the two has the key in the end.
+// a Complete that comes after the lease ran out, at the store that knows the claim and
+// at one that does not. Whichever request is held back meanwhile, exactly one of the
+// two has the key in the end.
 func TestZombieWithinComplete(t *testing.T) {
-	for n := range 4 {
+	for n := range 6 {
 		server := gcsfake.New(t, bucket)
 		old, taker, ctx := open(t, server), open(t, server), t.Context()
 		zombie, err := old.Acquire(ctx, driver.NewClaim("order-1"), 1)
 		if err != nil {
 			t.Fatal(err)
+		}
+		n := n
+		if n >= 2 { // beyond the two requests of the store that knows it
+			n -= 2
+			old = open(t, server)
+			if _, err := old.LookUp(ctx, "key", "source"); !errors.Is(err, driver.ErrNotFound) { // it knows the bucket
+				t.Fatal(err)
+			}
 		}
 		server.Reset()
 		var claim driver.Claim
@@ -78,31 +87,6 @@ func TestZombieWithinComplete(t *testing.T) {
 		default:
 			t.Errorf("takeover at request %d: %v, and the old holder's Complete: %v; %v", n, taken, completed, requests)
 		}
-	}
-}
-
-// TestCompletionOutlivesTakeover has the key completed just before it is taken
-// over by somebody who had not seen that when looking first.
-func TestCompletionOutlivesTakeover(t *testing.T) {
-	server := gcsfake.New(t, bucket)
-	old, taker, ctx := open(t, server), open(t, server), t.Context()
-	if _, err := old.Acquire(ctx, driver.NewClaim("order-1"), 1); err != nil {
-		t.Fatal(err)
-	}
-	server.Reset()
-	inserts := 0
-	server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
-		if r.Kind == gcsfake.Insert {
-			inserts++
-		}
-		if r.Kind == gcsfake.Insert && inserts == 2 { // the takeover itself
-			names, _ := server.Names(bucket)
-			server.Put(bucket, names[0][:len(names[0])-len("claim")]+"done", nil)
-		}
-		return gcsfake.Fault{}
-	})
-	if c, err := taker.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); err == nil {
-		t.Errorf("a completed key was claimed: %+v", c)
 	}
 }
 
@@ -158,4 +142,36 @@ func TestAcquireRefusesLeases(t *testing.T) {
 			t.Errorf("Renew for %v succeeded", ttl)
 		}
 	}
+}
+
+// TestKnownToBeHeld asks for a key that is known to be held, while its holder fails and
+// gives it back: nothing is written while it is held, and then not before a second has
+// passed since the last write.
+func TestKnownToBeHeld(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
+		holder, waiter := open(0), open(0)
+		claim := acquired(t, holder)
+		want := driver.NewClaim("order-1")
+		want.Token = claim.Token
+		server.Reset()
+		for range 5 {
+			_, err := waiter.Acquire(t.Context(), want, time.Hour)
+			held(t, err)
+		}
+		for _, r := range server.Requests() {
+			if r.Kind == gcsfake.Insert {
+				t.Errorf("%v is written while the key is held", r)
+			}
+		}
+		time.Sleep(time.Minute)
+		if err := holder.Release(t.Context(), claim, driver.MarkFailed); err != nil {
+			t.Fatal(err)
+		}
+		released := time.Now()
+		next, err := waiter.Acquire(t.Context(), want, time.Hour)
+		if err != nil || next.Token != claim.Token+1 || next.Mark != driver.MarkFailed || time.Since(released) != time.Second {
+			t.Errorf("%+v, %v, %v after it was released", next, err, time.Since(released))
+		}
+	})
 }

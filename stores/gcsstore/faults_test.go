@@ -47,28 +47,40 @@ func expectToken(c driver.Claim, err error, token int64, takeover bool) error {
 	return err
 }
 
+// firstToken returns an error unless c is the claim of a key that was never claimed.
+func firstToken(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+	c, err := s.Acquire(ctx, driver.Claim{Key: "order-1", Owner: "me"}, time.Hour)
+	if now := time.Now().UnixMilli(); err == nil && (c.Token <= now-time.Minute.Milliseconds() || c.Token > now) {
+		err = fmt.Errorf("the first token is %d, want the time in milliseconds, %d", c.Token, now)
+	}
+	return expectToken(c, err, c.Token, false)
+}
+
 // expired leaves the key with a lease that has run out. A lease of 1 ns has,
 // whatever the time is: the server stored it before.
 func expired(t *testing.T, s *gcsstore.Store) driver.Claim {
 	t.Helper()
-	if _, err := s.Acquire(t.Context(), driver.NewClaim("order-1"), 1); err != nil {
+	c, err := s.Acquire(t.Context(), driver.NewClaim("order-1"), 1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return driver.Claim{}
+	return c
 }
 
 func released(t *testing.T, s *gcsstore.Store) driver.Claim {
 	t.Helper()
-	if err := s.Release(t.Context(), acquired(t, s), driver.MarkNone); err != nil {
+	c := acquired(t, s)
+	if err := s.Release(t.Context(), c, driver.MarkNone); err != nil {
 		t.Fatal(err)
 	}
-	return driver.Claim{}
+	return c
 }
 
-func myAcquire(token int64, takeover bool) func(context.Context, *gcsstore.Store, driver.Claim) error {
-	return func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+// myAcquire acquires, and wants a token so much greater than the one before.
+func myAcquire(more int64, takeover bool) func(context.Context, *gcsstore.Store, driver.Claim) error {
+	return func(ctx context.Context, s *gcsstore.Store, before driver.Claim) error {
 		c, err := s.Acquire(ctx, driver.Claim{Key: "order-1", Owner: "me"}, time.Hour)
-		return expectToken(c, err, token, takeover)
+		return expectToken(c, err, before.Token+more, takeover)
 	}
 }
 
@@ -97,13 +109,13 @@ var scenarios = []scenario{
 		}
 		return err
 	}},
-	{"Acquire", nothing, myAcquire(1, false)},
-	{"Acquire of an expired key", expired, myAcquire(2, true)},
-	{"Acquire of a released key", released, myAcquire(2, false)},
-	{"Acquire again", acquired, myAcquire(1, false)},
+	{"Acquire", nothing, firstToken},
+	{"Acquire of an expired key", expired, myAcquire(1, true)},
+	{"Acquire of a released key", released, myAcquire(1, false)},
+	{"Acquire again", acquired, myAcquire(0, false)},
 	{"Renew", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
-		c, err := s.Renew(ctx, c, time.Hour)
-		return expectToken(c, err, 1, false)
+		renewed, err := s.Renew(ctx, c, time.Hour)
+		return expectToken(renewed, err, c.Token, false)
 	}},
 	{"Release", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
 		return s.Release(ctx, c, driver.MarkNone)

@@ -151,6 +151,9 @@ func (d completion) by(c driver.Claim) bool {
 	return d.token == c.Token && d.owner == ownerMark(c.Owner)
 }
 
+// of says whether it was the claim of r that completed the key.
+func (d completion) of(r record) bool { return d.token == r.token && d.owner == r.owner }
+
 // readDone returns what key's done object says; false: there is none.
 func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool, error) {
 	name := s.layout.done(c)

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/internal/held"
 )
 
 var (
@@ -33,7 +34,7 @@ type Store struct {
 	layout   layout
 	client   *storage.Client
 	bucket   *storage.BucketHandle
-	leases   leases
+	held     held.Claims[known]
 
 	bucketSeen atomic.Bool   // a request has shown that the bucket exists
 	bucketLook chan struct{} // full while it is looked for

@@ -1,0 +1,154 @@
+package gcsstore_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/stores/gcsstore"
+)
+
+// remove deletes the objects of a kind, as a lifecycle rule does.
+func remove(t *testing.T, server *gcsfake.Server, kind string) {
+	t.Helper()
+	names, err := server.Names(bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "/"+kind) {
+			if err := server.Delete(bucket, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func completed(t *testing.T, s *gcsstore.Store) driver.Claim {
+	t.Helper()
+	c := acquired(t, s)
+	if err := s.Complete(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestDoneAlone deletes the claim of a completed key, and looks at what others leave
+// behind who ask for it. In the key's next life, when the completion is deleted too,
+// nothing is held, nobody has crashed, and the token is greater.
+func TestDoneAlone(t *testing.T) {
+	looks := func(r gcsfake.Request) bool { return r.Kind == gcsfake.Stat && strings.HasSuffix(r.Object, "/done") }
+	for name, test := range map[string]struct {
+		fault func(gcsfake.Request) gcsfake.Fault
+		fails bool
+	}{
+		"no fault": {func(gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{} }, false},
+		"the answer to the claim is lost": {once(func(r gcsfake.Request) bool { return writes("/claim", r) },
+			gcsfake.Fault{Drop: true}), false},
+		"the look at the completion is forbidden": {once(looks, gcsfake.Fault{Status: http.StatusForbidden}), true},
+		"the look at the completion never succeeds": {func(r gcsfake.Request) gcsfake.Fault {
+			if looks(r) {
+				return gcsfake.Fault{Status: http.StatusServiceUnavailable}
+			}
+			return gcsfake.Fault{}
+		}, true},
+		"the tidying is refused once": {second(func(r gcsfake.Request) bool { return writes("/claim", r) },
+			gcsfake.Fault{Status: http.StatusServiceUnavailable}), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := gcsfake.New(t, bucket)
+			brief := 300 * time.Millisecond
+			store := open(t, server, gcsstore.Config(bucket).WithTimeout(gcsstore.Timeout{Default: &brief}))
+			old := completed(t, store)
+			remove(t, server, "claim")
+
+			server.OnRequest(test.fault)
+			_, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
+			if errors.Is(err, driver.ErrDone) == test.fails || err == nil {
+				t.Errorf("the claim is deleted, the completion is there: %v", err)
+			}
+			server.OnRequest(nil)
+			if !test.fails {
+				if _, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrDone) {
+					t.Errorf("asked again: %v", err)
+				}
+			}
+			remove(t, server, "done")
+			next, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
+			if err != nil || next.Takeover || next.Token <= old.Token || next.Mark != driver.MarkNone {
+				t.Errorf("in its next life the key is claimed as %+v, %v; want no takeover, and a token above %d", next, err, old.Token)
+			}
+		})
+	}
+}
+
+// once has a fault happen to the first request that is meant.
+func once(meant func(gcsfake.Request) bool, fault gcsfake.Fault) func(gcsfake.Request) gcsfake.Fault {
+	return nth(1, meant, fault)
+}
+
+func second(meant func(gcsfake.Request) bool, fault gcsfake.Fault) func(gcsfake.Request) gcsfake.Fault {
+	return nth(2, meant, fault)
+}
+
+func nth(n int32, meant func(gcsfake.Request) bool, fault gcsfake.Fault) func(gcsfake.Request) gcsfake.Fault {
+	var count atomic.Int32
+	return func(r gcsfake.Request) gcsfake.Fault {
+		if meant(r) && count.Add(1) == n {
+			return fault
+		}
+		return gcsfake.Fault{}
+	}
+}
+
+// TestAllIsDeleted: the tokens of a key do not begin anew in its next life, or whoever
+// refuses small ones would refuse all of it.
+func TestAllIsDeleted(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
+		store := open(0)
+		old := completed(t, store)
+		remove(t, server, "claim")
+		remove(t, server, "done")
+		time.Sleep(time.Hour)
+		if next := acquired(t, store); next.Token <= old.Token || next.Takeover {
+			t.Errorf("after token %d: %+v", old.Token, next)
+		}
+	})
+}
+
+// TestCompletionOutlivesTakeover has the key completed just before it is taken over by
+// somebody with a fast clock, who had not seen that when looking first. The claim that
+// the taker leaves behind is not one of a holder who crashed.
+func TestCompletionOutlivesTakeover(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
+		old, taker := open(0), open(2*time.Hour)
+		claim := acquired(t, old)
+		fault := second(func(r gcsfake.Request) bool { return writes("/claim", r) }, gcsfake.Fault{Delay: 1})
+		server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+			f := fault(r)
+			if f.Delay > 0 { // the takeover itself
+				if err := old.Complete(t.Context(), claim); err != nil {
+					t.Error(err)
+				}
+			}
+			return f
+		})
+		if c, err := taker.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrDone) {
+			t.Errorf("a completed key was claimed: %+v, %v", c, err)
+		}
+		server.OnRequest(nil)
+		remove(t, server, "done")
+		next, err := taker.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
+		if err != nil || next.Takeover || next.Token <= claim.Token {
+			t.Errorf("in its next life the key is claimed as %+v, %v", next, err)
+		}
+	})
+}
