@@ -2,6 +2,8 @@ package driver
 
 import (
 	"context"
+	"fmt"
+	"reflect"
 	"sync"
 )
 
@@ -13,6 +15,14 @@ import (
 type Run struct {
 	mu      sync.Mutex
 	waiting bool
+	claims  []runClaim
+}
+
+// runClaim is what a handler claims in a run.
+type runClaim struct {
+	store      ClaimStore
+	scope, key string
+	by         any
 }
 
 type runKey struct{}
@@ -50,4 +60,32 @@ func (r *Run) Waiting() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.waiting
+}
+
+// Claim notes that the handler by claims key in scope of store. It returns an error
+// where another handler has done so in this run, whatever has become of that: of two
+// handlers that share a claim one would take the other's completion for its own, and
+// never run.
+func (r *Run) Claim(store ClaimStore, scope, key string, by any) error {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.claims {
+		if c.scope != scope || c.key != key || !same(c.store, store) {
+			continue
+		}
+		if same(c.by, by) {
+			return nil
+		}
+		return fmt.Errorf("two handlers claim key %q in scope %q of one store for the same message", key, scope)
+	}
+	r.claims = append(r.claims, runClaim{store, scope, key, by})
+	return nil
+}
+
+// same compares values of any type; those that can't be compared are different.
+func same(a, b any) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

@@ -7,9 +7,20 @@
 // processes the key, and when its holder crashes it runs out and another takes
 // over, with a greater fencing token. The key is marked as completed only after
 // the rest of the pipeline has returned nil, so a failure never loses it. And a
-// key that another holds is never acknowledged, since that holder may be dying:
-// the message waits for a short time, then fails with [driver.ErrHeld], so that
-// the event is delivered again.
+// key that another instance holds is never acknowledged, since that holder may be
+// dying: the message waits for a short time, then fails with [driver.ErrHeld], so
+// that the event is delivered again.
+//
+// # Clients that go away
+//
+// Once a key is claimed its run does not depend on the client: it goes on when the
+// context is canceled, until the context's deadline. So a handler that takes longer
+// than the client waits does finish. A message whose key is being processed by the
+// same Cache waits for that run, without a call to the store, until its own context
+// ends: if the run completes the key, the message is a duplicate, and if it fails,
+// the message tries itself.
+//
+// # The one window
 //
 // One window is left that no such protocol can close. A holder that acts and
 // crashes before it could say so leaves a key that will be processed again. The
@@ -28,36 +39,30 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// Defaults of the options, and the bounds of what can't be set.
+// Defaults of the options.
 const (
 	DefaultLease     = 10 * time.Minute // where neither Lease nor the context says
 	DefaultClockSkew = 10 * time.Second
 	DefaultWait      = 2 * time.Second
-
-	firstPause      = 50 * time.Millisecond // between attempts; doubles each time
-	longestPause    = 5 * time.Second
-	acquireAttempts = 3                // while the store fails
-	completeWithin  = 10 * time.Second // at least
-	releaseWithin   = 3 * time.Second
-	oneCall         = 10 * time.Second // of a slow store: BigQuery takes seconds
-	renewAtMost     = time.Second      // Cloud Storage takes one write a second for an object
 )
 
 // ErrActed is for the errors of handlers that come after the effect: wrapped by one,
 // it says that the effect has happened, and that what came after it failed. With
-// [QuarantineOnExpiry] such a key is not released but left to its lease, so that it
-// is set aside and not run again; otherwise it runs again, as after any failure.
+// [QuarantineOnExpiry] such a key is quarantined and does not run again; otherwise
+// it runs again, as after any failure.
 var ErrActed = errors.New("the effect has happened already")
 
 // Cache is the idempotency handler. Create it with [New].
 type Cache struct {
 	claims   driver.ClaimStore
+	scope    string
 	keyFrom  func(driver.Message) string
 	onDone   driver.Handler
 	onExpiry driver.Handler // nil: run again
 	lease    time.Duration  // 0: from the context
 	skew     time.Duration
 	wait     time.Duration
+	runs     runs
 }
 
 // New returns a cache on the claims of the store. It panics if claims is nil, or
@@ -83,134 +88,144 @@ func New(claims driver.ClaimStore, opts ...Option) *Cache {
 }
 
 // Process implements [driver.Handler]. It goes on with in if the key can be
-// claimed and has not been completed; what happens else, the options say. The
-// context that it passes on carries the claim and ends when the lease can no
-// longer be held, before another holder can take over.
+// claimed and has not been completed; the options decide all other cases. The
+// context that it passes on carries the claim. It ends at ctx's deadline, or when
+// the lease can no longer be held, before another holder can take over; it does not
+// end when ctx is canceled.
 //
 // Failures of the rest of the pipeline are returned as they are, after the claim
-// was released; a panic goes on after it. Where the key could not be recorded as
-// completed, the error says so: the event will be delivered again, and finds out
-// then who has completed it.
+// was released; panics are raised again after that. Where the key could not be
+// recorded as completed, the error says so: the event will be delivered again, and
+// finds out who has completed it.
 //
-// When ctx ends, so does the context that was passed on, and the lease is no
-// longer renewed: a handler that goes on nevertheless may find, in the end, that
-// another has taken over.
+// Another Cache on the same store that claims the same key in the same scope, for
+// the same message, would find the key held or completed, and its part of the
+// pipeline would never run. Such a message fails with a permanent error: give each
+// of several caches a [Scope].
 func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	key := c.keyFrom(in)
 	if key == "" {
 		return driver.Reject(driver.ReasonNoKey, fmt.Errorf("idempotency: %w", driver.ErrNoKey))
 	}
-	held, err := c.acquire(ctx, key)
-	if errors.Is(err, driver.ErrDone) {
-		slog.DebugContext(ctx, "key is completed already", "key", key, "source", in.Source)
-		return c.onDone.Process(ctx, in, next)
-	}
+	ctx, err := c.enter(ctx, key)
 	if err != nil {
 		return err
 	}
-	held.quarantine = c.onExpiry != nil
-	if !held.claim.Takeover {
-		return held.process(ctx, in, next)
-	}
-	slog.WarnContext(ctx, "took over an expired lease: the last holder crashed or hung, whether it acted is unknown",
-		"key", key, "source", in.Source, "token", held.claim.Token)
-	if c.onExpiry == nil {
-		return held.process(ctx, in, next)
-	}
-	held.keepOnFailure = true
-	return held.process(ctx, in, func(ctx context.Context, in driver.Message) error {
-		return c.onExpiry.Process(ctx, in, next)
-	})
-}
-
-// acquire claims the key. While another holds it, it waits for the key to be
-// completed or released. A failure of the store may be an answer that was lost,
-// so it asks again as the same owner, who would be given the claim again.
-func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
-	wanted := driver.Claim{Key: key, Owner: driver.NewOwner()}
-	giveUp := time.Now().Add(c.wait)
-	failures := 0
-	for pause := firstPause; ; pause *= 2 {
-		length := c.length(ctx)
-		wanted.Margin = c.margin(length)
-		asked := time.Now()
-		claim, err := c.claims.Acquire(ctx, wanted, length)
+	for {
+		r, first := c.runs.join(key)
+		if first {
+			return c.run(ctx, r, key, in, next)
+		}
+		if err := r.wait(ctx); err != nil {
+			return fmt.Errorf("key %q is being processed by this instance: %w", key, err)
+		}
 		switch {
-		case err == nil:
-			return newLease(c.claims, claim, length, asked), nil
-		case errors.Is(err, driver.ErrDone) || driver.IsPermanent(err):
-			return nil, err
-		case errors.Is(err, driver.ErrHeld):
-			pause = min(pause, time.Until(giveUp))
-		default:
-			failures++
-		}
-		if pause <= 0 || failures == acquireAttempts || !sleep(ctx, pause) {
-			if !errors.Is(err, driver.ErrHeld) {
-				c.giveBack(ctx, wanted, length)
-			}
-			return nil, err
+		case r.completed:
+			return c.skip(ctx, key, in, next)
+		case r.held != nil:
+			return r.held
 		}
 	}
 }
 
-// giveBack releases the key after Acquire failed with nobody knowing whether the
-// claim was stored: it would be held by nobody until its lease runs out. Claiming
-// it once more, as the same owner, also keeps a request that is still under way
-// from storing it later. What took over an expired lease is kept, where that
-// means quarantine, so that the next holder sees it, too.
-func (c *Cache) giveBack(ctx context.Context, wanted driver.Claim, length time.Duration) {
-	// If this fails as well, the lease runs out by itself.
-	var claim driver.Claim
-	err := persistently(ctx, releaseWithin, func(ctx context.Context) (err error) {
-		claim, err = c.claims.Acquire(ctx, wanted, length)
-		if errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone) {
-			err = driver.Permanent(err) // it is not ours
+// enter refuses a key that another cache claims for the same message, or that this
+// one is processing right now further up.
+func (c *Cache) enter(ctx context.Context, key string) (context.Context, error) {
+	run := driver.RunFrom(ctx)
+	if run == nil {
+		ctx, run = driver.WithRun(ctx)
+	}
+	if err := run.Claim(c.claims, c.scope, key, c); err != nil {
+		return nil, driver.Permanent(fmt.Errorf("idempotency: %w; give each cache a scope of its own (cache.Scope)", err))
+	}
+	for above := holdingFrom(ctx); above != nil; above = above.above {
+		if above.cache == c && above.claim.Key == key {
+			return nil, driver.Permanent(fmt.Errorf(
+				"idempotency: key %q (scope %q) is claimed again within its own run: use two caches, each with a scope of its own (cache.Scope)",
+				key, c.scope))
 		}
+	}
+	return ctx, nil
+}
+
+// run claims the key and processes the message. Others that wait for r are told
+// how it ended before a duplicate is handled, since no claim is held then.
+func (c *Cache) run(ctx context.Context, r *run, key string, in driver.Message, next driver.Next) error {
+	err := c.attempt(ctx, r, key, in, next)
+	if errors.Is(err, errDuplicate) {
+		return c.skip(ctx, key, in, next)
+	}
+	return err
+}
+
+// errDuplicate says that the key had been completed before.
+var errDuplicate = errors.New("cache: duplicate")
+
+func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Message, next driver.Next) (err error) {
+	defer c.runs.end(key, r)
+	held, err := c.acquire(ctx, key)
+	switch {
+	case errors.Is(err, driver.ErrDone):
+		r.completed = true
+		return errDuplicate
+	case errors.Is(err, driver.ErrHeld):
+		r.held = err
 		return err
-	})
-	if err == nil && !(claim.Takeover && c.onExpiry != nil) {
-		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return c.claims.Release(ctx, claim, driver.MarkNone) })
+	case err != nil:
+		return err
+	}
+	if held.claim.Takeover {
+		slog.WarnContext(ctx, "took over an expired lease: the last holder crashed or hung, whether it acted is unknown",
+			"key", key, "scope", c.scope, "source", in.Source, "token", held.claim.Token)
+	}
+	if held.quarantined {
+		next = c.afterExpiry(next)
+	}
+	err = held.process(ctx, in, next)
+	r.completed = err == nil
+	return err
+}
+
+// skip handles a message whose key is completed.
+func (c *Cache) skip(ctx context.Context, key string, in driver.Message, next driver.Next) error {
+	slog.DebugContext(ctx, "key is completed already", "key", key, "scope", c.scope, "source", in.Source)
+	return c.onDone.Process(ctx, in, next)
+}
+
+// afterExpiry is what is called for a key in quarantine in place of next. The
+// handler may call next, as long as the lease lasts.
+func (c *Cache) afterExpiry(next driver.Next) driver.Next {
+	return func(held context.Context, in driver.Message) error {
+		return c.onExpiry.Process(held, in, func(ctx context.Context, in driver.Message) error {
+			if held.Err() != nil {
+				return context.Cause(held)
+			}
+			return next.Call(ctx, in)
+		})
 	}
 }
 
-// length is how long a lease to ask for: as configured, or until the context
-// ends and a margin, so that another takes over soon after the platform has
-// ended a request, and not before.
-func (c *Cache) length(ctx context.Context) time.Duration {
-	if c.lease > 0 {
-		return c.lease
-	}
-	if deadline, ok := ctx.Deadline(); ok {
-		return max(time.Until(deadline), 0) + c.skew
-	}
-	return DefaultLease
+// holding is a claim in the context of those who run under it.
+type holding struct {
+	claim driver.Claim
+	cache *Cache
+	above *holding // of a cache further up
 }
 
-// margin is how long before the end of a lease of that length it is not relied on
-// any more: the clock skew, or a quarter of a short lease, so that two renewals, each
-// after a third, can be tried before.
-func (c *Cache) margin(length time.Duration) time.Duration { return min(c.skew, length/4) }
+type holdingKey struct{}
 
-// sleep waits for d, and says whether the context is still alive then.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+func holdingFrom(ctx context.Context) *holding {
+	h, _ := ctx.Value(holdingKey{}).(*holding)
+	return h
 }
-
-type claimKey struct{}
 
 // ClaimFromContext returns the claim under which a handler after the cache runs.
 // Its Token is the fencing token of this run; its Expires is that of the lease as
 // it was acquired, though it may have been renewed since. The second result is
 // false outside of a cache.
 func ClaimFromContext(ctx context.Context) (driver.Claim, bool) {
-	claim, ok := ctx.Value(claimKey{}).(driver.Claim)
-	return claim, ok
+	if h := holdingFrom(ctx); h != nil {
+		return h.claim, true
+	}
+	return driver.Claim{}, false
 }

@@ -21,6 +21,7 @@ var order = driver.Message{ID: "id", Key: "order-1", Source: "composed-event", C
 // business is a handler that counts its runs.
 type business struct {
 	runs   atomic.Int32
+	mu     sync.Mutex
 	tokens []int64
 	do     func(ctx context.Context, run int) error
 }
@@ -31,7 +32,9 @@ func (b *business) Process(ctx context.Context, in driver.Message, next driver.N
 	if !ok {
 		return errors.New("no claim in the context")
 	}
+	b.mu.Lock()
 	b.tokens = append(b.tokens, claim.Token)
+	b.mu.Unlock()
 	if b.do != nil {
 		if err := b.do(ctx, int(run)); err != nil {
 			return err
@@ -240,10 +243,11 @@ func TestLongHandlerKeepsItsLease(t *testing.T) {
 		claims := &failing{ClaimStore: memstore.New()}
 		b := &business{do: func(ctx context.Context, _ int) error { return pause(ctx, time.Minute) }}
 		p := driver.New(cache.New(claims, cache.Lease(6*time.Second), cache.WaitOnHeld(0)), b)
+		other := driver.New(cache.New(claims, cache.WaitOnHeld(0)), b)
 		first := p.ProcessAsync(t.Context(), order)
 		for range 5 {
 			time.Sleep(11 * time.Second)
-			if err := p.Process(t.Context(), order); !errors.Is(err, driver.ErrHeld) {
+			if err := other.Process(t.Context(), order); !errors.Is(err, driver.ErrHeld) {
 				t.Errorf("after %v: %v; want the key still held", 11*time.Second, err)
 			}
 		}

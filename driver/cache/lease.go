@@ -9,27 +9,34 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// errLeaseEnding is the cause with which a handler's context ends when the lease
-// could not be renewed in time.
-var errLeaseEnding = errors.New("the lease on the key could not be held any longer")
+const (
+	completeWithin = 10 * time.Second // at least
+	renewAtMost    = time.Second      // Cloud Storage takes one write a second for an object
+)
+
+var (
+	// errLeaseEnding is the cause with which a handler's context ends when the
+	// lease could not be renewed in time.
+	errLeaseEnding = errors.New("the lease on the key could not be held any longer")
+	// errTooLate is the failure of a message whose claim came too late.
+	errTooLate = errors.New("the store took so long to claim the key that the lease can't be relied upon: nothing was called")
+)
 
 // lease is a claim that is being held. Its fields belong to one goroutine at a
 // time: to keep while that runs, to process before and after.
 type lease struct {
-	claims driver.ClaimStore
+	cache  *Cache
 	claim  driver.Claim
 	length time.Duration
 	asked  time.Time // when the claim or its last renewal was asked for
-	// quarantine: nothing may run twice. Then a failure after the effect leaves the
-	// lease to run out as well.
-	quarantine bool
-	// keepOnFailure leaves the lease to run out instead of releasing it, so that
-	// the next holder, too, sees that it takes over.
-	keepOnFailure bool
+	// quarantined: whether the holder before acted is not known, and nothing may run
+	// twice. So the key stays in quarantine unless it is completed.
+	quarantined bool
 }
 
-func newLease(claims driver.ClaimStore, claim driver.Claim, length time.Duration, asked time.Time) *lease {
-	return &lease{claims: claims, claim: claim, length: length, asked: asked}
+func (c *Cache) hold(claim driver.Claim, length time.Duration, asked time.Time) *lease {
+	unknown := claim.Takeover || claim.Mark == driver.MarkQuarantined
+	return &lease{cache: c, claim: claim, length: length, asked: asked, quarantined: unknown && c.onExpiry != nil}
 }
 
 // safeEnd is until when nobody else can have taken over. It counts from before
@@ -38,9 +45,25 @@ func (l *lease) safeEnd() time.Time {
 	return l.asked.Add(l.length - l.claim.Margin)
 }
 
-// process calls next while it keeps the lease, then completes or releases.
+// safe says whether the lease can still be relied upon, by both clocks of the
+// process: the monotonic one stands still while a machine is suspended, the wall
+// clock can be set back.
+func (l *lease) safe() bool {
+	now, end := time.Now(), l.safeEnd()
+	return now.Before(end) && now.Round(0).Before(end.Round(0))
+}
+
+// process calls next while it keeps the lease, then completes or releases. From here
+// on the run does not end with its client, but still at ctx's deadline.
 func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	handlerCtx, cancel := context.WithCancelCause(context.WithValue(ctx, claimKey{}, l.claim))
+	ctx, stop := detached(ctx)
+	defer stop()
+	if !l.safe() {
+		l.giveBack(ctx)
+		return fmt.Errorf("key %q, token %d: %w", l.claim.Key, l.claim.Token, errTooLate)
+	}
+	held := &holding{claim: l.claim, cache: l.cache, above: holdingFrom(ctx)}
+	handlerCtx, cancel := context.WithCancelCause(context.WithValue(ctx, holdingKey{}, held))
 	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
 	kept := make(chan struct{})
 	go func() {
@@ -61,10 +84,22 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 	return err
 }
 
+// detached returns a context that does not end when ctx is canceled. It has ctx's
+// values and deadline.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	ctx = context.WithoutCancel(ctx)
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline)
+}
+
 // keep renews the lease each time a third of it has passed, though not more than
-// once a second, until the context ends. A lease that outlasts the context's deadline is long enough. A claim that
-// is lost ends the context at once; a renewal that fails is tried again after
-// another third, and the timer ends the context if that comes too late.
+// once a second, until the context ends. A lease that outlasts the context's
+// deadline is long enough. A claim that is lost ends the context at once; a renewal
+// that fails is tried again after another third, and the timer ends the context if
+// that comes too late.
 func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *time.Timer) {
 	for sleep(ctx, max(l.length/3, renewAtMost)) {
 		if deadline, ok := ctx.Deadline(); ok && !deadline.After(l.safeEnd()) {
@@ -73,7 +108,7 @@ func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *t
 		asked := time.Now()
 		var claim driver.Claim
 		err := driver.Guard(func() (err error) {
-			claim, err = l.claims.Renew(ctx, l.claim, l.length)
+			claim, err = l.cache.claims.Renew(ctx, l.claim, l.length)
 			return err
 		})
 		switch {
@@ -87,25 +122,63 @@ func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *t
 	}
 }
 
-// settle says to the store how the run ended. It does so even when ctx has ended,
-// since whoever waited for the answer may be gone, but the key is still there.
+// settle tells the store how the run ended. It does so even when ctx has ended,
+// since whoever waited for the answer may be gone, but the key is still there. lost
+// is why the handler's context ended while it ran, or nil.
 func (l *lease) settle(ctx context.Context, returned bool, err, lost error) error {
 	if returned && err == nil {
-		err := persistently(ctx, l.completeWithin(ctx), func(ctx context.Context) error { return l.claims.Complete(ctx, l.claim) })
-		if err != nil {
-			return fmt.Errorf("key %q was processed (token %d), but not recorded as completed: %w", l.claim.Key, l.claim.Token, err)
-		}
-		return nil
+		return l.complete(ctx)
 	}
-	if !l.keepOnFailure && !(l.quarantine && errors.Is(err, ErrActed)) {
-		// What can't be released runs out by itself, so the failure is not worth
-		// more than the handler's own.
-		_ = persistently(ctx, releaseWithin, func(ctx context.Context) error { return l.claims.Release(ctx, l.claim, driver.MarkNone) })
-	}
+	l.release(ctx, l.mark(err, lost))
 	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
 	}
 	return err
+}
+
+func (l *lease) complete(ctx context.Context) error {
+	err := persistently(ctx, l.completeWithin(ctx), func(ctx context.Context) error {
+		return l.cache.claims.Complete(ctx, l.claim)
+	})
+	if err == nil {
+		return nil
+	}
+	if l.cache.onExpiry != nil { // otherwise the key must not be released: it would be processed again
+		l.release(ctx, driver.MarkQuarantined)
+	}
+	return fmt.Errorf("key %q was processed (token %d), but not recorded as completed: %w", l.claim.Key, l.claim.Token, err)
+}
+
+// mark is what the next holder is to know of a run that failed. Where nothing may
+// run twice, a run with an unknown outcome is quarantined: what was under way when
+// its context ended may have happened.
+func (l *lease) mark(err, lost error) driver.Mark {
+	unknown := l.quarantined || lost != nil || errors.Is(err, ErrActed)
+	switch {
+	case unknown && l.cache.onExpiry != nil:
+		return driver.MarkQuarantined
+	case driver.IsPermanent(err):
+		return driver.MarkFailed
+	}
+	return driver.MarkNone
+}
+
+// giveBack releases a claim under which nothing was called, so that the next holder
+// knows what this one was told.
+func (l *lease) giveBack(ctx context.Context) {
+	mark := l.claim.Mark
+	if l.quarantined {
+		mark = driver.MarkQuarantined
+	}
+	l.release(ctx, mark)
+}
+
+// release gives the key up. What can't be released runs out by itself, so a failure
+// here is not worth more than the one before.
+func (l *lease) release(ctx context.Context, mark driver.Mark) {
+	_ = persistently(ctx, releaseWithin, func(ctx context.Context) error {
+		return l.cache.claims.Release(ctx, l.claim, mark)
+	})
 }
 
 // completeWithin is how long to try to complete: the effect has happened, and if this

@@ -18,8 +18,8 @@ func SkipOnConflict() Option {
 }
 
 // FailOnConflict fails messages whose key is completed with a permanent error,
-// [driver.ErrDone] for the reason [driver.ReasonDuplicate], so that they are set
-// aside.
+// [driver.ErrDone] for the reason [driver.ReasonDuplicate], so that they are
+// dead-lettered.
 func FailOnConflict() Option {
 	return HandleConflict(driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
 		return driver.Reject(driver.ReasonDuplicate, fmt.Errorf("key %q: %w", in.Key, driver.ErrDone))
@@ -38,6 +38,13 @@ func KeyFrom(fn func(driver.Message) string) Option {
 	return func(c *Cache) { c.keyFrom = fn }
 }
 
+// Scope lets several caches on one store process the same key, each once: claims in
+// one scope have nothing to do with those in another. Any string is legal; the
+// default is "". It is stored with each claim, so it must stay the same.
+func Scope(name string) Option {
+	return func(c *Cache) { c.scope = name }
+}
+
 // Lease sets how long a claim lasts if its holder vanishes. It is renewed while
 // the handler runs, so it need not be as long as the handler takes: a shorter one
 // lets another take over sooner after a crash, and costs more renewals; one below
@@ -48,28 +55,32 @@ func Lease(d time.Duration) Option {
 	return func(c *Cache) { c.lease = max(d, 0) }
 }
 
-// ClockSkew sets by how much the clocks of two instances may differ: so much
-// earlier than its lease a handler's context ends, though by a quarter of the
-// lease at most. The default is [DefaultClockSkew].
+// ClockSkew sets by how much the clocks of two instances, and of an instance and the
+// store, may differ. A handler's context ends this long before its lease; where
+// [Lease] is set, a quarter of the lease before, if that is less. The store is told
+// so too, with [driver.Claim.Margin]. The default is [DefaultClockSkew].
 func ClockSkew(d time.Duration) Option {
 	return func(c *Cache) { c.skew = max(d, 0) }
 }
 
-// WaitOnHeld sets how long a message waits for a key that another holds, before
-// it fails with [driver.ErrHeld]. The default is [DefaultWait]; 0 fails at once.
+// WaitOnHeld sets how long a message waits for a key that another instance holds,
+// before it fails with [driver.ErrHeld]. The default is [DefaultWait]; 0 fails at
+// once. Meanwhile the store is asked a few times, with pauses that grow. For a run of
+// the same Cache a message waits until its context ends, whatever is set here.
 func WaitOnHeld(d time.Duration) Option {
 	return func(c *Cache) { c.wait = max(d, 0) }
 }
 
-// QuarantineOnExpiry is for effects that must never happen twice. A key whose
-// holder let its lease run out is not processed again: h is called instead, and
-// if it returns nil the key is completed. It can ask the system that is acted
-// upon what has happened, and call its next if nothing has. While h fails, the
-// key stays in quarantine: the lease is left to run out, and h is called again by
-// whoever takes over.
+// QuarantineOnExpiry is for effects that must never happen twice. A key is not
+// processed again after a run whose outcome is unknown: the holder crashed or let its
+// lease run out; the handler failed after its context had ended, or with [ErrActed];
+// or the completion could not be recorded. h is called instead, and if it returns nil
+// the key is completed. It can ask the system that is acted upon what has happened,
+// and call its next if nothing has. While h fails, the key stays in quarantine, and h
+// is called again for each message of the key that is delivered.
 //
 // With a nil h the message fails with a permanent error for the reason
-// [driver.ReasonOutcomeUnknown], so that it is set aside for a person.
+// [driver.ReasonOutcomeUnknown], so that it is dead-lettered for a person.
 func QuarantineOnExpiry(h driver.Handler) Option {
 	if h == nil {
 		h = driver.HandlerFunc(outcomeUnknown)
@@ -80,5 +91,5 @@ func QuarantineOnExpiry(h driver.Handler) Option {
 func outcomeUnknown(ctx context.Context, in driver.Message, _ driver.Next) error {
 	claim, _ := ClaimFromContext(ctx)
 	return driver.Reject(driver.ReasonOutcomeUnknown, fmt.Errorf(
-		"key %q: the holder before token %d vanished while it processed it; find out whether it acted", in.Key, claim.Token))
+		"key %q: whether the holder before token %d acted is unknown; find out before it is processed again", claim.Key, claim.Token))
 }

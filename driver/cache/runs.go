@@ -1,0 +1,55 @@
+package cache
+
+import (
+	"context"
+	"sync"
+)
+
+// runs are the keys that a cache is claiming or processing right now, each with its
+// run. A key is there for as long as its run, and no longer. The zero value is empty.
+type runs struct {
+	mu    sync.Mutex
+	byKey map[string]*run
+}
+
+// run is one attempt to process a key. Its results are written before ended is
+// closed, and may be read after that.
+type run struct {
+	ended     chan struct{}
+	completed bool  // the key is completed
+	held      error // another instance holds the key
+}
+
+// join returns the run of a key. If there was none, it is a new one, and the caller
+// must end it.
+func (r *runs) join(key string) (one *run, first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if one := r.byKey[key]; one != nil {
+		return one, false
+	}
+	if r.byKey == nil {
+		r.byKey = make(map[string]*run)
+	}
+	one = &run{ended: make(chan struct{})}
+	r.byKey[key] = one
+	return one, true
+}
+
+// end lets those go on who wait for the run.
+func (r *runs) end(key string, one *run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byKey, key)
+	close(one.ended)
+}
+
+// wait returns when the run has ended, or with the context's error.
+func (r *run) wait(ctx context.Context) error {
+	select {
+	case <-r.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
