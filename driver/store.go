@@ -50,7 +50,8 @@ type Replacer interface {
 }
 
 // Claim is the right to process one key now: a lease that runs out by itself,
-// with a fencing token.
+// with a fencing token. What makes it the same claim is its Scope, Key, Token and
+// Owner.
 type Claim struct {
 	// Scope and Key say what is claimed. Claims of one key in two scopes, such as
 	// those of two caches in one pipeline, have nothing to do with each other. Any
@@ -58,19 +59,23 @@ type Claim struct {
 	Scope, Key string
 	// Token is the fencing token: it grows from holder to holder of a key and
 	// never goes back, so that whoever receives effects can refuse those of a
-	// holder older than the newest that it has seen.
+	// holder older than the newest that it has seen. Tokens are positive.
 	Token int64
 	// Owner is the holder's nonce: see [NewOwner].
 	Owner string
-	// Margin is how long before Expires the holder stops relying on the lease,
-	// since clocks differ.
+	// Margin is how long before Expires the holder stops relying on the lease, since
+	// clocks differ: by less than this. The caller of Acquire says it, the store
+	// returns it unchanged and relies on the lease no longer than the holder does;
+	// 0 leaves it to the store.
 	Margin time.Duration
-	// Expires is when the lease runs out, by the caller's clock.
+	// Expires is when the lease runs out, by the caller's clock. It counts from
+	// before the store's clock began to count, so it is not too late.
 	Expires time.Time
 	// Takeover says that the holder before this one let its lease run out:
 	// it crashed or hung, and whether it acted is not known.
 	Takeover bool
-	// Mark is what the holder before this one said when it released the key.
+	// Mark is what the holder before this one said when it released the key;
+	// MarkNone where nobody did.
 	Mark Mark
 }
 
@@ -88,18 +93,27 @@ const (
 // ClaimStore hands out claims, one holder for each key and scope at a time, and
 // remembers the keys that are completed.
 //
-// Keys are any non-empty strings; an empty one is refused with [ErrNoKey], as a
-// permanent error. All methods are safe for concurrent use, also by other
-// processes, and return promptly with the context's error, wrapped, when the
-// context ends; what they were doing may then have been done or not.
+// Keys are any non-empty strings, and scopes any strings; two different pairs never
+// meet. An empty key is refused with [ErrNoKey], as a permanent error. All methods
+// are safe for concurrent use, also by other processes, and return promptly with the
+// context's error, wrapped, when the context ends; what they were doing may then have
+// been done or not.
 //
 // Where an answer is lost, the caller may make the same call again with the same
 // claim, also after a Renew whose answer was lost.
+//
+// A claim belongs to the handle on the store that acquired it: that one may remember
+// the claim, and rely on its lease without asking. Another process that has the claim
+// may renew, complete or release it, when the handle that acquired it does so no
+// more. Where it does nevertheless, what the other has done is sure to be seen by the
+// handle only when the lease has run out: it may still complete a key that the other
+// has released. Then the key is done, and whoever has claimed it since is told so, as
+// Complete returns ErrLost.
 type ClaimStore interface {
 	// Acquire claims c.Key in c.Scope for c.Owner, with a lease of the length ttl,
 	// which must be positive. Of any number of calls at once, one succeeds. It
-	// returns c with Token, Expires, Takeover and Mark; what c says of these does
-	// not matter.
+	// returns c with Token, Expires, Takeover and Mark; what c says of the last three
+	// does not matter.
 	//
 	// While another's lease has not run out it returns a *[HeldError]; for a key
 	// that is completed, [ErrDone]. A key that was released, or whose holder let
@@ -108,13 +122,21 @@ type ClaimStore interface {
 	// it says Takeover. A takeover looks for completion after it has taken the
 	// key, since the old holder may have completed it until then.
 	//
-	// An owner that holds the key already is given its claim again, with the same
-	// token and a lease of ttl from now: so a caller that lost an answer may call
-	// again. An empty owner is refused with [ErrNoOwner], as a permanent error.
+	// An owner that holds the key already is given its claim again, also when its
+	// lease has run out and nobody has taken the key over: with the same token,
+	// Takeover and Mark, and a lease of ttl from now. So a caller that lost an answer
+	// may call again. An empty owner is refused with [ErrNoOwner], as a permanent
+	// error.
+	//
+	// c.Token, unless it is 0, is a hint that changes no result: the caller has been
+	// told that a claim with this token holds the key, and may well be told so again.
+	// A store for which a write costs more than a look looks first.
 	Acquire(ctx context.Context, c Claim, ttl time.Duration) (Claim, error)
 
 	// Renew makes the lease end ttl, which must be positive, from now, for a
-	// holder that still has the key, and returns the claim to use from then on; its token is not smaller.
+	// holder that still has the key, and returns the claim with the new Expires, and
+	// nothing else changed. So the claim of before, whose answer may be all that the
+	// holder has, is the same, and either can be used.
 	// It returns [ErrLost] when the key was released, completed or taken over.
 	// A lease that ran out can be renewed while nobody has taken the key over.
 	Renew(ctx context.Context, c Claim, ttl time.Duration) (Claim, error)

@@ -46,6 +46,14 @@ var claimChecks = []check[driver.ClaimStore]{
 	{"A takeover is given again as a takeover", ownerTakeoverAgain},
 	{"An owner that gave the key up, lost it or completed it is given nothing again", ownerNoMore},
 	{"A claim is its Key, Token and Owner: any process can go on with it", rebuiltClaim},
+	{"Scopes do not disturb each other, nor keys, whatever strings they are", scopesApart},
+	{"A claim has the mark that the key was released with", marks},
+	{"An older claim of the same owner is lost", olderOfOwner},
+	{"An owner whose lease ran out is given its claim again, until it is taken over", ownExpired},
+	{"After Renew either claim can be used", renewedEither},
+	{"The token in a claim that is asked for changes nothing", knownToken},
+	{"What another handle released is completed by one at most", releasedElsewhere},
+	{"An empty owner is refused", emptyOwner},
 	{"An empty key is refused by every method", claimsEmptyKey},
 	{"A context that has ended is honoured by every method", claimsEndedContext},
 }
@@ -157,13 +165,14 @@ func claimFields(ctx context.Context, s claims) error {
 	first, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	second, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
 	owner := driver.NewOwner()
-	third, errThird := s.store.Acquire(ctx, driver.Claim{Key: "order-3", Owner: owner}, long)
+	third, errThird := s.store.Acquire(ctx, driver.Claim{Scope: "scope", Key: "order-3", Owner: owner, Margin: 7 * time.Second}, long)
 	return errors.Join(err, errSecond, errThird,
 		expectEqual("Key", first.Key, "order-1"),
 		expectEqual("Key", second.Key, "order-2"),
-		expectEqual("Owner, with WithOwner", third.Owner, owner),
-		expectTrue("claims without WithOwner have owners of their own",
-			first.Owner != "" && second.Owner != "" && first.Owner != second.Owner),
+		expectEqual("Owner", third.Owner, owner),
+		expectEqual("Scope", third.Scope, "scope"),
+		expectEqual("Margin", third.Margin, 7*time.Second),
+		expectEqual("Mark", third.Mark, driver.MarkNone),
 		expectLong("Expires", first.Expires),
 		expectEqual("Takeover", first.Takeover, false),
 	)
