@@ -52,12 +52,11 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 	}{
 		{"mark before processing", "driver/cache/lease.go",
 			"	err = next.Call(handlerCtx, in)\n",
-			"	if err = l.claims.Complete(ctx, l.claim); err == nil {\n		err = next.Call(handlerCtx, in)\n	}\n",
+			"	if err = l.cache.claims.Complete(ctx, l.claim); err == nil {\n		err = next.Call(handlerCtx, in)\n	}\n",
 			func(o *chaos.Options) { leaveAlone(o); o.Fail = 0.3 },
 			func(r *chaos.Report) int { return r.Lost }},
 		{"acknowledge while another holds the key", "driver/cache/cache.go",
-			"	if err != nil {\n		return err\n	}\n	held.quarantine =",
-			"	if errors.Is(err, driver.ErrHeld) {\n		return nil\n	}\n	if err != nil {\n		return err\n	}\n	held.quarantine =",
+			"		r.held = err\n		return err\n", "		r.held = err\n		return nil\n",
 			// A lease that outlasts the redelivery, however busy the machine is, and no
 			// event but those of the delivery that the holder was killed in.
 			func(o *chaos.Options) { o.Lease, o.PauseEvery, o.Duplicates = chaos.Duration(20*time.Second), 0, 0 },
@@ -71,7 +70,7 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			func(o *chaos.Options) {},
 			func(r *chaos.Report) int { return r.Doubled }},
 		{"release instead of complete", "driver/cache/lease.go",
-			"return l.claims.Complete(ctx, l.claim)", "return l.claims.Release(ctx, l.claim, driver.MarkNone)",
+			"return l.cache.claims.Complete(ctx, l.claim)", "return l.cache.claims.Release(ctx, l.claim, driver.MarkNone)",
 			leaveAlone,
 			func(r *chaos.Report) int { return min(r.Unexcused, r.Lost) }},
 	} {

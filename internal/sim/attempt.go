@@ -12,6 +12,7 @@ type attempt struct {
 	number   int // which try of it, from 1
 	event    Event
 	end      context.CancelFunc // of the instance
+	hangUp   context.CancelFunc // of the request: its client goes away
 
 	// What the explorer has done to it. The gate's mutex guards these.
 	crashed  bool
@@ -19,6 +20,7 @@ type attempt struct {
 	deaf     bool // no answer of the store reaches it
 	troubled bool // one of its operations had a fault, or its context ended
 	returned bool
+	hungUp   bool
 
 	// What it has done, as the verifier sees it.
 	kept     bool           // its event was stored

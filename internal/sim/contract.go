@@ -32,6 +32,8 @@ type keyState struct {
 	versions map[string][]driver.Message // and has been
 	state    claimState
 	claim    driver.Claim // the newest
+	mark     driver.Mark  // that it was released with
+	fence    int64        // the greatest token that the system acted upon has seen in a question
 	length   time.Duration
 	given    []driver.Claim      // all, each as it was given last
 	ends     map[int64]time.Time // of the leases, by token
@@ -151,15 +153,18 @@ func (c contract) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Dur
 	switch again := k.state == held && k.claim.Owner == owner; {
 	case err == nil && k.state == done:
 		v.violated("a completed key was claimed, token %d", claim.Token)
-	case err == nil && again && (claim.Token != k.claim.Token || claim.Takeover != k.claim.Takeover):
-		v.violated("token %d was claimed again by its owner, and became %d, takeover %v", k.claim.Token, claim.Token, claim.Takeover)
+	case err == nil && again && (claim.Token != k.claim.Token || claim.Takeover != k.claim.Takeover || claim.Mark != k.claim.Mark):
+		v.violated("token %d was claimed again by its owner, and became %d, takeover %v, mark %q",
+			k.claim.Token, claim.Token, claim.Takeover, claim.Mark)
 	case err == nil && !again && k.live():
 		v.violated("token %d was handed out while the lease of token %d runs", claim.Token, k.claim.Token)
 	case err == nil && !again && claim.Token <= k.claim.Token:
 		v.violated("a new claim has token %d, after %d", claim.Token, k.claim.Token)
 	case err == nil && !again && claim.Takeover != (k.state == held):
 		v.violated("token %d says takeover %v", claim.Token, claim.Takeover)
-	case err == nil && (claim.Owner != owner || claim.Key != key || !claim.Expires.Equal(time.Now().Add(ttl))):
+	case err == nil && !again && claim.Mark != k.said():
+		v.violated("token %d has the mark %q, and the key was released with %q", claim.Token, claim.Mark, k.said())
+	case err == nil && (claim.Owner != owner || claim.Key != key || claim.Scope != wanted.Scope || claim.Margin != wanted.Margin || !claim.Expires.Equal(time.Now().Add(ttl))):
 		v.violated("the claim %+v is not what was asked for: %s, %s, %v", claim, owner, key, ttl)
 	case err == nil:
 	case k.state == done && errors.Is(err, driver.ErrDone):
@@ -173,6 +178,14 @@ func (c contract) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Dur
 	v.claimed(attemptFrom(ctx), claim, err)
 	v.probe(contract.probeClaims, c)
 	return claim, err
+}
+
+// said is the mark that the next holder is to be told.
+func (k *keyState) said() driver.Mark {
+	if k.state == free {
+		return k.mark
+	}
+	return driver.MarkNone
 }
 
 // give notes a claim that the store has handed out.
@@ -227,8 +240,9 @@ func (c contract) Release(ctx context.Context, claim driver.Claim, mark driver.M
 	case err != nil && (may || !errors.Is(err, driver.ErrLost)):
 		v.violated("Release of token %d: %v, and token %d is the newest", claim.Token, err, k.claim.Token)
 	}
-	if err == nil && may {
-		k.state = free
+	if err == nil && may && k.state == held {
+		k.state, k.mark = free, mark
+		v.released(attemptFrom(ctx), claim, mark)
 	}
 	v.probe(contract.probeClaims, c)
 	return err

@@ -263,6 +263,14 @@ func (g *gate) hasReturned(a *attempt) {
 	}
 }
 
+// hangUp has the attempt's client go away.
+func (g *gate) hangUp(a *attempt) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a.hungUp = true
+	a.hangUp()
+}
+
 // finished notes how the attempt's business ended.
 func (g *gate) finished(a *attempt, err error) {
 	g.mu.Lock()

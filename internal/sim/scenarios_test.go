@@ -52,6 +52,16 @@ var memoryScenarios = []explored{
 	{"the business fails for good once", letters(alone(rejectsOnce), driver.ReasonPermanent), pairs, triples},
 	{"takeovers are set aside", quarantine(alone(nil)), pairs, triples},
 	{"takeovers are set aside, the business fails once", quarantine(alone(failsOnce)), pairs, triples},
+	{"quarantined keys are asked about", asking(alone(nil)), pairs, triples},
+	{"quarantined keys are asked about, something fails after the business", asking(failing(alone(actsAndFails))), pairs, triples},
+	{"quarantined keys are asked about, with a deadline", asking(deadline(alone(nil)), byDeadline...), pairs, triples},
+	{"takeovers are set aside, a request has a deadline", quarantine(deadline(alone(nil)), byDeadline...), pairs, triples},
+	{"clients go away", hangUps(alone(nil)), pairs, triples},
+	{"clients go away, the business fails once", hangUps(alone(failsOnce)), pairs, triples},
+	{"clients go away, takeovers are set aside", hangUps(quarantine(alone(nil))), pairs, triples},
+	{"one instance", oneInstance(alone(nil)), pairs, triples},
+	{"one instance, the business fails once", oneInstance(alone(failsOnce)), pairs, triples},
+	{"one instance, clients go away", oneInstance(hangUps(alone(nil))), pairs, triples},
 	{"takeovers are set aside, something fails after the business", quarantine(failing(alone(actsAndFails))), pairs, triples},
 
 	// Two events, one of them twice, and what may differ.
@@ -139,8 +149,10 @@ func waiting(s sim.Scenario) sim.Scenario {
 func deadline(s sim.Scenario) sim.Scenario {
 	s.Deadline, s.Skew = lease, 500*time.Millisecond
 	s.Lease = s.Deadline + s.Skew
-	return options(s, cache.Lease(0), cache.ClockSkew(s.Skew))
+	return options(s, byDeadline...)
 }
+
+var byDeadline = []cache.Option{cache.Lease(0), cache.ClockSkew(500 * time.Millisecond)}
 
 func twoKeys() sim.Scenario {
 	var events []sim.Event
@@ -211,9 +223,38 @@ func letters(s sim.Scenario, reasons ...driver.Reason) sim.Scenario {
 	return s
 }
 
-func quarantine(s sim.Scenario) sim.Scenario {
+func quarantine(s sim.Scenario, opts ...cache.Option) sim.Scenario {
 	s.Quarantine = true
-	return letters(options(s, cache.QuarantineOnExpiry(nil)), driver.ReasonOutcomeUnknown)
+	return letters(options(s, append(slices.Clone(opts), cache.QuarantineOnExpiry(nil))...), driver.ReasonOutcomeUnknown)
+}
+
+// asking has the handler of keys in quarantine ask whether the business has acted, and
+// go on if not.
+func asking(s sim.Scenario, opts ...cache.Option) sim.Scenario {
+	s.Quarantine, s.Letters = true, nil
+	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
+		system := business.(interface {
+			Acted(ctx context.Context, in driver.Message) (bool, error)
+		})
+		ask := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+			if acted, err := system.Acted(ctx, in); err != nil || acted {
+				return err
+			}
+			return next.Call(ctx, in)
+		})
+		return driver.New(theCache(stores, append(slices.Clone(opts), cache.QuarantineOnExpiry(ask))...), business)
+	}
+	return s
+}
+
+func hangUps(s sim.Scenario) sim.Scenario {
+	s.HangUps = true
+	return s
+}
+
+func oneInstance(s sim.Scenario) sim.Scenario {
+	s.OneInstance = true
+	return s
 }
 
 func otherKey(s sim.Scenario) sim.Scenario {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ type option struct {
 	request *request
 	state   requestState // the request's
 	outcome Outcome
+	gone    *attempt // whose client goes away
 	pause   time.Duration
 	expire  string // the kind of objects that the lifecycle rule deletes, of the key
 	key     string
@@ -41,6 +43,8 @@ func (w *world) schedule(done <-chan struct{}) {
 		case o.expire != "":
 			w.cloud.expire(o.expire, o.key)
 			w.probe()
+		case o.gone != nil:
+			w.gate.hangUp(o.gone)
 		case o.pause > 0:
 			time.Sleep(o.pause)
 			synctest.Wait()
@@ -63,6 +67,8 @@ func (w *world) note(o option) {
 		w.run.Steps = append(w.run.Steps, o.request.describe(o.state)+outcomeNames[o.outcome])
 	case o.expire != "":
 		w.run.Steps = append(w.run.Steps, "the lifecycle rule deletes the "+o.expire+" of "+o.key)
+	case o.gone != nil:
+		w.run.Steps = append(w.run.Steps, fmt.Sprintf("event %d, try %d: its client goes away", o.gone.delivery+1, o.gone.number))
 	case o.pause > 0:
 		w.run.Steps = append(w.run.Steps, o.pause.String()+" pass")
 	}
@@ -106,6 +112,9 @@ func (w *world) options(last int) []option {
 	}
 	if idle {
 		return options
+	}
+	if by := pending[0].by; w.scenario.HangUps && !by.hungUp && !by.crashed && pending[0].state == waiting {
+		options = append(options, option{gone: by, cost: cost{faults: 1}})
 	}
 	for _, p := range w.pauses() {
 		options = append(options, option{pause: p, cost: cost{deviations: 1}})

@@ -27,6 +27,7 @@ import (
 	"hash"
 	"hash/fnv"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -79,8 +80,13 @@ type Scenario struct {
 	Deadline time.Duration
 	// Backoff is after how long an event is delivered again; 0: a second.
 	Backoff time.Duration
-	// Quarantine says that the cache sets aside what it takes over.
+	// Quarantine says that the cache does not run again what may have acted.
 	Quarantine bool
+	// OneInstance has all deliveries come to one instance, until it crashes: what is
+	// under way there goes on as if it had not.
+	OneInstance bool
+	// HangUps has clients go away while their requests are handled.
+	HangUps bool
 	// FailsAfterActing says that the business may act and fail.
 	FailsAfterActing bool
 	// Letters are the reasons for which events may be set aside.
@@ -144,6 +150,10 @@ type world struct {
 	start    time.Time
 	sum      hash.Hash64
 	late     bool // no more choices: the events come once more
+
+	mu      sync.Mutex
+	one     *driver.Pipeline // with OneInstance, what handles attempts
+	handled []*attempt       // that it has handled
 }
 
 // Execute runs one schedule of a scenario. Choices beyond its end are 0, and so are
@@ -236,6 +246,8 @@ func (w *world) storeOf(a *attempt) Stores {
 func (w *world) attempt(ctx context.Context, a *attempt) error {
 	ctx, a.end = context.WithCancel(context.WithValue(ctx, attemptKey{}, a))
 	defer a.end()
+	ctx, a.hangUp = context.WithCancel(ctx)
+	defer a.hangUp()
 	if w.scenario.Deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, w.scenario.Deadline)
@@ -243,10 +255,37 @@ func (w *world) attempt(ctx context.Context, a *attempt) error {
 	}
 	e := a.event
 	m := driver.Message{ID: e.Source, Key: e.Key, Source: e.Source, Content: []byte(e.Content), Time: e.at()}
-	business := business{w.gate, w.scenario.Business}
-	err := w.scenario.Pipeline(w.storeOf(a), business).Process(ctx, m)
+	err := w.arrive(ctx)
+	if err == nil {
+		err = w.pipeline(a).Process(ctx, m)
+	}
 	if ctx.Err() == nil {
 		w.gate.hasReturned(a)
 	}
 	return err
+}
+
+// arrive lets the scheduler decide who comes to an instance first.
+func (w *world) arrive(ctx context.Context) error {
+	if !w.scenario.OneInstance {
+		return nil
+	}
+	return w.gate.step(ctx, "Arrive", read, func(context.Context) error { return nil })
+}
+
+// pipeline is that of the instance which an attempt comes to.
+func (w *world) pipeline(a *attempt) *driver.Pipeline {
+	fresh := func() *driver.Pipeline {
+		return w.scenario.Pipeline(w.storeOf(a), business{w.gate, w.scenario.Business})
+	}
+	if !w.scenario.OneInstance {
+		return fresh()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.one == nil || slices.ContainsFunc(w.handled, w.gate.hasCrashed) {
+		w.one, w.handled = fresh(), nil
+	}
+	w.handled = append(w.handled, a)
+	return w.one
 }

@@ -84,6 +84,24 @@ func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
 	}
 }
 
+// released: a key is quarantined only after a run whose outcome is not known.
+func (v *verifier) released(a *attempt, c driver.Claim, mark driver.Mark) {
+	known := !a.troubled && !a.hungUp && v.scenario.Deadline == 0 && !v.scenario.FailsAfterActing && !c.Takeover && c.Mark != driver.MarkQuarantined
+	if mark == driver.MarkQuarantined && (known || !v.scenario.Quarantine) {
+		v.violated("token %d was released as quarantined, and how its run ended is known", c.Token)
+	}
+}
+
+// askedSystem: the system that is acted upon was asked whether it has acted, by the holder of
+// a token. From then on it refuses older ones.
+func (v *verifier) askedSystem(ctx context.Context, in driver.Message) bool {
+	a, k := attemptFrom(ctx), v.key(v.scenario.claimKey(in))
+	claim, _ := cache.ClaimFromContext(ctx)
+	k.fence = max(k.fence, claim.Token)
+	a.finished = len(k.effects) > 0
+	return a.finished
+}
+
 // completed: only by whose business is done.
 func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
 	if len(k.effects) == 0 {
@@ -105,7 +123,7 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	claim, _ := cache.ClaimFromContext(ctx)
 	k, late := v.key(v.scenario.claimKey(in)), a.crashed
 	n := len(k.effects)
-	if late && n > 0 && k.effects[n-1].token > claim.Token {
+	if late && (n > 0 && k.effects[n-1].token > claim.Token || k.fence > claim.Token) {
 		k.refused++
 		return
 	}
@@ -184,13 +202,11 @@ func (v *verifier) gaveUp(a *attempt) {
 	}
 }
 
-// returned: an instance that had no mishap leaves nothing held behind it, but what is
-// to be set aside.
+// returned: an instance that had no mishap leaves nothing held behind it.
 func (v *verifier) returned(a *attempt) {
 	for _, c := range a.claims {
 		k := v.key(c.Key)
-		acted := slices.ContainsFunc(k.effects, func(e effect) bool { return e.token == c.Token })
-		if k.live() && k.mine(c) && !(v.scenario.Quarantine && (c.Takeover || acted)) {
+		if k.live() && k.mine(c) {
 			v.violated("event %d, try %d returned, and left token %d to run out", a.delivery+1, a.number, c.Token)
 		}
 	}
@@ -237,7 +253,7 @@ func (v *verifier) setAside(a *attempt, k *keyState, reason driver.Reason) {
 	case driver.ReasonDuplicate:
 		holds = k.state == done
 	case driver.ReasonOutcomeUnknown:
-		holds = slices.ContainsFunc(a.claims, func(c driver.Claim) bool { return c.Takeover })
+		holds = slices.ContainsFunc(a.claims, func(c driver.Claim) bool { return c.Takeover || c.Mark == driver.MarkQuarantined })
 	case driver.ReasonPermanent:
 		holds = len(a.claims) > 0
 	}
