@@ -279,7 +279,7 @@ func (c Config) checkInput() (errs []error) {
 
 // input returns what makes messages of events.
 func (c Config) input() (convert.InputConverter, error) {
-	return convert.NewInput(append(c.keyPointers(), c.sourceNames(), convert.Content(c.Content))...)
+	return convert.NewInput(append(c.keyPointers(), c.sourceNames(), convert.Content(c.Content), convert.ContentLimit(c.BodyLimit))...)
 }
 
 // keyPointers has the pointer for all events unless it is empty: the empty JSON

@@ -170,6 +170,10 @@ func fuzzGoogle(f *testing.F, eventType string) {
 		if err != nil {
 			return
 		}
+		a := &account{}
+		if _, err := convert.CloudEventToInput(driver.WithMemory(t.Context(), a), googleEvent(eventType, "application/protobuf", body)); err == nil && a.grown < int64(len(m.Content)) {
+			t.Errorf("%d bytes became %d, of which %d were counted before", len(body), len(m.Content), a.grown)
+		}
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, m.Content); err != nil || !bytes.Equal(compact.Bytes(), m.Content) {
 			t.Errorf("content %s is no compact JSON: %v", m.Content, err)

@@ -1,7 +1,7 @@
 package convert
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -33,17 +33,18 @@ const auditLogs = "google.cloud.audit.log.v1."
 // type that this program does not know.
 const datastore = "google.cloud.datastore."
 
-// payload returns the content of an event that is not a Pub/Sub message.
-func payload(e *cloudevents.Event) (content, error) {
+// payload returns the content of the event, which is not a Pub/Sub message.
+func (d *delivery) payload(ctx context.Context) (content, error) {
+	e := d.event
 	for _, kind := range googleData {
 		if strings.HasPrefix(e.Type(), kind.prefix) {
-			data, err := googlePayload(e, kind.data())
+			data, err := googlePayload(ctx, e, kind.data(), d.limit)
 			return content{data, mediaJSON}, err
 		}
 	}
 	switch {
 	case strings.HasPrefix(e.Type(), auditLogs):
-		data, err := auditPayload(e)
+		data, err := auditPayload(ctx, e)
 		return content{data, mediaJSON}, err
 	case strings.HasPrefix(e.Type(), datastore):
 		return content{}, undecodable("events of Datastore, such as this one of type %q, are not supported: "+
@@ -57,7 +58,7 @@ func payload(e *cloudevents.Event) (content, error) {
 
 // auditPayload returns the event's data, after a look at whether it is an entry of
 // an audit log: a JSON object with a protoPayload.
-func auditPayload(e *cloudevents.Event) ([]byte, error) {
+func auditPayload(ctx context.Context, e *cloudevents.Event) ([]byte, error) {
 	if media := mediaType(e.DataContentType()); media != "" && !isJSON(media) {
 		return nil, undecodable("content type %q of an event of type %q: set the trigger's event data content type to application/json", media, e.Type())
 	}
@@ -68,27 +69,28 @@ func auditPayload(e *cloudevents.Event) ([]byte, error) {
 	if err := checkJSON(data); err != nil {
 		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
 	}
-	var entry struct {
-		ProtoPayload json.RawMessage `json:"protoPayload"`
-	}
-	if err := json.Unmarshal(data, &entry); err != nil || firstByte(entry.ProtoPayload) != '{' {
+	entry := jsonScan{json: data, ctx: ctx}
+	if protoPayload := entry.find([]string{"protoPayload"}); entry.err != nil {
+		return nil, entry.err
+	} else if firstByte(data) != '{' || firstByte(protoPayload) != '{' {
 		return nil, undecodable("the body of an event of type %q is no LogEntryData: it has no protoPayload that is an object", e.Type())
 	}
 	return data, nil
 }
 
 // googlePayload returns the event's data as JSON, after it was decoded into
-// target. Fields that target doesn't have are no fault: Google adds some.
-func googlePayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
+// target. Fields that target doesn't have are no fault: Google adds some. Protobuf
+// that becomes more than limit bytes of JSON is rejected.
+func googlePayload(ctx context.Context, e *cloudevents.Event, target proto.Message, limit int64) ([]byte, error) {
 	name := target.ProtoReflect().Descriptor().Name()
 	if len(e.Data()) == 0 {
 		return nil, undecodable("the body of an event of type %q is empty: it must be a %s", e.Type(), name)
 	}
 	switch media := declared(e.DataContentType()); {
 	case isProtobufType(media) || isUndeclared(media) && !json.Valid(withoutMark(e.Data())):
-		return protobufPayload(e, target)
+		return protobufPayload(ctx, e, target, limit)
 	case isJSON(media) || isUndeclared(media):
-		return jsonPayload(e, target)
+		return jsonPayload(ctx, e, target)
 	default:
 		return nil, undecodable("content type %q of an event of type %q: it must be application/json or application/protobuf", media, e.Type())
 	}
@@ -99,11 +101,21 @@ func googlePayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
 func isUndeclared(media string) bool { return media == "" || media == mediaBytes }
 
 // jsonPayload checks that the event's data is a target in JSON. A member that is null
-// is as if absent, also in a map of strings, where protojson refuses it.
-func jsonPayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
+// is as if absent, also in a map of strings, where protojson refuses it. An object with
+// more than [MaxValues] is taken as it is.
+func jsonPayload(ctx context.Context, e *cloudevents.Event, target proto.Message) ([]byte, error) {
 	data := withoutMark(e.Data())
 	if err := checkJSON(data); err != nil {
 		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
+	}
+	if firstByte(data) == '{' {
+		x := jsonExpansion(data)
+		if x.values > MaxValues {
+			return data, nil
+		}
+		if err := x.grow(ctx, data); err != nil {
+			return nil, err
+		}
 	}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(withoutNulls(data), target); err != nil {
 		return nil, undecodable("the body of an event of type %q is no %s%s", e.Type(), target.ProtoReflect().Descriptor().Name(), place(err))
@@ -119,23 +131,46 @@ func isProtobufType(media string) bool {
 // same JSON: protojson varies its white space from build to build, so that is
 // taken out. Asked for several lines it would indent, by as many spaces as the
 // document is deep, and make gigabytes of a small one.
-func protobufPayload(e *cloudevents.Event, target proto.Message) ([]byte, error) {
-	name := target.ProtoReflect().Descriptor().Name()
-	if err := proto.Unmarshal(e.Data(), target); err != nil {
-		return nil, undecodable("the body of an event of type %q is no %s in protobuf", e.Type(), name)
+func protobufPayload(ctx context.Context, e *cloudevents.Event, target proto.Message, limit int64) ([]byte, error) {
+	of := target.ProtoReflect().Descriptor()
+	x, err := protobufExpansion(e.Data(), of, limit)
+	if err != nil {
+		return nil, undecodable("the body of an event of type %q is no %s in protobuf", e.Type(), of.Name())
+	}
+	if err := checkExpansion(x, limit, e.Type()); err != nil {
+		return nil, err
+	}
+	if err := x.grow(ctx, e.Data()); err != nil {
+		return nil, err
+	}
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(e.Data(), target); err != nil {
+		return nil, undecodable("the body of an event of type %q is no %s in protobuf", e.Type(), of.Name())
 	}
 	if !anyField(target) { // many a text is, to protobuf, a message of unknown fields
-		return nil, undecodable("the body of an event of type %q has none of the fields of a %s", e.Type(), name)
+		return nil, undecodable("the body of an event of type %q has none of the fields of a %s", e.Type(), of.Name())
 	}
-	text, err := protojson.Marshal(target)
+	text, err := (protojson.MarshalOptions{}).MarshalAppend(make([]byte, 0, x.json), target)
 	if err != nil {
 		return nil, undecodable("the body of an event of type %q can't be written as JSON: set the trigger's event data content type to application/json", e.Type())
 	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, text); err != nil {
-		return nil, undecodable("the body of an event of type %q as JSON: %w", e.Type(), jsonFault(err))
+	return compact(text), nil
+}
+
+// compact takes the white space between its values out of JSON, in place.
+func compact(valid []byte) []byte {
+	kept := valid[:0]
+	for i := 0; i < len(valid); i++ {
+		switch valid[i] {
+		case ' ', '\t', '\r', '\n':
+		case '"':
+			length := stringLength(valid[i:])
+			kept = append(kept, valid[i:i+length]...)
+			i += length - 1
+		default:
+			kept = append(kept, valid[i])
+		}
 	}
-	return compact.Bytes(), nil
+	return kept
 }
 
 // anyField says whether m has a value in any of the fields that its type knows.

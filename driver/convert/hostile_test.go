@@ -42,6 +42,7 @@ const (
 	accepted    = "204"
 	undecodable = "200 `undecodable`"
 	noKey       = "200 `no-key`"
+	tooLarge    = "200 `too-large`"
 	notAllowed  = "405"
 )
 
@@ -187,7 +188,7 @@ func TestInputPage(t *testing.T) {
 
 // rank orders the answers.
 func rank(answer string) int {
-	return slices.Index([]string{accepted, noKey, undecodable, notAllowed}, answer)
+	return slices.Index([]string{accepted, noKey, undecodable, tooLarge, notAllowed}, answer)
 }
 
 // What is known of an event with names that are too long is kept, and they are not.

@@ -102,18 +102,19 @@ type converter struct {
 	names     map[string]string      // from a source to its name
 	rewritten map[string]string      // likewise, from what the SDK makes of a source
 	kinds     map[string]ContentKind // by the source's name
+	limit     int64                  // of the content that protobuf becomes; 0: the default
 }
 
 func (c *converter) convert(ctx context.Context, e *cloudevents.Event) (driver.Message, error) {
 	if err := validate(e); err != nil {
 		return driver.Message{}, err
 	}
-	d := delivery{event: e, notes: notesFrom(ctx)}
+	d := delivery{event: e, notes: notesFrom(ctx), limit: c.contentLimit()}
 	if d.notes == nil {
 		d.notes = &notes{}
 		defer func() { d.notes.log(ctx, loggerFrom(ctx), slog.String("event", brief(e.ID()))) }()
 	}
-	err := d.open()
+	err := d.open(ctx)
 	m := driver.Message{
 		ID:         d.event.ID(),
 		Source:     c.source(ctx, &d),
@@ -156,20 +157,21 @@ type delivery struct {
 	outer    []string        // ce-source of the events around it, innermost first
 	messages []pubsubMessage // the Pub/Sub messages around it, outermost first
 	notes    *notes
+	limit    int64 // of the content that protobuf becomes
 }
 
 // maxWrappings bounds how often an event may be published again as it is.
 const maxWrappings = 4
 
 // open unwraps d.event as far as needed and reads its content.
-func (d *delivery) open() error {
+func (d *delivery) open(ctx context.Context) error {
 	for range maxWrappings {
 		if d.event.Type() != pubsubType {
 			var err error
 			if contentType := d.event.DataContentType(); contentType != "" && declared(contentType) == "" {
 				d.notes.leaveOut("datacontenttype", errMediaType)
 			}
-			if d.content, err = payload(d.event); err == nil && d.content.media == "" {
+			if d.content, err = d.payload(ctx); err == nil && d.content.media == "" {
 				d.content.media = d.schemaEncoding()
 			}
 			return err
