@@ -14,10 +14,10 @@ const eventsFolder = "/events/"
 var pathName = regexp.MustCompile(`^[A-Za-z][-_A-Za-z0-9]*$`)
 
 // SourcePath returns the path of the requests that bring events of the source,
-// /events/NAME, or "" for a name that a path can't have: only letters, digits,
-// hyphens and underscores that begin with a letter.
+// /events/NAME, or "" for a name that a path can't have: it must be a letter, then
+// letters, digits, hyphens and underscores, [MaxName] at most.
 func SourcePath(source string) string {
-	if !pathName.MatchString(source) {
+	if len(source) > MaxName || !pathName.MatchString(source) {
 		return ""
 	}
 	return eventsFolder + source
@@ -41,7 +41,8 @@ type sourceKey struct{}
 // WithSource returns a context that says which source an event comes from, for
 // [SourceFrom]. It prevails over what the event says of itself. [ToHTTPHandler]
 // calls it for requests whose path is that of a source; call it yourself where
-// another part of a request, or the place where you receive events, names the source.
+// another part of a request, or the place where you receive events, names the source; a
+// dead letter then has the source, and no path.
 // With an empty name it returns ctx.
 func WithSource(ctx context.Context, source string) context.Context {
 	if source == "" {

@@ -32,11 +32,13 @@ func to(t testing.TB, target string, r *http.Request) *http.Request {
 
 func TestPathNamesTheSource(t *testing.T) {
 	for target, want := range map[string]string{
-		"/events/order":                    "order",
-		"/events/Order-1_b":                "Order-1_b",
-		"/events/events":                   "events",
-		"/events/order?source=other":       "order",
-		"http://host/events/order":         "order",
+		"/events/order":                                     "order",
+		"/events/Order-1_b":                                 "Order-1_b",
+		"/events/events":                                    "events",
+		"/events/order?source=other":                        "order",
+		"http://host/events/order":                          "order",
+		"/events/" + strings.Repeat("a", convert.MaxName):   strings.Repeat("a", convert.MaxName),
+		"/events/" + strings.Repeat("a", convert.MaxName+1): "event1",
 		"/":                                "event1",
 		"/events":                          "event1",
 		"/events/":                         "event1",
@@ -64,7 +66,7 @@ func TestPathNamesTheSource(t *testing.T) {
 		"/events/projects/p/topics/orders": "event1",
 	} {
 		if got := convertRequest(t, convert.CloudEventToInput, to(t, target, binary(`{}`))).Source; got != want {
-			t.Errorf("%s: source %q, want %q", target, got, want)
+			t.Errorf("%.100s: source %.100q, want %.100q", target, got, want)
 		}
 	}
 }
