@@ -42,6 +42,9 @@ const frameVersion = 1
 // encode returns m as an object holds it: its header, and its content as it is or
 // compressed. Content that does not get smaller is not compressed.
 func encode(m driver.Message, c Compression) (line, content []byte, err error) {
+	if err := checkContent(m); err != nil {
+		return nil, nil, err
+	}
 	h := header{
 		Version:   frameVersion,
 		ID:        toText(m.ID),
@@ -65,8 +68,17 @@ func encode(m driver.Message, c Compression) (line, content []byte, err error) {
 	} else {
 		content = m.Content
 	}
-	line, err = json.Marshal(h)
-	return append(line, '\n'), content, err
+	line, err = h.line()
+	return line, content, err
+}
+
+// line returns the header as a line of JSON that is not larger than need be.
+func (h header) line() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // a '<' would become six bytes
+	err := e.Encode(h)
+	return b.Bytes(), err
 }
 
 // frame is an event's object that is being read.
@@ -92,9 +104,6 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// longestHeader is more than an event's header can have, which is part of a request.
-const longestHeader = 64 << 20
-
 // decode is the inverse of encode, however the content is compressed. It reads the
 // header; what is wrong with the object is an ErrCorrupt.
 func decode(object io.Reader) (frame, error) {
@@ -107,10 +116,7 @@ func decode(object io.Reader) (frame, error) {
 	if f.message, f.header, err = decodeHeader(line); err != nil {
 		return f, err
 	}
-	if f.header.Length < 0 {
-		return f, fmt.Errorf("%w: header: a length of %d", ErrCorrupt, f.header.Length)
-	}
-	return f, nil
+	return f, f.header.check()
 }
 
 // corrupt says that the object is at fault, unless it could not be read.
@@ -182,20 +188,10 @@ func compare(from io.Reader, like []byte) (rest io.Reader, same bool) {
 	return from, true
 }
 
-// atOnce is how much is allocated because a header says so.
-const atOnce = 64 << 20
-
 // readExactly reads so many bytes.
 func readExactly(from io.Reader, length int64) ([]byte, error) {
-	if length <= atOnce {
-		content := make([]byte, length)
-		_, err := io.ReadFull(from, content)
-		return content, err
-	}
-	content, err := io.ReadAll(io.LimitReader(from, length))
-	if err == nil && int64(len(content)) < length {
-		err = io.ErrUnexpectedEOF
-	}
+	content := make([]byte, length)
+	_, err := io.ReadFull(from, content)
 	return content, err
 }
 
@@ -260,7 +256,7 @@ func decompress(content io.Reader, c Compression) (io.ReadCloser, error) {
 	case Gzip:
 		return gzip.NewReader(content)
 	case Zstd:
-		unzip, err := zstd.NewReader(content, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+		unzip, err := zstd.NewReader(content, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(widestWindow))
 		if err != nil {
 			return nil, err
 		}

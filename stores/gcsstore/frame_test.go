@@ -3,7 +3,11 @@ package gcsstore
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"maps"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,12 +49,95 @@ func TestFrameIsReadable(t *testing.T) {
 		Attributes: map[string]string{"name": "<é>", "\xfe": "base64:"},
 	}
 	want := `{"v":1,"id":"id","key":"a/b","source":"base64:/w==",` +
-		`"attributes":{"base64:/g==":"base64:YmFzZTY0Og==","name":"\u003cé\u003e"},` +
+		`"attributes":{"base64:/g==":"base64:YmFzZTY0Og==","name":"<é>"},` +
 		`"length":3,"time":"2026-01-02T02:04:05.000006Z"}` + "\n{}\n"
 	got, err := objectBytes(m, None)
 	if err != nil || string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s\n%v", got, want, err)
 	}
+}
+
+// TestSmallObjectOfALargeContent: an object that decompresses to a gigabyte is refused by
+// its header, and takes no memory before.
+func TestSmallObjectOfALargeContent(t *testing.T) {
+	for _, c := range []Compression{None, Gzip, Zstd} {
+		bomb, err := compress(make([]byte, MaxContent+1), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bomb = bomb[:min(len(bomb), 100_000)]
+		for _, length := range []int64{MaxContent + 1, 1 << 30, 1 << 62, -1} {
+			object := fmt.Appendf(nil, `{"v":1,"key":"k","source":"s","encoding":%q,"length":%d}`+"\n%s", c, length, bomb)
+			before := allocated()
+			if _, err := message(object); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%q of %d bytes: %v", c, length, err)
+			}
+			if took := allocated() - before; took > 1<<20 {
+				t.Errorf("%q of %d bytes: allocated %d bytes", c, length, took)
+			}
+		}
+	}
+}
+
+// TestContentOfMoreThanTheHeaderSays: no more is read than the header says.
+func TestContentOfMoreThanTheHeaderSays(t *testing.T) {
+	for _, c := range []Compression{Gzip, Zstd} {
+		bomb, err := compress(make([]byte, 64<<20), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object := fmt.Appendf(nil, `{"v":1,"key":"k","source":"s","encoding":%q,"length":1000}`+"\n%s", c, bomb)
+		before := allocated()
+		if _, err := message(object); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%q: %v", c, err)
+		}
+		if took := allocated() - before; took > 3*widestWindow {
+			t.Errorf("%q of %d bytes: allocated %d bytes", c, len(object), took)
+		}
+	}
+}
+
+// TestZstdWindow: a frame of a few bytes that asks for a window of a gigabyte is refused.
+func TestZstdWindow(t *testing.T) {
+	frame := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, 20 << 3, 0x01, 0x00, 0x00} // window 2^30, one empty raw block
+	object := append([]byte(`{"v":1,"key":"k","source":"s","encoding":"zstd","length":0}`+"\n"), frame...)
+	before := allocated()
+	if _, err := message(object); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("%v; want that it is refused", err)
+	}
+	if took := allocated() - before; took > widestWindow {
+		t.Errorf("allocated %d bytes", took)
+	}
+}
+
+// TestContentThatIsTooLarge: what could not be read again is not stored.
+func TestContentThatIsTooLarge(t *testing.T) {
+	m := driver.Message{Key: "k", Source: "s", Content: make([]byte, MaxContent)}
+	if object, err := objectBytes(m, Zstd); err != nil {
+		t.Error(err)
+	} else if got, err := message(object); err != nil || len(got.Content) != MaxContent {
+		t.Errorf("%d bytes came back, %v", len(got.Content), err)
+	}
+	m.Content = append(m.Content, 0)
+	if _, err := objectBytes(m, None); driver.ReasonOf(err) != driver.ReasonTooLarge {
+		t.Errorf("%v; want too-large", err)
+	}
+}
+
+// TestHeaderIsAsLargeAsItsAttributes: what is written is not many times what came.
+func TestHeaderIsAsLargeAsItsAttributes(t *testing.T) {
+	m := driver.Message{Key: "k", Source: "s", Attributes: map[string]string{"a": strings.Repeat("<&>", 100_000)}}
+	object, err := objectBytes(m, None)
+	if err != nil || len(object) > 310_000 {
+		t.Errorf("an object of %d bytes, %v", len(object), err)
+	}
+}
+
+// allocated is how many bytes the process has allocated so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }
 
 func TestMoments(t *testing.T) {

@@ -1,0 +1,36 @@
+package gcsstore
+
+import (
+	"fmt"
+
+	"example.com/eventdriver/driver"
+)
+
+const (
+	// MaxContent is how many bytes the content of an event may have: twice as many as a
+	// request to Cloud Run. What has more is not stored, and an object that says it has
+	// more is not read, however small it is: compressed, a gigabyte may be.
+	MaxContent = 64 << 20
+	// longestHeader is more than an event's header can have: convert.MaxContext bounds
+	// the attributes, four times wrapped at most.
+	longestHeader = 16 << 20
+	// widestWindow is how much of what it has decompressed zstd may look back at.
+	// The encoder takes 8 MiB at most.
+	widestWindow = 8 << 20
+)
+
+// checkContent refuses what could not be read again.
+func checkContent(m driver.Message) error {
+	if len(m.Content) > MaxContent {
+		return driver.Reject(driver.ReasonTooLarge, fmt.Errorf("a content of %d bytes: it must not have more than %d", len(m.Content), MaxContent))
+	}
+	return nil
+}
+
+// check refuses what no event can have.
+func (h header) check() error {
+	if h.Length < 0 || h.Length > MaxContent {
+		return fmt.Errorf("%w: header: a content of %d bytes: it must not have more than %d", ErrCorrupt, h.Length, MaxContent)
+	}
+	return nil
+}
