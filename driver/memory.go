@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 )
 
 // Memory is the account of the bytes that a request holds, from before its body is
@@ -13,6 +14,8 @@ type Memory interface {
 	// so that all that the request holds is freed, and the event is delivered again.
 	// A permanent error with [ReasonTooLarge] says that so many are never free.
 	Grow(n int64) error
+	// Shrink takes n bytes back that Grow has added, and that are not held any more.
+	Shrink(n int64)
 	// Hold keeps the account open until release is called, also after the request
 	// has been answered. It is for handlers that go on then.
 	Hold() (release func())
@@ -39,6 +42,38 @@ func Grow(ctx context.Context, n int) error {
 		return fmt.Errorf("%d bytes more: %w", n, err)
 	}
 	return nil
+}
+
+// ScopeMemory returns a context whose account is the same, and a function that takes back
+// what was added through that context. It is for what is held for a part of a request: call
+// free when all of that is dropped, or never.
+func ScopeMemory(ctx context.Context) (scoped context.Context, free func()) {
+	m, ok := ctx.Value(memoryKey{}).(Memory)
+	if !ok {
+		return ctx, func() {}
+	}
+	s := &memoryScope{Memory: m}
+	return WithMemory(ctx, s), func() { s.Memory.Shrink(s.grown.Swap(0)) }
+}
+
+type memoryScope struct {
+	Memory
+	grown atomic.Int64
+}
+
+// Grow implements [Memory].
+func (s *memoryScope) Grow(n int64) error {
+	err := s.Memory.Grow(n)
+	if err == nil {
+		s.grown.Add(n)
+	}
+	return err
+}
+
+// Shrink implements [Memory].
+func (s *memoryScope) Shrink(n int64) {
+	s.Memory.Shrink(n)
+	s.grown.Add(-n)
 }
 
 // holdMemory keeps the context's account open until release is called.

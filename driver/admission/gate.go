@@ -45,7 +45,11 @@ func (g *Gate) Growth() int64 { return g.lane.size }
 func (g *Gate) InUse() int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.small.used + g.large.used + g.lane.used
+	n := g.small.used + g.large.used
+	if g.lane.owner != nil {
+		n += g.lane.owner.lane
+	}
+	return n
 }
 
 // Admit returns a grant of n bytes, when they are free. It waits for as long as [Wait], or
@@ -157,6 +161,6 @@ func (s *share) spare(n int64) bool {
 
 // lane is the part of the total that one grant has at a time.
 type lane struct {
-	size, used int64
-	owner      *Grant
+	size  int64
+	owner *Grant // nil: nobody
 }

@@ -15,14 +15,17 @@ type Grant struct {
 	gate *Gate
 	// Of the gate's mutex:
 	holders int
-	held    map[*share]int64 // by share
-	grown   int64            // in all, also in the lane
+	own     int64 // what it was admitted with
+	from    *share
+	small   int64 // by how much it has grown, by share
+	large   int64
+	lane    int64
 }
 
 var _ driver.Memory = (*Grant)(nil)
 
 func newGrant(g *Gate, from *share, n int64) *Grant {
-	return &Grant{gate: g, holders: 1, held: map[*share]int64{from: n}}
+	return &Grant{gate: g, holders: 1, from: from, own: n}
 }
 
 // Grow implements [driver.Memory].
@@ -30,29 +33,49 @@ func (t *Grant) Grow(n int64) error {
 	g := t.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	grown := t.small + t.large + t.lane
 	switch {
 	case t.holders == 0: // nobody would give it back
 		return fmt.Errorf("%w: the request has ended", driver.ErrNoMemory)
-	case t.grown+n > g.lane.size:
-		return tooLarge(t.grown+n, g.lane.size)
-	case t.held[&g.small] > 0 && t.grown+n <= smallGrowth && g.small.spare(n):
-		t.take(&g.small, n)
-	case g.lane.owner == t:
-		g.lane.used += n
+	case grown+n > g.lane.size:
+		return tooLarge(grown+n, g.lane.size)
+	case t.from == &g.small && grown+n <= smallGrowth && g.small.spare(n):
+		g.small.used += n
+		t.small += n
+	case g.lane.owner == t || g.lane.owner == nil && !g.large.spare(n):
+		g.lane.owner = t
+		t.lane += n
 	case g.large.spare(n):
-		t.take(&g.large, n)
-	case g.lane.owner == nil:
-		g.lane.owner, g.lane.used = t, n
+		g.large.used += n
+		t.large += n
 	default:
 		return driver.ErrNoMemory
 	}
-	t.grown += n
 	return nil
 }
 
-func (t *Grant) take(from *share, n int64) {
-	from.used += n
-	t.held[from] += n
+// Shrink implements [driver.Memory]. The lane is given back first.
+func (t *Grant) Shrink(n int64) {
+	t.gate.mu.Lock()
+	defer t.gate.mu.Unlock()
+	t.shrink(n)
+}
+
+func (t *Grant) shrink(n int64) {
+	g := t.gate
+	fromLane := min(n, t.lane)
+	fromLarge := min(n-fromLane, t.large)
+	fromSmall := min(n-fromLane-fromLarge, t.small)
+	t.lane -= fromLane
+	t.large -= fromLarge
+	t.small -= fromSmall
+	g.large.used -= fromLarge
+	g.small.used -= fromSmall
+	if g.lane.owner == t && t.lane == 0 {
+		g.lane.owner = nil
+	}
+	g.small.next()
+	g.large.next()
 }
 
 // Hold implements [driver.Memory].
@@ -83,14 +106,7 @@ func (t *Grant) drop() {
 	if t.holders--; t.holders > 0 {
 		return
 	}
-	g := t.gate
-	for from, n := range t.held {
-		from.used -= n
-	}
-	t.held = nil
-	if g.lane.owner == t {
-		g.lane.owner, g.lane.used = nil, 0
-	}
-	g.small.next()
-	g.large.next()
+	t.from.used -= t.own
+	t.own = 0
+	t.shrink(t.lane + t.large + t.small)
 }

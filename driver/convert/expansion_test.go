@@ -97,6 +97,8 @@ func (a *account) Grow(n int64) error {
 	return nil
 }
 
+func (a *account) Shrink(n int64) { a.grown -= n }
+
 func (a *account) Hold() func() { return func() {} }
 
 func googleEvent(eventType, contentType string, data []byte) *cloudevents.Event {

@@ -145,4 +145,6 @@ func (c *counted) Grow(n int64) error {
 	return nil
 }
 
+func (c *counted) Shrink(n int64) { c.grown -= n }
+
 func (c *counted) Hold() func() { return func() {} }
