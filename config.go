@@ -49,7 +49,8 @@ type Config struct {
 	Retention time.Duration
 	// EventWriter is how StoreBigQuery writes events (BIGQUERY_EVENT_WRITER).
 	EventWriter bqstore.EventWriter
-	// StoreTimeout bounds each call of a store (STORE_TIMEOUT).
+	// StoreTimeout bounds each call of a store (STORE_TIMEOUT). As long as it is the
+	// default, a key must be claimed within half of Lease, too.
 	StoreTimeout time.Duration
 
 	// Lease is how long a key is held if the instance that processes it
@@ -149,6 +150,9 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	}
 	c.StoreTimeout = e.duration("STORE_TIMEOUT", c.StoreTimeout)
 	c.Lease = e.duration("LEASE", c.Lease)
+	if chosen := e.text("STORE_TIMEOUT", "") != ""; chosen && c.acquireTimeout() != c.StoreTimeout { // otherwise Validate says it
+		e.errs = append(e.errs, c.checkTimeout(c.StoreTimeout))
+	}
 	c.QuarantineOnExpiry = choice(&e, "ON_LEASE_EXPIRY", "retry", map[string]bool{"retry": false, "quarantine": true})
 	c.ConflictPolicy = choice(&e, "CONFLICT_POLICY", "first", map[string]joiner.ConflictPolicy{
 		"first": joiner.KeepFirst, "last": joiner.KeepLast, "reject": joiner.Reject})
@@ -222,6 +226,9 @@ func (c Config) Validate() error {
 	}
 	if c.Lease != 0 && c.Lease < shortestLease {
 		wrong("LEASE", "must be %v or more, as in 2m, or not set; it is %v", shortestLease, c.Lease)
+	}
+	if err := c.checkTimeout(c.acquireTimeout()); err != nil {
+		errs = append(errs, err)
 	}
 	if c.BodyLimit < 1 || c.BodyLimit > longestBody {
 		wrong("BODY_LIMIT", "must be from 1 to %d bytes, which is Cloud Run's own limit; it is %d", longestBody, c.BodyLimit)

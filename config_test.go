@@ -56,6 +56,8 @@ func TestConfigFromEnv(t *testing.T) {
 		{"BODY_LIMIT=100", func(c Config) any { return c.BodyLimit }, int64(100)},
 		{"GCS_FOLDER=f K_SERVICE=orders", func(c Config) any { return c.Folder }, "f"},
 		{"STORE_TIMEOUT=3s", func(c Config) any { return c.StoreTimeout }, 3 * time.Second},
+		{"LEASE=8s", func(c Config) any { return c.acquireTimeout() }, 4 * time.Second},
+		{"LEASE=8s STORE_TIMEOUT=5s", func(c Config) any { return c.acquireTimeout() }, 5 * time.Second},
 		{"LEASE=2m", func(c Config) any { return c.Lease }, 2 * time.Minute},
 		{"ON_LEASE_EXPIRY=quarantine", func(c Config) any { return c.QuarantineOnExpiry }, true},
 		{"CONFLICT_POLICY=last", func(c Config) any { return c.ConflictPolicy }, joiner.KeepLast},
@@ -192,5 +194,33 @@ func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v does not name %s", err, name)
 		}
+	}
+}
+
+// A store that may take as long as the lease is relied upon hands out claims that are of
+// no use.
+func TestLeaseAndStoreTimeout(t *testing.T) {
+	for _, c := range []struct {
+		lease, timeout string
+		ok             bool
+	}{
+		{"2s", "1s", true}, {"2s", "1499ms", true}, {"2s", "1500ms", false}, {"2s", "10s", false}, {"5s", "10s", false},
+		{"1m", "49s", true}, {"1m", "50s", false}, {"2m", "10s", true}, {"2s", "", true}, {"", "1h", true},
+	} {
+		variables := map[string]string{"STORE_TIMEOUT": c.timeout}
+		if c.lease != "" {
+			variables["LEASE"] = c.lease
+		}
+		_, err := configFrom(variables)
+		if (err == nil) != c.ok || err != nil && (!strings.Contains(err.Error(), "STORE_TIMEOUT ") || !strings.Contains(err.Error(), "LEASE")) {
+			t.Errorf("LEASE=%s STORE_TIMEOUT=%s: %v", c.lease, c.timeout, err)
+		}
+	}
+	c := DefaultConfig()
+	if c.Lease = 3 * time.Second; c.Validate() != nil || c.acquireTimeout() != c.Lease/2 {
+		t.Errorf("with a lease of 3s: %v, and claiming a key may take %v", c.Validate(), c.acquireTimeout())
+	}
+	if c.StoreTimeout = 4 * time.Second; c.Validate() == nil {
+		t.Error("a store that takes longer than the lease is not refused")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
@@ -90,11 +91,13 @@ func openStore(ctx context.Context, name string, c Config) (store, error) {
 		}
 		return memstore.New(), nil
 	case StoreGCS:
-		settings := gcsstore.Config(c.Bucket).WithFolder(c.Folder).WithTimeout(gcsstore.Timeout{Default: &c.StoreTimeout})
+		settings := gcsstore.Config(c.Bucket).WithFolder(c.Folder).WithTimeout(gcsstore.Timeout{
+			Default: &c.StoreTimeout, Operation: map[gcsstore.Operation]time.Duration{gcsstore.OpAcquire: c.acquireTimeout()}})
 		return gcsstore.New(ctx, settings)
 	case StoreBigQuery:
 		settings := bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).
-			WithRetention(c.Retention).WithEventWriter(c.EventWriter).WithTimeout(bqstore.Timeout{Default: &c.StoreTimeout})
+			WithRetention(c.Retention).WithEventWriter(c.EventWriter).WithTimeout(bqstore.Timeout{
+			Default: &c.StoreTimeout, Operation: map[bqstore.Operation]time.Duration{bqstore.OpAcquire: c.acquireTimeout()}})
 		return bqstore.New(ctx, settings)
 	}
 	return nil, fmt.Errorf("no store has that name")

@@ -65,3 +65,22 @@ func TestMaxAge(t *testing.T) {
 		})
 	}
 }
+
+// A client that goes away does not make an old event a dead letter: its run may go on.
+func TestMaxAgeOfAnEventWhoseClientIsGone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	letters := memstore.New()
+	pipeline := driver.New(driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { return nil }))
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, pipeline, convert.DeadLetters(letters), convert.MaxAge(time.Hour))
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("1")).WithContext(ctx)
+	for header, value := range map[string]string{"Content-Type": "application/json", "Ce-Specversion": "1.0", "Ce-Id": "1", "Ce-Type": "t",
+		"Ce-Source": "s", "Ce-Key": "k", "Ce-Time": time.Now().Add(-2 * time.Hour).Format(time.RFC3339)} {
+		r.Header.Set(header, value)
+	}
+	w := httptest.NewRecorder()
+	handler(w, r)
+	if w.Code/100 == 2 || len(letters.DeadLetters()) > 0 {
+		t.Errorf("%d %s, %d dead letters", w.Code, w.Body, len(letters.DeadLetters()))
+	}
+}

@@ -90,7 +90,7 @@ func (e *edge) handle(ctx context.Context, in incoming) outcome {
 		o.verdict = held
 	case noMemory(o.err):
 		o.verdict = busy
-	case e.tooOld(in, o.message):
+	case !clientGone(ctx) && e.tooOld(in, o.message):
 		o.err = driver.Reject(driver.ReasonTooOld, o.err)
 		e.setAside(ctx, in, &o)
 	default:
@@ -112,6 +112,12 @@ func (e *edge) tooOld(in incoming, m driver.Message) bool {
 		at = in.event.Time()
 	}
 	return !at.IsZero() && time.Since(at) > e.maxAge
+}
+
+// clientGone says that nobody waits for the answer any more. What became of the event
+// is not known then: its run may go on, and succeed.
+func clientGone(ctx context.Context) bool {
+	return errors.Is(ctx.Err(), context.Canceled)
 }
 
 // convert calls the converter.
