@@ -66,7 +66,7 @@ func rulesOf(t *testing.T, args ...string) []rule {
 	return rules.Rule
 }
 
-// The bucket forgets a key's events, then its completion, then the rest of it, and
+// The bucket forgets a key's events, then its claim, then its completion and the rest of it, and
 // never a dead letter, whatever the key is, and whatever the folder.
 func TestBucketForgetsKeysAndKeepsLetters(t *testing.T) {
 	fake := gcsfake.New(t, "bucket")
@@ -76,7 +76,7 @@ func TestBucketForgetsKeysAndKeepsLetters(t *testing.T) {
 	} {
 		rules := rulesOf(t, args...)
 		for _, key := range keysOfAllHashes(t, fake, folder) {
-			for part, days := range map[string]int{"events/placed": 7, "events/paid": 7, "done": 8, "claim": 9, "scopes/second/claim": 9, "scopes/second/done": 8, "events/gone": 9} {
+			for part, days := range map[string]int{"events/placed": 7, "events/paid": 7, "done": 9, "claim": 8, "scopes/second/claim": 8, "scopes/second/done": 9, "events/gone": 9} {
 				if got := forgotten(rules, key+part); got != days {
 					t.Errorf("%s%s is forgotten after %d days, want %d", key, part, got, days)
 				}

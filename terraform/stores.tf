@@ -7,12 +7,12 @@ locals {
   key_prefixes = [for hash in concat([for h in local.hex : h if h != "d"], [for h in local.hex : h == "e" ? "de/" : "d${h}"]) :
   "${local.folder}/${hash}"]
 
-  # A key's events go first, then its completion, then its claim and the rest: so what
-  # is left of a key never says that it is free, and its tokens do not go back.
+  # A key's events go first, then its claim, then its completion and the rest: so what
+  # is left of a key never says that it is free, or that its holder has crashed.
   forgotten = concat(
     [for suffixes in chunklist([for event in keys(var.sources) : "/events/${event}"], 50) :
     { days = var.retention_days, suffixes = suffixes, prefixes = null }],
-    [{ days = var.retention_days + 1, suffixes = ["/done"], prefixes = null }],
+    [{ days = var.retention_days + 1, suffixes = ["/claim"], prefixes = null }],
     [{ days = var.retention_days + 2, suffixes = null, prefixes = local.key_prefixes }],
   )
 }

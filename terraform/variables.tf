@@ -56,7 +56,7 @@ variable "claim_store" {
 }
 
 variable "retention_days" {
-  description = "How many days events are kept; in Cloud Storage, completions stay a day longer and claims two. They must outlive the day for which Eventarc delivers again. Dead letters in the bucket are not deleted."
+  description = "How many days events are kept; in Cloud Storage, claims stay a day longer and completions two. They must outlive the day for which Eventarc delivers again. Dead letters in the bucket are not deleted."
   type        = number
   default     = 7
   nullable    = false

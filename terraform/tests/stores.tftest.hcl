@@ -65,7 +65,7 @@ run "cloud_storage" {
   assert {
     condition = [for r in google_storage_bucket.events[0].lifecycle_rule :
       "${one(r.action).type} ${one(r.condition).age} ${join(" ", coalesce(one(r.condition).matches_suffix, ["others"]))}"
-    ] == ["Delete 7 /events/event1 /events/event2 /events/event3", "Delete 8 /done", "Delete 9 others"]
+    ] == ["Delete 7 /events/event1 /events/event2 /events/event3", "Delete 8 /claim", "Delete 9 others"]
     error_message = "The bucket must forget events after retention_days, then completions, then claims."
   }
   assert {
