@@ -179,6 +179,8 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 			"key", key, "scope", c.scope, "source", in.Source, "token", held.claim.Token)
 	}
 	if held.quarantined {
+		slog.WarnContext(ctx, "the key is in quarantine: whether its last run acted is unknown",
+			"key", key, "scope", c.scope, "source", in.Source, "token", held.claim.Token)
 		next = c.afterExpiry(next)
 	}
 	err = held.process(ctx, in, next)

@@ -157,7 +157,7 @@ var sourceMutants = []sourceMutant{
 	{name: "all instances are one owner", file: acquireGo,
 		old: "\twant.Scope = c.scope\n", new: "\twant.Scope, want.Owner = c.scope, \"me\"\n"},
 	{name: "a completed key fails for ever", file: cacheGo,
-		old: "return c.onDone.Process(ctx, in, next)", new: "return err"},
+		old: "return c.onDone.Process(ctx, in, next)", new: "return driver.ErrDone"},
 	{name: "a completed key goes on", file: optionsGo,
 		old: "func(context.Context, driver.Message, driver.Next) error { return nil }", new: "func(ctx context.Context, in driver.Message, next driver.Next) error { return next(ctx, in) }"},
 	{name: "FailOnConflict acknowledges", file: optionsGo,

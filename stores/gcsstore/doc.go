@@ -16,8 +16,8 @@
 // one write a second for one name (https://cloud.google.com/storage/quotas).
 //
 // Objects are never deleted. Lifecycle rules on the bucket should do that, by age,
-// after longer than any event is redelivered: a key's events first, then done, then
-// claim and the rest, and never deadletters/. The file deploy/lifecycle.json has such
+// after longer than any event is redelivered: a key's events first, then claim, then
+// done and the rest, and never deadletters/. The file deploy/lifecycle.json has such
 // rules. Nothing else may write below FOLDER.
 //
 // # What the promises stand on
@@ -37,6 +37,6 @@
 //
 // # What it costs
 //
-// A join of three events that arrive one after another takes 5 Class A and 8
+// A join of three events that arrive one after another takes 5 Class A and 9
 // Class B operations, and the last event waits for 3 round trips.
 package gcsstore

@@ -27,8 +27,8 @@ var (
 //
 // It remembers the claims that it has handed out, for as long as their leases
 // last, which makes completing one a single request. So a claim should be
-// renewed, released and completed through the store that acquired it. Another
-// one can do so as well, but then no two at once.
+// renewed, released and completed through the store that acquired it: see
+// [driver.ClaimStore] for what another may do.
 type Store struct {
 	settings Settings
 	layout   layout
