@@ -170,7 +170,7 @@ func TestMalformedJSONNamesTheRemedy(t *testing.T) {
 			t.Errorf("%q does not say %q", d.Error, part)
 		}
 	}
-	if strings.Contains(d.Error, secret) || d.Key != "" && d.Key != "k" || d.Source != "event1" || d.ID != "1" {
+	if strings.Contains(d.Error, secret) || d.Key != "k" || d.Source != "event1" || d.ID != "1" {
 		t.Errorf("%+v", d)
 	}
 }

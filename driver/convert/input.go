@@ -125,10 +125,11 @@ func (c *converter) convert(ctx context.Context, e *cloudevents.Event) (driver.M
 		d.content, err = d.content.settle(c.kinds[m.Source], m.Source)
 	}
 	m.Content, m.MediaType = d.content.data, d.content.media
-	if err == nil {
-		m.Key, err = c.key(ctx, &d, m.Source)
-	}
 	if err != nil {
+		m.Key = c.outerKey(&d, m.Source) // so that its dead letter is found by it
+		return m, err
+	}
+	if m.Key, err = c.key(ctx, &d, m.Source); err != nil {
 		return m, err
 	}
 	return m, validNames(m)

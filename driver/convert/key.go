@@ -25,10 +25,7 @@ func newKeyPointer(text string) (*keyPointer, error) {
 // key returns the key of an event of that source: what the source's pointer points
 // to, or else the first that is there, in the order of the package documentation.
 func (c *converter) key(ctx context.Context, d *delivery, source string) (string, error) {
-	p, ok := c.pointers[source]
-	if !ok {
-		p = c.pointer
-	}
+	p := c.pointerOf(source)
 	if p == nil {
 		if key := attributeKey(d); key != "" {
 			return key, nil
@@ -43,6 +40,23 @@ func (c *converter) key(ctx context.Context, d *delivery, source string) (string
 		return key, nil
 	}
 	return "", noKey(d, source, fmt.Sprintf("KEY_POINTER is %q, and there is no string or number in the data", p.text))
+}
+
+// pointerOf returns the pointer of a source, or nil.
+func (c *converter) pointerOf(source string) *keyPointer {
+	if p, ok := c.pointers[source]; ok {
+		return p
+	}
+	return c.pointer
+}
+
+// outerKey returns the key of an event whose content can't be read, or "" where the
+// content has the key.
+func (c *converter) outerKey(d *delivery, source string) string {
+	if c.pointerOf(source) != nil {
+		return ""
+	}
+	return attributeKey(d)
 }
 
 // attributeKey returns the first key that is beside the content, or "".
