@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -258,6 +259,32 @@ func TestManyMembers(t *testing.T) {
 		d := deadLetter(t, r)
 		if n := (allocated() - before) / uint64(len(members)); n > 8 || !strings.Contains(d.Error, "attributes") {
 			t.Errorf("%s: refusing it allocated %d times its size: %s", name, n, d.Error)
+		}
+	}
+}
+
+// An event holds its body once, and what is decoded of it once: what a large one takes
+// is what is accounted for.
+func TestDataIsCopiedOnce(t *testing.T) {
+	const size = 1 << 20
+	text := strings.Repeat("x", size)
+	encoded := base64.StdEncoding.EncodeToString([]byte(text))
+	push := fmt.Sprintf(`{"message":{"messageId":"1","attributes":{"key":"k"},"data":%q},"subscription":"s"}`, encoded)
+	for name, c := range map[string]struct {
+		request *http.Request
+		copies  float64 // of the text, its body included
+	}{
+		"binary":             {binary(`"` + text + `"`), 1},
+		"structured, JSON":   {request([]byte(cloudEvent(`,"data":"`+text+`"`)), "Content-Type", "application/cloudevents+json"), 1},
+		"structured, text":   {request([]byte(cloudEvent(`,"datacontenttype":"text/plain","data":"`+text+`"`)), "Content-Type", "application/cloudevents+json"), 1},
+		"structured, base64": {request([]byte(cloudEvent(`,"data_base64":"`+encoded+`"`)), "Content-Type", "application/cloudevents+json"), 4./3 + 1},
+		"push":               {request([]byte(push), "Content-Type", "application/json"), 4./3 + 1},
+		"Eventarc's":         {binary(push, "Ce-Type", pubsubType), 4./3 + 1},
+	} {
+		before := allocated()
+		m := convertRequest(t, convert.CloudEventToInput, c.request)
+		if n := float64(allocated()-before) / size; n > c.copies+0.1 || len(m.Content) < size {
+			t.Errorf("%s: it allocated %.2f times its data of %d bytes; want %.2f", name, n, len(m.Content), c.copies)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func pushHostiles() map[string]hostile {
 		"push, no message ID":                  {jsonBody(`{"message":{},"subscription":"s"}`), undecodable, "message.messageId"},
 		"push, no subscription":                {jsonBody(`{"message":{"messageId":"1"}}`), undecodable, "subscription"},
 		"push, data not base64":                {message(`,"data":"a"`), undecodable, "message.data"},
-		"push, data a number":                  {message(`,"data":1`), undecodable, "message.data"},
+		"push, data a number":                  {messages(`"data":1`, `"data":[1]`, `"data":{}`), undecodable, "message.data"},
 		"push, attribute a number":             {message(`,"attributes":{"a":1}`), undecodable, "message.attributes"},
 		"push, attributes a list":              {message(`,"attributes":[]`), undecodable, "message.attributes"},
 		"push, half a surrogate":               {message(`,"attributes":{"a":"\udc00"}`), undecodable, "Unicode"},
