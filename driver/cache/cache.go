@@ -198,11 +198,14 @@ func (c *Cache) skip(ctx context.Context, key string, in driver.Message, next dr
 // handler may call next, as long as the lease lasts.
 func (c *Cache) afterExpiry(next driver.Next) driver.Next {
 	return func(held context.Context, in driver.Message) error {
-		return c.onExpiry.Process(held, in, func(ctx context.Context, in driver.Message) error {
-			if held.Err() != nil {
-				return context.Cause(held)
-			}
-			return next.Call(ctx, in)
+		// Its error is looked at here, and may be one that never ends.
+		return driver.Guard(func() error {
+			return c.onExpiry.Process(held, in, func(ctx context.Context, in driver.Message) error {
+				if held.Err() != nil {
+					return context.Cause(held)
+				}
+				return next.Call(ctx, in)
+			})
 		})
 	}
 }
