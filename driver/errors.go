@@ -113,6 +113,8 @@ const (
 	ReasonDuplicate      Reason = "duplicate"       // the key is completed, and the policy is to fail
 	ReasonTooOld         Reason = "too-old"         // it still failed when it was older than is allowed
 	ReasonTooLarge       Reason = "too-large"       // it, or what it is joined with, never fits in the memory
+	ReasonCorrupt        Reason = "corrupt"         // what the store keeps for the key can't be read any more
+	ReasonGone           Reason = "gone"            // an event that the join was decided on is not kept any more
 )
 
 // Permanent marks err as one that no redelivery can mend, so that the event is

@@ -22,6 +22,9 @@ type EventStore interface {
 	// that lost an answer may simply call again. The kept message has m's ID,
 	// Key, Source, Content, MediaType, Time (to the microsecond at least) and Attributes;
 	// nil and empty Content, and nil and empty Attributes, are the same.
+	//
+	// What is kept and can't be read any more is a permanent error of every method that
+	// needs it, with [ReasonCorrupt]; it names the place.
 	Persist(ctx context.Context, m Message) error
 
 	// LookUp returns what is kept for key and source, or [ErrNotFound]. It sees
@@ -38,15 +41,44 @@ type EventStore interface {
 	ListSourcesByKey(ctx context.Context, key string) ([]string, error)
 }
 
-// Replacer is an [EventStore] that can also replace what it keeps, as the
-// policy to keep the last of several contents needs. What EventStore says of
-// names, concurrency and contexts holds for it, too.
+// Replacer is an [EventStore] that can also keep the last of several events, as the
+// policy to keep the last content needs. What EventStore says of names, concurrency
+// and contexts holds for it, too.
 type Replacer interface {
-	// Replace keeps m under its key and source in place of what is kept there,
-	// in one step, unless that has the later Time; it returns what is kept
-	// afterwards. Times that are equal count as m being the later. Where nothing
-	// is kept, m is.
+	// Replace keeps m under its key and source, in one step, unless what is kept there
+	// is later; it returns what is kept afterwards. Where nothing is kept, m is.
+	//
+	// The event with the later Time is later, to the microsecond; one without a Time is
+	// earlier than any that has one. Of events with the same Time, or with none, the
+	// later is the one for which Replace was called later, or, of calls at once, any. An
+	// event with the ID, Time and Content of what is kept, or of what was replaced, is a
+	// redelivery and changes nothing: it does not bring back what was replaced. A store
+	// may forget what was replaced beyond the last 1,000 of the same Time.
+	//
+	// So what is kept in the end does not depend on the order of the calls where Times
+	// differ, and where they don't, not on redeliveries.
 	Replace(ctx context.Context, m Message) (Message, error)
+}
+
+// Decider is an [EventStore] that can also keep decisions: of which events a join is
+// made. A join whose condition may hold for several sets of sources needs it. What
+// EventStore says of keys, concurrency and contexts holds for it, too.
+//
+// A decision is kept in a place of its own: no event is ever taken for one, nor does one
+// appear among the events.
+type Decider interface {
+	// Decide keeps that the join called name is made of the events of sources, unless it
+	// is decided already, and returns the sources that are decided, ordered, each once.
+	// The first write wins: of any number of calls at once, all return the same. So a
+	// caller that lost an answer may simply call again. A name is any non-empty string;
+	// an empty one, an empty list, and an empty source in it are refused, as permanent
+	// errors.
+	Decide(ctx context.Context, key, name string, sources []string) ([]string, error)
+
+	// ListDecided returns what ListSourcesByKey returns, and what is decided for the
+	// join called name, or nil. It sees every Persist, Replace and Decide that returned
+	// before ListDecided was called.
+	ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error)
 }
 
 // Claim is the right to process one key now: a lease that runs out by itself,

@@ -44,11 +44,19 @@ var eventChecks = []check[driver.EventStore]{
 	{"Key and source never run into each other", splits},
 	{"An empty key or source is refused by every method, as a permanent error", emptyNames},
 	{"A context that has ended is honoured by every method", eventsEndedContext},
-	{"Replace keeps the message with the later Time, and equal counts as later", replaceLater},
+	{"Replace keeps the message with the later Time, or of the same Time the one that comes later", replaceLater},
+	{"Replace does not bring back what was replaced", replaceRedelivery},
 	{"Replace keeps the message where nothing is kept", replaceNothing},
 	{"Replace is one step: of any number of calls at once, the latest Time wins", replaceAtOnce},
 	{"Replace refuses an empty key or source, and honours a context that has ended", replaceRefuses},
 	{"Replace shares nothing with the store", replaceNoAliasing},
+	{"Decide: the first write wins", decideFirst},
+	{"Decide: of any number of calls at once, all return the same", decideAtOnce},
+	{"ListDecided sees every Persist and Decide that returned before", decisionSeen},
+	{"A decision is no event, and any string is a legal name", decisionIsNoEvent},
+	{"A decision may have many sources", decideMany},
+	{"Decide and ListDecided refuse what is empty, and honour a context that has ended", decideRefuses},
+	{"Decide and ListDecided share nothing with the store", decideNoAliasing},
 }
 
 // event returns a message with all its fields set.

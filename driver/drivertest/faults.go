@@ -14,6 +14,7 @@ import (
 var (
 	_ driver.EventStore      = (*Faults)(nil)
 	_ driver.Replacer        = (*Faults)(nil)
+	_ driver.Decider         = (*Faults)(nil)
 	_ driver.ClaimStore      = (*Faults)(nil)
 	_ driver.DeadLetterStore = (*Faults)(nil)
 )
@@ -32,6 +33,8 @@ const (
 	OpLookUpByKey      Op = "LookUpByKey"
 	OpListSourcesByKey Op = "ListSourcesByKey"
 	OpReplace          Op = "Replace"
+	OpDecide           Op = "Decide"
+	OpListDecided      Op = "ListDecided"
 	OpAcquire          Op = "Acquire"
 	OpRenew            Op = "Renew"
 	OpComplete         Op = "Complete"
@@ -70,6 +73,12 @@ type Fault struct {
 
 // Fail is a part of a [Fault] that returns [ErrInjected].
 func Fail(context.Context) error { return ErrInjected }
+
+// FailWith returns a part of a [Fault] that returns err: for example
+// [context.DeadlineExceeded], as a store does that bounds its operations itself.
+func FailWith(err error) func(ctx context.Context) error {
+	return func(context.Context) error { return err }
+}
 
 // Delay returns a part of a [Fault] that lets d pass, or returns the context's
 // error if that ends first.

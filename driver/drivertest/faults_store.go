@@ -74,6 +74,23 @@ func (f *Faults) Replace(ctx context.Context, m driver.Message) (driver.Message,
 	})
 }
 
+// Decide implements [driver.Decider].
+func (f *Faults) Decide(ctx context.Context, key, name string, sources []string) ([]string, error) {
+	return do(ctx, f, OpDecide, key, "", func(s driver.Decider) ([]string, error) {
+		return s.Decide(ctx, key, name, sources)
+	})
+}
+
+// ListDecided implements [driver.Decider].
+func (f *Faults) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
+	type lists struct{ sources, decided []string }
+	l, err := do(ctx, f, OpListDecided, key, "", func(s driver.Decider) (l lists, err error) {
+		l.sources, l.decided, err = s.ListDecided(ctx, key, name)
+		return l, err
+	})
+	return l.sources, l.decided, err
+}
+
 // Acquire implements [driver.ClaimStore].
 func (f *Faults) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	return do(ctx, f, OpAcquire, c.Key, "", func(s driver.ClaimStore) (driver.Claim, error) {

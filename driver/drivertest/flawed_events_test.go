@@ -21,6 +21,8 @@ type flawedEvents struct {
 	lookUp      func(ctx context.Context, key, source string) (driver.Message, error)
 	lookUpByKey func(ctx context.Context, key string) ([]driver.Message, error)
 	replace     func(context.Context, driver.Message) (driver.Message, error)
+	decide      func(ctx context.Context, key, name string, sources []string) ([]string, error)
+	listDecided func(ctx context.Context, key, name string) (sources, decided []string, err error)
 }
 
 func (f *flawedEvents) Persist(ctx context.Context, m driver.Message) error {
@@ -58,6 +60,20 @@ func (f *flawedEvents) Replace(ctx context.Context, m driver.Message) (driver.Me
 		return f.replace(ctx, m)
 	}
 	return f.Store.Replace(ctx, m)
+}
+
+func (f *flawedEvents) Decide(ctx context.Context, key, name string, sources []string) ([]string, error) {
+	if f.decide != nil {
+		return f.decide(ctx, key, name, sources)
+	}
+	return f.Store.Decide(ctx, key, name, sources)
+}
+
+func (f *flawedEvents) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
+	if f.listDecided != nil {
+		return f.listDecided(ctx, key, name)
+	}
+	return f.Store.ListDecided(ctx, key, name)
 }
 
 var eventFlaws = []struct {
@@ -101,6 +117,16 @@ var eventFlaws = []struct {
 	{"looks, then replaces", looksThenReplaces, []string{"Replace is one step"}},
 	{"replaces what has no key", replacesNamed, []string{"Replace refuses"}},
 	{"shares what it replaces", sharesReplaced, []string{"Replace shares nothing"}},
+	{"compares lengths", changesPersist(comparesLengths), []string{"The first write wins", "Persist of other content"}},
+	{"takes a late context for absence", lateIsAbsent, []string{"A context that has ended"}},
+	{"brings back what was replaced", bringsBack, []string{"Replace does not bring back"}},
+	{"the last decision wins", decides(decidesLast), []string{"Decide: the first write wins"}},
+	{"looks, then decides", decides(looksThenDecides), []string{"Decide: of any number of calls", "Decide and ListDecided share nothing"}},
+	{"decides once for each key", decides(decidesForTheKey), []string{"A decision is no event"}},
+	{"decides for few", decides(decidesForFew), []string{"A decision may have many"}},
+	{"decisions are events", decisionIsAnEvent, []string{"A decision is no event"}},
+	{"decides when it is too late", decidesWithoutContext, []string{"Decide and ListDecided refuse"}},
+	{"decisions are seen late", decisionSeenLate, []string{"ListDecided sees every"}},
 }
 
 // pause lets the others have their turn. It takes no real time.
@@ -148,6 +174,35 @@ func comparesIDs(ctx context.Context, s *memstore.Store, m driver.Message) error
 		return &driver.ConflictError{Stored: kept}
 	}
 	return s.Persist(ctx, m)
+}
+
+func comparesLengths(ctx context.Context, s *memstore.Store, m driver.Message) error {
+	if kept, err := s.LookUp(ctx, m.Key, m.Source); err == nil && len(kept.Content) == len(m.Content) {
+		return nil
+	}
+	return s.Persist(ctx, m)
+}
+
+func lateIsAbsent(s *memstore.Store) *flawedEvents {
+	return &flawedEvents{Store: s, lookUp: func(ctx context.Context, key, source string) (driver.Message, error) {
+		m, err := s.LookUp(ctx, key, source)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = driver.ErrNotFound
+		}
+		return m, err
+	}}
+}
+
+// bringsBack keeps what comes later, also where it was replaced before.
+func bringsBack(s *memstore.Store) *flawedEvents {
+	return overlaid(s, func(ctx context.Context, layer *sync.Map, m driver.Message) (driver.Message, error) {
+		name := m.Key + m.Source
+		if kept, ok := layer.Load(name); ok && kept.(driver.Message).Time.After(m.Time) {
+			return kept.(driver.Message), nil
+		}
+		layer.Store(name, m)
+		return m, nil
+	})
 }
 
 func bareConflict(ctx context.Context, s *memstore.Store, m driver.Message) error {

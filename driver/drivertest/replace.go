@@ -49,6 +49,34 @@ func replaceLater(ctx context.Context, s events) error {
 	)
 }
 
+// replaceRedelivery has events of one Time, of a second, and of none come again.
+func replaceRedelivery(ctx context.Context, s events) error {
+	var failures []error
+	noon := time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+	for i, when := range []time.Time{{}, noon, noon.Add(time.Microsecond)} {
+		key := fmt.Sprint("order-", i)
+		of := func(id, content string) driver.Message {
+			m := event(key, "event1", content)
+			m.ID, m.Time = id, when
+			return m
+		}
+		a, b, other := of("1", "content a"), of("1", "content b"), of("2", "content a")
+		earlier := of("0", "content 0")
+		if earlier.Time = when.Add(-time.Second); when.IsZero() {
+			earlier = a
+		}
+		failures = append(failures,
+			replace(ctx, s, 0, a, a), replace(ctx, s, 1, a, a), // its answer was lost
+			replace(ctx, s, 0, b, b), replace(ctx, s, 1, a, b), replace(ctx, s, 0, b, b), replace(ctx, s, 0, earlier, b),
+			replace(ctx, s, 1, other, other), replace(ctx, s, 0, b, other), replace(ctx, s, 1, a, other),
+		)
+		later := at(of("1", "content a"), noon.Add(time.Hour)) // what was replaced, with a later Time
+		later.ID = "1"
+		failures = append(failures, replace(ctx, s, 0, later, later), replace(ctx, s, 1, other, later), replace(ctx, s, 0, a, later))
+	}
+	return errors.Join(failures...)
+}
+
 func replaceNothing(ctx context.Context, s events) error {
 	neighbour := event("order-1", "event2", "neighbour")
 	never := at(event("order-1", "event1", "of no time"), time.Time{})

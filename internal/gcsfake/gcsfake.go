@@ -7,7 +7,8 @@
 // with option.WithEndpoint(server.Endpoint()) and option.WithoutAuthentication(),
 // or with the environment variable STORAGE_EMULATOR_HOST set to server.Host().
 //
-// What the fake does differently from the service: it honours generation
+// A 404 has the service's words, which say whether it is the object or the bucket that
+// does not exist. What the fake does differently from the service: it honours generation
 // conditions on inserts only, never answers 429, and gets slow with thousands of
 // objects, so each test takes a small bucket, and best a server, of its own.
 package gcsfake

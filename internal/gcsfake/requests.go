@@ -3,6 +3,7 @@ package gcsfake
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,6 +64,8 @@ type Fault struct {
 	Hold <-chan struct{}
 	// Status, if not 0, is answered at once instead of serving the request.
 	Status int
+	// Missing has the request answered as if the object did not exist.
+	Missing bool
 	// Drop cuts the connection after the request was served: the work is done
 	// and the answer is lost.
 	Drop bool
@@ -138,7 +141,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 
-	fault := s.receive(classify(r))
+	request := classify(r)
+	fault := s.receive(request)
 	if !wait(r.Context(), fault) {
 		panic(http.ErrAbortHandler)
 	}
@@ -146,12 +150,56 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a fault that was asked for", fault.Status)
 		return
 	}
+	if fault.Missing {
+		(&answer{ResponseWriter: w, server: s, request: request}).WriteHeader(http.StatusNotFound)
+		return
+	}
 	if fault.Drop {
 		s.fake.HTTPHandler().ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	}
-	s.fake.HTTPHandler().ServeHTTP(w, r)
+	s.fake.HTTPHandler().ServeHTTP(&answer{ResponseWriter: w, server: s, request: request}, r)
 }
+
+// answer says of what does not exist what the service says: of objects, and of their
+// buckets, and of downloads not in JSON. The fake says "Not Found" to all.
+type answer struct {
+	http.ResponseWriter
+	server  *Server
+	request Request
+	instead bool // of the fake's body another was written
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) {
+	if status != http.StatusNotFound || a.request.Kind == Other {
+		a.ResponseWriter.WriteHeader(status)
+		return
+	}
+	a.instead = true
+	text := "The specified bucket does not exist."
+	if _, err := a.server.fake.Backend().GetBucket(a.request.Bucket); err == nil {
+		text = fmt.Sprintf("No such object: %s/%s", a.request.Bucket, a.request.Object)
+	}
+	if a.request.Kind != Read {
+		quoted, _ := json.Marshal(text) // a string always has a JSON form
+		text = fmt.Sprintf(`{"error":{"code":404,"message":%s,"errors":[{"domain":"global","reason":"notFound","message":%[1]s}]}}`, quoted)
+	}
+	a.Header().Del("Content-Length")
+	a.ResponseWriter.WriteHeader(status)
+	_, _ = io.WriteString(a.ResponseWriter, text) // the client may have gone
+}
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(b []byte) (int, error) {
+	if a.instead {
+		return len(b), nil
+	}
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap is for [http.ResponseController].
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // wait holds a request back; false: the client went away meanwhile.
 func wait(ctx context.Context, fault Fault) bool {

@@ -81,6 +81,8 @@ const (
 	OpLookUp           Operation = "look up"
 	OpLookUpByKey      Operation = "look up by key"
 	OpListSourcesByKey Operation = "list sources by key"
+	OpDecide           Operation = "decide"
+	OpListDecided      Operation = "list decided"
 	OpAcquire          Operation = "acquire"
 	OpRenew            Operation = "renew"
 	OpComplete         Operation = "complete"
@@ -90,7 +92,7 @@ const (
 	OpEnsureTables     Operation = "ensure tables"
 )
 
-var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey,
+var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided,
 	OpAcquire, OpRenew, OpComplete, OpRelease, OpSetAside, OpDeadLetters, OpEnsureTables}
 
 // WithTables names the tables; an empty name leaves the one that is set.

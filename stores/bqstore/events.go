@@ -3,7 +3,6 @@ package bqstore
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,7 +28,7 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 }
 
 func (s *Store) persist(ctx context.Context, m driver.Message) error {
-	ctx, cancel, err := s.begin(ctx, OpPersist, m.Key, m.Source)
+	ctx, cancel, err := s.beginEvent(ctx, OpPersist, m.Key, m.Source)
 	if err != nil {
 		return err
 	}
@@ -48,6 +47,7 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 // first has m kept unless something is, and returns what is.
 func (s *Store) first(ctx context.Context, b *eventBallot, m driver.Message) (eventRow, error) {
 	mine := rowOf(m)
+	mine.Source = b.column()
 	if err := s.fits(mine); err != nil {
 		return eventRow{}, err
 	}
@@ -86,7 +86,7 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 }
 
 func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, error) {
-	ctx, cancel, err := s.begin(ctx, OpReplace, m.Key, m.Source)
+	ctx, cancel, err := s.beginEvent(ctx, OpReplace, m.Key, m.Source)
 	if err != nil {
 		return driver.Message{}, err
 	}
@@ -112,7 +112,11 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 			return driver.Message{}, err
 		}
 		stored, err := row.message(m.Key)
-		if err != nil || stored.Time.After(m.Time) || same(stored, m) {
+		if err != nil {
+			return driver.Message{}, err
+		}
+		later, err := b.replaces(ctx, m, stored)
+		if err != nil || !later {
 			return stored, err
 		}
 		n, err := at.after(row.Seq)
@@ -125,14 +129,31 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 	}
 }
 
-// same says that two messages with the same key and source are equal.
-func same(a, b driver.Message) bool {
-	return a.ID == b.ID && a.MediaType == b.MediaType && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content) && maps.Equal(a.Attributes, b.Attributes)
+// replaces says whether m is to be kept in place of what is. An event of the same Time
+// that was replaced before has left its row.
+func (b *eventBallot) replaces(ctx context.Context, m, stored driver.Message) (bool, error) {
+	next, later := driver.Succession{Last: stored}.Replace(m)
+	if !later || len(next.Replaced) == 0 { // the Times differ
+		return later, nil
+	}
+	id, _, err := b.s.identify(ctx, b.s.settings.tables.Events)
+	if err != nil {
+		return false, err
+	}
+	mine := rowOf(m)
+	rows, err := query[eventRow](ctx, b.s, "SELECT event_time FROM "+b.s.name(b.s.settings.tables.Events)+
+		" WHERE key = @key AND source = @source AND kind IN ('kept', 'agreed') AND digest = @digest AND event_id = @event_id"+
+		" AND created_at >= @since AND (seq = 0 OR incarnation = @incarnation)",
+		"key", toText(b.key), "source", b.column(), "digest", mine.Digest, "event_id", mine.EventID,
+		"since", b.s.since(), "incarnation", id.incarnation)
+	return !slices.ContainsFunc(rows, func(r eventRow) bool {
+		return r.EventTime.Valid == mine.EventTime.Valid && r.EventTime.Timestamp.Equal(mine.EventTime.Timestamp)
+	}), err
 }
 
 // LookUp implements [driver.EventStore]. It costs one query.
 func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
-	opCtx, cancel, err := s.begin(ctx, OpLookUp, key, source)
+	opCtx, cancel, err := s.beginEvent(ctx, OpLookUp, key, source)
 	if err != nil {
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
@@ -163,7 +184,7 @@ func (s *Store) lookUpByKey(ctx context.Context, op Operation, key string) ([]dr
 		return nil, err
 	}
 	defer cancel()
-	verdicts, err := s.verdicts(ctx, key, eventColumns)
+	verdicts, _, err := s.verdicts(ctx, key, eventColumns)
 	if err != nil {
 		return nil, err
 	}
@@ -192,113 +213,35 @@ func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, err
 	}
 	defer cancel()
 	// What is agreed on is kept in the end, even where a slot has yet to say so.
-	verdicts, err := s.verdicts(opCtx, key, "source, kind, seq, writer, created_at")
+	verdicts, _, err := s.verdicts(opCtx, key, "source, kind, seq, writer, created_at")
 	if err != nil {
 		return nil, failed(OpListSourcesByKey, key, anySource, err)
 	}
 	return slices.Sorted(maps.Keys(verdicts)), nil
 }
 
-// verdicts returns what is kept of each of the key's sources.
-func (s *Store) verdicts(ctx context.Context, key, columns string) (map[string]verdict, error) {
+// verdicts returns what is kept of each of the key's sources, and what is decided, by
+// the text of the join's name.
+func (s *Store) verdicts(ctx context.Context, key, columns string) (events, decisions map[string]verdict, err error) {
 	rows, err := s.eventRows(ctx, columns, "key = @key", "key", toText(key))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	bySource := make(map[string][]eventRow)
 	for _, r := range rows {
 		bySource[r.Source] = append(bySource[r.Source], r)
 	}
-	verdicts := make(map[string]verdict, len(bySource))
+	events, decisions = make(map[string]verdict), make(map[string]verdict)
 	for source, rows := range bySource {
-		if v := verdictOf(rows); v.exists {
-			verdicts[fromText(source)] = v
+		v := verdictOf(rows)
+		join, isDecision := splitDecision(source)
+		switch {
+		case !v.exists:
+		case isDecision:
+			decisions[join] = v
+		default:
+			events[fromText(source)] = v
 		}
 	}
-	return verdicts, nil
-}
-
-// eventBallot is the ballot on a key and source in BigQuery.
-type eventBallot struct {
-	s           *Store
-	key, source string
-}
-
-func (s *Store) ballot(key, source string) *eventBallot { return &eventBallot{s, key, source} }
-
-func (b *eventBallot) log() log {
-	return log{b.s.settings.tables.Events, []string{b.key, b.source}}
-}
-
-// read returns the row that is kept, or [driver.ErrNotFound].
-func (b *eventBallot) read(ctx context.Context) (eventRow, error) {
-	rows, err := b.rows(ctx)
-	if err != nil {
-		return eventRow{}, err
-	}
-	v := verdictOf(rows)
-	if !v.exists {
-		return eventRow{}, driver.ErrNotFound
-	}
-	return v.settle(ctx, b)
-}
-
-func (b *eventBallot) rows(ctx context.Context) ([]eventRow, error) {
-	return b.s.eventRows(ctx, eventColumns, "key = @key AND source = @source", "key", toText(b.key), "source", toText(b.source))
-}
-
-// eventRows returns, for each source, the last row that is kept, or else all rows.
-// Rows that were kept under the ID of a table that is gone never were.
-func (s *Store) eventRows(ctx context.Context, columns, where string, parameters ...any) ([]eventRow, error) {
-	id, _, err := s.identify(ctx, s.settings.tables.Events)
-	if err != nil {
-		return nil, err
-	}
-	return query[eventRow](ctx, s, "SELECT "+columns+" FROM "+s.name(s.settings.tables.Events)+" WHERE "+where+
-		" AND created_at >= @since AND (seq = 0 OR incarnation = @incarnation) QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
-		append(parameters, "since", s.since(), "incarnation", id.incarnation)...)
-}
-
-func (b *eventBallot) add(ctx context.Context, r eventRow) error {
-	id, _, err := b.s.identify(ctx, b.s.settings.tables.Events)
-	if err != nil {
-		return err
-	}
-	return b.s.appender.append(ctx, b.key, id.incarnation, r)
-}
-
-func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
-	var at position
-	for {
-		n, err := at.after(0)
-		if err != nil {
-			return eventRow{}, err
-		}
-		if err = b.insert(ctx, r, n); err == nil {
-			r.Kind, r.Seq = kept, n
-			return r, nil
-		}
-		if !at.again(err) {
-			return eventRow{}, err
-		}
-		var last verdict
-		err = b.s.reread(ctx, &at, b.log(), func() (int64, error) {
-			rows, err := b.rows(ctx)
-			last = verdictOf(rows)
-			return last.row.Seq, err
-		})
-		if err != nil || last.row.Kind == kept {
-			return last.row, err
-		}
-	}
-}
-
-// insert inserts a row into slot n of the log, or returns errRefused.
-func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
-	const values = "(key, source, kind, seq, writer, digest, event_id, content, media_type, event_time, attributes, incarnation, created_at) " +
-		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @media_type, @event_time, @attributes, @incarnation, CURRENT_TIMESTAMP())"
-	_, err := b.s.append(ctx, b.log(), "", n, "INSERT INTO "+b.s.name(b.s.settings.tables.Events)+" "+values,
-		"key", toText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
-		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType, "event_time", r.EventTime, "attributes", r.Attributes)
-	return err
+	return events, decisions, nil
 }

@@ -60,7 +60,7 @@ func (r eventRow) step(to eventKind) eventRow {
 func (r eventRow) message(key string) (driver.Message, error) {
 	attributes, err := attributesFromText(r.Attributes)
 	if err != nil {
-		return driver.Message{}, fmt.Errorf("attributes: %w", err)
+		return driver.Message{}, corrupt(fmt.Sprintf("source %q: attributes", r.Source), err)
 	}
 	m := driver.Message{ID: fromText(r.EventID), Key: key, Source: fromText(r.Source), Content: bytes.Clone(r.Content), MediaType: fromText(r.MediaType), Attributes: attributes}
 	if r.EventTime.Valid {

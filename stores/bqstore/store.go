@@ -20,6 +20,7 @@ import (
 var (
 	_ driver.EventStore      = (*Store)(nil)
 	_ driver.Replacer        = (*Store)(nil)
+	_ driver.Decider         = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 )
@@ -69,20 +70,31 @@ func (s *Store) Close() error {
 
 // anySource and anyKey stand for what an operation does not have.
 const (
-	anySource = "any"
+	anySource = ""
 	anyKey    = "any"
 )
 
-// begin returns the context that an operation runs in, or an error if it may not.
-func (s *Store) begin(ctx context.Context, op Operation, key, source string) (context.Context, context.CancelFunc, error) {
+// begin returns the context that an operation on a key runs in, or an error if it may
+// not. It leaves the source to the caller: see beginEvent.
+func (s *Store) begin(ctx context.Context, op Operation, key, _ string) (context.Context, context.CancelFunc, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if err := driver.ValidName(key, source); err != nil {
-		return nil, nil, err
+	if key == "" {
+		return nil, nil, driver.Reject(driver.ReasonNoKey, driver.ErrNoKey)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.timeoutOf(op))
 	return ctx, cancel, nil
+}
+
+// beginEvent is begin for an operation on a key and a source.
+func (s *Store) beginEvent(ctx context.Context, op Operation, key, source string) (context.Context, context.CancelFunc, error) {
+	ctx, cancel, err := s.begin(ctx, op, key, source)
+	if err == nil && source == "" {
+		cancel()
+		return nil, nil, driver.Reject(driver.ReasonUnknownSource, driver.ErrNoSource)
+	}
+	return ctx, cancel, err
 }
 
 // failed says what it was that err happened to.

@@ -1,6 +1,7 @@
 package gcsstore_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -54,9 +55,7 @@ func join(t *testing.T, store *gcsstore.Store, key, source string) bool {
 }
 
 // TestBudget counts what a join of three events costs that arrive one after
-// another, at one warm instance, and each at a new one. The fake does not say in
-// a 404 whether the bucket exists, so that a new instance looks once, which
-// costs a Class B operation that the service does not; see TestNotFound.
+// another, at one warm instance, and each at a new one.
 func TestBudget(t *testing.T) {
 	for name, test := range map[string]struct {
 		instances int
@@ -134,7 +133,12 @@ func TestCosts(t *testing.T) {
 		{"LookUp", func() { _, err := store.LookUp(ctx, "order-1", "event1"); must(err) }, gcsfake.Counts{B: 1}},
 		{"LookUpByKey", func() { _, err := store.LookUpByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1, B: 1}},
 		{"ListSourcesByKey", func() { _, err := store.ListSourcesByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1}},
-		{"Replace", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+		{"Replace", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcsfake.Counts{A: 2, B: 1}},
+		{"Replace again", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+		{"Replace of nothing", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-2", Source: "event1"}); must(err) }, gcsfake.Counts{A: 1}},
+		{"Decide", func() { _, err := store.Decide(ctx, "order-1", "join", sources); must(err) }, gcsfake.Counts{A: 1}},
+		{"Decide again", func() { _, err := other.Decide(ctx, "order-1", "join", sources[:1]); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+		{"ListDecided", func() { _, _, err := store.ListDecided(ctx, "order-1", "join"); must(err) }, gcsfake.Counts{A: 1}},
 		{"Acquire", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
@@ -189,5 +193,41 @@ func held(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, driver.ErrHeld) {
 		t.Errorf("got %v, want ErrHeld", err)
+	}
+}
+
+// TestWritesOfOneObjectAreFarApart has an object that can't be created, and is not there:
+// as if it were deleted again and again. Cloud Storage takes a write a second.
+func TestWritesOfOneObjectAreFarApart(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	store := open(t, server)
+	first := driver.Message{Key: "order-1", Source: "event1", Content: []byte("1")}
+	if err := store.Persist(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Decide(t.Context(), "order-1", "join", sources); err != nil {
+		t.Fatal(err)
+	}
+	for name, operation := range map[string]func(context.Context) error{
+		"Persist": func(ctx context.Context) error { return store.Persist(ctx, first) },
+		"Replace": func(ctx context.Context) error { _, err := store.Replace(ctx, first); return err },
+		"Decide": func(ctx context.Context) error {
+			_, err := store.Decide(ctx, "order-1", "join", sources)
+			return err
+		},
+	} {
+		server.Reset()
+		server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+			if r.Kind == gcsfake.Read {
+				return gcsfake.Fault{Missing: true}
+			}
+			return gcsfake.Fault{}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
+		err := operation(ctx)
+		cancel()
+		if n := server.Counts().A; n != 1 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %d writes within a second, %v", name, n, err)
+		}
 	}
 }

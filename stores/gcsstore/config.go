@@ -51,6 +51,8 @@ const (
 	OpLookUp           Operation = "look up"
 	OpLookUpByKey      Operation = "look up by key"
 	OpListSourcesByKey Operation = "list sources by key"
+	OpDecide           Operation = "decide"
+	OpListDecided      Operation = "list decided"
 	OpAcquire          Operation = "acquire"
 	OpRenew            Operation = "renew"
 	OpComplete         Operation = "complete"
@@ -59,7 +61,7 @@ const (
 	OpDeadLetters      Operation = "dead letters"
 )
 
-var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey,
+var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided,
 	OpAcquire, OpRenew, OpComplete, OpRelease, OpSetAside, OpDeadLetters}
 
 // Compression is how the contents of events are compressed when they are

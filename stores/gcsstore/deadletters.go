@@ -91,9 +91,13 @@ func (s *Store) readLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 		return nil, err
 	}
 	defer cancel()
-	names, err := s.list(ctx, s.layout.deadLetters())
+	objects, err := s.list(ctx, s.layout.deadLetters())
 	if err != nil {
 		return nil, err
+	}
+	names := make([]string, len(objects))
+	for i, o := range objects {
+		names[i] = o.name
 	}
 	return each(ctx, names, func(ctx context.Context, name string) (driver.DeadLetter, error) {
 		content, err := s.readAll(ctx, name)

@@ -20,32 +20,44 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 }
 
 func (s *Store) persist(ctx context.Context, m driver.Message) error {
-	ctx, cancel, err := s.begin(ctx, OpPersist, m.Key, m.Source)
+	ctx, cancel, err := s.beginEvent(ctx, OpPersist, m.Key, m.Source)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	for {
-		_, err := s.write(ctx, m, absent)
+	kept, _, err := s.create(ctx, m)
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Equal(kept.Last.Content, m.Content):
+		return &driver.ConflictError{Stored: kept.Last}
+	}
+	return nil
+}
+
+// create keeps m where nothing is kept. It returns what is kept then, and the
+// generation of its object.
+func (s *Store) create(ctx context.Context, m driver.Message) (driver.Succession, int64, error) {
+	for refused := (pauses{}); ; {
+		mine := driver.Succession{Last: m}
+		generation, err := s.write(ctx, mine, absent)
 		if !errors.Is(err, errRefused) {
-			return err
+			return mine, generation, err
 		}
 		// Either another was first, or this very write was and its answer was lost.
-		kept, _, err := s.lookUp(ctx, m.Key, m.Source, m.Content)
-		switch {
-		case errors.Is(err, driver.ErrNotFound): // deleted meanwhile
-		case err != nil:
-			return err
-		case bytes.Equal(kept.Content, m.Content):
-			return nil
-		default:
-			return &driver.ConflictError{Stored: kept}
+		kept, generation, err := s.lookUp(ctx, m.Key, m.Source, m.Content)
+		if !errors.Is(err, driver.ErrNotFound) {
+			return kept, generation, err
+		}
+		if err := refused.wait(ctx); err != nil { // it was deleted meanwhile
+			return driver.Succession{}, 0, err
 		}
 	}
 }
 
-// Replace implements [driver.Replacer]. It costs a Class A and a Class B
-// operation, again for each time that another was quicker.
+// Replace implements [driver.Replacer]. It costs a Class A operation; where something is
+// kept already, a Class B one as well; and another A if that is replaced. Where others
+// replace it at the same moment, it pauses and tries again.
 func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
 	kept, err := s.replace(ctx, m)
 	if err != nil {
@@ -57,47 +69,54 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 // replace tries for as long as it may: each time that it is refused another has
 // got its way, so together they come to an end.
 func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, error) {
-	ctx, cancel, err := s.begin(ctx, OpReplace, m.Key, m.Source)
+	ctx, cancel, err := s.beginEvent(ctx, OpReplace, m.Key, m.Source)
 	if err != nil {
 		return driver.Message{}, err
 	}
 	defer cancel()
-	for {
-		kept, generation, err := s.lookUp(ctx, m.Key, m.Source, nil)
-		switch {
-		case errors.Is(err, driver.ErrNotFound):
-			generation = absent
-		case err != nil:
-			return driver.Message{}, err
-		case kept.Time.After(m.Time) || same(kept, m): // same: perhaps our own write, its answer lost
-			return kept, nil
+	kept, generation, err := s.create(ctx, m)
+	for refused := (pauses{}); err == nil; {
+		next, later := kept.Replace(m)
+		if !later {
+			return own(ctx, kept.Last, m)
 		}
-		_, err = s.write(ctx, m, generation)
-		if err == nil {
-			if err := driver.Grow(ctx, len(m.Content)); err != nil {
-				return driver.Message{}, err
-			}
-			return m.Clone(), nil
+		if _, err = s.write(ctx, next, generation); err == nil {
+			return own(ctx, m, m)
 		}
 		if !errors.Is(err, errRefused) {
-			return driver.Message{}, err
+			break
+		}
+		if err = refused.wait(ctx); err != nil {
+			break
+		}
+		if kept, generation, err = s.lookUp(ctx, m.Key, m.Source, m.Content); errors.Is(err, driver.ErrNotFound) {
+			kept, generation, err = s.create(ctx, m) // it was deleted meanwhile
 		}
 	}
+	return driver.Message{}, err
 }
 
-// same says that two messages with the same key and source are equal.
-func same(a, b driver.Message) bool {
-	return a.ID == b.ID && a.MediaType == b.MediaType && a.Time.Equal(b.Time) && bytes.Equal(a.Content, b.Content) && maps.Equal(a.Attributes, b.Attributes)
+// own returns kept, which shares nothing with m, the caller's.
+func own(ctx context.Context, kept, m driver.Message) (driver.Message, error) {
+	if len(kept.Content) > 0 && len(m.Content) > 0 && &kept.Content[0] == &m.Content[0] {
+		if err := driver.Grow(ctx, len(m.Content)); err != nil {
+			return driver.Message{}, err
+		}
+		return kept.Clone(), nil
+	}
+	kept.Attributes = maps.Clone(kept.Attributes)
+	return kept, nil
 }
 
-// write stores m in place of a generation of its object, or errRefused.
-func (s *Store) write(ctx context.Context, m driver.Message, replaces int64) (int64, error) {
+// write stores an event in place of a generation of its object, or errRefused.
+func (s *Store) write(ctx context.Context, e driver.Succession, replaces int64) (int64, error) {
+	m := e.Last
 	if s.settings.compression != None { // the compressed content, too, is held
 		if err := driver.Grow(ctx, len(m.Content)); err != nil {
 			return 0, err
 		}
 	}
-	line, content, err := encode(m, s.settings.compression)
+	line, content, err := encode(e, s.settings.compression)
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)
 	}
@@ -110,48 +129,49 @@ func (s *Store) write(ctx context.Context, m driver.Message, replaces int64) (in
 
 // LookUp implements [driver.EventStore]. It costs one Class B operation.
 func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
-	opCtx, cancel, err := s.begin(ctx, OpLookUp, key, source)
+	opCtx, cancel, err := s.beginEvent(ctx, OpLookUp, key, source)
 	if err != nil {
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
 	defer cancel()
-	m, _, err := s.lookUp(opCtx, key, source, nil)
+	kept, _, err := s.lookUp(opCtx, key, source, nil)
 	if err != nil {
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
-	return m, nil
+	return kept.Last, nil
 }
 
 // lookUp returns what is kept, and its object's generation. A content that is the
 // same as like is like.
-func (s *Store) lookUp(ctx context.Context, key, source string, like []byte) (driver.Message, int64, error) {
+func (s *Store) lookUp(ctx context.Context, key, source string, like []byte) (driver.Succession, int64, error) {
 	name := s.layout.event(key, source)
-	m, generation, err := s.readEvent(ctx, name, like)
+	e, generation, err := s.readEvent(ctx, name, like)
 	if err != nil {
-		return driver.Message{}, 0, err
+		return driver.Succession{}, 0, err
 	}
-	if m.Key != key || m.Source != source {
-		return driver.Message{}, 0, s.unexpected(ctx, name, misplaced(m))
+	if m := e.Last; m.Key != key || m.Source != source {
+		return driver.Succession{}, 0, s.unexpected(ctx, name, misplaced(m))
 	}
-	return m, generation, nil
+	return e, generation, nil
 }
 
 // readEvent returns the event in an object, and its generation. Class B.
-func (s *Store) readEvent(ctx context.Context, name string, like []byte) (driver.Message, int64, error) {
+func (s *Store) readEvent(ctx context.Context, name string, like []byte) (driver.Succession, int64, error) {
 	r, err := s.read(ctx, name)
 	if err != nil {
-		return driver.Message{}, 0, err
+		return driver.Succession{}, 0, err
 	}
 	defer r.Close()
+	e := driver.Succession{}
 	f, err := decode(r)
-	if err != nil {
-		return driver.Message{}, 0, s.unexpected(ctx, name, err)
+	if err == nil {
+		e.Replaced = f.replaced
+		e.Last, err = f.read(ctx, like)
 	}
-	m, err := f.read(ctx, like)
 	if err != nil {
-		return driver.Message{}, 0, s.unexpected(ctx, name, err)
+		return driver.Succession{}, 0, s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
 	}
-	return m, r.Attrs.Generation, nil
+	return e, r.Attrs.Generation, nil
 }
 
 func misplaced(m driver.Message) error {

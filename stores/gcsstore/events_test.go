@@ -2,10 +2,17 @@ package gcsstore_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +143,7 @@ func TestCorrupt(t *testing.T) {
 	stored(t, store)
 	name := find(t, server, "/events/event1")
 	for _, content := range []string{
-		"", "\n", "no header", "{}\n", "{\"v\":2}\n", "null\n",
+		"", "\n", "no header", "{}\n", "{\"v\":0}\n", "{\"v\":-1}\n", "null\n",
 		`{"v":1,"key":"order-1","source":"event1","length":9}` + "\nshort",
 		`{"v":1,"key":"order-1","source":"event1","length":1}` + "\nlong",
 		`{"v":1,"key":"order-1","source":"event1","length":-1}` + "\n",
@@ -152,8 +159,8 @@ func TestCorrupt(t *testing.T) {
 		_, errLookUp := store.LookUp(ctx, "order-1", "event1")
 		_, errByKey := store.LookUpByKey(ctx, "order-1")
 		for _, err := range []error{errLookUp, errByKey} {
-			if !errors.Is(err, gcsstore.ErrCorrupt) || !strings.Contains(err.Error(), name) {
-				t.Errorf("%q: got %v, want ErrCorrupt and the object's name", content, err)
+			if !errors.Is(err, gcsstore.ErrCorrupt) || !strings.Contains(err.Error(), "gs://bucket/"+name) || driver.ReasonOf(err) != driver.ReasonCorrupt {
+				t.Errorf("%q: got %v, want a permanent ErrCorrupt and the object's name", content, err)
 			}
 		}
 	}
@@ -162,6 +169,60 @@ func TestCorrupt(t *testing.T) {
 		server.Put(bucket, name, nil)
 		if _, err := store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); !errors.Is(err, gcsstore.ErrCorrupt) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is empty: %v", name, err)
+		}
+	}
+}
+
+// A newer revision of a function may write what this one can't read; the newer one can.
+func TestNewerFormIsTriedAgain(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	store, ctx := open(t, server), t.Context()
+	stored(t, store)
+	server.Put(bucket, find(t, server, "/events/event1"), []byte("{\"v\":2}\nwhatever"))
+	_, errLookUp := store.LookUp(ctx, "order-1", "event1")
+	_, errByKey := store.LookUpByKey(ctx, "order-1")
+	errPersist := store.Persist(ctx, driver.Message{Key: "order-1", Source: "event1"})
+	for _, err := range []error{errLookUp, errByKey, errPersist} {
+		if !errors.Is(err, gcsstore.ErrNewer) || driver.IsPermanent(err) {
+			t.Errorf("got %v, want ErrNewer, to be tried again", err)
+		}
+	}
+}
+
+// What is damaged on its way is not what is stored: it is tried again.
+func TestDamagedOnItsWayIsNotCorrupt(t *testing.T) {
+	source := strings.Repeat("long", 100) // its name is hashed, so a list reads it
+	whole := `{"v":1,"key":"order-1","source":"` + source + `","length":7}` + "\ncontent"
+	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.Checksum([]byte(whole), crc32.MakeTable(crc32.Castagnoli))))
+	for name, body := range map[string]string{
+		"cut": whole[:len(whole)-3], "cut in the header": whole[:20], "nothing": "", "other bytes": strings.ToUpper(whole),
+	} {
+		for _, declared := range []string{strconv.Itoa(len(whole)), ""} {
+			store, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("alt") != "media" {
+					sha := sha256.Sum256([]byte(source))
+					fmt.Fprintf(w, `{"items":[{"name":"0b/order-1/events/==%x"}]}`, sha)
+					return
+				}
+				if r.Header.Get("Range") != "" { // the rest does not come either
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return
+				}
+				w.Header().Set("X-Goog-Hash", "crc32c="+sum)
+				w.Header().Set("Content-Length", declared) // "" has it sent in chunks
+				io.WriteString(w, body)
+				w.(http.Flusher).Flush()
+			})
+			_, errLookUp := store.LookUp(t.Context(), "order-1", source)
+			_, errSources := store.ListSourcesByKey(t.Context(), "order-1")
+			if name == "cut" { // the header is whole
+				errSources = errLookUp
+			}
+			for _, err := range []error{errLookUp, errSources} {
+				if err == nil || errors.Is(err, gcsstore.ErrCorrupt) || driver.IsPermanent(err) {
+					t.Errorf("%s, length %q: got %v, want a failure that is tried again", name, declared, err)
+				}
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -95,6 +96,24 @@ var scenarios = []scenario{
 		m, err := s.Replace(ctx, driver.Message{Key: "order-1", Source: "event1", Content: []byte("second"), Time: time.Unix(1, 0)})
 		if err == nil && string(m.Content) != "second" {
 			err = fmt.Errorf("Replace kept %q", m.Content)
+		}
+		return err
+	}},
+	{"Replace of nothing", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		_, err := s.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"})
+		return err
+	}},
+	{"Decide", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		decided, err := s.Decide(ctx, "order-1", "join", []string{"event1"})
+		if err == nil && !slices.Equal(decided, []string{"event1"}) {
+			err = fmt.Errorf("decided %q", decided)
+		}
+		return err
+	}},
+	{"ListDecided", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		sources, decided, err := s.ListDecided(ctx, "order-1", "join")
+		if err == nil && (len(sources) != 1 || decided != nil) {
+			err = fmt.Errorf("listed %q, decided %q", sources, decided)
 		}
 		return err
 	}},
@@ -208,6 +227,7 @@ func TestTimeouts(t *testing.T) {
 	long, short := time.Hour, 20*time.Millisecond
 	perOperation := make(map[gcsstore.Operation]time.Duration)
 	for _, op := range []gcsstore.Operation{gcsstore.OpPersist, gcsstore.OpReplace, gcsstore.OpLookUp, gcsstore.OpLookUpByKey,
+		gcsstore.OpDecide, gcsstore.OpListDecided,
 		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpSetAside} {
 		perOperation[op] = short
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,9 +17,15 @@ import (
 )
 
 // ErrCorrupt: an object is not what this package writes, or not under the name
-// that it has. The error names the object. Nothing is repaired; while the object
-// is there, what needs it fails.
+// that it has. The error names the object, and is permanent, with
+// [driver.ReasonCorrupt]: no redelivery changes what is stored. Nothing is repaired;
+// while the object is there, what needs it fails.
 var ErrCorrupt = errors.New("corrupt object")
+
+// ErrNewer: an object has a form that a later version of this package writes, as
+// while a new revision of a function replaces an old one. It is not permanent: the new
+// revision can read the object.
+var ErrNewer = errors.New("object of a newer form")
 
 // An event's object is a line of JSON, the header, and then the content, as it
 // is or compressed. So one media GET, which returns no custom metadata, returns
@@ -32,16 +39,19 @@ type header struct {
 	Source     string            `json:"source"`
 	Attributes map[string]string `json:"attributes,omitempty"`
 	MediaType  string            `json:"mediaType,omitempty"`
-	Encoding   Compression       `json:"encoding,omitempty"`
-	Length     int64             `json:"length"` // of the content, decompressed
+	// Replaced are the fingerprints of events that this one has replaced.
+	Replaced []string    `json:"replaced,omitempty"`
+	Encoding Compression `json:"encoding,omitempty"`
+	Length   int64       `json:"length"` // of the content, decompressed
 	moment
 }
 
 const frameVersion = 1
 
-// encode returns m as an object holds it: its header, and its content as it is or
+// encode returns an event as an object holds it: its header, and its content as it is or
 // compressed. Content that does not get smaller is not compressed.
-func encode(m driver.Message, c Compression) (line, content []byte, err error) {
+func encode(e driver.Succession, c Compression) (line, content []byte, err error) {
+	m := e.Last
 	if err := checkContent(m); err != nil {
 		return nil, nil, err
 	}
@@ -59,6 +69,9 @@ func encode(m driver.Message, c Compression) (line, content []byte, err error) {
 		for name, value := range m.Attributes {
 			h.Attributes[toText(name)] = toText(value)
 		}
+	}
+	for _, print := range e.Replaced {
+		h.Replaced = append(h.Replaced, base64.RawURLEncoding.EncodeToString(print[:]))
 	}
 	if content, err = compress(m.Content, c); err != nil {
 		return nil, nil, err
@@ -83,21 +96,25 @@ func (h header) line() ([]byte, error) {
 
 // frame is an event's object that is being read.
 type frame struct {
-	message driver.Message // without its content
-	header  header
-	object  *watched
-	rest    *bufio.Reader // behind the header
+	message  driver.Message // without its content
+	replaced []driver.Fingerprint
+	header   header
+	object   *watched
+	rest     *bufio.Reader // behind the header
 }
 
-// watched is a reader that remembers its failure, which is not one of what it reads.
+// watched is a reader that remembers its failure, which is not one of what it reads, and
+// how many bytes it has read.
 type watched struct {
 	io.Reader
+	n   int64
 	err error
 }
 
 // Read implements io.Reader.
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.Reader.Read(p)
+	w.n += int64(n)
 	if err != nil && err != io.EOF {
 		w.err = err
 	}
@@ -116,7 +133,40 @@ func decode(object io.Reader) (frame, error) {
 	if f.message, f.header, err = decodeHeader(line); err != nil {
 		return f, err
 	}
-	return f, f.header.check()
+	if err := f.header.check(); err != nil {
+		return f, err
+	}
+	f.replaced, err = decodePrints(f.header.Replaced)
+	return f, err
+}
+
+func decodePrints(texts []string) (prints []driver.Fingerprint, err error) {
+	for _, text := range texts {
+		var print driver.Fingerprint
+		b, err := base64.RawURLEncoding.DecodeString(text)
+		if err != nil || len(b) != len(print) {
+			return nil, fmt.Errorf("%w: header: fingerprint %.40q", ErrCorrupt, text)
+		}
+		copy(print[:], b)
+		prints = append(prints, print)
+	}
+	return prints, nil
+}
+
+// damaged returns err, unless that calls corrupt what was damaged on its way: the object
+// is read to its end, where its checksum is checked, and must have as many bytes as it
+// should.
+func (f frame) damaged(size int64, err error) error {
+	if !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	if _, errRest := io.Copy(io.Discard, f.object); errRest != nil {
+		return errRest
+	}
+	if size >= 0 && f.object.n != size {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // corrupt says that the object is at fault, unless it could not be read.
@@ -201,8 +251,11 @@ func decodeHeader(line []byte) (driver.Message, header, error) {
 	if err := json.Unmarshal(line, &h); err != nil {
 		return driver.Message{}, h, fmt.Errorf("%w: header: %w", ErrCorrupt, err)
 	}
-	if h.Version != frameVersion {
-		return driver.Message{}, h, fmt.Errorf("%w: header: version %d is not %d", ErrCorrupt, h.Version, frameVersion)
+	switch {
+	case h.Version > frameVersion:
+		return driver.Message{}, h, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, h.Version, frameVersion)
+	case h.Version < 1:
+		return driver.Message{}, h, fmt.Errorf("%w: header: version %d", ErrCorrupt, h.Version)
 	}
 	at, err := h.time()
 	if err := errors.Join(err, fromTexts(&h.ID, &h.Key, &h.Source, &h.MediaType)); err != nil {

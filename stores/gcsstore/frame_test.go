@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 
 // objectBytes returns an event's object.
 func objectBytes(m driver.Message, c Compression) ([]byte, error) {
-	line, content, err := encode(m, c)
+	line, content, err := encode(driver.Succession{Last: m}, c)
 	return append(line, content...), err
 }
 
@@ -138,6 +139,27 @@ func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
+}
+
+// A header that tells what was replaced comes back with it.
+func TestFrameTellsWhatWasReplaced(t *testing.T) {
+	e := driver.Succession{Last: driver.Message{ID: "id", Key: "k", Source: "s"}}
+	for i := range 3 {
+		e.Replaced = append(e.Replaced, driver.Message{ID: string(rune(i))}.Fingerprint())
+	}
+	line, _, err := encode(e, None)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := decode(bytes.NewReader(line))
+	if err != nil || !slices.Equal(f.replaced, e.Replaced) {
+		t.Errorf("%v came back as %v, %v", e.Replaced, f.replaced, err)
+	}
+	for _, bad := range []string{`["x"]`, `["!"]`, `[""]`, `["AAAAAAAAAAAAAAAAAAAAAAAAAAAA"]`} {
+		if _, err := decode(strings.NewReader(`{"v":1,"key":"k","source":"s","replaced":` + bad + "}\n")); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: got %v, want ErrCorrupt", bad, err)
+		}
+	}
 }
 
 func TestMoments(t *testing.T) {

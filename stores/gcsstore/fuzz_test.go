@@ -24,7 +24,7 @@ func FuzzLayout(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, source, otherKey, otherSource string) {
 		mine, other := driver.Claim{Key: key}, driver.Claim{Key: otherKey}
 		for _, l := range []layout{{}, {strings.Repeat("f", 256)}} {
-			names := []string{l.event(key, source), l.claim(mine), l.done(mine), l.deadLetter(driver.DeadLetter{Reason: driver.Reason(source), Key: key}, time.Unix(0, 0))}
+			names := []string{l.event(key, source), l.claim(mine), l.done(mine), l.decision(key, source), l.deadLetter(driver.DeadLetter{Reason: driver.Reason(source), Key: key}, time.Unix(0, 0))}
 			for _, name := range names {
 				if len(name) > 1024 || !utf8.ValidString(name) || strings.ContainsAny(name, "\r\n#[]*? %") || strings.Contains(name, "..") && l.folder == "" && !strings.Contains(key+source, "..") ||
 					strings.HasPrefix(name, "/") || strings.HasPrefix(name, ".well-known/acme-challenge/") {
@@ -33,6 +33,9 @@ func FuzzLayout(f *testing.F) {
 			}
 			if key == "" || source == "" || otherKey == "" || otherSource == "" {
 				continue
+			}
+			if (names[3] == l.decision(otherKey, otherSource)) != (key == otherKey && source == otherSource) || names[3] == l.event(otherKey, otherSource) {
+				t.Errorf("a decision and another, or an event, meet in %q", names[3])
 			}
 			if (names[0] == l.event(otherKey, otherSource)) != (key == otherKey && source == otherSource) ||
 				(names[1] == l.claim(other)) != (key == otherKey) || names[0] == l.claim(other) || names[0] == l.done(other) {
@@ -96,7 +99,7 @@ func FuzzDecodeTwice(f *testing.F) {
 	f.Fuzz(func(t *testing.T, object []byte) {
 		m, err := message(object)
 		if err != nil {
-			if !errors.Is(err, ErrCorrupt) {
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewer) {
 				t.Errorf("got %v, want ErrCorrupt", err)
 			}
 			return

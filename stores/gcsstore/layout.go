@@ -26,8 +26,18 @@ func (l layout) ofKey(key string) string {
 
 func (l layout) events(key string) string        { return l.ofKey(key) + "/events/" }
 func (l layout) event(key, source string) string { return l.events(key) + objectName(source) }
-func (l layout) claim(c driver.Claim) string     { return l.scope(c) + "/claim" }
-func (l layout) done(c driver.Claim) string      { return l.scope(c) + "/done" }
+
+// decision names the object of what is decided for a join. It is below the events, so
+// that one list has both; no source's name begins like it, since after a '=' there come
+// two upper-case hex digits, or another.
+func (l layout) decision(key, name string) string {
+	return l.events(key) + decisionFolder + objectName(name)
+}
+
+const decisionFolder = "=decided/"
+
+func (l layout) claim(c driver.Claim) string { return l.scope(c) + "/claim" }
+func (l layout) done(c driver.Claim) string  { return l.scope(c) + "/done" }
 
 // scope returns the folder of a key's claim and completion.
 func (l layout) scope(c driver.Claim) string {

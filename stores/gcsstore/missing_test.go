@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -41,6 +43,26 @@ func TestMissingBucket(t *testing.T) {
 	}
 }
 
+// answering returns a store whose server gives one answer to everything, and counts
+// the requests.
+func answering(t *testing.T, answer http.HandlerFunc) (*gcsstore.Store, *atomic.Int32) {
+	t.Helper()
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		answer(w, r)
+	}))
+	t.Cleanup(server.Close)
+	within := 200 * time.Millisecond
+	store, err := gcsstore.New(t.Context(), gcsstore.Config(bucket).WithTimeout(gcsstore.Timeout{Default: &within}),
+		option.WithEndpoint(server.URL+"/storage/v1/"), option.WithoutAuthentication())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store, &requests
+}
+
 // TestNotFound has a server answer 404 as the service does, whose answers, other
 // than the fake's, tell a missing bucket from a missing object without another
 // request.
@@ -50,22 +72,104 @@ func TestNotFound(t *testing.T) {
 		"The specified bucket does not exist.":            gcsstore.ErrNoBucket,
 	} {
 		for _, format := range []string{"%s", `{"error":{"code":404,"message":%q,"errors":[{"reason":"notFound"}]}}`} {
-			var requests atomic.Int32
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				requests.Add(1)
+			store, requests := answering(t, func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusNotFound)
 				io.WriteString(w, fmt.Sprintf(format, text))
-			}))
-			defer server.Close()
-			store, err := gcsstore.New(t.Context(), gcsstore.Config(bucket),
-				option.WithEndpoint(server.URL+"/storage/v1/"), option.WithoutAuthentication())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer store.Close()
+			})
 			if _, err := store.LookUp(t.Context(), "order-1", "event1"); !errors.Is(err, want) || requests.Load() != 1 {
 				t.Errorf("%q: got %v after %d requests, want %v after one", text, err, requests.Load(), want)
 			}
+		}
+	}
+}
+
+// A 404 of whoever else is between says nothing about what is kept.
+func TestForeignNotFoundIsAFailure(t *testing.T) {
+	for _, body := range []string{
+		"", "404 page not found\n", "<!DOCTYPE html><title>Error 404 (Not Found)!!1</title>", "Not Found", "notFound",
+		"{}", `{"error":{}}`, `{"error":"notFound"}`, `{"message":"no route","code":404}`, `[]`, `null`,
+		`{"error":{"code":404,"message":"Not Found"}}`, `{"error":{"code":404,"errors":[]}}`,
+		`{"error":{"code":404,"message":"no upstream","errors":[{"reason":"unavailable"}]}}`,
+		`{"error":{"code":404,"message":"No such object: bucket/x","errors":[{"reason":"notFo`,
+		"<?xml version='1.0'?><Error><Code>NoSuchService</Code></Error>",
+	} {
+		store, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, body)
+		})
+		ctx, claim := t.Context(), driver.Claim{Key: "order-1", Token: 1, Owner: "me", Expires: time.Now().Add(time.Hour)}
+		_, errLookUp := store.LookUp(ctx, "order-1", "event1")
+		_, errByKey := store.LookUpByKey(ctx, "order-1")
+		_, errSources := store.ListSourcesByKey(ctx, "order-1")
+		for name, err := range map[string]error{
+			"LookUp": errLookUp, "LookUpByKey": errByKey, "ListSourcesByKey": errSources,
+			"Persist":  store.Persist(ctx, driver.Message{Key: "order-1", Source: "event1"}),
+			"Complete": store.Complete(ctx, claim),
+		} {
+			if err == nil || errors.Is(err, driver.ErrNotFound) || errors.Is(err, gcsstore.ErrNoBucket) || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) {
+				t.Errorf("404 with the body %q: %s returns %v, want a failure that is tried again", body, name, err)
+			}
+		}
+	}
+}
+
+// A client that takes the XML API for reads hides what a 404 says.
+func TestNotFoundByTheXMLAPI(t *testing.T) {
+	for own, want := range map[bool]error{true: driver.ErrNotFound, false: nil} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			if own && strings.HasPrefix(r.URL.Path, "/storage/v1/") {
+				io.WriteString(w, `{"error":{"code":404,"message":"No such object: bucket/x","errors":[{"reason":"notFound"}]}}`)
+			}
+		}))
+		defer server.Close()
+		t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(server.URL, "http://"))
+		client, err := storage.NewClient(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		store, err := gcsstore.New(t.Context(), gcsstore.Config(bucket).WithClient(client))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.LookUp(t.Context(), "order-1", "event1"); err == nil || errors.Is(err, driver.ErrNotFound) != (want != nil) {
+			t.Errorf("the answer is the service's: %v; got %v", own, err)
+		}
+	}
+}
+
+// fake-gcs-server answers downloads of what is missing as any server might. One look at
+// the metadata, for which it has an answer of the JSON API, tells.
+func TestNotFoundByTheFakeItself(t *testing.T) {
+	store, requests := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		if r.URL.Query().Get("alt") == "media" {
+			io.WriteString(w, "Not Found\n")
+		} else {
+			io.WriteString(w, `{"error":{"code":404,"message":"Not Found","errors":[{"domain":"global","reason":"notFound"}]}}`)
+		}
+	})
+	for i := range 3 {
+		if _, err := store.LookUp(t.Context(), "order-1", "event1"); !errors.Is(err, driver.ErrNotFound) || int(requests.Load()) != i+2 {
+			t.Errorf("look %d: %v after %d requests; want one for each, and one more", i+1, err, requests.Load())
+		}
+	}
+}
+
+// The same answer where the object is there.
+func TestNotFoundOfAnObjectThatIsThere(t *testing.T) {
+	store, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("alt") == "media" {
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, "Not Found\n")
+		} else {
+			io.WriteString(w, `{"name":"x","generation":"1"}`)
+		}
+	})
+	for range 2 {
+		if _, err := store.LookUp(t.Context(), "order-1", "event1"); err == nil || errors.Is(err, driver.ErrNotFound) || driver.IsPermanent(err) {
+			t.Errorf("got %v, want a failure that is tried again", err)
 		}
 	}
 }

@@ -19,9 +19,6 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// ErrNoBucket: the bucket does not exist. The error names it.
-var ErrNoBucket = errors.New("no such bucket")
-
 // errRefused: the object is not, or no longer, of the generation that a write
 // was to replace. Another has written it; or this very write has, and its answer
 // was lost.
@@ -76,12 +73,10 @@ func (s *Store) insert(ctx context.Context, o object, replaces int64) (int64, er
 		generation, err := s.upload(ctx, o, checksum.Sum32(), conditions)
 		switch {
 		case err == nil:
-			s.bucketSeen.Store(true)
 			return generation, nil
 		case isStatus(err, http.StatusPreconditionFailed, codes.FailedPrecondition):
-			s.bucketSeen.Store(true)
 			return 0, errRefused
-		case isNotFound(err): // of a write, that can only be the bucket
+		case missing(err) != present: // of a write, that can only be the bucket
 			return 0, s.noBucket()
 		case !again(err) || gax.Sleep(ctx, pause.Pause()) != nil:
 			return 0, s.unexpected(ctx, o.name, err)
@@ -122,7 +117,6 @@ func (s *Store) read(ctx context.Context, name string) (*storage.Reader, error) 
 	if err != nil {
 		return nil, s.notThere(ctx, name, err)
 	}
-	s.bucketSeen.Store(true)
 	return r, nil
 }
 
@@ -146,27 +140,31 @@ func (s *Store) stat(ctx context.Context, name string) (*storage.ObjectAttrs, er
 	if err != nil {
 		return nil, s.notThere(ctx, name, err)
 	}
-	s.bucketSeen.Store(true)
 	return attrs, nil
 }
 
-// list returns the names of the objects that begin with prefix, ordered by their
+// listed is an object as a list has it.
+type listed struct {
+	name     string
+	metadata map[string]string
+}
+
+// list returns the objects whose names begin with prefix, ordered by the names'
 // bytes. Class A, once for each 1,000.
-func (s *Store) list(ctx context.Context, prefix string) ([]string, error) {
+func (s *Store) list(ctx context.Context, prefix string) ([]listed, error) {
 	query := &storage.Query{Prefix: prefix, Projection: storage.ProjectionNoACL}
-	if err := query.SetAttrSelection([]string{"Name"}); err != nil {
+	if err := query.SetAttrSelection([]string{"Name", "Metadata"}); err != nil {
 		return nil, err
 	}
-	var names []string
+	var found []listed
 	for objects := s.bucket.Objects(ctx, query); ; {
 		attrs, err := objects.Next()
 		switch {
 		case err == nil:
-			names = append(names, attrs.Name)
+			found = append(found, listed{attrs.Name, attrs.Metadata})
 		case errors.Is(err, iterator.Done):
-			s.bucketSeen.Store(true)
-			return names, nil
-		case isNotFound(err) || errors.Is(err, storage.ErrBucketNotExist):
+			return found, nil
+		case missing(err) != present:
 			return nil, s.noBucket()
 		default:
 			return nil, s.unexpected(ctx, prefix, err)
@@ -174,62 +172,19 @@ func (s *Store) list(ctx context.Context, prefix string) ([]string, error) {
 	}
 }
 
-// notThere returns driver.ErrNotFound for an object that does not exist, and
-// other errors as what they are. The service says of each 404 whether it is the
-// object or the bucket that is missing. Emulators, and the XML API behind a
-// ready client, don't; there, one look at the bucket tells, until a request has
-// succeeded once.
-func (s *Store) notThere(ctx context.Context, name string, err error) error {
-	if !isNotFound(err) && !errors.Is(err, storage.ErrObjectNotExist) {
-		return s.unexpected(ctx, name, err)
-	}
-	// No name of an object has a space or a '<', so these are no part of one.
-	switch text := err.Error(); {
-	case strings.Contains(text, "specified bucket does not exist"), strings.Contains(text, "<Code>NoSuchBucket<"):
-		return s.noBucket()
-	case strings.Contains(text, "No such object"), strings.Contains(text, "<Code>NoSuchKey<"):
-		return driver.ErrNotFound
-	}
-	return s.lookForBucket(ctx)
-}
-
-// lookForBucket returns driver.ErrNotFound if the bucket exists, or if the
-// caller may not know.
-func (s *Store) lookForBucket(ctx context.Context) error {
-	select {
-	case s.bucketLook <- struct{}{}:
-		defer func() { <-s.bucketLook }()
-	case <-ctx.Done():
-		return s.unexpected(ctx, "", ctx.Err())
-	}
-	if s.bucketSeen.Load() {
-		return driver.ErrNotFound
-	}
-	_, err := s.bucket.Attrs(ctx)
-	switch {
-	case isNotFound(err) || errors.Is(err, storage.ErrBucketNotExist):
-		return s.noBucket()
-	case err == nil, isStatus(err, http.StatusForbidden, codes.PermissionDenied), isStatus(err, http.StatusUnauthorized, codes.Unauthenticated):
-		s.bucketSeen.Store(true)
-		return driver.ErrNotFound
-	}
-	return s.unexpected(ctx, "", err)
-}
-
-func (s *Store) noBucket() error {
-	return fmt.Errorf("%w: bucket %q does not exist", ErrNoBucket, s.settings.bucket)
-}
-
 // unexpected names the object that err happened to. If the context has ended, err
-// is due to that, whatever the client made of it.
+// is due to that, whatever the client made of it. An object that is corrupt stays
+// so: that is a permanent error.
 func (s *Store) unexpected(ctx context.Context, name string, err error) error {
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
-	return fmt.Errorf("gs://%s/%s: %w", s.settings.bucket, name, err)
+	err = fmt.Errorf("gs://%s/%s: %w", s.settings.bucket, name, err)
+	if errors.Is(err, ErrCorrupt) {
+		return driver.Reject(driver.ReasonCorrupt, err)
+	}
+	return err
 }
-
-func isNotFound(err error) bool { return isStatus(err, http.StatusNotFound, codes.NotFound) }
 
 // isStatus says whether the service answered with that status, by HTTP or gRPC.
 func isStatus(err error, code int, grpc codes.Code) bool {

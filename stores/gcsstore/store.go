@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/storage"
@@ -18,6 +17,7 @@ import (
 var (
 	_ driver.EventStore      = (*Store)(nil)
 	_ driver.Replacer        = (*Store)(nil)
+	_ driver.Decider         = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 )
@@ -36,8 +36,8 @@ type Store struct {
 	bucket   *storage.BucketHandle
 	held     held.Claims[known]
 
-	bucketSeen atomic.Bool   // a request has shown that the bucket exists
-	bucketLook chan struct{} // full while it is looked for
+	plainLook chan struct{} // full while an object is looked for a second time; guards plainSeen
+	plainSeen bool          // the server is one that answers downloads with plainNotFound
 }
 
 // New returns a store with the settings. The options are those of the client
@@ -66,11 +66,11 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 		}
 	}
 	return &Store{
-		settings:   settings,
-		layout:     layout{settings.folder},
-		client:     client,
-		bucket:     client.Bucket(settings.bucket).Retryer(retries()...),
-		bucketLook: make(chan struct{}, 1),
+		settings:  settings,
+		layout:    layout{settings.folder},
+		client:    client,
+		bucket:    client.Bucket(settings.bucket).Retryer(retries()...),
+		plainLook: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -106,18 +106,29 @@ func (s *Store) Close() error {
 }
 
 // anySource stands for the source where an operation is on a key alone.
-const anySource = "any"
+const anySource = ""
 
-// begin returns the context that an operation runs in, or an error if it may not.
-func (s *Store) begin(ctx context.Context, op Operation, key, source string) (context.Context, context.CancelFunc, error) {
+// begin returns the context that an operation on a key runs in, or an error if it may
+// not. It leaves the source to the caller: see beginEvent.
+func (s *Store) begin(ctx context.Context, op Operation, key, _ string) (context.Context, context.CancelFunc, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if err := driver.ValidName(key, source); err != nil {
-		return nil, nil, err
+	if key == "" {
+		return nil, nil, driver.Reject(driver.ReasonNoKey, driver.ErrNoKey)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.timeoutOf(op))
 	return ctx, cancel, nil
+}
+
+// beginEvent is begin for an operation on a key and a source.
+func (s *Store) beginEvent(ctx context.Context, op Operation, key, source string) (context.Context, context.CancelFunc, error) {
+	ctx, cancel, err := s.begin(ctx, op, key, source)
+	if err == nil && source == "" {
+		cancel()
+		return nil, nil, driver.Reject(driver.ReasonUnknownSource, driver.ErrNoSource)
+	}
+	return ctx, cancel, err
 }
 
 // failed says what it was that err happened to.

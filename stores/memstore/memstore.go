@@ -7,6 +7,7 @@ package memstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ import (
 var (
 	_ driver.EventStore      = (*Store)(nil)
 	_ driver.Replacer        = (*Store)(nil)
+	_ driver.Decider         = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 )
@@ -27,7 +29,8 @@ var (
 // every method a single step. Make one with [New].
 type Store struct {
 	mu      sync.Mutex
-	events  map[string]map[string]driver.Message // by key, then by source
+	events  map[string]map[string]driver.Succession // by key, then by source
+	decided map[string]map[string][]string          // by key, then by the join's name
 	leases  map[claimed]lease
 	letters []driver.DeadLetter // in the order they came
 }
@@ -35,8 +38,9 @@ type Store struct {
 // New returns an empty store. Leases run by [time.Now].
 func New() *Store {
 	return &Store{
-		events: make(map[string]map[string]driver.Message),
-		leases: make(map[claimed]lease),
+		events:  make(map[string]map[string]driver.Succession),
+		decided: make(map[string]map[string][]string),
+		leases:  make(map[claimed]lease),
 	}
 }
 
@@ -51,12 +55,12 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 	kept, ok := s.events[m.Key][m.Source]
 	switch {
 	case !ok:
-		s.keep(m)
+		s.keep(driver.Succession{Last: m})
 		return nil
-	case bytes.Equal(kept.Content, m.Content):
+	case bytes.Equal(kept.Last.Content, m.Content):
 		return nil
 	}
-	return fmt.Errorf("memstore: persist: %w", &driver.ConflictError{Stored: kept.Clone()})
+	return fmt.Errorf("memstore: persist: %w", &driver.ConflictError{Stored: kept.Last.Clone()})
 }
 
 // Replace implements [driver.Replacer].
@@ -67,19 +71,26 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if kept, ok := s.events[m.Key][m.Source]; ok && kept.Time.After(m.Time) {
-		return kept.Clone(), nil
+	kept, ok := s.events[m.Key][m.Source]
+	next, later := kept.Replace(m)
+	switch {
+	case !ok:
+		s.keep(driver.Succession{Last: m})
+	case later:
+		s.keep(next)
+	default:
+		return kept.Last.Clone(), nil
 	}
-	s.keep(m)
 	return m.Clone(), nil
 }
 
-// keep stores a copy of m. The caller holds the mutex.
-func (s *Store) keep(m driver.Message) {
-	if s.events[m.Key] == nil {
-		s.events[m.Key] = make(map[string]driver.Message)
+// keep stores a copy of the event. The caller holds the mutex.
+func (s *Store) keep(e driver.Succession) {
+	e.Last = e.Last.Clone()
+	if s.events[e.Last.Key] == nil {
+		s.events[e.Last.Key] = make(map[string]driver.Succession)
 	}
-	s.events[m.Key][m.Source] = m.Clone()
+	s.events[e.Last.Key][e.Last.Source] = e
 }
 
 // LookUp implements [driver.EventStore].
@@ -94,7 +105,7 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 	if !ok {
 		return driver.Message{}, failed("look up", key, source, driver.ErrNotFound)
 	}
-	return kept.Clone(), nil
+	return kept.Last.Clone(), nil
 }
 
 // LookUpByKey implements [driver.EventStore].
@@ -107,7 +118,7 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 
 	found := make([]driver.Message, 0, len(s.events[key]))
 	for _, source := range s.sources(key) {
-		found = append(found, s.events[key][source].Clone())
+		found = append(found, s.events[key][source].Last.Clone())
 	}
 	return found, nil
 }
@@ -126,6 +137,35 @@ func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, err
 // sources returns key's sources, ordered. The caller holds the mutex.
 func (s *Store) sources(key string) []string {
 	return slices.Sorted(maps.Keys(s.events[key]))
+}
+
+// Decide implements [driver.Decider].
+func (s *Store) Decide(ctx context.Context, key, name string, sources []string) ([]string, error) {
+	mine, err := driver.ValidDecision(key, name, sources)
+	if err := cmp.Or(ctx.Err(), err); err != nil {
+		return nil, fmt.Errorf("memstore: decide key %q, join %q: %w", key, name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.decided[key] == nil {
+		s.decided[key] = make(map[string][]string)
+	}
+	if s.decided[key][name] == nil {
+		s.decided[key][name] = mine
+	}
+	return slices.Clone(s.decided[key][name]), nil
+}
+
+// ListDecided implements [driver.Decider].
+func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
+	if err := cmp.Or(ctx.Err(), driver.ValidJoin(key, name)); err != nil {
+		return nil, nil, fmt.Errorf("memstore: list key %q, join %q: %w", key, name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.sources(key), slices.Clone(s.decided[key][name]), nil
 }
 
 // SetAside implements [driver.DeadLetterStore].
