@@ -16,6 +16,7 @@ type Run struct {
 	mu      sync.Mutex
 	waiting bool
 	claims  []runClaim
+	joined  func() []Message
 }
 
 // runClaim is what a handler claims in a run.
@@ -88,4 +89,34 @@ func (r *Run) Claim(store ClaimStore, scope, key string, by any) error {
 // same compares values of any type; those that can't be compared are different.
 func same(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+}
+
+// Joined says of which events the message is made that a handler goes on with. Where
+// several handlers join, one after the other, the first call counts: it tells of events
+// that came from outside.
+func (r *Run) Joined(events func() []Message) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.joined == nil {
+		r.joined = events
+	}
+}
+
+// Events returns the events of the message that the run has gone on with, as they were
+// joined, or nil if nothing was joined. They may be made for the call: it can take as
+// much memory as their contents.
+func (r *Run) Events() []Message {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	joined := r.joined
+	r.mu.Unlock()
+	if joined == nil {
+		return nil
+	}
+	return joined()
 }

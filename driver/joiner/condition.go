@@ -45,8 +45,8 @@ func MatchAny(sources ...string) *Expression {
 	return AtLeast(1, sources...)
 }
 
-// MatchNone holds while none of the sources has arrived. An event from a source
-// that it does not name completes it, so it is mostly of use within [And].
+// MatchNone holds while none of the sources has arrived: also while nothing has, so it
+// is of use within [And], and refused alone.
 func MatchNone(sources ...string) *Expression {
 	return MatchAny(sources...).Not()
 }
@@ -163,32 +163,33 @@ func unique(sources []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(sources)))
 }
 
-// waitsFor says whether an event from source can matter to the condition.
-func (e *Expression) waitsFor(source string) bool {
-	return e.foreign || slices.Contains(e.named, source) || e.holds(nil)
-}
-
 // exhaustive is the number of sources up to which every combination is tried to
 // find out whether a condition can hold: 2^16 evaluations take milliseconds.
 const exhaustive = 16
 
-// Check returns an error for a condition that can never hold, that names an empty
-// source, or that is nil or has a part that is. Conditions that are neither monotone
-// (built with Not, MatchNone or XOr) nor of 16 sources at most are taken to be
-// possible, and so are those with parts that this package did not make.
+// Check returns an error for a condition that can never hold, or that holds for nothing:
+// before anything has arrived, so that an event of any source would complete its key. It
+// also refuses one that names an empty source, or that is nil or has a part that is.
+// Conditions that are neither monotone (built with Not, MatchNone or XOr) nor of 16
+// sources at most are taken to be possible, and so are those with parts that this
+// package did not make.
 func Check(c Condition) error {
 	if c == nil {
 		return errors.New("joiner: the condition is nil")
 	}
 	e, ours := c.(*Expression)
-	if !ours {
-		return nil
-	}
-	if e == nil || e.hasNil {
+	if ours && (e == nil || e.hasNil) {
 		return errors.New("joiner: the condition is nil, or a part of it is")
 	}
-	if slices.Contains(e.named, "") {
+	if ours && slices.Contains(e.named, "") {
 		return errors.New("joiner: the condition names an empty source")
+	}
+	if c.Evaluate(nil) {
+		return errors.New("joiner: the condition holds for nothing, so that any event completes its key: " +
+			"have it need a source (MatchAll, MatchAny, AtLeast)")
+	}
+	if !ours {
+		return nil
 	}
 	if !e.possible() {
 		return fmt.Errorf("joiner: the condition can never hold, whatever arrives from %q", e.named)

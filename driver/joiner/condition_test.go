@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -24,9 +23,9 @@ func TestConditions(t *testing.T) {
 	}{
 		{"MatchAll", joiner.MatchAll("a", "b"), "ab abc", "- a b c ac"},
 		{"MatchAll of one twice", joiner.MatchAll("a", "a"), "a ab", "- b"},
-		{"MatchAll of none", joiner.MatchAll(), "- a", ""},
 		{"MatchAny", joiner.MatchAny("a", "b"), "a b ab ac", "- c"},
-		{"MatchNone", joiner.MatchNone("a", "b"), "- c", "a b ab ac"},
+		{"none of two, with another", joiner.And(joiner.MatchNone("a", "b"), joiner.MatchAny("c")), "c", "- a b ab ac"},
+		{"nothing more is needed", joiner.And(joiner.MatchAll(), joiner.AtLeast(0, "b"), joiner.And(), joiner.MatchAll("a")), "a ab", "- b"},
 		{"AtLeast", joiner.AtLeast(2, "a", "b", "c"), "ab bc abc abd", "- a b ad"},
 		{"And", joiner.And(joiner.MatchAny("a", "b"), joiner.MatchNone("c")), "a b ab", "- c ac"},
 		{"method And", joiner.MatchAny("a", "b").And(joiner.MatchNone("c"), joiner.MatchAll("b")), "b ab", "- a ac bc"},
@@ -34,8 +33,8 @@ func TestConditions(t *testing.T) {
 		{"method Or", joiner.MatchAll("a").Or(joiner.MatchAll("b"), joiner.MatchAll("c")), "a b c", "- d"},
 		{"XOr", joiner.XOr(joiner.MatchAll("a"), joiner.MatchAll("b")), "a b ac", "- ab"},
 		{"method XOr", joiner.MatchAll("a").XOr(joiner.MatchAll("b")), "a b", "- ab"},
-		{"Not", joiner.Not(joiner.MatchAll("a", "b")), "- a b", "ab"},
-		{"method Not", joiner.MatchAll("a").Not(), "- b", "a ab"},
+		{"Not", joiner.Not(joiner.MatchAll("a", "b")).And(joiner.MatchAny("a", "b")), "a b", "- ab"},
+		{"method Not", joiner.MatchAll("a").Not().And(joiner.MatchAll("b")), "b", "- a ab"},
 		{"a user's own, combined", joiner.And(atLeastOne, joiner.MatchNone("c")), "a b z", "- c ac"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,10 +62,23 @@ func letters(set string) []string {
 	return strings.Split(set, "")
 }
 
-func TestConditionsThatNeverHoldAreRefused(t *testing.T) {
+func TestConditionsThatNeverHoldOrHoldForNothingAreRefused(t *testing.T) {
 	a, b := joiner.MatchAll("a"), joiner.MatchAll("b")
 	for name, c := range map[string]joiner.Condition{
 		"any of none":                  joiner.MatchAny(),
+		"all of none":                  joiner.MatchAll(),
+		"and of none":                  joiner.And(),
+		"at least none":                joiner.AtLeast(0, "a"),
+		"at least less than none":      joiner.AtLeast(-1, "a"),
+		"none":                         joiner.MatchNone("a"),
+		"none of none":                 joiner.MatchNone(),
+		"not":                          a.Not(),
+		"not, and not":                 a.Not().And(b.Not()),
+		"a or nothing":                 a.Or(joiner.MatchAll()),
+		"a xor nothing":                a.XOr(joiner.AtLeast(0, "b")),
+		"nothing, twice negated":       joiner.And().Not().Not(),
+		"an own one of nothing":        own(func([]string) bool { return true }),
+		"an own one, negated":          joiner.Not(own(func(s []string) bool { return len(s) > 0 })),
 		"more than there are":          joiner.AtLeast(3, "a", "b"),
 		"three of one repeated":        joiner.AtLeast(2, "a", "a"),
 		"a and not a":                  a.And(a.Not()),
@@ -107,16 +119,6 @@ func TestConditionsDoNotShareTheirParts(t *testing.T) {
 			t.Errorf("%s has changed", name)
 		}
 	}
-}
-
-func TestKeepLastNeedsAReplacer(t *testing.T) {
-	onlyEvents := struct{ driver.EventStore }{memstore.New()}
-	defer func() {
-		if err, _ := recover().(error); err == nil || !strings.Contains(err.Error(), "Replacer") {
-			t.Errorf("panic %v; want an error that names driver.Replacer", err)
-		}
-	}()
-	joiner.New(joiner.MatchAll("a"), onlyEvents, joiner.OnConflict(joiner.KeepLast))
 }
 
 func TestManySourcesAreNotExplored(t *testing.T) {

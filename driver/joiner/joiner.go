@@ -8,6 +8,11 @@
 // handled. Two events that return at about the same time may both see the join
 // complete, and any redelivery sees it again: so the joiner may go on several
 // times for a key, never zero times. A cache after it makes that once.
+//
+// # Why a join is the same each time
+//
+// The sources of [MatchAll] are known beforehand. Any other condition is evaluated once:
+// see [New].
 package joiner
 
 import (
@@ -15,13 +20,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"sync"
 
 	"example.com/eventdriver/driver"
 )
 
-// ComposedSource is the Source of the message that a joiner goes on with.
+// ComposedSource is the Source of the message that a joiner goes on with, unless [Name]
+// gives it another.
 const ComposedSource = "composed-event"
 
 // ConflictPolicy says what to do with an event for whose key and source other
@@ -29,13 +33,15 @@ const ComposedSource = "composed-event"
 type ConflictPolicy int
 
 const (
-	// KeepFirst ignores the new content. It is the default.
+	// KeepFirst ignores the new content, with a warning in the log. It is the default.
 	KeepFirst ConflictPolicy = iota
-	// KeepLast replaces the stored content, unless the stored event has the
-	// later Time. What was joined and processed already is not done again. The
-	// store must be a [driver.Replacer].
+	// KeepLast keeps the last event: the one with the latest Time, and of those with the
+	// same Time, or without one, the one that arrived last; [driver.Replacer] has the
+	// rule. It is joined if it was stored before the join was complete. What was joined
+	// and processed already is not done again, and nothing is replaced any more once the
+	// join is decided (see [New]). The store must be a [driver.Replacer].
 	KeepLast
-	// Reject fails the event with a permanent error, so that it is set aside
+	// Reject fails the event with a permanent error, so that it is dead-lettered
 	// with [driver.ReasonConflict].
 	Reject
 )
@@ -49,28 +55,58 @@ func OnConflict(policy ConflictPolicy) Option {
 	return func(j *Joiner) { j.policy = policy }
 }
 
+// Name names the joiner: the messages that it goes on with have the name as Source, and
+// its decisions are kept under it. The default is [ComposedSource]. Joiners that share a
+// store and keys, or whose messages are joined by another, need a name each.
+func Name(name string) Option {
+	return func(j *Joiner) { j.name = name }
+}
+
 // Joiner is a handler that keeps events and goes on when the condition holds for
 // the sources that have arrived. Create it with [New].
 //
-// The message that it goes on with has the events' Key, [ComposedSource] as
+// The message that it goes on with has the events' Key, the joiner's [Name] as
 // Source, the latest of their Times, and as Content a JSON object with the
-// content of each event under its source: content that is valid JSON byte for
-// byte (nested less than 10,000 deep, so that the whole can be read), other text as
-// a JSON string, and what is not UTF-8 as a JSON string in base64. Its ID is made from the key, so that it is the same each time.
+// content of each event under its source. The event's MediaType decides on the form:
+//
+//   - JSON: the bytes as they are;
+//   - text/*: a JSON string of exactly that text, also where it looks like a number;
+//   - anything else: a JSON string in base64;
+//   - none: JSON if it is JSON, other text as a string, and what is no UTF-8 in base64.
+//
+// An event without content is null, whatever its MediaType. What can't have its form, as
+// text that is no UTF-8, or JSON that is none or is nested 10,000 deep, has the one that
+// it would have without a MediaType, or is a string. A source that is no UTF-8 is in
+// base64 behind "base64:", as is one that begins with that, so that no two sources are
+// one member.
+//
+// The message's ID is made from the name and the key, so that it is the same each time.
 type Joiner struct {
 	condition Condition
+	named     []string // that the condition speaks of; nil: any
+	needed    []string // nil: not known beforehand
 	store     driver.EventStore
 	policy    ConflictPolicy
+	name      string
 }
 
-// New returns a joiner. It panics if the condition can never hold (see [Check])
-// or if the store is no [driver.Replacer] and the policy is [KeepLast]: these are
-// mistakes in the program, to be seen when it starts.
+// New returns a joiner. It panics if the condition can never hold, or holds for nothing
+// (see [Check]), if the policy is [KeepLast] and the store is no [driver.Replacer], or if
+// the store is no [driver.Decider] and the condition needs one: these are mistakes in the
+// program, to be seen when it starts.
 //
 // For [MatchAll], and for [And] of those, the joiner reads only the sources that
 // are needed, at the same time as it writes: an event waits for two store calls
-// one after the other at most, unless another arrives at the same time. For
-// other conditions it writes, then lists all that is stored for the key.
+// one after the other at most, unless another arrives at the same time. With [KeepLast]
+// the event that completes the join waits for one more.
+//
+// Any other condition may hold for several sets of sources, and stop to hold when one
+// more arrives. So the first event that finds it to hold has the store remember the
+// sources that have arrived: the join is decided, once. From then on every event of the
+// key leads to that message, whatever else arrives. Which of several possible decisions
+// is taken depends on what had arrived: with MatchAny("a", "b"), a is joined alone if
+// its event was stored and seen first, b alone likewise, and both where the two were
+// stored before either looked.
 func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	if err := Check(condition); err != nil {
 		panic(err)
@@ -78,27 +114,46 @@ func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	if store == nil {
 		panic(errors.New("joiner: the event store is nil"))
 	}
-	j := &Joiner{condition: condition, store: store}
+	j := &Joiner{condition: condition, store: store, name: ComposedSource}
+	if e, ours := condition.(*Expression); ours {
+		j.needed = e.needed
+		if !e.foreign {
+			j.named = e.named
+		}
+	}
 	for _, opt := range opts {
 		opt(j)
 	}
-	if _, can := store.(driver.Replacer); !can && j.policy == KeepLast {
-		panic(fmt.Errorf("joiner: KeepLast needs a store that is a driver.Replacer, and %T is none", store))
+	if err := j.usable(); err != nil {
+		panic(err)
 	}
 	return j
 }
 
+func (j *Joiner) usable() error {
+	if j.name == "" {
+		return errors.New("joiner: the name is empty")
+	}
+	if _, can := j.store.(driver.Replacer); !can && j.policy == KeepLast {
+		return fmt.Errorf("joiner: KeepLast needs a store that is a driver.Replacer, and %T is not", j.store)
+	}
+	if _, can := j.store.(driver.Decider); !can && j.needed == nil {
+		return fmt.Errorf("joiner: a condition other than MatchAll needs a store that is a driver.Decider, and %T is not", j.store)
+	}
+	return nil
+}
+
 // Process implements [driver.Handler]. Failures of the store are returned as they
 // are, so that the event is delivered again. An event without a key, or from a
-// source that the condition does not wait for, is a permanent error.
+// source that the condition does not wait for, is a permanent error; so is a decided
+// join of which an event is not kept any more, with [driver.ReasonGone].
 func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	if err := j.check(in); err != nil {
 		return err
 	}
-	join := j.listed
-	e, ours := j.condition.(*Expression)
-	if ours && e.needed != nil {
-		join = j.needed
+	join := j.complete
+	if j.needed == nil {
+		join = j.decided
 	}
 	messages, err := join(ctx, in)
 	if err != nil {
@@ -109,94 +164,38 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 		driver.RunFrom(ctx).Wait()
 		return nil
 	}
-	return next.Call(ctx, compose(in.Key, messages))
+	if err := driver.Grow(ctx, 2*roomFor(messages)); err != nil { // the handler may copy it
+		return err
+	}
+	joined, parts := compose(j.name, in.Key, messages)
+	driver.RunFrom(ctx).Joined(func() []driver.Message { return restore(joined.Content, parts) })
+	return next.Call(ctx, joined)
 }
 
 func (j *Joiner) check(in driver.Message) error {
 	if err := in.Valid(); err != nil {
 		return err
 	}
-	if e, ours := j.condition.(*Expression); ours && !e.waitsFor(in.Source) {
+	if !j.names(in.Source) {
 		return driver.Reject(driver.ReasonUnknownSource,
-			fmt.Errorf("source %q is none of those joined, %q: give it an alias, or send it elsewhere", in.Source, e.named))
+			fmt.Errorf("source %q is none of those joined, %q: give it an alias, or send it elsewhere", in.Source, j.named))
 	}
 	return nil
 }
 
-// listed persists in and then asks for everything that is stored for its key. It
-// returns nil if the condition does not hold.
-func (j *Joiner) listed(ctx context.Context, in driver.Message) ([]driver.Message, error) {
-	if _, err := j.persist(ctx, in); err != nil {
-		return nil, err
-	}
-	messages, err := j.store.LookUpByKey(ctx, in.Key)
-	if err != nil {
-		return nil, err
-	}
-	sources := make([]string, len(messages))
-	for i, m := range messages {
-		sources[i] = m.Source
-	}
-	if !j.condition.Evaluate(sources) {
-		return nil, nil
-	}
-	return messages, nil
-}
-
-// needed persists in and at the same time looks for each other source that is
-// needed. What it did not find then, it looks for again after in is persisted:
-// without this second look, two events that arrive together could both miss the
-// other. It returns nil if one is still missing.
-func (j *Joiner) needed(ctx context.Context, in driver.Message) ([]driver.Message, error) {
-	sources := j.condition.(*Expression).needed
-	messages := make([]driver.Message, len(sources))
-	errs := make([]error, len(sources))
-	var wait sync.WaitGroup
-	for i, source := range sources {
-		wait.Go(func() {
-			errs[i] = driver.Guard(func() (err error) {
-				if source == in.Source {
-					messages[i], err = j.persist(ctx, in)
-				} else {
-					messages[i], err = j.store.LookUp(ctx, in.Key, source)
-				}
-				return err
-			})
-		})
-	}
-	wait.Wait()
-	if err := errs[slices.Index(sources, in.Source)]; err != nil {
-		return nil, err
-	}
-	for i, source := range sources {
-		if errs[i] == nil {
-			continue
-		}
-		m, err := j.store.LookUp(ctx, in.Key, source)
-		if errors.Is(err, driver.ErrNotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		messages[i] = m
-	}
-	return messages, nil
-}
-
 // persist keeps m, and returns what is kept: m, or what the policy prefers to it.
 func (j *Joiner) persist(ctx context.Context, m driver.Message) (driver.Message, error) {
+	if j.policy == KeepLast {
+		return j.store.(driver.Replacer).Replace(ctx, m)
+	}
 	err := j.store.Persist(ctx, m)
 	var conflict *driver.ConflictError
 	if !errors.As(err, &conflict) {
 		return m, err
 	}
-	switch j.policy {
-	case KeepLast:
-		return j.store.(driver.Replacer).Replace(ctx, m)
-	case Reject:
+	if j.policy == Reject {
 		return m, driver.Reject(driver.ReasonConflict, err)
 	}
-	slog.DebugContext(ctx, "other content was stored before, it is kept", "key", m.Key, "source", m.Source)
+	slog.WarnContext(ctx, "other content was stored before, it is kept", "key", m.Key, "source", m.Source, "event", m.ID, "kept", conflict.Stored.ID)
 	return conflict.Stored, nil
 }
