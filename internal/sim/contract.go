@@ -15,6 +15,7 @@ import (
 type Stores interface {
 	driver.EventStore
 	driver.Replacer
+	driver.Decider
 	driver.ClaimStore
 }
 
@@ -30,6 +31,8 @@ type contract struct {
 type keyState struct {
 	events   map[string]driver.Message   // what is kept, by source
 	versions map[string][]driver.Message // and has been
+	complete map[string]int              // how many versions there were when the join became complete
+	decided  map[string][]string         // by the join's name
 	state    claimState
 	claim    driver.Claim // the newest
 	mark     driver.Mark  // that it was released with
@@ -93,17 +96,26 @@ func (c contract) Persist(ctx context.Context, m driver.Message) error {
 func (c contract) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
 	k := c.verify.key(m.Key)
 	got, err := c.store.Replace(ctx, m)
-	kept, known := k.events[m.Source]
-	if !known || !kept.Time.After(m.Time) {
-		kept = m
-		k.keep(m)
-	}
+	k.replace(m)
+	kept := k.events[m.Source]
 	if err != nil || !bytes.Equal(got.Content, kept.Content) || !got.Time.Equal(kept.Time) {
 		c.verify.violated("Replace %s of key %s: %q, %v, and %q is to be kept", m.Source, m.Key, got.Content, err, kept.Content)
 	}
 	c.verify.stored(attemptFrom(ctx), k)
 	c.verify.probe(contract.probeEvents, c)
 	return got, err
+}
+
+// replace keeps the later event, and of the same time the one that comes later, unless
+// that was replaced before.
+func (k *keyState) replace(m driver.Message) {
+	kept, known := k.events[m.Source]
+	had := func(old driver.Message) bool {
+		return old.ID == m.ID && old.Time.Equal(m.Time) && bytes.Equal(old.Content, m.Content)
+	}
+	if !known || m.Time.After(kept.Time) || m.Time.Equal(kept.Time) && !slices.ContainsFunc(k.versions[m.Source], had) {
+		k.keep(m)
+	}
 }
 
 func (k *keyState) keep(m driver.Message) {
@@ -143,6 +155,28 @@ func (c contract) ListSourcesByKey(ctx context.Context, key string) ([]string, e
 		c.verify.violated("ListSourcesByKey %s: %q, %v, and %q are kept", key, all, err, want)
 	}
 	return all, err
+}
+
+func (c contract) Decide(ctx context.Context, key, name string, sources []string) ([]string, error) {
+	k := c.verify.key(key)
+	decided, err := c.store.Decide(ctx, key, name, sources)
+	if k.decided[name] == nil {
+		k.decided[name] = slices.Sorted(slices.Values(sources))
+	}
+	if err != nil || !slices.Equal(decided, k.decided[name]) {
+		c.verify.violated("Decide %q of key %s: %q, %v, and %q is decided", sources, key, decided, err, k.decided[name])
+	}
+	c.verify.probe(contract.probeEvents, c)
+	return decided, err
+}
+
+func (c contract) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
+	k := c.verify.key(key)
+	sources, decided, err = c.store.ListDecided(ctx, key, name)
+	if want := slices.Sorted(maps.Keys(k.events)); err != nil || !slices.Equal(sources, want) || !slices.Equal(decided, k.decided[name]) {
+		c.verify.violated("ListDecided of key %s: %q, %q, %v, and %q are kept, %q is decided", key, sources, decided, err, want, k.decided[name])
+	}
+	return sources, decided, err
 }
 
 func (c contract) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Duration) (driver.Claim, error) {

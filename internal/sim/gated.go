@@ -42,6 +42,21 @@ func (g gated) ListSourcesByKey(ctx context.Context, key string) ([]string, erro
 	})
 }
 
+func (g gated) Decide(ctx context.Context, key, name string, sources []string) ([]string, error) {
+	return value(ctx, g.gate, "Decide", write, func(ctx context.Context) ([]string, error) {
+		return g.store.Decide(ctx, key, name, sources)
+	})
+}
+
+func (g gated) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
+	type lists struct{ sources, decided []string }
+	l, err := value(ctx, g.gate, "ListDecided", read, func(ctx context.Context) (l lists, err error) {
+		l.sources, l.decided, err = g.store.ListDecided(ctx, key, name)
+		return l, err
+	})
+	return l.sources, l.decided, err
+}
+
 func (g gated) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	return value(ctx, g.gate, "Acquire", lease, func(ctx context.Context) (driver.Claim, error) {
 		return g.store.Acquire(ctx, c, ttl-g.ahead)

@@ -152,6 +152,35 @@ func (o observed) ListSourcesByKey(ctx context.Context, key string) ([]string, e
 	return all, err
 }
 
+func (o observed) Decide(ctx context.Context, key, name string, sources []string) ([]string, error) {
+	in, k, was := o.begin(ctx, call{op: "Decide", key: key})
+	decided, err := o.store.Decide(in, key, name, sources)
+	o.end(ctx, func(v *verifier, a *attempt) {
+		switch {
+		case err != nil && a.troubled || k.deletions > was.deletions:
+		case err == nil && k.decided[name] == nil:
+			k.decided[name] = decided
+		case err != nil || !slices.Equal(decided, k.decided[name]):
+			v.violated("Decide %q of key %s: %q, %v, and %q is decided", sources, key, decided, err, k.decided[name])
+		}
+	})
+	return decided, err
+}
+
+func (o observed) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
+	in, k, was := o.begin(ctx, call{op: "ListDecided", key: key})
+	known := k.decided[name]
+	sources, decided, err = o.store.ListDecided(in, key, name)
+	o.end(ctx, func(v *verifier, a *attempt) {
+		switch {
+		case err != nil && a.troubled || k.deletions > was.deletions:
+		case err != nil || !was.lists(k, sources) || !slices.Equal(decided, known) && !slices.Equal(decided, k.decided[name]):
+			v.violated("ListDecided of key %s: %q, %q, %v, and %q is decided", key, sources, decided, err, k.decided[name])
+		}
+	})
+	return sources, decided, err
+}
+
 func (o observed) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	key, owner := wanted.Key, wanted.Owner
 	in, k, was := o.begin(ctx, call{op: "Acquire", key: key, claim: wanted})

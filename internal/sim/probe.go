@@ -51,6 +51,16 @@ func (c contract) probeEvents(ctx context.Context, name string, k *keyState) {
 		_, _ = c.LookUp(ctx, name, source)
 		_ = c.Persist(ctx, driver.Message{Key: name, Source: source, Content: bytes.ToUpper(kept.Content)}) // as long
 	}
+	for _, versions := range k.versions { // redeliveries of what was replaced
+		for _, old := range versions[:len(versions)-1] {
+			_, _ = c.Replace(ctx, old)
+		}
+	}
+	for join := range k.decided {
+		_, _ = c.Decide(ctx, name, join, []string{"another"})
+		_, _, _ = c.ListDecided(ctx, name, join)
+	}
+	_, _, _ = c.ListDecided(ctx, name, "another")
 	_, _ = c.LookUp(ctx, name, "nothing")
 	_, _ = c.LookUpByKey(ctx, name)
 	_, _ = c.ListSourcesByKey(ctx, name)

@@ -69,6 +69,9 @@ var memoryScenarios = []explored{
 	{"an event that nobody waits for", unknown(), one, twoOne},
 	{"other content, it is rejected", conflicting(joiner.Reject, driver.ReasonConflict), one, twoOne},
 	{"other content, the last is kept", conflicting(joiner.KeepLast), one, twoOne},
+	{"other content, the last is kept, and repeated", versions(false), one, twoOne},
+	{"other content, the last is kept, without times", versions(true), one, twoOne},
+	{"other content, the last is kept until it is decided", decided(conflictingBy(joiner.KeepLast, joiner.AtLeast(2, "event1", "event2", "event3"))), one, twoOne},
 	{"other content, the first is kept", conflicting(joiner.KeepFirst), one, twoOne},
 	{"waiting for held keys", waiting(small()), one, twoOne},
 	{"a request has a deadline", deadline(small()), one, twoOne},
@@ -83,12 +86,14 @@ var memoryScenarios = []explored{
 	{"clocks differ, two events", clocksDiffer(small(), margin), one, twoOne},
 
 	// The pipeline as it is: three events, one of them twice; and other conditions.
-	{"two of three", joining(sources("event1", "event2", "event3"), joiner.AtLeast(2, "event1", "event2", "event3"), 2), one, twoOne},
+	{"two of three", decided(joining(sources("event1", "event2", "event3"), joiner.AtLeast(2, "event1", "event2", "event3"), 2)), one, twoOne},
+	{"any of two, the business fails once", failsAtFirst(decided(joining(sources("event1", "event2"), joiner.MatchAny("event1", "event2"), 1))), one, twoOne},
+	{"two without the third, the business fails once", failsAtFirst(fickle()), one, twoOne},
 	{"two keys", twoKeys(), one, twoOne},
 	{"event1 twice", pipeline("event1", matchAll), one, twoOne},
 	{"event2 twice, joined by And", pipeline("event2", joiner.And(joiner.MatchAll("event1"), joiner.MatchAll("event2", "event3"))), single, twoOne},
 	{"event3 twice", pipeline("event3", matchAll), single, twoOne},
-	{"event1 twice, joined by Or", pipeline("event1", joiner.Or(matchAll)), one, twoOne},
+	{"event1 twice, joined by Or", decided(pipeline("event1", joiner.Or(matchAll))), one, twoOne},
 }
 
 var (
@@ -171,10 +176,45 @@ func small() sim.Scenario {
 // conflicting has two of three events differ in their content, though not in its
 // length, and the newer one come first by default.
 func conflicting(policy joiner.ConflictPolicy, reasons ...driver.Reason) sim.Scenario {
+	return letters(conflictingBy(policy, matchBoth), reasons...)
+}
+
+func conflictingBy(policy joiner.ConflictPolicy, condition joiner.Condition) sim.Scenario {
 	events := sources("event1", "event2", "event1")
 	events[2].Content, events[2].Age = `"Event1"`, 10
-	s := joining(events, matchBoth, 2, joiner.OnConflict(policy))
-	s.Policy, s.Letters = policy, reasons
+	s := joining(events, condition, 2, joiner.OnConflict(policy))
+	s.Policy = policy
+	return s
+}
+
+// versions has three events of a source, the first and the last of the same content.
+func versions(untimed bool) sim.Scenario {
+	events := sources("event1", "event1", "event1", "event2")
+	events[0].Age, events[1].Age, events[1].Content = 10, 5, `"EVENT1"`
+	for i := range events {
+		events[i].Untimed = untimed
+	}
+	s := joining(events, matchBoth, 2, joiner.OnConflict(joiner.KeepLast))
+	s.Policy = joiner.KeepLast
+	return s
+}
+
+// decided has a condition that holds for several sets of sources.
+func decided(s sim.Scenario) sim.Scenario {
+	s.Decided = true
+	return s
+}
+
+// fickle has a condition that stops to hold when the third event arrives.
+func fickle() sim.Scenario {
+	s := decided(joining(sources("event1", "event2", "event3"), matchBoth.And(joiner.MatchNone("event3")), 2))
+	s.Fickle = true
+	s.Joined = func(there []string) bool { return len(there) == 2 && !slices.Contains(there, "event3") }
+	return s
+}
+
+func failsAtFirst(s sim.Scenario) sim.Scenario {
+	s.Business = failsOnce
 	return s
 }
 

@@ -40,10 +40,16 @@ import (
 // Event is one event that is delivered.
 type Event struct {
 	Key, Source, Content string
-	Age                  int // seconds by which it is older than the others
+	Age                  int  // seconds by which it is older than the others
+	Untimed              bool // it does not say when it happened
 }
 
-func (e Event) at() time.Time { return time.Unix(1_000_000-int64(e.Age), 0).UTC() }
+func (e Event) at() time.Time {
+	if e.Untimed {
+		return time.Time{}
+	}
+	return time.Unix(1_000_000-int64(e.Age), 0).UTC()
+}
 
 // Scenario is what is explored.
 type Scenario struct {
@@ -67,6 +73,9 @@ type Scenario struct {
 	// Joined is the condition of the join, by the sources that are there; once it
 	// holds it goes on to hold. nil: there is no joiner.
 	Joined func(sources []string) bool
+	// Decided says that the sources are decided before anybody acts: that the condition
+	// is not one of MatchAll. Fickle says that it may stop to hold.
+	Decided, Fickle bool
 	// Policy is the joiner's.
 	Policy joiner.ConflictPolicy
 	// ClaimKey is what is claimed for a key; nil: the key.

@@ -45,7 +45,7 @@ func (v *verifier) violated(format string, args ...any) {
 func (v *verifier) key(name string) *keyState {
 	k := v.keys[name]
 	if k == nil {
-		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
+		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), decided: make(map[string][]string), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
 		v.keys[name] = k
 	}
 	return k
@@ -56,8 +56,20 @@ func (v *verifier) key(name string) *keyState {
 func (v *verifier) stored(a *attempt, k *keyState) {
 	if _, ok := k.events[a.event.Source]; ok {
 		a.kept = true
-		a.joined = v.scenario.Joined != nil && v.scenario.Joined(slices.Sorted(maps.Keys(k.events)))
+		a.joined = v.joined(k)
 	}
+	if k.complete == nil && v.scenario.Joined != nil && v.scenario.Joined(slices.Sorted(maps.Keys(k.events))) {
+		k.complete = make(map[string]int)
+		for source, versions := range k.versions {
+			k.complete[source] = len(versions) - 1
+		}
+	}
+}
+
+// joined says whether somebody must go on: the join is decided, or complete by a
+// condition that does not stop to hold.
+func (v *verifier) joined(k *keyState) bool {
+	return len(k.decided) > 0 || v.scenario.Joined != nil && !v.scenario.Fickle && v.scenario.Joined(slices.Sorted(maps.Keys(k.events)))
 }
 
 // disturb notes what the scheduler does: a failure or two of the store must not be
@@ -172,24 +184,45 @@ func (v *verifier) content(in driver.Message) {
 	if err := json.Unmarshal(in.Content, &content); err != nil {
 		v.violated("the joined content is no JSON: %v", err)
 	}
-	k, latest := v.key(in.Key), time.Time{}
+	k := v.key(in.Key)
+	var earliest, latest time.Time // of the joined message, where contents were kept several times
 	for source, text := range content {
-		was := func(m driver.Message) bool { return string(m.Content) == string(text) }
-		at := slices.IndexFunc(k.versions[source], was)
-		if at < 0 {
+		first, last := -1, -1
+		for i, m := range k.versions[source] {
+			if string(m.Content) == string(text) {
+				if last = i; first < 0 {
+					first = i
+				}
+			}
+		}
+		switch {
+		case first < 0:
 			v.violated("acted on %s of %s, and it never was that", text, source)
 			return
+		case last < k.complete[source]:
+			v.violated("acted on %s of %s, which had been replaced before the join was complete", text, source)
 		}
-		if t := k.versions[source][at].Time; t.After(latest) {
-			latest = t
-		}
+		earliest = later(earliest, k.versions[source][first].Time)
+		latest = later(latest, k.versions[source][last].Time)
 	}
-	if !v.scenario.Joined(slices.Sorted(maps.Keys(content))) {
+	joined := slices.Sorted(maps.Keys(content))
+	decided := k.decided[joiner.ComposedSource]
+	switch {
+	case !v.scenario.Decided && !v.scenario.Joined(joined):
 		v.violated("acted with %s, and these are not all: acted without some", in.Content)
+	case v.scenario.Decided && (!v.scenario.Joined(joined) || !slices.Equal(joined, decided)):
+		v.violated("acted with %s, and %q is decided", in.Content, decided)
 	}
-	if in.Source != joiner.ComposedSource || in.ID != joiner.ComposedSource+"/"+in.Key || !in.Time.Equal(latest) {
+	if in.Source != joiner.ComposedSource || in.ID != joiner.ComposedSource+"/"+in.Key || in.Time.Before(earliest) || in.Time.After(latest) {
 		v.violated("the joined message is %+v, and its latest event of %v", in, latest)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // gaveUp: who has acted does not give up saying so while its lease runs, whoever
@@ -225,8 +258,11 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 		switch {
 		case !a.kept || !ok && k.deletions == 0:
 			v.violated("event %d was acknowledged, and it is not kept: the order is lost", a.delivery+1)
-		case v.scenario.Policy == joiner.KeepLast && kept.Time.Before(a.event.at()):
+		case v.scenario.Policy == joiner.KeepLast && !v.scenario.Decided && kept.Time.Before(a.event.at()):
 			v.violated("event %d was acknowledged, and an older one is kept", a.delivery+1)
+		case v.scenario.Policy == joiner.KeepLast && !v.scenario.Decided && kept.Time.Equal(a.event.at()) &&
+			!slices.ContainsFunc(v.key(a.event.Key).versions[a.event.Source], func(m driver.Message) bool { return string(m.Content) == a.event.Content }):
+			v.violated("event %d was acknowledged, and was never kept", a.delivery+1)
 		case v.scenario.Policy == joiner.Reject && string(kept.Content) != a.event.Content:
 			v.violated("event %d was acknowledged, and its content is not what is kept", a.delivery+1)
 		case a.joined && !a.asked:
@@ -265,10 +301,11 @@ func (v *verifier) setAside(a *attempt, k *keyState, reason driver.Reason) {
 // end: every order whose events are there is done, or was set aside.
 func (v *verifier) end() {
 	for _, name := range v.scenario.keys() {
-		joined := v.scenario.Joined == nil || v.scenario.Joined(slices.Sorted(maps.Keys(v.key(name).events)))
+		joined := v.scenario.Joined == nil || v.joined(v.key(name))
 		k := v.key(v.scenario.claimKey(driver.Message{Key: name}))
 		switch {
 		case !joined || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown):
+		case v.scenario.Fickle && len(k.given) == 0: // a decision that arrived late, and that nobody has seen
 		case len(k.effects) == 0:
 			v.violated("every event of %s was acknowledged, and nothing was done: the order is lost", name)
 		case k.state != done:
