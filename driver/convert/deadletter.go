@@ -27,12 +27,16 @@ type original struct {
 
 // setAside keeps an event that can never succeed. It goes on when the client
 // disconnects, which is no reason to lose the event.
-func (e *edge) setAside(ctx context.Context, in incoming, o *outcome) {
+// The letter of a joined order has all its events: see [OrderType].
+func (e *edge) setAside(ctx context.Context, in incoming, o *outcome, run *driver.Run) {
 	if e.letters == nil {
 		o.verdict = rejected
 		return
 	}
 	letter := newLetter(ctx, in, *o)
+	if body, ok := e.orderOf(ctx, run); ok {
+		asOrder(&letter, body)
+	}
 	o.letter = &letter
 	o.verdict = deadLettered
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setAsideTimeout)

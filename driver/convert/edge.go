@@ -71,33 +71,68 @@ type incoming struct {
 // written is called by [driver.Guard].
 func (e *edge) handle(ctx context.Context, in incoming) outcome {
 	var o outcome
+	var messages []driver.Message
 	if o.err = in.err; o.err == nil {
-		o.message, o.err = e.convert(withNotes(ctx, &in.notes), in.event)
+		messages, o.err = e.messages(withNotes(ctx, &in.notes), in.event)
+	}
+	if len(messages) > 0 {
+		o.message = messages[0]
 	}
 	in.notes.log(ctx, e.log(), describe(in.event, outcome{message: o.message})...)
-	ctx, run := driver.WithRun(ctx)
-	if o.err == nil {
-		o.err = namePath(e.process(ctx, o.message), in.path)
-	}
+	run := e.processAll(ctx, in, &o, messages)
 	switch {
 	case o.err == nil && run.Waiting():
 		o.verdict = waiting
 	case o.err == nil:
 		o.verdict = processed
 	case driver.IsPermanent(o.err):
-		e.setAside(ctx, in, &o)
+		e.setAside(ctx, in, &o, run)
 	case errors.Is(o.err, driver.ErrHeld):
 		o.verdict = held
 	case noMemory(o.err):
 		o.verdict = busy
 	case !clientGone(ctx) && e.tooOld(in, o.message):
 		o.err = driver.Reject(driver.ReasonTooOld, o.err)
-		e.setAside(ctx, in, &o)
+		e.setAside(ctx, in, &o, run)
 	default:
 		o.verdict = failed
 	}
 	e.report(ctx, in.event, o)
 	return o
+}
+
+// messages returns the message of an event; or those of an order's, see [OrderType].
+// What is known of the message is returned beside an error as well.
+func (e *edge) messages(ctx context.Context, event *cloudevents.Event) (messages []driver.Message, err error) {
+	var data []byte
+	var ours bool
+	err = rejectPanic("reading the order", func() (err error) {
+		if data, ours = isOrder(event); ours {
+			messages, err = readOrder(ctx, data)
+		}
+		return err
+	})
+	if ours || err != nil {
+		return messages, err
+	}
+	m, err := e.convert(ctx, event)
+	return []driver.Message{m}, err
+}
+
+// processAll processes the messages one after the other, until one fails, and returns
+// the run of the last: an order is complete when its last event has arrived.
+func (e *edge) processAll(ctx context.Context, in incoming, o *outcome, messages []driver.Message) (run *driver.Run) {
+	if o.err != nil {
+		return nil
+	}
+	for _, o.message = range messages {
+		var runCtx context.Context
+		runCtx, run = driver.WithRun(ctx)
+		if o.err = namePath(e.process(runCtx, o.message), in.path); o.err != nil {
+			break
+		}
+	}
+	return run
 }
 
 // tooOld says that an event which failed is not to be delivered again. What counts

@@ -1,0 +1,183 @@
+package convert_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// again is a request with what a letter has.
+func again(d driver.DeadLetter) *http.Request {
+	r := request(d.Body)
+	r.Header = http.Header(maps.Clone(d.Header))
+	return r
+}
+
+// joined returns a handler that joins event1, event2 and event3 on a new store, and a
+// place where its letters go. The business fails for good while it is broken.
+func joined(broken *bool, acted *[]string) (http.Handler, *memstore.Store) {
+	store := memstore.New()
+	business := driver.HandlerFunc(func(_ context.Context, m driver.Message, _ driver.Next) error {
+		if *broken {
+			return driver.Permanent(errors.New("a bug"))
+		}
+		*acted = append(*acted, string(m.Content))
+		return nil
+	})
+	p := driver.New(joiner.New(joiner.MatchAll("event1", "event2", "event3"), store), business)
+	return convert.ToHTTPHandler(convert.CloudEventToInput, p, convert.DeadLetters(store), quiet), store
+}
+
+// The dead letter of a joined order has all its events, each exactly as it was, so that
+// it can be sent again where nothing else of the order is left.
+func TestDeadLetterOfAJoinedOrderHasItsEvents(t *testing.T) {
+	var acted []string
+	broken := true
+	handler, store := joined(&broken, &acted)
+	events := []*http.Request{
+		binary(` {"b": 1.0 , "a":12345678901234567890} `, "Ce-Source", "event1", "Ce-Time", "2026-01-02T03:04:05.000006Z", "Ce-Extra", "é%25"),
+		binary("12", "Ce-Source", "event2", "Content-Type", "text/plain; charset=utf-8", "Ce-Id", "two"),
+		binary("\xff\x00", "Ce-Source", "event3", "Content-Type", "application/octet-stream"),
+	}
+	want := `{"event1": {"b": 1.0 , "a":12345678901234567890} ,"event2":"12","event3":"/wA="}`
+	for i, status := range []int{http.StatusAccepted, http.StatusAccepted, http.StatusOK} {
+		if w := serve(handler, events[i]); w.Code != status {
+			t.Fatalf("event %d: %d, want %d", i+1, w.Code, status)
+		}
+	}
+	letters := store.DeadLetters()
+	if len(letters) != 1 || letters[0].Key != "k" || letters[0].Source != "event3" || letters[0].Reason != driver.ReasonPermanent {
+		t.Fatalf("letters %+v", letters)
+	}
+	letter := letters[0]
+	for _, named := range []string{`"source":"event1"`, `"source":"event2"`, `"source":"event3"`, `"id":"id-1"`, `"id":"two"`, `"mediaType":"text/plain"`} {
+		if !bytes.Contains(letter.Body, []byte(named)) {
+			t.Errorf("the letter does not have %s:\n%s", named, letter.Body)
+		}
+	}
+	kept, err := store.LookUpByKey(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	broken = false
+	elsewhere, other := joined(&broken, &acted)
+	if w := serve(elsewhere, again(letter)); w.Code != http.StatusNoContent || !slices.Equal(acted, []string{want}) {
+		t.Errorf("sent again where nothing is left: %d; acted on %q, want %s", w.Code, acted, want)
+	}
+	restored, err := other.LookUpByKey(t.Context(), "k")
+	if err != nil || fmt.Sprintf("%+v", restored) != fmt.Sprintf("%+v", kept) {
+		t.Errorf("the events came back as\n%+v, %v, and were\n%+v", restored, err, kept)
+	}
+	if w := serve(handler, again(letter)); w.Code != http.StatusNoContent {
+		t.Errorf("sent again where it failed: %d", w.Code)
+	}
+}
+
+// A letter that fails again is set aside again, as the same order.
+func TestOrderThatFailsAgainIsTheSameLetter(t *testing.T) {
+	var acted []string
+	broken := true
+	handler, store := joined(&broken, &acted)
+	for _, source := range []string{"event1", "event2", "event3"} {
+		serve(handler, binary(`1`, "Ce-Source", source))
+	}
+	if w := serve(handler, again(store.DeadLetters()[0])); w.Code != http.StatusOK {
+		t.Errorf("answered %d", w.Code)
+	}
+	letters := store.DeadLetters()
+	if len(letters) != 2 || !bytes.Equal(letters[0].Body, letters[1].Body) || letters[1].Header["Ce-Type"][0] != convert.OrderType {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// letterPush is a Pub/Sub push of a dead letter from a topic: headers as attributes.
+func letterPush(t *testing.T, d driver.DeadLetter) *http.Request {
+	t.Helper()
+	attributes := map[string]string{"reason": "x", "form": "event"}
+	for name, values := range d.Header {
+		attributes[strings.ToLower(name)] = values[0]
+	}
+	attributes["Content-Type"] = attributes["content-type"]
+	delete(attributes, "content-type")
+	body, err := json.Marshal(map[string]any{"subscription": "projects/p/subscriptions/s", "message": map[string]any{
+		"data": base64.StdEncoding.EncodeToString(d.Body), "attributes": attributes, "messageId": "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request(body, "Content-Type", "application/json")
+}
+
+func TestOrderInAPubSubMessage(t *testing.T) {
+	var acted []string
+	broken := true
+	handler, store := joined(&broken, &acted)
+	for _, source := range []string{"event1", "event2", "event3"} {
+		serve(handler, binary(`1`, "Ce-Source", source))
+	}
+	broken = false
+	elsewhere, _ := joined(&broken, &acted)
+	if w := serve(elsewhere, letterPush(t, store.DeadLetters()[0])); w.Code != http.StatusNoContent || len(acted) != 1 {
+		t.Errorf("answered %d, acted %d times", w.Code, len(acted))
+	}
+}
+
+func TestOrdersThatAreNone(t *testing.T) {
+	tooMany := `{"v":1,"events":[` + strings.Repeat(`{"key":"k","source":"event1"},`, 1000) + `{"key":"k","source":"event1"}]}`
+	for _, body := range []string{
+		"", "{", "null", "[]", `{"v":1}`, `{"v":2,"events":[{"key":"k","source":"event1"}]}`, `{"v":1,"events":[]}`, tooMany,
+		`{"v":1,"events":[{"key":"","source":"event1"}]}`, `{"v":1,"events":[{"key":"k","source":""}]}`, `{"v":1,"events":[{"key":1}]}`,
+		`{"v":1,"events":[{"key":"k","source":"event1","content":"!","contentEncoding":"base64"}]}`,
+		`{"v":1,"events":[{"key":"k","source":"event1","contentEncoding":"rot13"}]}`,
+		`{"v":1,"events":[{"key":"k","source":"event1","time":"yesterday"}]}`,
+		`{"v":1,"events":[{"key":"` + strings.Repeat("k", convert.MaxName+1) + `","source":"event1"}]}`,
+	} {
+		letter := deadLetter(t, binary(body, "Ce-Type", convert.OrderType))
+		if letter.Reason == "" || string(letter.Body) != body || letter.Header["Ce-Type"][0] != convert.OrderType {
+			t.Errorf("%.80s: letter %+v", body, letter)
+		}
+	}
+}
+
+// What can't be sent again as one stays the event that it was.
+func TestOrderThatIsTooLargeIsTheEventAlone(t *testing.T) {
+	store := memstore.New()
+	p := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), store), driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		return driver.Permanent(errors.New("a bug"))
+	}))
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, p, convert.DeadLetters(store), convert.BodyLimit(1000), quiet)
+	large := `"` + strings.Repeat("x", 600) + `"`
+	for _, source := range []string{"event1", "event2"} {
+		serve(handler, binary(large, "Ce-Source", source))
+	}
+	if letters := store.DeadLetters(); len(letters) != 1 || string(letters[0].Body) != large || letters[0].Header["Ce-Source"][0] != "event2" {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// An order of which an event is missing waits for it, and says so.
+func TestOrderWithoutAnEventWaits(t *testing.T) {
+	var acted []string
+	broken := false
+	handler, _ := joined(&broken, &acted)
+	body := `{"v":1,"events":[{"id":"1","key":"k","source":"event1","content":"1"},{"id":"2","key":"k","source":"event2","content":"2"}]}`
+	if w := serve(handler, binary(body, "Ce-Type", convert.OrderType)); w.Code != http.StatusAccepted {
+		t.Errorf("answered %d, want 202", w.Code)
+	}
+	if w := serve(handler, binary("3", "Ce-Source", "event3")); w.Code != http.StatusNoContent || !slices.Equal(acted, []string{`{"event1":1,"event2":2,"event3":3}`}) {
+		t.Errorf("answered %d, acted on %q", w.Code, acted)
+	}
+}
