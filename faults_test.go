@@ -33,9 +33,9 @@ func TestSameSourceOtherContent(t *testing.T) {
 		status  int
 		content string
 	}{
-		{joiner.KeepFirst, http.StatusAccepted, `{"event1":"","event2":"first","event3":3}`},
-		{joiner.KeepLast, http.StatusAccepted, `{"event1":"","event2":"second","event3":3}`},
-		{joiner.Reject, http.StatusOK, `{"event1":"","event2":"first","event3":3}`},
+		{joiner.KeepFirst, http.StatusAccepted, `{"event1":null,"event2":"first","event3":3}`},
+		{joiner.KeepLast, http.StatusAccepted, `{"event1":null,"event2":"second","event3":3}`},
+		{joiner.Reject, http.StatusOK, `{"event1":null,"event2":"first","event3":3}`},
 	} {
 		for name, config := range configs(t) {
 			t.Run(fmt.Sprintf("%s, policy %d", name, c.policy), func(t *testing.T) {

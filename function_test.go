@@ -33,7 +33,7 @@ func TestFunctionJoinsAndProcessesOnce(t *testing.T) {
 				}
 			}
 			business.once(t, "order-1")
-			if got, want := business.contents["order-1"], `{"event1":"","event2":{"n":9007199254740993},"event3":{"n":9007199254740993}}`; got != want {
+			if got, want := business.contents["order-1"], `{"event1":null,"event2":{"n":9007199254740993},"event3":{"n":9007199254740993}}`; got != want {
 				t.Errorf("content %s; want %s", got, want)
 			}
 		})

@@ -59,7 +59,7 @@ func TestJoinedMessageIsPublishedOnce(t *testing.T) {
 		t.Fatalf("%d messages were published, want 1", len(published))
 	}
 	m := published[0]
-	if got, want := string(m.Data), `{"event1":"","event2":{"n":9007199254740993},"event3":{"n":9007199254740993}}`; got != want {
+	if got, want := string(m.Data), `{"event1":null,"event2":{"n":9007199254740993},"event3":{"n":9007199254740993}}`; got != want {
 		t.Errorf("published %s; want %s", got, want)
 	}
 	if m.OrderingKey != "order-1" || m.Attributes["ce-key"] != "order-1" || m.Attributes["ce-fencingtoken"] == "" {

@@ -16,11 +16,12 @@ import (
 // Content that is no JSON, or not that of a T, is a permanent error: it would not
 // decode the next time either; the error names the place and the types, and nothing
 // of the content, since errors are logged. Numbers that land in an any become a
-// [json.Number], so that those beyond 2^53 keep their digits.
+// [json.Number], so that those beyond 2^53 keep their digits. Of members whose names
+// differ in case alone, a field of a struct T is given the one that has its name.
 func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
 		var value T
-		if err := decode(in.Content, &value); err != nil {
+		if err := decode(exact[T](in.Content), &value); err != nil {
 			return Permanent(fmt.Errorf("content is no JSON of a %T: %w", value, err))
 		}
 		if err := fn(ctx, in.Key, value); err != nil {

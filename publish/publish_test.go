@@ -61,7 +61,7 @@ func only(t *testing.T, server *pstest.Server) *pstest.Message {
 
 func joined(key string) driver.Message {
 	return driver.Message{ID: "composed-event/" + key, Key: key, Source: "composed-event",
-		Content: []byte(`{"event1":"","event2":9007199254740993}`), Time: time.Date(2026, 2, 3, 4, 5, 6, 700, time.UTC)}
+		Content: []byte(`{"event1":null,"event2":9007199254740993}`), Time: time.Date(2026, 2, 3, 4, 5, 6, 700, time.UTC)}
 }
 
 func TestLettersKeepTheContract(t *testing.T) {

@@ -107,7 +107,7 @@ func (e *edge) messages(ctx context.Context, event *cloudevents.Event) (messages
 	var data []byte
 	var ours bool
 	err = rejectPanic("reading the order", func() (err error) {
-		if data, ours = isOrder(event); ours {
+		if data, ours = isOrder(ctx, event); ours {
 			messages, err = readOrder(ctx, data)
 		}
 		return err

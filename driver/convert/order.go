@@ -105,13 +105,13 @@ func asOrder(letter *driver.DeadLetter, body []byte) {
 
 // isOrder returns the data of an order's event, which may be inside a Pub/Sub message:
 // dead letters in a topic are sent again to one of the function's.
-func isOrder(event *cloudevents.Event) ([]byte, bool) {
+func isOrder(ctx context.Context, event *cloudevents.Event) ([]byte, bool) {
 	if event == nil || event.Context == nil {
 		return nil, false
 	}
 	if event.Type() == pubsubType && bytes.Contains(event.Data(), []byte(OrderType)) {
 		d := delivery{event: event}
-		if d.open() != nil {
+		if d.open(ctx) != nil {
 			return nil, false
 		}
 		event = d.event

@@ -85,7 +85,7 @@ func play(t *testing.T, fates fates, steps []step) *ledger.Ledger {
 	l.Expect("order", map[string]string{"event2": `{"n":1}`})
 	for _, s := range steps {
 		run := ledger.Run{Instance: s.instance, Order: "order", Token: s.token, Takeover: s.takeover,
-			Expires: beginning.Add(s.at + lease), Content: json.RawMessage(`{"event1":"","event2":{"n":1}}`)}
+			Expires: beginning.Add(s.at + lease), Content: json.RawMessage(`{"event1":null,"event2":{"n":1}}`)}
 		if s.told != "began before" {
 			told = ledger.GoOn
 			want := ledger.GoOn

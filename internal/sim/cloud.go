@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -156,6 +157,8 @@ func (c *cloud) note(ctx context.Context, of call, o *object) {
 	case "event":
 		k.keep(of.message)
 		v.probe(contract.probeEvents, c.free)
+	case "decision":
+		c.noteDecision(k, o)
 	case "claim":
 		c.noteClaim(k, of, o)
 		v.probe(contract.probeClaims, c.free)
@@ -169,10 +172,26 @@ func (c *cloud) note(ctx context.Context, of call, o *object) {
 
 // kindOfObject tells what an object is for from its name.
 func kindOfObject(name string) string {
-	if strings.Contains(name, "/events/") {
+	switch {
+	case strings.Contains(name, "/events/=decided/"):
+		return "decision"
+	case strings.Contains(name, "/events/"):
 		return "event"
 	}
 	return path.Base(name)
+}
+
+// noteDecision: a join is decided once.
+func (c *cloud) noteDecision(k *keyState, o *object) {
+	var sources []string
+	if err := json.Unmarshal([]byte(o.Metadata["sources"]), &sources); err != nil || len(sources) == 0 {
+		c.verify.violated("a decision's object says %v", o.Metadata)
+	}
+	name := path.Base(o.Name)
+	if k.decided[name] != nil {
+		c.verify.violated("%q is decided, and then %q", k.decided[name], sources)
+	}
+	k.decided[name] = sources
 }
 
 // noteClaim: a claim is given to one owner at a time, with tokens that grow, and

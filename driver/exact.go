@@ -1,0 +1,87 @@
+package driver
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// exact returns a JSON object for a T without the members that encoding/json would take
+// for a field of the struct T though their names differ from it in case, where another
+// member has the field's name: sources may differ in case alone. Anything else is
+// returned as it is.
+func exact[T any](content []byte) []byte {
+	t := reflect.TypeFor[T]()
+	if t.Kind() != reflect.Struct || !folds(memberNames(content)) {
+		return content
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(content, &members) != nil {
+		return content // whoever decodes it says why
+	}
+	fields := fieldNames(t)
+	for name := range members {
+		isField := func(field string) bool { return field != name && strings.EqualFold(field, name) && members[field] != nil }
+		if !slices.Contains(fields, name) && slices.ContainsFunc(fields, isField) {
+			delete(members, name)
+		}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(members) != nil {
+		return content
+	}
+	return b.Bytes()
+}
+
+// folds says whether two different names are the same but for their case.
+func folds(names []string) bool {
+	for i, name := range names {
+		for _, other := range names[:i] {
+			if name != other && strings.EqualFold(name, other) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// skipped is a JSON value that is not read.
+type skipped struct{}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (*skipped) UnmarshalJSON([]byte) error { return nil }
+
+// mostMembers is how many members of an object are looked at: more than a join has.
+const mostMembers = 256
+
+// memberNames returns the names of an object's members; nil for what is none.
+func memberNames(content []byte) (names []string) {
+	d := json.NewDecoder(bytes.NewReader(content))
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return nil
+	}
+	for d.More() && len(names) < mostMembers {
+		name, err := d.Token()
+		if err != nil || d.Decode(&skipped{}) != nil {
+			return nil
+		}
+		names = append(names, name.(string))
+	}
+	return names
+}
+
+// fieldNames returns the names by which encoding/json knows a struct's fields.
+func fieldNames(t reflect.Type) (names []string) {
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			name = f.Name
+		}
+		names = append(names, name)
+	}
+	return names
+}
