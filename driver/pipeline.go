@@ -108,8 +108,9 @@ func (p *Pipeline) ProcessAsync(ctx context.Context, in Message) <-chan error {
 }
 
 // Abandoned says how many calls of Process have returned because their context
-// ended while a handler is still running. A number that stays above zero means
-// that a handler ignores its context.
+// ended while a handler is still running: one that does not end with its client (see
+// package cache), or ignores its context. A number that stays above zero means the
+// latter.
 func (p *Pipeline) Abandoned() int {
 	return int(p.abandoned.Load())
 }

@@ -1,7 +1,8 @@
 // Package memstore keeps events, claims and dead letters in memory.
 //
 // It is for local runs and tests only: the state dies with the process, and no
-// other process sees it. It keeps the contracts of package driver to the letter,
+// other process sees it. All of it is kept until then, so the process grows with the
+// number of keys. It keeps the contracts of package driver to the letter,
 // so what works with it works with the stores that last.
 package memstore
 
