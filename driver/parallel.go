@@ -31,7 +31,7 @@ type parallel []step
 func (p parallel) Process(ctx context.Context, in Message, next Next) error {
 	results := make([]<-chan error, len(p))
 	for i, branch := range p {
-		results[i] = start(func() error { return branch.call(ctx, in.Clone()) })
+		results[i] = start(func() error { return branch.call(within(ctx, &p[0], i), in.Clone()) })
 	}
 	failures := make([]error, len(p))
 	for i, branch := range p {
@@ -41,6 +41,36 @@ func (p parallel) Process(ctx context.Context, in Message, next Next) error {
 		return &parallelError{err, failures}
 	}
 	return next.Call(ctx, in)
+}
+
+// place is where in a run a handler is: in which branch of which Parallel.
+type place struct {
+	above    *place
+	parallel *step // the first branch
+	branch   int
+}
+
+type placeKey struct{}
+
+func placeFrom(ctx context.Context) *place {
+	at, _ := ctx.Value(placeKey{}).(*place)
+	return at
+}
+
+func within(ctx context.Context, parallel *step, branch int) context.Context {
+	return context.WithValue(ctx, placeKey{}, &place{placeFrom(ctx), parallel, branch})
+}
+
+// beside says whether two places are in different branches of one Parallel.
+func (at *place) beside(other *place) bool {
+	for ; at != nil; at = at.above {
+		for o := other; o != nil; o = o.above {
+			if at.parallel == o.parallel && at.branch != o.branch {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // parallelError hides from ReasonOf the failures of single branches.

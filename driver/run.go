@@ -24,6 +24,7 @@ type runClaim struct {
 	store      ClaimStore
 	scope, key string
 	by         any
+	at         *place
 }
 
 type runKey struct{}
@@ -63,26 +64,27 @@ func (r *Run) Waiting() bool {
 	return r.waiting
 }
 
-// Claim notes that the handler by claims key in scope of store. It returns an error
-// where another handler has done so in this run, whatever has become of that: of two
-// handlers that share a claim one would take the other's completion for its own, and
-// never run.
-func (r *Run) Claim(store ClaimStore, scope, key string, by any) error {
+// Claim notes that the handler by claims key in scope of store, with the context that it
+// was given. It returns an error where another handler has done so in this run, or the
+// same in another branch of a [Parallel], whatever has become of that: of two that share
+// a claim one would take the other's completion for its own, and what comes after it
+// would never run. The same handler may do so again, as after a failure.
+func (r *Run) Claim(ctx context.Context, store ClaimStore, scope, key string, by any) error {
 	if r == nil {
 		return nil
 	}
+	at := placeFrom(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.claims {
 		if c.scope != scope || c.key != key || !same(c.store, store) {
 			continue
 		}
-		if same(c.by, by) {
-			return nil
+		if !same(c.by, by) || c.at.beside(at) {
+			return fmt.Errorf("key %q in scope %q of one store is claimed in two places for the same message", key, scope)
 		}
-		return fmt.Errorf("two handlers claim key %q in scope %q of one store for the same message", key, scope)
 	}
-	r.claims = append(r.claims, runClaim{store, scope, key, by})
+	r.claims = append(r.claims, runClaim{store, scope, key, by, at})
 	return nil
 }
 

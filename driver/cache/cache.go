@@ -135,7 +135,7 @@ func (c *Cache) enter(ctx context.Context, key string) (context.Context, error) 
 	if run == nil {
 		ctx, run = driver.WithRun(ctx)
 	}
-	if err := run.Claim(c.claims, c.scope, key, c); err != nil {
+	if err := run.Claim(ctx, c.claims, c.scope, key, c); err != nil {
 		return nil, driver.Permanent(fmt.Errorf("idempotency: %w; give each cache a scope of its own (cache.Scope)", err))
 	}
 	for above := holdingFrom(ctx); above != nil; above = above.above {

@@ -109,6 +109,26 @@ func TestCacheWithinItself(t *testing.T) {
 	}
 }
 
+// One cache in two branches: only one of them would run.
+func TestOneCacheInTwoBranches(t *testing.T) {
+	slow := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+		time.Sleep(time.Minute)
+		return next(ctx, in)
+	})
+	for name, second := range map[string]func(...driver.Handler) driver.Handler{
+		"at once": within,
+		"later":   func(h ...driver.Handler) driver.Handler { return within(append([]driver.Handler{slow}, h...)...) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, b := cache.New(memstore.New()), &business{}
+			err := driver.New(driver.Parallel(within(c, b), within(driver.Parallel(second(c, b))))).Process(t.Context(), order)
+			if !permanent(err) || !strings.Contains(err.Error(), "cache.Scope") {
+				t.Errorf("%s: %v; want a permanent error that says what to do", name, err)
+			}
+		})
+	}
+}
+
 // A handler may try the rest of its pipeline again, with the cache in it; and may give
 // it other messages.
 func TestSameCacheAgainInOneRun(t *testing.T) {
