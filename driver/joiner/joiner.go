@@ -98,7 +98,7 @@ type Joiner struct {
 // For [MatchAll], and for [And] of those, the joiner reads only the sources that
 // are needed, at the same time as it writes: an event waits for two store calls
 // one after the other at most, unless another arrives at the same time. With [KeepLast]
-// the event that completes the join waits for one more.
+// it waits for one more, and the event that completes the join for two.
 //
 // Any other condition may hold for several sets of sources, and stop to hold when one
 // more arrives. So the first event that finds it to hold has the store remember the
@@ -185,17 +185,32 @@ func (j *Joiner) check(in driver.Message) error {
 
 // persist keeps m, and returns what is kept: m, or what the policy prefers to it.
 func (j *Joiner) persist(ctx context.Context, m driver.Message) (driver.Message, error) {
-	if j.policy == KeepLast {
-		return j.store.(driver.Replacer).Replace(ctx, m)
-	}
 	err := j.store.Persist(ctx, m)
 	var conflict *driver.ConflictError
-	if !errors.As(err, &conflict) {
+	isConflict := errors.As(err, &conflict)
+	switch {
+	case err != nil && !isConflict:
 		return m, err
-	}
-	if j.policy == Reject {
+	case j.policy == KeepLast:
+		return j.replace(ctx, m, isConflict)
+	case !isConflict:
+		return m, nil
+	case j.policy == Reject:
 		return m, driver.Reject(driver.ReasonConflict, err)
 	}
 	slog.WarnContext(ctx, "other content was stored before, it is kept", "key", m.Key, "source", m.Source, "event", m.ID, "kept", conflict.Stored.ID)
 	return conflict.Stored, nil
+}
+
+// replace has the store decide whether m is the last, after m was persisted. Where that
+// was no conflict, the same content may be kept of an earlier event: m has a later Time,
+// by which it is compared with others, so that is to be kept.
+func (j *Joiner) replace(ctx context.Context, m driver.Message, isConflict bool) (driver.Message, error) {
+	if !isConflict {
+		kept, err := j.store.LookUp(ctx, m.Key, m.Source)
+		if err == nil && kept.ID == m.ID && kept.Time.Equal(m.Time) || err != nil && !errors.Is(err, driver.ErrNotFound) {
+			return kept, err
+		}
+	}
+	return j.store.(driver.Replacer).Replace(ctx, m)
 }

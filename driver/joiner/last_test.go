@@ -101,9 +101,9 @@ func (b *between) once(when string) {
 	}
 }
 
-func (b *between) Replace(ctx context.Context, m driver.Message) (kept driver.Message, err error) {
-	b.call("Replace "+m.Source, func() { kept, err = b.Store.Replace(ctx, m) })
-	return kept, err
+func (b *between) Persist(ctx context.Context, m driver.Message) (err error) {
+	b.call("Persist "+m.Source, func() { err = b.Store.Persist(ctx, m) })
+	return err
 }
 
 func (b *between) LookUp(ctx context.Context, key, source string) (m driver.Message, err error) {
@@ -136,7 +136,7 @@ func TestKeepLastJoinsNothingThatWasReplacedBefore(t *testing.T) {
 			keep(t, store, dated("event1", "old", `"old"`, 1))
 			slow := &between{Store: store, hooks: map[string]func(){
 				"after LookUp event1": func() { close(looked) },
-				"before Replace event2": func() { // so the join is not complete
+				"before Persist event2": func() { // so the join is not complete
 					if kind == "needed" {
 						<-looked
 					}
@@ -148,7 +148,7 @@ func TestKeepLastJoinsNothingThatWasReplacedBefore(t *testing.T) {
 		t.Run(kind+", its own", func(t *testing.T) {
 			store := memstore.New()
 			slow := &between{Store: store, hooks: map[string]func(){
-				"after Replace event1": func() {
+				"after Persist event1": func() {
 					keep(t, store, dated("event1", "new", `"new"`, 2))
 					keep(t, store, dated("event2", "2", `2`, 3))
 				},
