@@ -216,7 +216,7 @@ func TestOutputGoesOnOnlyWhenConfirmed(t *testing.T) {
 		t.Errorf("refused: %v, went on %d times; want an error to be tried again, naming topic and key", err, wentOn)
 	}
 
-	// The ordering key must not stay paused by that failure.
+	// That failure has no effect on the next message of the key.
 	server.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil)
 	if err := pipeline.Process(t.Context(), joined("order-1")); err != nil || wentOn != 1 {
 		t.Errorf("the second time: %v, went on %d times", err, wentOn)
@@ -248,7 +248,7 @@ func TestPublishingHonoursTheContext(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
-	server.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil) // lets Close return
+	server.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil) // ends the fake's own goroutine
 }
 
 func TestTopicNames(t *testing.T) {

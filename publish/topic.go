@@ -2,15 +2,17 @@ package publish
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"example.com/eventdriver/driver"
 )
@@ -22,10 +24,12 @@ const (
 	maxValue       = 1024 // bytes
 	maxOrderingKey = 1024 // bytes
 	maxMessage     = 10_000_000
-	// batchWithin is how long a message waits for others to be sent with it: few
-	// events are handled at once, and each is waited for.
-	batchWithin = time.Millisecond
-	// publishWithin bounds one message's tries, which outlive whoever waits.
+	// framing is what of a message is neither data nor attributes, at most.
+	framing = 4096
+	// maxOutstanding is how many bytes may be under way to a topic: two of the largest
+	// messages. They are held twice, as they are and as they are sent.
+	maxOutstanding = 2 * maxMessage
+	// publishWithin bounds one message's tries.
 	publishWithin = 30 * time.Second
 )
 
@@ -43,10 +47,16 @@ func CheckTopic(name string) error {
 
 // Topic is a topic to publish to. Open it with [Open]. It is safe for concurrent
 // use.
+//
+// It sends each message by itself, as soon as there is room for it, and not in batches:
+// few events are handled at once, and each is waited for. Whoever gives up waiting takes
+// the message back. So while Pub/Sub does not answer, nothing is held but what callers
+// still wait for, and no more of it is under way than 20 MB. Of ordering keys nothing is
+// kept: a failure of one message has no effect on the next one of its key.
 type Topic struct {
-	client    *pubsub.Client
-	publisher *pubsub.Publisher
-	name      string
+	client *pubsub.Client
+	room   *semaphore.Weighted // bytes
+	name   string
 }
 
 // Open returns the topic of that name, in the form projects/PROJECT/topics/TOPIC.
@@ -61,44 +71,34 @@ func Open(ctx context.Context, name string, opts ...option.ClientOption) (*Topic
 	if err != nil {
 		return nil, fmt.Errorf("topic %s: %w", name, err)
 	}
-	publisher := client.Publisher(name)
-	publisher.EnableMessageOrdering = true
-	publisher.PublishSettings.DelayThreshold = batchWithin
-	publisher.PublishSettings.Timeout = publishWithin
-	return &Topic{client: client, publisher: publisher, name: name}, nil
+	return &Topic{client: client, room: semaphore.NewWeighted(maxOutstanding), name: name}, nil
 }
 
-// Close sends what is still to be sent and closes the connection.
-func (t *Topic) Close() error {
-	t.publisher.Stop()
-	return t.client.Close()
-}
+// Close closes the connection. Messages that are under way fail.
+func (t *Topic) Close() error { return t.client.Close() }
 
 // publish returns when Pub/Sub has confirmed the message, or with the reason why
 // it has not. A message that Pub/Sub refuses as such is a permanent error.
 func (t *Topic) publish(ctx context.Context, m *pubsub.Message) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("topic %s: %w", t.name, err)
+	message := &pubsubpb.PubsubMessage{Data: m.Data, Attributes: m.Attributes, OrderingKey: m.OrderingKey}
+	size := int64(proto.Size(message) + framing)
+	if size > maxMessage {
+		return driver.Reject(driver.ReasonTooLarge, fmt.Errorf("topic %s: a message of %d bytes: Pub/Sub takes %d", t.name, size, maxMessage))
 	}
-	_, err := t.publisher.Publish(ctx, m).Get(ctx)
-	if err != nil && m.OrderingKey != "" {
-		// After a failure the client refuses whatever has the same ordering key.
-		// The events are delivered again, so the order that it wants to keep
-		// need not be kept, but the key must not stay refused.
-		t.publisher.ResumePublish(m.OrderingKey)
-		if paused := (pubsub.ErrPublishingPaused{}); errors.As(err, &paused) {
-			// It was another's failure: this message has not been tried.
-			_, err = t.publisher.Publish(ctx, m).Get(ctx)
-			if err != nil {
-				t.publisher.ResumePublish(m.OrderingKey)
-			}
-		}
+	if err := t.room.Acquire(ctx, size); err != nil {
+		return fmt.Errorf("topic %s: not published, others were under way: %w", t.name, err)
 	}
+	defer t.room.Release(size)
+	within, cancel := context.WithTimeout(ctx, publishWithin)
+	defer cancel()
+	_, err := t.client.TopicAdminClient.Publish(within, &pubsubpb.PublishRequest{Topic: t.name, Messages: []*pubsubpb.PubsubMessage{message}})
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, pubsub.ErrOversizedMessage) || status.Code(err) == codes.InvalidArgument:
+	case status.Code(err) == codes.InvalidArgument:
 		return driver.Permanent(fmt.Errorf("topic %s refused the message: %w", t.name, err))
+	case ctx.Err() != nil:
+		return fmt.Errorf("topic %s: not published: %w (%v)", t.name, ctx.Err(), err)
 	}
 	return fmt.Errorf("topic %s: not published: %w", t.name, err)
 }

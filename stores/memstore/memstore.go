@@ -4,6 +4,9 @@
 // other process sees it. All of it is kept until then, so the process grows with the
 // number of keys. It keeps the contracts of package driver to the letter,
 // so what works with it works with the stores that last.
+//
+// It grows: what it keeps of a key is never deleted, and its bytes are not bounded. A process
+// that handles ever new keys with it runs out of memory.
 package memstore
 
 import (
