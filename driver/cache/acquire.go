@@ -29,7 +29,7 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 		var length time.Duration
 		length, want.Margin = c.terms(ctx)
 		asked := time.Now()
-		claim, err := c.claims.Acquire(ctx, want, length)
+		claim, err := c.claim(ctx, want, length)
 		var pause time.Duration
 		switch {
 		case err == nil:
@@ -52,6 +52,15 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 	}
 }
 
+// claim asks the store once.
+func (c *Cache) claim(ctx context.Context, want driver.Claim, length time.Duration) (claim driver.Claim, err error) {
+	err = driver.Guard(func() (err error) {
+		claim, err = c.claims.Acquire(ctx, want, length)
+		return err
+	})
+	return claim, err
+}
+
 // tokenOf is the token of the holder, if the store says which it is.
 func tokenOf(err error) int64 {
 	if held, ok := errors.AsType[*driver.HeldError](err); ok {
@@ -68,7 +77,7 @@ func (c *Cache) giveBack(ctx context.Context, want driver.Claim, length time.Dur
 	// If this fails as well, the lease runs out by itself.
 	var claim driver.Claim
 	err := persistently(ctx, releaseWithin, func(ctx context.Context) (err error) {
-		claim, err = c.claims.Acquire(ctx, want, length)
+		claim, err = c.claim(ctx, want, length)
 		if errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone) {
 			err = driver.Permanent(err) // it is not ours
 		}

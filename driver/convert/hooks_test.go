@@ -177,7 +177,7 @@ func (h *hooks) WithGroup(string) slog.Handler      { return h }
 var hookNames = []string{"InputConverter", "Processor", "Rule", "Condition", "Persist", "LookUp", "LookUpByKey", "Parallel", "KeyFrom", "Acquire", "Complete",
 	"Release", "HandleConflict", "QuarantineOnExpiry", "Business", "SetAside", "Logger.Enabled", "Logger.Handle"}
 
-var storeHooks = []string{"Persist", "LookUp", "LookUpByKey", "Acquire"}
+var storeHooks = []string{"Persist", "LookUp", "LookUpByKey"}
 
 // Whatever others have written, and whatever it does: each event is answered.
 func TestEveryEventIsAnswered(t *testing.T) {

@@ -165,7 +165,7 @@ var sourceMutants = []sourceMutant{
 	{name: "a store that fails is taken for a claim", file: acquireGo,
 		old: "\t\tdefault:\n\t\t\tfailures++", new: "\t\tdefault:\n\t\t\tif failures++; failures > 0 {\n\t\t\t\treturn c.hold(driver.Claim{Key: key, Owner: want.Owner, Token: 1}, length, asked), nil\n\t\t\t}"},
 	{name: "each try has an owner of its own", file: acquireGo,
-		old: "claim, err := c.claims.Acquire(ctx, want, length)\n\t\tvar pause", new: "claim, err := c.claims.Acquire(ctx, driver.NewClaim(key), length)\n\t\tvar pause"},
+		old: "claim, err := c.claim(ctx, want, length)\n\t\tvar pause", new: "claim, err := c.claims.Acquire(ctx, driver.NewClaim(key), length)\n\t\tvar pause"},
 	{name: "all instances are one owner", file: acquireGo,
 		old: "\twant.Scope = c.scope\n", new: "\twant.Scope, want.Owner = c.scope, \"me\"\n"},
 	{name: "a completed key fails for ever", file: cacheGo,
