@@ -127,6 +127,7 @@ func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	if err := j.usable(); err != nil {
 		panic(err)
 	}
+	j.store = guarded{store}
 	return j
 }
 

@@ -1,0 +1,57 @@
+package joiner
+
+import (
+	"context"
+
+	"example.com/eventdriver/driver"
+)
+
+// guarded is a store that is called by [driver.Guard]: the joiner looks at what kind of
+// error it returns. Which of the optional interfaces it can, [Joiner.usable] has found out.
+type guarded struct{ driver.EventStore }
+
+// Persist implements [driver.EventStore].
+func (s guarded) Persist(ctx context.Context, m driver.Message) error {
+	return driver.Guard(func() error { return s.EventStore.Persist(ctx, m) })
+}
+
+// LookUp implements [driver.EventStore].
+func (s guarded) LookUp(ctx context.Context, key, source string) (m driver.Message, err error) {
+	err = driver.Guard(func() (err error) {
+		m, err = s.EventStore.LookUp(ctx, key, source)
+		return err
+	})
+	return m, err
+}
+
+// Replace implements [driver.Replacer].
+func (s guarded) Replace(ctx context.Context, m driver.Message) (kept driver.Message, err error) {
+	err = driver.Guard(func() (err error) {
+		kept, err = s.EventStore.(driver.Replacer).Replace(ctx, m)
+		return err
+	})
+	return kept, err
+}
+
+// Decide implements [driver.Decider].
+func (s guarded) Decide(ctx context.Context, key, name string, sources []string) (decided []string, err error) {
+	err = driver.Guard(func() (err error) {
+		decided, err = s.EventStore.(driver.Decider).Decide(ctx, key, name, sources)
+		return err
+	})
+	return decided, err
+}
+
+// ListDecided implements [driver.Decider].
+func (s guarded) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
+	err = driver.Guard(func() (err error) {
+		sources, decided, err = s.EventStore.(driver.Decider).ListDecided(ctx, key, name)
+		return err
+	})
+	return sources, decided, err
+}
+
+var (
+	_ driver.Replacer = guarded{}
+	_ driver.Decider  = guarded{}
+)
