@@ -127,10 +127,12 @@ func (e *edge) processAll(ctx context.Context, in incoming, o *outcome, messages
 	}
 	for _, o.message = range messages {
 		var runCtx context.Context
-		runCtx, run = driver.WithRun(ctx)
+		scoped, free := driver.ScopeMemory(ctx)
+		runCtx, run = driver.WithRun(scoped)
 		if o.err = namePath(e.process(runCtx, o.message), in.path); o.err != nil {
-			break
+			break // a handler may still be running
 		}
+		free()
 	}
 	return run
 }

@@ -1,23 +1,37 @@
 package joiner
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"example.com/eventdriver/driver"
 )
 
-// compose makes the message that the joiner called name goes on with, of the events of
-// one key, ordered by source. It also returns the events as they can be restored from
-// that message's content, so that they need no memory of their own.
-func compose(name, key string, events []driver.Message) (driver.Message, []part) {
+// plan is how the events of one key, ordered by source, are to be joined.
+type plan struct {
+	events []driver.Message
+	forms  []form
+	size   int // of the joined content
+}
+
+func planOf(events []driver.Message) plan {
+	p := plan{events: events, forms: make([]form, len(events)), size: len("{}") + max(len(events)-1, 0)}
+	for i, event := range events {
+		p.forms[i] = formOf(event)
+		p.size += textSize([]byte(member(event.Source))) + len(":") + valueSize(event.Content, p.forms[i])
+	}
+	return p
+}
+
+// compose makes the message that the joiner called name goes on with. It also returns the
+// events as they can be restored from that message's content, so that they need no memory
+// of their own.
+func (p plan) compose(name, key string) (driver.Message, []part) {
 	joined := driver.Message{ID: name + "/" + key, Key: key, Source: name, MediaType: "application/json"}
-	content := make([]byte, 0, roomFor(events))
-	parts := make([]part, len(events))
+	content := make([]byte, 0, p.size)
+	parts, events := make([]part, len(p.events)), p.events
 	for i, event := range events {
 		if event.Time.After(joined.Time) {
 			joined.Time = event.Time
@@ -27,24 +41,15 @@ func compose(name, key string, events []driver.Message) (driver.Message, []part)
 		} else {
 			content = append(content, ',')
 		}
-		content = appendMember(content, event.Source)
+		content = appendText(content, []byte(member(event.Source)))
 		content = append(content, ':')
-		parts[i] = part{event: event, start: len(content)}
-		content, parts[i].form = appendValue(content, event)
+		parts[i] = part{event: event, start: len(content), form: p.forms[i]}
+		content = appendValue(content, event.Content, p.forms[i])
 		parts[i].end = len(content)
 		parts[i].event.Content = nil
 	}
 	joined.Content = append(content, '}')
 	return joined, parts
-}
-
-// roomFor is about how many bytes the events take, joined.
-func roomFor(events []driver.Message) int {
-	size := len("{}")
-	for _, event := range events {
-		size += len(event.Source) + (len(event.Content)+2)/3*4 + len(`"base64:":"",`)
-	}
-	return size
 }
 
 // part is where an event's content is in the joined content.
@@ -87,30 +92,55 @@ func restore(content []byte, parts []part) []driver.Message {
 // base64Mark begins a member's name that is not the source itself.
 const base64Mark = "base64:"
 
-// appendMember appends a source as a member's name: different ones have different names,
-// also where a JSON string can't hold them.
-func appendMember(b []byte, source string) []byte {
+// member returns the member's name that stands for a source: different ones have different
+// names, also where a JSON string can't hold them.
+func member(source string) string {
 	if utf8.ValidString(source) && !strings.HasPrefix(source, base64Mark) {
-		return appendText(b, source)
+		return source
 	}
-	return appendText(b, base64Mark+base64.StdEncoding.EncodeToString([]byte(source)))
+	return base64Mark + base64.StdEncoding.EncodeToString([]byte(source))
 }
 
-// appendValue appends an event's content as a JSON value, with nothing lost: see
+// formOf returns how an event's content becomes a JSON value, with nothing lost: see
 // [Joiner].
-func appendValue(b []byte, event driver.Message) ([]byte, form) {
+func formOf(event driver.Message) form {
 	content, media := event.Content, event.MediaType
 	switch {
 	case len(content) == 0:
-		return append(b, "null"...), asNull
+		return asNull
 	case !utf8.Valid(content):
-		return appendBase64(b, content), asBase64
-	case (media == "" || isJSON(media)) && json.Valid(content) && !tooDeep(content):
-		return append(b, content...), asItIs
+		return asBase64
+	case (media == "" || isJSON(media)) && json.Valid(content) && nesting(content) < deepest:
+		return asItIs
 	case media == "" || isJSON(media) || strings.HasPrefix(media, "text/"):
-		return appendText(b, string(content)), asText
+		return asText
 	}
-	return appendBase64(b, content), asBase64
+	return asBase64
+}
+
+func appendValue(b, content []byte, f form) []byte {
+	switch f {
+	case asItIs:
+		return append(b, content...)
+	case asText:
+		return appendText(b, content)
+	case asBase64:
+		return append(base64.StdEncoding.AppendEncode(append(b, '"'), content), '"')
+	}
+	return append(b, "null"...)
+}
+
+// valueSize is how many bytes appendValue appends.
+func valueSize(content []byte, f form) int {
+	switch f {
+	case asItIs:
+		return len(content)
+	case asText:
+		return textSize(content)
+	case asBase64:
+		return base64.StdEncoding.EncodedLen(len(content)) + len(`""`)
+	}
+	return len("null")
 }
 
 // isJSON says whether a media type is one of JSON.
@@ -118,23 +148,6 @@ func isJSON(media string) bool {
 	return media == "application/json" || media == "text/json" || strings.HasSuffix(media, "+json")
 }
 
-// deepest is how deep JSON is nested at most that encoding/json reads.
+// deepest is how deep JSON is nested at most that encoding/json reads; what is joined is
+// one deeper.
 const deepest = 10000
-
-// tooDeep says that JSON which can be read alone can't be read any more inside of
-// an object.
-func tooDeep(content []byte) bool {
-	if bytes.Count(content, []byte{'['})+bytes.Count(content, []byte{'{'}) < deepest {
-		return false
-	}
-	return !json.Valid(slices.Concat([]byte{'['}, content, []byte{']'}))
-}
-
-func appendText(b []byte, s string) []byte {
-	quoted, _ := json.Marshal(s) // a string always has a JSON form
-	return append(b, quoted...)
-}
-
-func appendBase64(b, content []byte) []byte {
-	return append(base64.StdEncoding.AppendEncode(append(b, '"'), content), '"')
-}

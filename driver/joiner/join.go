@@ -15,20 +15,21 @@ import (
 // without this second look, two events that arrive together could both miss the
 // other. It returns nil if one is still missing.
 func (j *Joiner) complete(ctx context.Context, in driver.Message) ([]driver.Message, error) {
+	first, free := driver.ScopeMemory(ctx)
 	messages, errs := each(j.needed, func(source string) (driver.Message, error) {
 		if source == in.Source {
-			return j.persist(ctx, in)
+			return j.persist(first, in)
 		}
-		return j.store.LookUp(ctx, in.Key, source)
+		return j.store.LookUp(first, in.Key, source)
 	})
 	if err := errs[slices.Index(j.needed, in.Source)]; err != nil {
 		return nil, err
 	}
 	for i, source := range j.needed {
-		if errs[i] == nil {
+		if errs[i] == nil || noRoom(errs[i]) { // it is there
 			continue
 		}
-		m, err := j.store.LookUp(ctx, in.Key, source)
+		m, err := j.store.LookUp(first, in.Key, source)
 		if errors.Is(err, driver.ErrNotFound) {
 			return nil, nil
 		}
@@ -37,10 +38,20 @@ func (j *Joiner) complete(ctx context.Context, in driver.Message) ([]driver.Mess
 		}
 		messages[i] = m
 	}
+	if i := slices.IndexFunc(errs, noRoom); i >= 0 {
+		return nil, errs[i]
+	}
 	if j.policy == KeepLast {
+		free()
 		return j.lookAgain(ctx, in.Key)
 	}
 	return messages, nil
+}
+
+// noRoom says that an event is there, but that there is no memory for its content. That
+// is no failure while another is missing.
+func noRoom(err error) bool {
+	return errors.Is(err, driver.ErrNoMemory) || driver.ReasonOf(err) == driver.ReasonTooLarge
 }
 
 // lookAgain reads all that is needed, once it is known that all is there. What was read

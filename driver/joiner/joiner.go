@@ -165,12 +165,25 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 		driver.RunFrom(ctx).Wait()
 		return nil
 	}
-	if err := driver.Grow(ctx, 2*roomFor(messages)); err != nil { // the handler may copy it
+	plan := planOf(messages)
+	if err := driver.Grow(ctx, 2*plan.size-counted(in, messages)); err != nil {
 		return err
 	}
-	joined, parts := compose(j.name, in.Key, messages)
+	joined, parts := plan.compose(j.name, in.Key)
 	driver.RunFrom(ctx).Joined(func() []driver.Message { return restore(joined.Content, parts) })
 	return next.Call(ctx, joined)
+}
+
+// counted is how many bytes of the messages the store has counted. They are in the account of
+// the joined content, which is counted twice, since a handler decodes or copies it: the messages are
+// not needed any more then.
+func counted(in driver.Message, messages []driver.Message) (bytes int) {
+	for _, m := range messages {
+		if m.Source != in.Source {
+			bytes += len(m.Content)
+		}
+	}
+	return bytes
 }
 
 func (j *Joiner) check(in driver.Message) error {

@@ -166,6 +166,9 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 	if err != nil {
 		return driver.Message{}, failed(OpLookUp, key, source, err)
 	}
+	if err := driver.Grow(ctx, len(m.Content)); err != nil { // how much it is, nothing says before
+		return driver.Message{}, failed(OpLookUp, key, source, err)
+	}
 	return m, nil
 }
 
@@ -195,6 +198,9 @@ func (s *Store) lookUpByKey(ctx context.Context, op Operation, key string) ([]dr
 			return nil, fmt.Errorf("source %q: %w", source, err)
 		}
 		m, err := row.message(key)
+		if err == nil {
+			err = driver.Grow(ctx, len(m.Content))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", source, err)
 		}

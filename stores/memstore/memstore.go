@@ -64,6 +64,9 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 	case bytes.Equal(kept.Last.Content, m.Content):
 		return nil
 	}
+	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
+		return failed("persist", m.Key, m.Source, err)
+	}
 	return fmt.Errorf("memstore: persist: %w", &driver.ConflictError{Stored: kept.Last.Clone()})
 }
 
@@ -77,6 +80,9 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 
 	kept, ok := s.events[m.Key][m.Source]
 	next, later := kept.Replace(m)
+	if err := driver.Grow(ctx, max(len(kept.Last.Content), len(m.Content))); err != nil {
+		return driver.Message{}, failed("replace", m.Key, m.Source, err)
+	}
 	switch {
 	case !ok:
 		s.keep(driver.Succession{Last: m})
@@ -109,6 +115,9 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 	if !ok {
 		return driver.Message{}, failed("look up", key, source, driver.ErrNotFound)
 	}
+	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
+		return driver.Message{}, failed("look up", key, source, err)
+	}
 	return kept.Last.Clone(), nil
 }
 
@@ -122,7 +131,11 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 
 	found := make([]driver.Message, 0, len(s.events[key]))
 	for _, source := range s.sources(key) {
-		found = append(found, s.events[key][source].Last.Clone())
+		kept := s.events[key][source].Last
+		if err := driver.Grow(ctx, len(kept.Content)); err != nil {
+			return nil, failed("look up", key, source, err)
+		}
+		found = append(found, kept.Clone())
 	}
 	return found, nil
 }
