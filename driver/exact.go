@@ -23,7 +23,9 @@ func exact[T any](content []byte) []byte {
 	}
 	fields := fieldNames(t)
 	for name := range members {
-		isField := func(field string) bool { return field != name && strings.EqualFold(field, name) && members[field] != nil }
+		isField := func(field string) bool {
+			return field != name && strings.EqualFold(field, name) && members[field] != nil
+		}
 		if !slices.Contains(fields, name) && slices.ContainsFunc(fields, isField) {
 			delete(members, name)
 		}
@@ -49,29 +51,46 @@ func folds(names []string) bool {
 	return false
 }
 
-// skipped is a JSON value that is not read.
-type skipped struct{}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (*skipped) UnmarshalJSON([]byte) error { return nil }
-
 // mostMembers is how many members of an object are looked at: more than a join has.
 const mostMembers = 256
 
-// memberNames returns the names of an object's members; nil for what is none.
+// memberNames returns the names of an object's members; nil for what is none. It copies
+// none of their values, which may be large.
 func memberNames(content []byte) (names []string) {
-	d := json.NewDecoder(bytes.NewReader(content))
-	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+	if !json.Valid(content) {
 		return nil
 	}
-	for d.More() && len(names) < mostMembers {
-		name, err := d.Token()
-		if err != nil || d.Decode(&skipped{}) != nil {
-			return nil
+	depth := 0
+	for i := 0; i < len(content) && len(names) < mostMembers; i++ {
+		switch content[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			start := i
+			for i++; content[i] != '"'; i++ {
+				if content[i] == '\\' {
+					i++ // whatever is escaped does not end the string
+				}
+			}
+			var name string
+			if depth == 1 && isName(content[i+1:]) && json.Unmarshal(content[start:i+1], &name) == nil {
+				names = append(names, name)
+			}
 		}
-		names = append(names, name.(string))
 	}
 	return names
+}
+
+// isName says whether what follows a string makes it the name of a member.
+func isName(rest []byte) bool {
+	for _, c := range rest {
+		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c == ':'
+		}
+	}
+	return false
 }
 
 // fieldNames returns the names by which encoding/json knows a struct's fields.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +34,11 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 }
 
 func decode(content []byte, into any) error {
+	// A Decoder holds the content once more, and more than that; it is needed for its numbers,
+	// and says more about what is wrong.
+	if !holdsAny(reflect.TypeOf(into), nil) && json.Unmarshal(content, into) == nil {
+		return nil
+	}
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
@@ -41,6 +48,27 @@ func decode(content []byte, into any) error {
 		return errors.New("more follows after the JSON value")
 	}
 	return nil
+}
+
+// holdsAny says whether a number may land in an any when a t is decoded.
+func holdsAny(t reflect.Type, within []reflect.Type) bool {
+	if slices.Contains(within, t) {
+		return false
+	}
+	within = append(within, t)
+	switch t.Kind() {
+	case reflect.Interface:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return holdsAny(t.Elem(), within)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if holdsAny(t.Field(i).Type, within) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // withoutContent says what is wrong with a JSON text, and where, without quoting it.

@@ -1,0 +1,56 @@
+package driver_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"example.com/eventdriver/driver"
+)
+
+// TestTypedHandlerHoldsContentOnceMore: that is what the joiner counts for it.
+func TestTypedHandlerHoldsContentOnceMore(t *testing.T) {
+	type order struct {
+		A, B json.RawMessage
+		Next *order
+	}
+	content := bytes.Repeat([]byte("1"), 4<<20)
+	content = fmt.Appendf(nil, `{"A":%s,"B":%s}`, content, content)
+	handler := driver.JSON(func(_ context.Context, _ string, in order) error {
+		if len(in.A) != 4<<20 || len(in.B) != 4<<20 {
+			t.Errorf("got %d and %d bytes", len(in.A), len(in.B))
+		}
+		return nil
+	})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := driver.New(handler).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: content}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > uint64(len(content))*9/8 {
+		t.Errorf("%d bytes were allocated for a content of %d", got, len(content))
+	}
+}
+
+// TestNumbersInAnyKeepTheirDigits, wherever the any is.
+func TestNumbersInAnyKeepTheirDigits(t *testing.T) {
+	type inner struct{ List []map[string]any }
+	type outer struct {
+		N     int
+		Inner *[1]inner
+	}
+	handler := driver.JSON(func(_ context.Context, _ string, in outer) error {
+		if got := fmt.Sprint(in.Inner[0].List[0]["n"]); got != "9007199254740993" {
+			t.Errorf("got %s", got)
+		}
+		return nil
+	})
+	m := driver.Message{Key: "k", Source: "s", Content: []byte(`{"N":1,"Inner":[{"List":[{"n":9007199254740993}]}]}`)}
+	if err := driver.New(handler).Process(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+}
