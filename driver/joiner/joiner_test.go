@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/drivertest"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -244,18 +245,47 @@ func TestSecondLookSeesAnEventThatArrivedAtTheSameTime(t *testing.T) {
 	}
 }
 
+// A store that fails says nothing about what it keeps, whatever its error is: also that of
+// a context of its own.
 func TestStoreFailureIsReturnedForRedelivery(t *testing.T) {
-	down := errors.New("store is down")
-	for _, failing := range []string{"Persist event1", "LookUp event2"} {
-		w := &watched{EventStore: memstore.New(), before: func(call string) error {
-			if call == failing {
-				return down
+	for _, down := range []error{errors.New("store is down"), context.DeadlineExceeded, context.Canceled} {
+		for kind, condition := range bothConditions {
+			for _, policy := range []joiner.ConflictPolicy{joiner.KeepFirst, joiner.KeepLast, joiner.Reject} {
+				failing := failEach(t, condition, policy, down)
+				if want := map[string]int{"needed": 2, "decided": 4}[kind]; failing < want {
+					t.Errorf("%s, policy %d: %d operations of a join were failed, want %d or more", kind, policy, failing, want)
+				}
 			}
-			return nil
-		}}
-		err := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), w)).Process(t.Context(), event("event1", "1"))
-		if !errors.Is(err, down) || driver.IsPermanent(err) {
-			t.Errorf("%s fails: error %v; want the store's own, to be delivered again", failing, err)
+		}
+	}
+}
+
+// failEach has the first operation of the event that completes a join fail, then the
+// second, and so on, and says how many there are.
+func failEach(t *testing.T, condition joiner.Condition, policy joiner.ConflictPolicy, down error) int {
+	t.Helper()
+	for n := 1; ; n++ {
+		store := memstore.New()
+		run(t, joiner.New(condition, store, joiner.OnConflict(policy)), event("event2", "2"))
+		faults := drivertest.NewFaults(store)
+		faults.Hook(func(c drivertest.Call) drivertest.Fault {
+			if c.Seq == n {
+				return drivertest.Fault{Before: drivertest.FailWith(down)}
+			}
+			return drivertest.Fault{}
+		})
+		went := false
+		last := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { went = true; return nil })
+		err := driver.New(joiner.New(condition, faults, joiner.OnConflict(policy)), last).Process(t.Context(), event("event1", "1"))
+		failed := faults.Count(drivertest.OpAny) >= n
+		switch {
+		case !failed && went && err == nil:
+			return n - 1
+		case !failed || !went && (!errors.Is(err, down) || driver.IsPermanent(err)):
+			t.Errorf("operation %d fails: error %v, went on: %v; want the store's own, to be delivered again", n, err, went)
+		}
+		if n > 20 {
+			t.Fatal("there is no end")
 		}
 	}
 }

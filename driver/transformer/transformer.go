@@ -16,7 +16,8 @@ import (
 // Rule returns the message to go on with. It must not change the Content or
 // Attributes of the one it is given in place, may be called from many goroutines
 // at once, and must give the same answer each time: a redelivered event goes
-// through it again, and is compared with what is stored.
+// through it again, and is compared with what is stored. What it has answered it must
+// leave as it is: the events of an order's dead letter are sent again as they were stored.
 type Rule func(driver.Message) (driver.Message, error)
 
 // Transformer is a handler that applies rules. Create it with [New].
