@@ -91,7 +91,8 @@ func (e *env) perSource(name, what string, sources []string) map[string]string {
 		_, twice := values[source]
 		switch {
 		case source == "":
-			e.errs = append(e.errs, fmt.Errorf("%s must name one of EVENT_SOURCES, %q, and %s; %q does not", name, sources, what, item))
+			e.errs = append(e.errs, fmt.Errorf("%s must name one of EVENT_SOURCES, %q, and %s; %q does not",
+				name, sources, what, item))
 		case value == "" || twice:
 			e.errs = append(e.errs, fmt.Errorf("%s must have for %q, once, %s; it is %q", name, source, what, item))
 		default:

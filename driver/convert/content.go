@@ -33,7 +33,7 @@ const (
 // [driver.ReasonUndecodable]: kept, it would make each join of its key fail. No
 // data, zero bytes, is never looked at.
 //
-// It is an error if a kind is none of the four.
+// It is an error if a kind is not one of the four.
 func Content(kinds map[string]ContentKind) InputOption {
 	return func(c *converter) error {
 		for source, kind := range kinds {
@@ -87,7 +87,8 @@ func (c content) settle(kind ContentKind, source string) (content, error) {
 		return c.asJSON()
 	case isText(c.media):
 		if !utf8.Valid(c.data) {
-			return c, undecodable("the data, which is %q, is not UTF-8: publish it as UTF-8, or set CONTENT to %s:bytes", c.media, source)
+			return c, undecodable("the data, which is %q, is not UTF-8: publish it as UTF-8, or set CONTENT to %s:bytes",
+				c.media, source)
 		}
 	case c.media == "":
 		return c.undeclared(source)
@@ -126,7 +127,8 @@ func (c content) undeclared(source string) (content, error) {
 		c.data = data
 		return c, nil
 	case errors.Is(err, errTooDeep):
-		return c, undecodable("the data, which declares nothing: %w: if it is to be joined as text, set CONTENT to %s:text", err, source)
+		return c, undecodable("the data, which declares nothing: %w: if it is to be joined as text, set CONTENT to %s:text",
+			err, source)
 	case beginsLikeJSON(data):
 		return c, undecodable("the data, which declares nothing, begins like JSON: %w: fix the publisher, "+
 			"or, if it is to be joined as text, set CONTENT to %s:text", err, source)

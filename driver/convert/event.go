@@ -18,7 +18,9 @@ import (
 // binaryEvent reads a CloudEvent in binary mode; textOf gives the attribute that a
 // header's value stands for. Headers that start with ce- but can't be the name of a
 // CloudEvents attribute are left out. The event shares data.
-func binaryEvent(header http.Header, data []byte, textOf func(name, value string) (string, error), n *notes) (*cloudevents.Event, error) {
+func binaryEvent(
+	header http.Header, data []byte, textOf func(name, value string) (string, error), n *notes,
+) (*cloudevents.Event, error) {
 	texts := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		attribute, ok := strings.CutPrefix(name, "Ce-")
@@ -121,7 +123,7 @@ func newEvent(prefix string, texts map[string]string, others map[string]any, n *
 	return &cloudevents.Event{Context: c}, nil
 }
 
-var errMediaType = errors.New(`not a media type, such as "application/json": the data counts as data that declares nothing`)
+var errMediaType = errors.New(`not a media type, such as "application/json": the data counts as undeclared`)
 
 func setExtension(c *event.EventContextV1, name string, value any) {
 	if c.Extensions == nil {

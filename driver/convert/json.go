@@ -117,7 +117,7 @@ func stringLength(text []byte) int {
 }
 
 // declared returns the media type that a content type declares, in lower case and
-// without parameters; "" where it is none (RFC 2045, section 5.1).
+// without parameters; "" where it is not a media type (RFC 2045, section 5.1).
 func declared(contentType string) string {
 	media := mediaType(contentType)
 	kind, subtype, ok := strings.Cut(media, "/")

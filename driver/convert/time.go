@@ -10,7 +10,8 @@ var (
 	errTime = errors.New(`not a time as in RFC 3339, such as "2006-01-02T15:04:05Z"`)
 	// errComma is for a time that is exact to its writer. Left out, it would decide
 	// otherwise which of two events is the last.
-	errComma = errors.New(`a comma before the fraction of a second, where RFC 3339 has a point: write it as "2006-01-02T15:04:05.5Z"`)
+	errComma = errors.New("a comma before the fraction of a second, where RFC 3339 has a point: " +
+		`write it as "2006-01-02T15:04:05.5Z"`)
 )
 
 // parseTime reads a date-time of RFC 3339, section 5.6: letters in either case, any
