@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/internal/doctable"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -93,9 +95,32 @@ func TestJoinedContent(t *testing.T) {
 				if m.MediaType != row.media {
 					t.Errorf("input %d: media type %q, want %q", i, m.MediaType, row.media)
 				}
+				if got := joinedAlone(t, input()); got != row.joined {
+					t.Errorf("input %d: joined as %s, want %s", i, got, row.joined)
+				}
 			}
 		})
 	}
+}
+
+// joinedAlone returns what the joined object has of the event of a request, whatever
+// its source.
+func joinedAlone(t testing.TB, r *http.Request) (content string) {
+	t.Helper()
+	store := memstore.New()
+	take := driver.HandlerFunc(func(_ context.Context, m driver.Message, _ driver.Next) error {
+		var joined map[string]json.RawMessage
+		if err := json.Unmarshal(m.Content, &joined); err != nil {
+			return err
+		}
+		content = string(joined["event1"])
+		return nil
+	})
+	pipeline := driver.New(joiner.New(joiner.MatchAll("event1"), store), take)
+	if w := serve(convert.ToHTTPHandler(convert.CloudEventToInput, pipeline, quiet), to(t, "/events/event1", r)); w.Code != http.StatusNoContent {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	return content
 }
 
 // The table of docs/input.md is made from this one.
