@@ -23,6 +23,8 @@ const (
 	largeContent  = 10_000_000
 	// acknowledgeWithin is the deadline of the subscriptions that Eventarc makes.
 	acknowledgeWithin = 10 * time.Second
+	// giveUp is when the test ends that would go on for as long as the process thrashes.
+	giveUp = 5 * time.Minute
 )
 
 // TestMemoryOfLargeEvents: 80 events of 10 MB arrive at once, then those that complete
@@ -36,6 +38,8 @@ func TestMemoryOfLargeEvents(t *testing.T) {
 	_, variables := storageFor(t)
 	p := start(t, append(variables, "GOMEMLIMIT="+strconv.Itoa(defaultMemory), "ERASE_SOURCES=", "LEASE=30s")...)
 
+	ctx, cancel := context.WithTimeout(t.Context(), giveUp)
+	defer cancel()
 	const orders, joins = 40, 10
 	ended := make(chan struct{})
 	var requests atomic.Int64
@@ -43,12 +47,12 @@ func TestMemoryOfLargeEvents(t *testing.T) {
 		defer close(ended)
 		var wait sync.WaitGroup
 		for order := range orders {
-			wait.Go(func() { requests.Add(p.redeliver(t, "event1", order)) })
-			wait.Go(func() { requests.Add(p.redeliver(t, "event2", order)) })
+			wait.Go(func() { requests.Add(p.redeliver(ctx, t, "event1", order)) })
+			wait.Go(func() { requests.Add(p.redeliver(ctx, t, "event2", order)) })
 		}
 		wait.Wait()
 		for order := range joins {
-			wait.Go(func() { requests.Add(p.redeliver(t, "event3", order)) })
+			wait.Go(func() { requests.Add(p.redeliver(ctx, t, "event3", order)) })
 		}
 		wait.Wait()
 	}()
@@ -74,11 +78,11 @@ func TestMemoryOfLargeEvents(t *testing.T) {
 
 // redeliver sends a large event until it is acknowledged, as Pub/Sub does, and returns how many
 // requests that took.
-func (p instance) redeliver(t *testing.T, source string, order int) (requests int64) {
+func (p instance) redeliver(ctx context.Context, t *testing.T, source string, order int) (requests int64) {
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		requests++
-		ctx, cancel := context.WithTimeout(t.Context(), acknowledgeWithin)
-		response, err := http.DefaultClient.Do(largeEvent(t, ctx, p.URL, source, fmt.Sprint("order-", order)))
+		soon, cancel := context.WithTimeout(ctx, acknowledgeWithin)
+		response, err := http.DefaultClient.Do(largeEvent(soon, t, p.URL, source, fmt.Sprint("order-", order)))
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode/100 == 2 {
@@ -94,7 +98,8 @@ func (p instance) redeliver(t *testing.T, source string, order int) (requests in
 		case <-p.Ended():
 			t.Errorf("the process ended: %s", p.Log())
 			return requests
-		case <-t.Context().Done():
+		case <-ctx.Done():
+			t.Errorf("%s of order %d was not acknowledged", source, order)
 			return requests
 		case <-time.After(pause): // as Pub/Sub
 		}
@@ -129,7 +134,7 @@ var (
 )
 
 // largeEvent is an event of 10 MB; that of event2 is a Pub/Sub message, as Eventarc delivers it.
-func largeEvent(t *testing.T, ctx context.Context, url, source, key string) *http.Request {
+func largeEvent(ctx context.Context, t *testing.T, url, source, key string) *http.Request {
 	t.Helper()
 	request := event(t, url, source, key, "").WithContext(ctx)
 	parts := []string{content()}
