@@ -267,7 +267,7 @@ func (c *cloud) expire(kind, key string) {
 	case "claim":
 		k.claim, k.stored = driver.Claim{}, driver.Claim{}
 	case "done": // the key's next life
-		k.state, k.effects, k.doneBy, k.doneAt = free, nil, driver.Claim{}, 0
+		k.state, k.effects, k.doneBy, k.doneAt, k.forgotten = free, nil, driver.Claim{}, 0, true
 		if k.stored.Token > 0 { // somebody has claimed the key since it was completed
 			k.give(k.stored, k.length)
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/internal/sim"
 )
@@ -26,19 +27,19 @@ var cloudMutants = []struct {
 	flaw     func(next http.RoundTripper) roundTrip
 }{
 	{"Persist overwrites", "", "was that", conflicting(0), unconditionally("event")},
-	{"claims are written whatever is there", "", "was handed out while the lease of", alone(nil), unconditionally("claim")},
-	{"completions are written whatever is there", "2=5 24=1", "was replaced by", alone(nil), unconditionally("done")},
-	{"a taker does not look for completion", "2=5 17=18", "a completed key was claimed", alone(nil), noLookAfterWrite},
-	{"nobody looks for completion", "", "a completed key was claimed", alone(nil), never("done")},
-	{"who renews does not look for completion", "14=5 29=1", "was renewed after", alone(long), neverInRenew},
-	{"a release deletes the claim", "", "token 946684800000, after 946684800000", alone(failsOnce), deleteOnRelease},
-	{"a release is not written", "", "it is still held", alone(failsOnce), noRelease},
-	{"each claim has the first token", "", "token 1, after 1", alone(failsOnce), rewrite("claim", `"token":"\d+"`, `"token":"1"`)},
-	{"a takeover does not say so", "2=3 16=16", "the order is doubled", quarantine(alone(nil)), rewrite("claim", `"takeover":"true"`, `"takeover":"false"`)},
-	{"taken over a second too early", "4=21", "was handed out while the lease of", alone(nil), early},
-	{"the lease is shorter than its holder believes", "", "its lease ends at", alone(nil), rewrite("claim", `"ttl":"3s"`, `"ttl":"2s"`)},
-	{"what can't be read is absent", "1=1 11=11", "was kept", small(), errorIsAbsence},
-	{"a completion whose answer is lost is taken for stored", "4=21", "it is not what is stored", alone(nil), lostIsDone},
+	{"claims are written whatever is there", "", "was handed out while the lease of", leased(alone(nil)), unconditionally("claim")},
+	{"completions are written whatever is there", "3=5 20=17", "was replaced by", leased(alone(nil)), unconditionally("done")},
+	{"a taker does not look for completion", "3=5 16=22", "a completed key was claimed", leased(alone(nil)), noLookAfterWrite},
+	{"nobody looks for completion", "", "a completed key was claimed", leased(alone(nil)), never("done")},
+	{"who renews does not look for completion", "18=5 37=1", "was renewed after", leased(alone(longer)), neverInRenew},
+	{"a release deletes the claim", "", "a new claim has token", leased(alone(failsOnce)), deleteOnRelease},
+	{"a release is not written", "", "it is still held", leased(alone(failsOnce)), noRelease},
+	{"each claim has the first token", "", "token 1, after 1", leased(alone(failsOnce)), rewrite("claim", `"token":"\d+"`, `"token":"1"`)},
+	{"a takeover does not say so", "2=3 15=3", "the order is doubled", leased(quarantine(alone(nil)), cache.QuarantineOnExpiry(nil)), rewrite("claim", `"takeover":"true"`, `"takeover":"false"`)},
+	{"taken over a second too early", "3=22", "was handed out while the lease of", leased(alone(nil)), early},
+	{"the lease is shorter than its holder believes", "", "its lease ends at", leased(alone(nil)), rewrite("claim", `"ttl":"30s"`, `"ttl":"20s"`)},
+	{"what can't be read is absent", "14=4", "was kept", leased(small()), errorIsAbsence},
+	{"a completion whose answer is lost is taken for stored", "3=7", "it is not what is stored", leased(alone(nil)), lostIsDone},
 	{"the list lacks an event", "", "LookUpByKey", joining(sources("event1", "event2"), joiner.Or(matchBoth), 2), shortList},
 }
 

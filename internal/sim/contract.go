@@ -49,6 +49,7 @@ type keyState struct {
 	doneBy    driver.Claim
 	doneAt    int // 0: not at all
 	deletions int
+	forgotten bool // its completion was deleted
 }
 
 type claimState int

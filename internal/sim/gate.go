@@ -271,6 +271,13 @@ func (g *gate) hangUp(a *attempt) {
 	a.hangUp()
 }
 
+// called notes that the business is called.
+func (g *gate) called(ctx context.Context, in driver.Message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.verify.called(ctx, in)
+}
+
 // finished notes how the attempt's business ended.
 func (g *gate) finished(a *attempt, err error) {
 	g.mu.Lock()

@@ -110,6 +110,7 @@ func (b business) Acted(ctx context.Context, in driver.Message) (bool, error) {
 // nil the key may be completed.
 func (b business) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	by := attemptFrom(ctx)
+	b.gate.called(ctx, in)
 	act := func() error {
 		return b.gate.step(ctx, "Act", act, func(ctx context.Context) error {
 			b.gate.verify.acted(ctx, in)

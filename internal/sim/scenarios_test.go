@@ -340,8 +340,12 @@ func panicsOnce(_ context.Context, try int, act func() error) error {
 
 // long takes more than a lease before it acts, and honours its context.
 func long(ctx context.Context, _ int, act func() error) error {
+	return after(ctx, 5*lease/4, act)
+}
+
+func after(ctx context.Context, d time.Duration, act func() error) error {
 	select {
-	case <-time.After(5 * lease / 4):
+	case <-time.After(d):
 		return act()
 	case <-ctx.Done():
 		return context.Cause(ctx)

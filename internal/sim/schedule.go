@@ -112,8 +112,8 @@ var outcomes = [...][]Outcome{
 	lease: {Succeed, Slow, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen, TimeOut, Cancel},
 	act:   {Succeed, Fail, CrashBefore, CrashAfter},
 
-	cloudRead:  {Succeed, Fail},
-	cloudLook:  {Succeed, Slow, Fail},
+	cloudRead:  {Succeed, Fail, Astray},
+	cloudLook:  {Succeed, Slow, Fail, Astray},
 	cloudWrite: {Succeed, Fail, LoseAnswer, Again, CrashBefore, CrashAfter, CutOff, Deafen},
 	cloudLease: {Succeed, Slow, Fail, LoseAnswer, Again, CrashBefore, CrashAfter, CutOff, Deafen},
 }

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -43,8 +44,12 @@ func show(t *testing.T, name string, s sim.Scenario, result sim.Result) {
 	}
 	failed.Store(*first)
 	f := sim.Shrink(t, s, *result.Failure)
-	t.Errorf("broken: %s\n%s\nto see it again:\ngo test ./internal/sim -run TestReplay -v -sim.scenario='%s' -sim.schedule='%s'",
-		strings.Join(f.Broken, "; "), steps(f), name, f.Schedule)
+	t.Errorf("broken: %s\n%s\nto see it again:\n%s", strings.Join(f.Broken, "; "), steps(f), again(name, f.Schedule))
+}
+
+// again is the command that runs a schedule again.
+func again(scenario string, s sim.Schedule) string {
+	return fmt.Sprintf("go test ./internal/sim -run TestReplay -v -sim.scenario='%s' -sim.schedule='%s'", scenario, s)
 }
 
 func steps(run sim.Run) string { return strings.Join(run.Steps, "\n") }
@@ -106,7 +111,10 @@ func TestReplay(t *testing.T) {
 	for _, s := range scenarios {
 		if s.name == *replayed {
 			run := sim.Execute(t, s.scenario, schedule)
-			t.Logf("%s\nbroken: %q", steps(run), run.Broken)
+			t.Log(steps(run))
+			if len(run.Broken) > 0 {
+				t.Errorf("broken: %s\n%s", strings.Join(run.Broken, "; "), again(s.name, schedule))
+			}
 			return
 		}
 	}

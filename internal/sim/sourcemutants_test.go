@@ -3,11 +3,13 @@ package sim_test
 import (
 	"encoding/json"
 	"flag"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
+	"slices"
 	"testing"
 )
 
@@ -19,12 +21,15 @@ var (
 // TestSourceMutantsApply keeps the list in step with the code.
 func TestSourceMutantsApply(t *testing.T) {
 	names := make(map[string]bool)
-	for _, m := range sourceMutants {
+	for _, m := range allMutants() {
 		if names[m.name] {
 			t.Errorf("two mutants are called %q", m.name)
 		}
 		names[m.name] = true
-		mutated(t, m)
+		path, text := mutated(t, m)
+		if _, err := parser.ParseFile(token.NewFileSet(), path, text, 0); err != nil {
+			t.Errorf("%s is no Go code: %v", m.name, err)
+		}
 	}
 }
 
@@ -35,7 +40,7 @@ func TestSourceMutantsAreFound(t *testing.T) {
 	if !*mutate {
 		t.Skip("each mutant is a build and an exploration, minutes for all: make mutants runs this")
 	}
-	for _, m := range sourceMutants {
+	for _, m := range allMutants() {
 		if !regexp.MustCompile(*only).MatchString(m.name) {
 			continue
 		}
@@ -56,19 +61,15 @@ func TestSourceMutantsAreFound(t *testing.T) {
 // mutated returns the path of the file that a mutant changes, and its new text.
 func mutated(t *testing.T, m sourceMutant) (path, text string) {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join("../..", m.file))
+	path, text, err := m.anchor.edit(m.to)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", m.name, err)
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), m.old); n != 1 {
-		t.Fatalf("%s: %s has the text to replace %d times: %q", m.name, m.file, n, m.old)
-	}
-	return path, strings.Replace(string(source), m.old, m.new, 1)
+	return path, text
 }
+
+// allMutants are those that are found in memory, then those of Cloud Storage's store.
+func allMutants() []sourceMutant { return append(slices.Clone(memoryMutants), cloudSourceMutants...) }
 
 var (
 	scheduleLine = regexp.MustCompile(`-sim\.scenario='(.*)' -sim\.schedule='(.*)'`)
@@ -77,7 +78,7 @@ var (
 
 // explore runs the explorer on a mutant; it says with which scenario and schedule
 // it was found, and what was broken.
-func explore(t *testing.T, m sourceMutant) (found, broken string) {
+func explore(t *testing.T, m sourceMutant) (where, broken string) {
 	t.Helper()
 	path, text := mutated(t, m)
 	folder := t.TempDir()
@@ -92,25 +93,43 @@ func explore(t *testing.T, m sourceMutant) (found, broken string) {
 		}
 	}
 	program := filepath.Join(folder, "sim.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, ".")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Errorf("%s does not compile: %v\n%s", m.name, err, output)
 		return "nothing", "the build"
 	}
-	var output []byte
-	for _, together := range []string{"1", "10"} { // most are found by the first, in a second
-		run := exec.CommandContext(t.Context(), program, "-test.run=^TestExplore$", "-test.timeout=10m", "-sim.first", "-sim.together="+together)
-		if output, err = run.CombinedOutput(); err != nil {
-			break
-		}
-	}
-	if err == nil {
+	output, found := runs(t, program, m)
+	if !found {
 		return "", ""
 	}
-	where, what := scheduleLine.FindSubmatch(output), brokenLine.FindSubmatch(output)
-	if where == nil || what == nil {
-		t.Errorf("%s: the explorer did not end as it should: %v\n%s", m.name, err, output)
+	by, what := scheduleLine.FindSubmatch(output), brokenLine.FindSubmatch(output)
+	if by == nil || what == nil {
+		t.Errorf("%s: the explorer did not end as it should:\n%s", m.name, output)
 		return "nothing", "the run"
 	}
-	return "'" + string(where[1]) + "', schedule '" + string(where[2]) + "'", string(what[1])
+	return "'" + string(by[1]) + "', schedule '" + string(by[2]) + "'", string(what[1])
+}
+
+// runs runs the explorer of a mutant until it finds something: first the schedule that
+// is kept, then what make test explores in memory, or on Cloud Storage.
+func runs(t *testing.T, program string, m sourceMutant) (output []byte, found bool) {
+	t.Helper()
+	tries := [][]string{{"-test.run=^TestReplay$", "-sim.scenario=" + m.scenario, "-sim.schedule=" + m.schedule}}
+	if m.scenario == "" {
+		tries = nil
+	}
+	scenarios := "^TestExplore$/^[^C]" // not those of Cloud Storage
+	if m.anchor.folder == "stores/gcsstore" {
+		scenarios = "^TestExplore$/^Cloud_Storage"
+	}
+	for _, together := range []string{"1", "2", "10"} { // most are found by the first, in a second
+		tries = append(tries, []string{"-test.run=" + scenarios, "-test.timeout=10m", "-sim.first", "-sim.together=" + together})
+	}
+	for _, arguments := range tries {
+		output, err := exec.CommandContext(t.Context(), program, arguments...).CombinedOutput()
+		if err != nil {
+			return output, true
+		}
+	}
+	return nil, false
 }

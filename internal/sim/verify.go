@@ -161,6 +161,15 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	k.effects = append(k.effects, effect{claim.Token, a})
 }
 
+// called: nothing of the pipeline behind the cache is called when the lease can't be
+// safely held.
+func (v *verifier) called(ctx context.Context, in driver.Message) {
+	a, k := attemptFrom(ctx), v.key(v.scenario.claimKey(in))
+	if claim, ok := cache.ClaimFromContext(ctx); ok && !a.crashed && !v.holds(k, claim) {
+		v.violated("called with token %d, and not within its lease and margin: token %d, until %v", claim.Token, k.claim.Token, k.claim.Expires)
+	}
+}
+
 // holds says whether a claim's lease runs, and will for the margin, or what clocks that
 // differ leave of it.
 func (v *verifier) holds(k *keyState, c driver.Claim) bool {
@@ -272,7 +281,7 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 	if a.asked && slices.Contains(v.scenario.Letters, driver.ReasonDuplicate) && !a.finished {
 		v.violated("event %d was acknowledged, and is a duplicate to set aside", a.delivery+1)
 	}
-	if (a.asked || v.scenario.Joined == nil) && k.state != done {
+	if (a.asked || v.scenario.Joined == nil) && k.state != done && !k.forgotten {
 		v.violated("event %d was acknowledged, and its key is not completed", a.delivery+1)
 	}
 }
@@ -304,7 +313,7 @@ func (v *verifier) end() {
 		joined := v.scenario.Joined == nil || v.joined(v.key(name))
 		k := v.key(v.scenario.claimKey(driver.Message{Key: name}))
 		switch {
-		case !joined || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown):
+		case !joined || k.forgotten || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown):
 		case v.scenario.Fickle && len(k.given) == 0: // a decision that arrived late, and that nobody has seen
 		case len(k.effects) == 0:
 			v.violated("every event of %s was acknowledged, and nothing was done: the order is lost", name)
