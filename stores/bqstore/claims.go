@@ -230,9 +230,9 @@ func (s *Store) end(ctx context.Context, c driver.Claim) (claimRow, error) {
 	if err != nil {
 		return claimRow{}, err
 	}
-	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, mark, lease_ms, incarnation, "+
+	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, IFNULL(mark, '') AS mark, lease_ms, incarnation, "+
 		"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms FROM "+s.name(table)+
-		" WHERE scope = @scope AND key = @key AND incarnation = @incarnation AND created_at >= @since ORDER BY seq DESC LIMIT 1",
+		" WHERE IFNULL(scope, '') = @scope AND key = @key AND incarnation = @incarnation AND created_at >= @since ORDER BY seq DESC LIMIT 1",
 		"scope", toText(c.Scope), "key", toText(c.Key), "incarnation", id.incarnation, "since", s.since())
 	if err != nil || len(rows) == 0 {
 		return claimRow{}, err

@@ -71,7 +71,7 @@ func (s *Store) DeadLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)
 	}
 	defer cancel()
-	rows, err := query[letterRow](opCtx, s, "SELECT reason, error, handler, event_id, key, source, path, attempt, set_aside_at, header, body FROM "+
+	rows, err := query[letterRow](opCtx, s, "SELECT reason, error, handler, event_id, key, source, IFNULL(path, '') AS path, attempt, set_aside_at, header, body FROM "+
 		s.name(s.settings.tables.DeadLetters)+" WHERE created_at >= @since ORDER BY set_aside_at", "since", s.since())
 	if err != nil {
 		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)

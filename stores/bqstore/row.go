@@ -28,7 +28,7 @@ type eventRow struct {
 	CreatedAt  time.Time              `bigquery:"created_at"`
 }
 
-const eventColumns = "source, kind, seq, writer, digest, event_id, content, media_type, event_time, attributes, created_at"
+const eventColumns = "source, kind, seq, writer, digest, event_id, content, IFNULL(media_type, '') AS media_type, event_time, attributes, created_at"
 
 // rowOf returns the row that keeps m, of a writer of its own.
 func rowOf(m driver.Message) eventRow {

@@ -78,6 +78,9 @@ func (s *Store) table(description string, schema bigquery.Schema, cluster ...str
 	}
 }
 
+// column returns a column. One that is added to a table that people have already is not
+// required: BigQuery adds no others, and a table that is replaced loses its rows. So what
+// reads it takes NULL for empty.
 func column(name string, kind bigquery.FieldType, required bool, description string) *bigquery.FieldSchema {
 	return &bigquery.FieldSchema{Name: name, Type: kind, Required: required, Description: description}
 }
@@ -93,7 +96,7 @@ var eventSchema = bigquery.Schema{
 	column("digest", bigquery.StringFieldType, true, "SHA-256 of the payload, in hex."),
 	column("event_id", bigquery.StringFieldType, true, "The event's ID."+texts),
 	column("content", bigquery.BytesFieldType, true, "The event's payload, byte for byte; empty in steps on the way."),
-	column("media_type", bigquery.StringFieldType, true, "What the payload is, as its producer says; empty: nobody has said."),
+	column("media_type", bigquery.StringFieldType, false, "What the payload is, as its producer says; empty: nobody has said."),
 	column("event_time", bigquery.TimestampFieldType, false, "When the event happened, as its producer says."),
 	column("attributes", bigquery.StringFieldType, true, "What the event carried beside its content: a JSON object."),
 	column("incarnation", bigquery.StringFieldType, true, "Which table of this name the row was meant for."),
@@ -101,14 +104,14 @@ var eventSchema = bigquery.Schema{
 }
 
 var claimSchema = bigquery.Schema{
-	column("scope", bigquery.StringFieldType, true, "Which of several caches claims the key; mostly empty."+texts),
+	column("scope", bigquery.StringFieldType, false, "Which of several caches claims the key; mostly empty."+texts),
 	column("key", bigquery.StringFieldType, true, "The key that is claimed."+texts),
 	column("seq", bigquery.IntegerFieldType, true, "The row's number in the log of its key. The greatest counts."),
 	column("kind", bigquery.StringFieldType, true, "acquired, renewed, released or completed."),
 	column("token", bigquery.IntegerFieldType, true, "The holder's fencing token: the seq of its acquired row."),
 	column("owner", bigquery.StringFieldType, true, "The holder's nonce."+texts),
 	column("takeover", bigquery.BooleanFieldType, true, "The holder before let its lease run out."),
-	column("mark", bigquery.StringFieldType, true, "Of released rows, what the holder said: failed, quarantined or nothing. Of others, what the holder before said."),
+	column("mark", bigquery.StringFieldType, false, "Of released rows, what the holder said: failed, quarantined or nothing. Of others, what the holder before said."),
 	column("lease_ms", bigquery.IntegerFieldType, true, "How long the lease lasts from created_at on, in milliseconds."),
 	column("incarnation", bigquery.StringFieldType, true, "Which table of this name the row was meant for."),
 	column("created_at", bigquery.TimestampFieldType, true, "When the row was written, by BigQuery's clock."),
@@ -121,7 +124,7 @@ var letterSchema = bigquery.Schema{
 	column("event_id", bigquery.StringFieldType, true, "The event's ID; empty if it could not be read."+texts),
 	column("key", bigquery.StringFieldType, true, "The event's key; empty if it could not be read."+texts),
 	column("source", bigquery.StringFieldType, true, "The event's source; empty if it could not be read."+texts),
-	column("path", bigquery.StringFieldType, true, "The request's path, if it named the source, as in /events/event1; empty otherwise."),
+	column("path", bigquery.StringFieldType, false, "The request's path, if it named the source, as in /events/event1; empty otherwise."),
 	column("attempt", bigquery.IntegerFieldType, true, "Which delivery this was, from 1; 0 if unknown."),
 	column("set_aside_at", bigquery.TimestampFieldType, false, "When it was set aside, by the function's clock."),
 	column("header", bigquery.StringFieldType, true, "The request's header: a JSON object of lists."),

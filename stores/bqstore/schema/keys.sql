@@ -5,5 +5,5 @@ FROM (
   FROM ${events} WHERE kind IN ('kept', 'agreed') AND source NOT LIKE 'base64:!%' GROUP BY key
 ) AS e LEFT JOIN (
   SELECT key, kind, token, created_at, lease_ms FROM ${claims}
-  WHERE scope = '' QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY seq DESC) = 1
+  WHERE IFNULL(scope, '') = '' QUALIFY ROW_NUMBER() OVER (PARTITION BY key ORDER BY seq DESC) = 1
 ) AS c ON e.key = c.key
