@@ -59,11 +59,31 @@ const (
 	fieldTakeover = "takeover"
 	fieldWrite    = "write"
 	fieldMark     = "mark"
+	fieldForm     = "form"
 
 	stateHeld     = "held"
 	stateReleased = "released"
 	stateDone     = "done"
 )
+
+// recordForm is the form in which claims and completions are written. Those of before
+// forms were written down have it, too.
+const recordForm = 1
+
+// checkForm returns an error unless this program can read metadata of that form.
+func checkForm(metadata map[string]string) error {
+	text, written := metadata[fieldForm]
+	if !written {
+		return nil
+	}
+	switch form, err := strconv.Atoi(text); {
+	case err != nil || form < 1:
+		return fmt.Errorf("%w: form %.40q", ErrCorrupt, text)
+	case form > recordForm:
+		return fmt.Errorf("%w: form %d, and this program reads up to %d", ErrNewer, form, recordForm)
+	}
+	return nil
+}
 
 func (r record) metadata() map[string]string {
 	state := stateHeld
@@ -78,10 +98,14 @@ func (r record) metadata() map[string]string {
 		fieldTakeover: strconv.FormatBool(r.takeover),
 		fieldWrite:    r.write,
 		fieldMark:     string(r.mark),
+		fieldForm:     strconv.Itoa(recordForm),
 	}
 }
 
 func parseRecord(metadata map[string]string) (record, error) {
+	if err := checkForm(metadata); err != nil {
+		return record{}, err
+	}
 	token, errToken := strconv.ParseInt(metadata[fieldToken], 10, 64)
 	ttl, errTTL := time.ParseDuration(metadata[fieldTTL])
 	takeover, errTakeover := strconv.ParseBool(metadata[fieldTakeover])
@@ -164,6 +188,9 @@ func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool,
 	if err != nil {
 		return completion{}, false, err
 	}
+	if err := checkForm(attrs.Metadata); err != nil {
+		return completion{}, false, s.unexpected(ctx, name, err)
+	}
 	token, err := strconv.ParseInt(attrs.Metadata[fieldToken], 10, 64)
 	if err != nil {
 		return completion{}, false, s.unexpected(ctx, name, fmt.Errorf("%w: completion: %w", ErrCorrupt, err))
@@ -181,6 +208,7 @@ func (s *Store) createDone(ctx context.Context, c driver.Claim) error {
 			fieldState: stateDone,
 			fieldToken: strconv.FormatInt(c.Token, 10),
 			fieldOwner: ownerMark(c.Owner),
+			fieldForm:  strconv.Itoa(recordForm),
 		},
 	}, absent)
 	return err
