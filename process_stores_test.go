@@ -22,8 +22,8 @@ func joinInTurn(t *testing.T, variables []string) {
 	}
 	second := start(t, variables...)
 	deliver(t, second.URL, "event2", "order-1", `{"item":"book"}`)
-	if orders := second.terminate(t); len(orders) != 1 || orders[0]["key"] != "order-1" || orders[0]["token"] != 1.0 {
-		t.Errorf("processed %v; want order-1, with token 1", orders)
+	if orders := second.terminate(t); len(orders) != 1 || orders[0]["key"] != "order-1" || orders[0]["token"].(float64) < 1 {
+		t.Errorf("processed %v; want order-1, once, with a token", orders)
 	}
 	third := start(t, variables...)
 	deliver(t, third.URL, "event2", "order-1", `{"item":"book"}`)

@@ -61,12 +61,16 @@ type content struct {
 	media string
 }
 
-// isDisguised says whether an event's data came in base64, so that it is bytes, and
-// declares to be something else, or nothing. Google's payloads are what their types
-// say.
-func isDisguised(e cloudevents.Event) bool {
+// declareBytes has an event whose data came as data_base64 declare bytes, where it
+// declares text, JSON or nothing. Google's payloads are what their types say.
+//
+// That the SDK's event says DataBase64 is not enough to know: for an event that a program
+// has made, that says only that its data was given as a []byte.
+func declareBytes(e *cloudevents.Event) {
 	media := declared(e.DataContentType())
-	return e.DataBase64 && !strings.HasPrefix(e.Type(), "google.") && (media == "" || isJSON(media) || isText(media))
+	if !strings.HasPrefix(e.Type(), "google.") && (media == "" || isJSON(media) || isText(media)) {
+		e.SetDataContentType(mediaBytes)
+	}
 }
 
 // settle returns the content as it is to be joined, for a source with that kind of

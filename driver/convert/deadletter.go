@@ -141,9 +141,7 @@ func rebuilt(e cloudevents.Event) original {
 	if at := e.Time(); !at.IsZero() {
 		set("time", types.FormatTime(at))
 	}
-	if isDisguised(e) {
-		header.Set("Content-Type", mediaBytes) // a body has no base64 that would say so
-	} else if contentType := e.DataContentType(); contentType != "" {
+	if contentType := e.DataContentType(); contentType != "" {
 		header.Set("Content-Type", contentType)
 	}
 	return original{header, e.Data()}

@@ -44,7 +44,8 @@
 //
 // MediaType is what the event declares: its datacontenttype, in structured mode
 // application/json where there is data without one, and application/octet-stream for
-// data_base64 that declares JSON or text; of a Pub/Sub message without a CloudEvent,
+// data_base64 that declares JSON, text or nothing (an event that the SDK has read or a
+// program has made is what it declares); of a Pub/Sub message without a CloudEvent,
 // its attribute content-type, or what the topic's schema says
 // (googclient_schemaencoding). It is empty where nothing is declared, and where there
 // is no data. Content that is not what it declares is rejected: see [Content].

@@ -208,7 +208,6 @@ func TestLetterIsTheSameEventAgain(t *testing.T) {
 		e.SetType(text)
 		e.SetSubject(text)
 		e.SetExtension("key", text)
-		e.DataBase64 = true // so it is bytes, though it declares JSON
 		want, err := convert.CloudEventToInput(t.Context(), e)
 		if err != nil {
 			t.Fatal(err)
@@ -221,6 +220,20 @@ func TestLetterIsTheSameEventAgain(t *testing.T) {
 		r.Header = d.Header
 		if m := convertRequest(t, convert.CloudEventToInput, r); !reflect.DeepEqual(m, want) {
 			t.Errorf("%q: sent again it is %+v, want %+v", text, m, want)
+		}
+	}
+}
+
+// An event that a program has made is what it declares, also where its data was given as
+// a []byte, of which the SDK notes that it would be written in base64.
+func TestEventMadeByAProgramIsWhatItDeclares(t *testing.T) {
+	for media, want := range map[string]string{"application/json": "application/json", "text/plain": "text/plain", "image/png": "image/png"} {
+		e := newEvent(t, "com.example", "event1", nil)
+		if err := e.SetData(media, []byte(`{"a":1}`)); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := convert.CloudEventToInput(t.Context(), e); err != nil || m.MediaType != want || string(m.Content) != `{"a":1}` {
+			t.Errorf("%s: %s, %q, %v", media, m.MediaType, m.Content, err)
 		}
 	}
 }

@@ -50,9 +50,6 @@ func (d *delivery) payload(ctx context.Context) (content, error) {
 		return content{}, undecodable("events of Datastore, such as this one of type %q, are not supported: "+
 			"use a database in Firestore's native mode, or publish the event to Pub/Sub", e.Type())
 	}
-	if isDisguised(*e) {
-		return content{e.Data(), mediaBytes}, nil
-	}
 	return content{e.Data(), declared(e.DataContentType())}, nil
 }
 

@@ -128,6 +128,7 @@ func setData(e *cloudevents.Event, members map[string]json.RawMessage) (err erro
 	media := declared(e.DataContentType())
 	switch {
 	case dataBase64 != nil:
+		declareBytes(e)
 		e.DataBase64 = true
 		e.DataEncoded, err = decodedData(dataBase64)
 		return err
