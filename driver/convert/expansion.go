@@ -105,10 +105,13 @@ func escapedLength(text []byte) int64 {
 	n := int64(len(text))
 	for _, c := range text {
 		switch {
-		case c < ' ':
-			n += int64(len(`\u0000`) - 1)
 		case c == '"' || c == '\\':
 			n++
+		case c >= ' ':
+		case c == '\b' || c == '\f' || c == '\n' || c == '\r' || c == '\t':
+			n++
+		default:
+			n += int64(len(`\u0000`) - 1)
 		}
 	}
 	return n

@@ -30,10 +30,14 @@ import (
 // contentEncoding says so.
 const OrderType = "dev.eventdriver.order.v1"
 
-// mostEvents is how many events an order may have.
-const mostEvents = 1000
-
-const orderVersion = 1
+const (
+	// mostEvents is how many events an order may have.
+	mostEvents = 1000
+	// orderValueBytes is how much memory a decoded value of an order takes at most, beside
+	// its text: the list of events grows while it is decoded.
+	orderValueBytes = 2 * valueBytes
+	orderVersion    = 1
+)
 
 type order struct {
 	Version int          `json:"v"`
@@ -64,14 +68,15 @@ func (e *edge) orderOf(ctx context.Context, run *driver.Run) (body []byte, ok bo
 }
 
 func encodeOrder(ctx context.Context, events []driver.Message, limit int64) ([]byte, bool) {
-	size := 0
+	size, values := int64(0), 0
 	for _, m := range events {
 		if validNames(m) != nil {
 			return nil, false
 		}
-		size += len(m.Content) + len(m.Content)/3
+		size += contentLength(m.Content)
+		values += orderFields + len(m.Attributes)
 	}
-	if len(events) > mostEvents || int64(size) > limit || driver.Grow(ctx, 3*size) != nil {
+	if len(events) > mostEvents || values > MaxValues || size > limit || driver.Grow(ctx, 4*int(size)) != nil {
 		return nil, false
 	}
 	o := order{Version: orderVersion, Events: make([]orderEvent, len(events))}
@@ -86,11 +91,22 @@ func encodeOrder(ctx context.Context, events []driver.Message, limit int64) ([]b
 		}
 		o.Events[i] = e
 	}
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
+	body := bytes.NewBuffer(make([]byte, 0, size))
+	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(o)
 	return body.Bytes(), err == nil && int64(body.Len()) <= limit
+}
+
+// orderFields is how many members and braces an event of an order has, beside its attributes.
+const orderFields = 12
+
+// contentLength returns how many bytes a content has in an order.
+func contentLength(content []byte) int64 {
+	if !utf8.Valid(content) {
+		return int64(base64.StdEncoding.EncodedLen(len(content)))
+	}
+	return escapedLength(content)
 }
 
 // asOrder makes the letter that of a joined order.
@@ -119,14 +135,23 @@ func isOrder(ctx context.Context, event *cloudevents.Event) ([]byte, bool) {
 	return event.Data(), event.Type() == OrderType
 }
 
-// readOrder returns the events of an order.
+// readOrder returns the events of an order. How large they become is known before they
+// are decoded.
 func readOrder(ctx context.Context, data []byte) ([]driver.Message, error) {
-	if err := driver.Grow(ctx, 2*len(data)); err != nil {
+	const malformed = "the order is not what a dead letter of one has as its body"
+	if !json.Valid(data) {
+		return nil, undecodable(malformed)
+	}
+	values := jsonExpansion(data).values
+	if values > MaxValues {
+		return nil, tooLarge("the order has more than %d values", MaxValues)
+	}
+	if err := driver.Grow(ctx, 2*len(data)+values*orderValueBytes); err != nil {
 		return nil, err
 	}
 	var o order
 	if err := json.Unmarshal(data, &o); err != nil {
-		return nil, undecodable("the order is not what a dead letter of one has as its body")
+		return nil, undecodable(malformed)
 	}
 	switch {
 	case o.Version != orderVersion:

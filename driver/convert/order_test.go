@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
@@ -179,5 +181,82 @@ func TestOrderWithoutAnEventWaits(t *testing.T) {
 	}
 	if w := serve(handler, binary("3", "Ce-Source", "event3")); w.Code != http.StatusNoContent || !slices.Equal(acted, []string{`{"event1":1,"event2":2,"event3":3}`}) {
 		t.Errorf("answered %d, acted on %q", w.Code, acted)
+	}
+}
+
+// An order takes little memory that is not counted, whatever its data becomes.
+func TestOrderExpansionIsBounded(t *testing.T) {
+	const copies, fixed = 4, 1 << 20
+	for _, n := range []int{1000, 90_000, 700_000} {
+		for name, body := range map[string]string{
+			"events":             `{"v":1,"events":[` + strings.Repeat(`{},`, n) + `{}]}`,
+			"nulls":              `{"v":1,"events":[` + strings.Repeat(`null,`, n) + `null]}`,
+			"attributes":         `{"v":1,"events":[{"attributes":` + jsonMembers(n) + `}]}`,
+			"lists":              `{"v":1,` + strings.Repeat(`"events":[{},{}],`, n/2) + `"events":[]}`,
+			"unknown values":     `{"v":1,"new":[` + strings.Repeat(`{},`, n) + `{}],"events":[]}`,
+			"values of no order": `[` + strings.Repeat(`{},`, n) + `{}]`,
+		} {
+			a := &account{}
+			r := binary(body, "Ce-Type", convert.OrderType)
+			before := allocated()
+			w := serve(convert.ToHTTPHandler(convert.CloudEventToInput, driver.New(), quiet), r.WithContext(driver.WithMemory(t.Context(), a)))
+			took := int64(allocated() - before)
+			if took > a.grown+copies*int64(len(body))+fixed || w.Code != http.StatusBadRequest {
+				t.Errorf("%d times %s, %d bytes: answered %d, allocated %d bytes, of which %d were counted", n, name, len(body), w.Code, took, a.grown)
+			}
+		}
+	}
+}
+
+func jsonMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"%d":"",`, i)
+	}
+	return "{" + b.String() + `"x":""}`
+}
+
+// The letter of an order is counted with what its contents become in it.
+func TestLetterOfAnOrderIsCounted(t *testing.T) {
+	broken := true
+	handler, store := joined(&broken, nil)
+	text := strings.Repeat("\x00", 50_000)
+	a := &account{}
+	for _, source := range []string{"event1", "event2", "event3"} {
+		a.grown = 0
+		r := binary(text, "Ce-Source", source, "Content-Type", "text/plain")
+		serve(handler, r.WithContext(driver.WithMemory(t.Context(), a)))
+	}
+	letters := store.DeadLetters()
+	if len(letters) != 1 || letters[0].Header["Ce-Type"][0] != convert.OrderType {
+		t.Fatalf("letters %+v", letters)
+	}
+	joinedContent := int64(3 * len(`\u0000`) * len(text))
+	if want := 2*joinedContent + 2*int64(len(letters[0].Body)); a.grown < want {
+		t.Errorf("%d bytes were counted, want at least %d: a letter of %d", a.grown, want, len(letters[0].Body))
+	}
+}
+
+// What no order could be read of is not written either.
+func TestOrderWithTooManyValuesIsTheEventAlone(t *testing.T) {
+	store := memstore.New()
+	attributes := make(map[string]string)
+	for i := range convert.MaxValues / 2 {
+		attributes[fmt.Sprint(i)] = ""
+	}
+	many := func(ctx context.Context, e *cloudevents.Event) (driver.Message, error) {
+		m, err := convert.CloudEventToInput(ctx, e)
+		m.Attributes = attributes
+		return m, err
+	}
+	p := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), store), driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		return driver.Permanent(errors.New("a bug"))
+	}))
+	handler := convert.ToHTTPHandler(many, p, convert.DeadLetters(store), quiet)
+	for _, source := range []string{"event1", "event2"} {
+		serve(handler, binary("1", "Ce-Source", source))
+	}
+	if letters := store.DeadLetters(); len(letters) != 1 || letters[0].Header["Ce-Source"][0] != "event2" {
+		t.Errorf("letters %+v", letters)
 	}
 }
