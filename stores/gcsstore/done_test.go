@@ -123,6 +123,30 @@ func TestAllIsDeleted(t *testing.T) {
 	})
 }
 
+// TestTokenBesideCompletion deletes the claim of a key whose token is ahead of the clock.
+// Who then asks for the key begins with a smaller one, and must not leave that behind for
+// the key's next life.
+func TestTokenBesideCompletion(t *testing.T) {
+	server := gcsfake.New(t, bucket)
+	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
+		store := open(0)
+		for range 5 { // the clock stands still
+			if err := store.Release(t.Context(), acquired(t, store), driver.MarkNone); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old := completed(t, store)
+		remove(t, server, "claim")
+		if _, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrDone) {
+			t.Errorf("the claim is deleted, the completion is there: %v", err)
+		}
+		remove(t, server, "done")
+		if next := acquired(t, store); next.Token <= old.Token || next.Takeover {
+			t.Errorf("after token %d: %+v", old.Token, next)
+		}
+	})
+}
+
 // TestCompletionOutlivesTakeover has the key completed just before it is taken over by
 // somebody with a fast clock, who had not seen that when looking first. The claim that
 // the taker leaves behind is not one of a holder who crashed.
