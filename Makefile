@@ -77,7 +77,7 @@ explore: ## try every schedule of every scenario up to its larger bound, and man
 	$(GO) test ./internal/sim -count=1 -v -timeout 12h -run 'TestExplore|TestRandom' -sim.fully -sim.random=5000
 
 .PHONY: mutants
-mutants: ## break the code in one place after another, and have the explorer find each: ten minutes
+mutants: ## break the code in one place after another, and have the explorer find each: half an hour
 	$(GO) test ./internal/sim -count=1 -v -timeout 3h -run TestSourceMutants -sim.mutants
 
 # Options of chaos and soak go into ARGS: make chaos ARGS='-seed 7 -kill-every 500ms'.
