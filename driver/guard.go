@@ -113,22 +113,27 @@ func (e *safeError) As(target any) bool {
 }
 
 // is looks at err alone, and not at what it wraps.
-func is(err, target error) (same bool) {
+func is(err, target error) bool {
+	if equal(err, target) {
+		return true
+	}
+	x, ok := err.(interface{ Is(error) bool })
+	return ok && apart(func() bool { return x.Is(target) })
+}
+
+// equal compares two errors; those that can't be compared are different.
+func equal(a, b error) (same bool) {
 	defer func() {
 		if recover() != nil {
 			same = false
 		}
 	}()
-	if reflect.TypeOf(err).Comparable() && err == target {
-		return true
-	}
-	x, ok := err.(interface{ Is(error) bool })
-	return ok && x.Is(target)
+	return reflect.TypeOf(a).Comparable() && a == b
 }
 
 // as looks at err alone, and not at what it wraps. What an As method leaves behind counts
 // only where it is something.
-func as(err error, target any) (found bool) {
+func as(err error, target any) bool {
 	into := reflect.ValueOf(target).Elem()
 	if reflect.TypeOf(err).AssignableTo(into.Type()) {
 		into.Set(reflect.ValueOf(err))
@@ -140,15 +145,26 @@ func as(err error, target any) (found bool) {
 	}
 	before := reflect.New(into.Type()).Elem()
 	before.Set(into)
-	defer func() {
-		if recover() != nil || isNil(into) {
-			found = false
-		}
-		if !found {
-			into.Set(before)
-		}
+	if apart(func() bool { return x.As(target) }) && !isNil(into) {
+		return true
+	}
+	into.Set(before)
+	return false
+}
+
+// apart calls the method of an error in a goroutine of its own, which the method can end. Where it
+// does that, or panics, the answer is false.
+func apart(method func() bool) bool {
+	answer := make(chan bool, 1)
+	go func() {
+		yes := false
+		defer func() {
+			_ = recover()
+			answer <- yes
+		}()
+		yes = method()
 	}()
-	return x.As(target)
+	return <-answer
 }
 
 // appendChain appends err and what it wraps to chain, depth first.

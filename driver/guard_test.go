@@ -75,6 +75,8 @@ func hostileErrors() map[string]error {
 		"Unwrap of many panics":       branching{panics: true},
 		"Is panics":                   hostileWith(func(e *hostileError) { e.is = func(error) bool { panic("Is") } }),
 		"As panics":                   hostileWith(func(e *hostileError) { e.as = func(any) bool { panic("As") } }),
+		"Is ends the goroutine":       hostileWith(func(e *hostileError) { e.is = func(error) bool { runtime.Goexit(); return true } }),
+		"As ends the goroutine":       hostileWith(func(e *hostileError) { e.as = func(any) bool { runtime.Goexit(); return true } }),
 		"As finds nothing":            hostileWith(func(e *hostileError) { e.as = func(any) bool { return true } }),
 		"As sets nil": hostileWith(func(e *hostileError) {
 			e.as = func(target any) bool {

@@ -34,11 +34,15 @@ func (e circleError) Error() string { return "circle" }
 func (e circleError) Unwrap() error { return e }
 func (longError) Error() string     { return strings.Repeat("long ", 20_000) }
 func (exitingError) Error() string  { runtime.Goexit(); return "" }
+func (leavingError) Error() string  { return "leaving" }
+func (leavingError) Is(error) bool  { runtime.Goexit(); return true }
+func (leavingError) As(any) bool    { runtime.Goexit(); return true }
 
 type (
 	circleError  struct{}
 	longError    struct{}
 	exitingError struct{}
+	leavingError struct{}
 )
 
 // ends are ways for a function to end that a careless caller does not survive.
@@ -55,6 +59,7 @@ var ends = map[string]func() error{
 	"returns a very long error":       func() error { return longError{} },
 	"rejects for a very long error":   func() error { return driver.Permanent(longError{}) },
 	"returns an error that ends":      func() error { return exitingError{} },
+	"returns an error that leaves":    func() error { return leavingError{} },
 	"returns a panic that did happen": func() error { return &driver.PanicError{Value: hostileError{}} },
 }
 
