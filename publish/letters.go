@@ -96,7 +96,9 @@ func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
 	about["form"] = "letter"
 	header := jsonOf(texts(d.Header))
 	body := cut(d.Body, max(limit-len(header), 0)/4*3, about) // as base64 it grows by a third
-	data := fmt.Appendf(nil, `{"header":%s,"body":"%s"}`, header, base64.StdEncoding.EncodeToString(body))
+	data := make([]byte, 0, len(`{"header":,"body":""}`)+len(header)+base64.StdEncoding.EncodedLen(len(body)))
+	data = fmt.Appendf(data, `{"header":%s,"body":"`, header)
+	data = append(base64.StdEncoding.AppendEncode(data, body), `"}`...)
 	return &pubsub.Message{Data: data, Attributes: about}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -279,5 +280,17 @@ func TestLetterHasTheAttributesDecoded(t *testing.T) {
 	header["Ce-Key"] = []string{"%FF"}
 	if m := publish.LetterMessage(driver.DeadLetter{Header: header}); m.Attributes["form"] != "letter" || !strings.Contains(string(m.Data), "%FF") {
 		t.Errorf("a key that is not UTF-8: %v, %s", m.Attributes, m.Data)
+	}
+}
+
+// A letter that is all in the data is composed in one piece, for its body may be large.
+func TestLetterIsComposedOnce(t *testing.T) {
+	d := driver.DeadLetter{Header: map[string][]string{"Ce-Key": {"\xff"}}, Body: make([]byte, 3_000_000)}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m := publish.LetterMessage(d)
+	runtime.ReadMemStats(&after)
+	if took := int(after.TotalAlloc - before.TotalAlloc); m.Attributes["form"] != "letter" || took > len(m.Data)+1_000_000 {
+		t.Errorf("form %s: %d bytes were allocated for %d", m.Attributes["form"], took, len(m.Data))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
 
 	"example.com/eventdriver/driver"
@@ -96,8 +97,8 @@ func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {
 	return letter
 }
 
-// harmless are the names of headers that dead letters keep, beside those of the
-// CloudEvent itself: they say what the body is, and how the event came. A name that is not
+// harmless are the names of headers that dead letters keep, beside those that are
+// attributes of the CloudEvent: they say what the body is, and how the event came. A name that is not
 // here may be that of a credential, whatever it is called, so it is left out.
 var harmless = []string{
 	"content-encoding", "content-length", "content-type", "date", "traceparent", "user-agent", "x-cloud-trace-context",
@@ -110,7 +111,9 @@ func fitToKeep(header http.Header) http.Header {
 	kept := header.Clone()
 	maps.DeleteFunc(kept, func(name string, _ []string) bool {
 		name = strings.ToLower(name)
-		return !strings.HasPrefix(name, "ce-") && !slices.Contains(harmless, name)
+		attribute, isEvents := strings.CutPrefix(name, "ce-")
+		isEvents = isEvents && event.IsExtensionNameValid(attribute)
+		return !isEvents && !slices.Contains(harmless, name)
 	})
 	return kept
 }

@@ -21,7 +21,8 @@ func TestSecretsStayOut(t *testing.T) {
 	secretHeaders := []string{"Authorization", "Proxy-Authorization", "X-Serverless-Authorization", "X-Forwarded-Authorization", "Cookie",
 		"X-Api-Key", "X-Access-Token", "X-Goog-Iap-Jwt-Assertion", "X-Amz-Security-Token", "X-Client-Secret", "X-Session-Id", "X-Hub-Signature",
 		"X-Functions-Key", "Ocp-Apim-Subscription-Key", "X-Webhook-Key", "Api_key", "X-Passwd", "X-Pin", "Dpop", "X-Amz-Credential",
-		"X-Forwarded-Client-Cert", "X-Anything", "Content-Type-Key", "X-Goog-Pubsub-Key", "Key", "Baggage"}
+		"X-Forwarded-Client-Cert", "X-Anything", "Content-Type-Key", "X-Goog-Pubsub-Key", "Key", "Baggage",
+		"Ce-Api-Key", "Ce-X-Token", "Ce_Key", "Ce-"}
 	var log bytes.Buffer
 	logger := convert.Logger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	for name, err := range map[string]error{
