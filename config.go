@@ -129,7 +129,7 @@ func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
 	c.EraseSources = e.list("ERASE_SOURCES", slices.DeleteFunc(c.EraseSources, func(s string) bool {
 		return !slices.Contains(c.Sources, s)
 	}))
-	c.SourceAliases = e.aliases("SOURCE_ALIASES")
+	c.SourceAliases = e.aliases("SOURCE_ALIASES", c.Sources)
 	c.KeyPointer, c.KeyPointers = e.keyPointers("KEY_POINTER", c.Sources)
 	c.Content = e.content("CONTENT", c.Sources)
 	c.Bucket = e.text("GCS_BUCKET", c.Bucket)

@@ -39,12 +39,15 @@ func (e *env) list(name string, fallback []string) []string {
 	return items
 }
 
-func (e *env) aliases(name string) map[string][]string {
+func (e *env) aliases(name string, sources []string) map[string][]string {
 	aliases := make(map[string][]string)
 	for _, pair := range e.list(name, nil) {
-		source, alias, ok := strings.Cut(pair, ":")
-		source, alias = strings.TrimSpace(source), strings.TrimSpace(alias)
-		if !ok || source == "" || alias == "" {
+		source, alias := cutSource(pair, sources)
+		if source == "" { // Validate says that it is not one of sources
+			source, alias, _ = strings.Cut(pair, ":")
+			source, alias = strings.TrimSpace(source), strings.TrimSpace(alias)
+		}
+		if source == "" || alias == "" {
 			e.errs = append(e.errs, fmt.Errorf("%s must be event1:orders-created,event2:…; %q has no name, colon or alias", name, pair))
 			continue
 		}
@@ -57,7 +60,8 @@ func (e *env) aliases(name string) map[string][]string {
 // named.
 func (e *env) keyPointers(name string, sources []string) (all string, each map[string]string) {
 	value := e.text(name, "")
-	if !strings.HasPrefix(value, "/") {
+	source, _ := cutSource(value, sources) // one that is a path begins like a pointer
+	if !strings.HasPrefix(value, "/") || source != "" {
 		return "", e.perSource(name, "a JSON pointer, as in event1:/order/id,event2:/id", sources)
 	}
 	for _, source := range sources {
@@ -77,17 +81,11 @@ func (e *env) content(name string, sources []string) map[string]convert.ContentK
 	return kinds
 }
 
-// perSource reads a list of values, each behind the name of its source and a colon. A
-// name may have colons, too.
+// perSource reads a list of values, each behind the name of its source and a colon.
 func (e *env) perSource(name, what string, sources []string) map[string]string {
 	values := make(map[string]string)
 	for _, item := range e.list(name, nil) {
-		source, value := "", ""
-		for _, s := range sources {
-			if rest, ok := strings.CutPrefix(item, s+":"); ok && len(s) > len(source) {
-				source, value = s, strings.TrimSpace(rest)
-			}
-		}
+		source, value := cutSource(item, sources)
 		_, twice := values[source]
 		switch {
 		case source == "":
@@ -100,6 +98,17 @@ func (e *env) perSource(name, what string, sources []string) map[string]string {
 		}
 	}
 	return values
+}
+
+// cutSource cuts an item into the source that it begins with and the value behind the
+// source's colon; "" where it begins with none of sources. A name may have colons, too.
+func cutSource(item string, sources []string) (source, value string) {
+	for _, s := range sources {
+		if rest, ok := strings.CutPrefix(item, s+":"); ok && len(s) > len(source) {
+			source, value = s, strings.TrimSpace(rest)
+		}
+	}
+	return source, value
 }
 
 func (e *env) bytes(name string, fallback int64) int64 {
