@@ -62,13 +62,13 @@ type content struct {
 }
 
 // declareBytes has an event whose data came as data_base64 declare bytes, where it
-// declares text, JSON or nothing. Google's payloads are what their types say.
+// declares text, JSON or nothing. Payloads of Google that are read here are what their types say.
 //
 // That the SDK's event says DataBase64 is not enough to know: for an event that a program
 // has made, that says only that its data was given as a []byte.
 func declareBytes(e *cloudevents.Event) {
 	media := declared(e.DataContentType())
-	if !strings.HasPrefix(e.Type(), "google.") && (media == "" || isJSON(media) || isText(media)) {
+	if !isGooglePayload(e.Type()) && (media == "" || isJSON(media) || isText(media)) {
 		e.SetDataContentType(mediaBytes)
 	}
 }

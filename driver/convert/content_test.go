@@ -68,6 +68,7 @@ func joinables() []joinable {
 		{"`image/png`: the bytes `0xFF 0x00`", each(typed("image/png", "\xff\x00"), structuredAs("image/png", `"data_base64":"/wA="`), wrappedAs("image/png", "\xff\x00")), "image/png", `"/wA="`, ""},
 		{"`data_base64`, whatever is declared: `hello`", each(membered(`"data_base64":"aGVsbG8="`), structuredAs("application/json", `"data_base64":"aGVsbG8="`),
 			structuredAs("text/plain", `"data_base64":"aGVsbG8="`), structuredAs("nonsense", `"data_base64":"aGVsbG8="`),
+			structured(`{"specversion":"1.0","id":"1","source":"s","type":"google.cloud.scheduler.job.v1.executed","key":"k","data_base64":"aGVsbG8="}`),
 			structured(`{"specversion":"0.3","id":"1","source":"s","type":"t","key":"k","datacontentencoding":"base64","datacontenttype":"application/json","data":"aGVsbG8="}`)),
 			"application/octet-stream", `"aGVsbG8="`, ""},
 		{"structured, `data` without `datacontenttype`: `\"hello\"`", membered(`"data":"hello"`), "application/json", `"hello"`, ""},

@@ -33,6 +33,17 @@ const auditLogs = "google.cloud.audit.log.v1."
 // type that this program does not know.
 const datastore = "google.cloud.datastore."
 
+// isGooglePayload says whether the data of events of a type is what the type says,
+// however it came.
+func isGooglePayload(eventType string) bool {
+	for _, kind := range googleData {
+		if strings.HasPrefix(eventType, kind.prefix) {
+			return true
+		}
+	}
+	return eventType == pubsubType || strings.HasPrefix(eventType, auditLogs) || strings.HasPrefix(eventType, datastore)
+}
+
 // payload returns the content of the event, which is not a Pub/Sub message.
 func (d *delivery) payload(ctx context.Context) (content, error) {
 	e := d.event
