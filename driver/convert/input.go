@@ -187,16 +187,26 @@ func (d *delivery) open(ctx context.Context) error {
 			return err
 		}
 		if inner == nil {
-			d.content = content{message.data, declared(message.header().Get("Content-Type"))}
-			if d.content.media == "" {
-				d.content.media = d.schemaEncoding()
-			}
+			d.content = content{message.data, d.messageMedia(message)}
 			return nil
 		}
 		d.outer = append([]string{d.event.Source()}, d.outer...)
 		d.event = inner
 	}
 	return undecodable("Pub/Sub messages inside of Pub/Sub messages, more than %d deep", maxWrappings)
+}
+
+// messageMedia returns the media type that a Pub/Sub message declares by its attribute
+// content-type, or else by its topic's schema.
+func (d *delivery) messageMedia(m pubsubMessage) string {
+	contentType := m.header().Get("Content-Type")
+	if media := declared(contentType); media != "" {
+		return media
+	}
+	if contentType != "" {
+		d.notes.leaveOut("content-type", errMediaType)
+	}
+	return d.schemaEncoding()
 }
 
 // schemaEncoding returns the media type that Pub/Sub declares of a message in a topic

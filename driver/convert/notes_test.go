@@ -3,6 +3,7 @@ package convert_test
 import (
 	"bytes"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -46,5 +47,16 @@ func TestManyMalformedAttributes(t *testing.T) {
 	serve(convert.ToHTTPHandler(convert.CloudEventToInput, failing(accept), convert.Logger(logger)), r)
 	if n := log.Len(); n == 0 || n > 10_000 {
 		t.Errorf("logged %d bytes", n)
+	}
+}
+
+// A Pub/Sub message's content-type that is no media type leaves its data undeclared.
+func TestMalformedContentTypeOfAMessageIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	r := request([]byte(`{"message":{"messageId":"1","attributes":{"key":"k","content-type":"json"},"data":"NDI="},"subscription":"projects/p/subscriptions/event1"}`),
+		"Content-Type", "application/json")
+	w := serve(convert.ToHTTPHandler(convert.CloudEventToInput, failing(accept), convert.Logger(slog.New(slog.NewTextHandler(&log, nil)))), r)
+	if w.Code != http.StatusNoContent || !strings.Contains(log.String(), "content-type: not a media type") {
+		t.Errorf("answered %d, logged %q", w.Code, log.String())
 	}
 }
