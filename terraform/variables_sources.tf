@@ -85,6 +85,16 @@ variable "sources" {
     error_message = "Where a source has a key_pointer of its own, that of the module must not contain a comma, which separates them in KEY_POINTER."
   }
   validation {
+    condition     = alltrue([for s in values(var.sources) : !startswith(coalesce(s.event_type, "-"), "google.cloud.datastore.")])
+    error_message = "Events of Datastore are not supported: use a database in Firestore's native mode, or publish them to a topic."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      coalesce(s.content_type, "application/json") == "application/json" || s.event_type != null && !startswith(coalesce(s.event_type, "-"), "google.cloud.audit.log.")
+    ])
+    error_message = "A source's content_type must be application/json for messages of a topic, and for audit logs: the function does not read these in protobuf."
+  }
+  validation {
     condition     = alltrue([for s in values(var.sources) : contains(["auto", "json", "text", "bytes"], coalesce(s.content, "auto"))])
     error_message = "A source's content must be auto, json, text or bytes."
   }
@@ -99,8 +109,10 @@ variable "sources" {
     if s.event_type == null])) == length([for s in values(var.sources) : s if s.event_type == null])
     error_message = "Two sources must not have the same topic: each of its messages would be an event of both."
   }
-  validation {
-    condition = length(distinct([for s in values(var.sources) : jsonencode([s.event_type, coalesce(s.channel, "-"), coalesce(s.location, var.region), s.filters, s.path_patterns])
+  validation { # {id}, {order} and {id=*} are the same pattern
+    condition = length(distinct([for s in values(var.sources) : jsonencode([s.event_type, coalesce(s.channel, "-"), coalesce(s.location, var.region), merge(s.filters, {
+      for attribute, pattern in s.path_patterns : attribute => replace(replace(pattern, "/\\{[^{}=]+\\}/", "*"), "/\\{[^{}=]+=([^{}]+)\\}/", "$1")
+      })])
     if s.event_type != null])) == length([for s in values(var.sources) : s if s.event_type != null])
     error_message = "Two sources must not have the same event_type, filters, path_patterns, channel and location: each event would be one of both."
   }

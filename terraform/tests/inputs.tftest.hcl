@@ -470,3 +470,62 @@ run "name_that_begins_with_a_digit" {
   }
   expect_failures = [var.sources]
 }
+
+run "same_trigger_with_another_name_in_its_pattern" {
+  command = plan
+  variables {
+    sources = {
+      created = { event_type = "google.cloud.firestore.document.v1.created", path_patterns = { document = "orders/{id}/{rest=**}" } }
+      again   = { event_type = "google.cloud.firestore.document.v1.created", path_patterns = { document = "orders/{order=*}/**" } }
+    }
+  }
+  expect_failures = [var.sources]
+}
+
+run "same_trigger_by_filter_and_by_pattern" {
+  command = plan
+  variables {
+    sources = {
+      created = { event_type = "google.cloud.firestore.document.v1.created", path_patterns = { document = "orders/1" } }
+      again   = { event_type = "google.cloud.firestore.document.v1.created", filters = { document = "orders/1" } }
+    }
+  }
+  expect_failures = [var.sources]
+}
+
+run "events_of_datastore" {
+  command = plan
+  variables {
+    sources = { written = { event_type = "google.cloud.datastore.entity.v1.written", filters = { database = "(default)" } } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "messages_of_a_topic_in_protobuf" {
+  command = plan
+  variables {
+    sources = { paid = { topic = "payments", content_type = "application/protobuf" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "audit_log_in_protobuf" {
+  command = plan
+  variables {
+    sources = { inserted = { event_type = "google.cloud.audit.log.v1.written", content_type = "application/protobuf" } }
+  }
+  expect_failures = [var.sources]
+}
+
+# What differs is accepted.
+run "two_patterns_of_one_event_type" {
+  command = plan
+  variables {
+    sources = {
+      orders = { event_type = "google.cloud.firestore.document.v1.created", path_patterns = { document = "orders/{id}" } }
+      lines  = { event_type = "google.cloud.firestore.document.v1.created", path_patterns = { document = "orders/{id}/lines/{line}" } }
+      json   = { event_type = "google.cloud.firestore.document.v1.created", path_patterns = { document = "json/{id}" }, content_type = "application/json" }
+      stored = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "parcels" }, content_type = "application/protobuf" }
+    }
+  }
+}
