@@ -107,7 +107,8 @@ const plainNotFound = "Not Found\n"
 // lookAgain asks for the object's metadata, which always takes the JSON API, where a
 // download's 404 is not Cloud Storage's own by its form, and may still be: the client
 // hides what the XML API says, and fake-gcs-server says no more than any server does.
-// Of the latter one object is proof enough, since Cloud Storage itself never says that.
+// Of the latter one object is proof enough, if it has words of its own for the metadata,
+// too: in front of Cloud Storage it may be a proxy that answers, sometimes.
 func (s *Store) lookAgain(ctx context.Context, name string, err error) (absence, error) {
 	e, isHTTP := errors.AsType[*googleapi.Error](err)
 	if isHTTP && e.Body != plainNotFound {
@@ -127,8 +128,14 @@ func (s *Store) lookAgain(ctx context.Context, name string, err error) (absence,
 		return present, fmt.Errorf("the object exists, and can't be read: %w", err)
 	}
 	what := missing(errAttrs)
-	s.plainSeen = s.plainSeen || isHTTP && what == missingObject
+	s.plainSeen = s.plainSeen || isHTTP && what == missingObject && !isCloudStorages(errAttrs)
 	return what, errAttrs
+}
+
+// isCloudStorages says whether a 404 has the words of Cloud Storage itself.
+func isCloudStorages(err error) bool {
+	e, isHTTP := errors.AsType[*googleapi.Error](err)
+	return isHTTP && saysOf(e.Message, present) != present
 }
 
 func (s *Store) noBucket() error {

@@ -173,3 +173,27 @@ func TestNotFoundOfAnObjectThatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// A proxy in front of Cloud Storage may say that of an object that is missing, and later
+// of one that is there.
+func TestForeignNotFoundIsNotLearned(t *testing.T) {
+	var exists atomic.Bool
+	store, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Get("alt") == "media":
+			http.Error(w, "Not Found", http.StatusNotFound)
+		case exists.Load():
+			io.WriteString(w, `{"name":"x","generation":"1"}`)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, `{"error":{"code":404,"message":"No such object: bucket/x","errors":[{"domain":"global","reason":"notFound"}]}}`)
+		}
+	})
+	if _, err := store.LookUp(t.Context(), "order-1", "event1"); !errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("it is missing: %v", err)
+	}
+	exists.Store(true)
+	if _, err := store.LookUp(t.Context(), "order-1", "event1"); err == nil || errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("it is there: got %v, want a failure that is tried again", err)
+	}
+}
