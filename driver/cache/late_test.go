@@ -43,6 +43,7 @@ func TestClaimThatComesTooLate(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		lease    time.Duration // 0: a request of 10 s
+		request  bool          // of 10 s, also with a lease
 		delay    time.Duration
 		runs     bool
 		crashed  bool // somebody did, before
@@ -54,6 +55,8 @@ func TestClaimThatComesTooLate(t *testing.T) {
 		{name: "a request, in time", delay: 10*time.Second - 1, runs: true},
 		{name: "a request that is over", delay: 10 * time.Second},
 		{name: "a request, after its lease", delay: 21 * time.Second},
+		{name: "a long lease, and a request in time", lease: time.Minute, request: true, delay: 10*time.Second - 1, runs: true},
+		{name: "a long lease, and a request that is over", lease: time.Minute, request: true, delay: 10 * time.Second},
 		{name: "a takeover, too late", lease: 8 * time.Second, delay: 6 * time.Second, crashed: true},
 		{name: "a takeover that is quarantined, in time", lease: 8 * time.Second, delay: 5 * time.Second, crashed: true, handlers: true, runs: true},
 		{name: "a takeover that is quarantined, too late", lease: 8 * time.Second, delay: 6 * time.Second, crashed: true, handlers: true},
@@ -78,7 +81,7 @@ func TestClaimThatComesTooLate(t *testing.T) {
 						opts = append(opts, quarantine(&ran))
 					}
 					ctx, cancel := context.WithCancel(t.Context())
-					if c.lease == 0 {
+					if c.lease == 0 || c.request {
 						ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
 					}
 					defer cancel()
@@ -105,6 +108,18 @@ func TestClaimThatComesTooLate(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A lease whose claim came late, but in time, is renewed before it ends.
+func TestClaimThatComesLateIsRenewed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowClaims{ClaimStore: memstore.New(), after: []time.Duration{20 * time.Second}}
+		b := &business{do: func(ctx context.Context, _ int) error { return pause(ctx, time.Minute) }}
+		p := driver.New(cache.New(slow, cache.Lease(30*time.Second)), b) // it is relied upon for 22.5 s
+		if err := p.Process(t.Context(), order); err != nil || b.runs.Load() != 1 {
+			t.Errorf("error %v, %d runs", err, b.runs.Load())
+		}
+	})
 }
 
 // A mark that the holder before has left stays when nothing was called.

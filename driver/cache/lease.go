@@ -19,7 +19,7 @@ var (
 	// lease could not be renewed in time.
 	errLeaseEnding = errors.New("the lease on the key could not be held any longer")
 	// errTooLate is the failure of a message whose claim came too late.
-	errTooLate = errors.New("the store took so long to claim the key that the lease can't be relied upon: nothing was called")
+	errTooLate = errors.New("the store took so long to claim the key that the lease can't be relied upon, or the request is over: nothing was called")
 )
 
 // lease is a claim that is being held. Its fields belong to one goroutine at a
@@ -58,7 +58,7 @@ func (l *lease) safe() bool {
 func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
 	ctx, stop := detached(ctx)
 	defer stop()
-	if !l.safe() {
+	if !l.safe() || ctx.Err() != nil {
 		l.giveBack(ctx)
 		return fmt.Errorf("key %q, token %d: %w", l.claim.Key, l.claim.Token, errTooLate)
 	}
@@ -95,17 +95,17 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline)
 }
 
-// keep renews the lease each time a third of it has passed, though not more than
-// once a second, until the context ends. A lease that outlasts the context's
+// keep renews the lease each time a third of it has passed since it was asked for, though
+// not more than once a second, until the context ends. A lease that outlasts the context's
 // deadline is long enough. A claim that is lost ends the context at once; a renewal
 // that fails is tried again after another third, and the timer ends the context if
 // that comes too late.
 func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *time.Timer) {
-	for sleep(ctx, max(l.length/3, renewAtMost)) {
+	for asked := l.asked; sleep(ctx, max(time.Until(asked.Add(l.length/3)), renewAtMost)); {
 		if deadline, ok := ctx.Deadline(); ok && !deadline.After(l.safeEnd()) {
 			return
 		}
-		asked := time.Now()
+		asked = time.Now()
 		var claim driver.Claim
 		err := driver.Guard(func() (err error) {
 			claim, err = l.cache.claims.Renew(ctx, l.claim, l.length)
@@ -129,7 +129,7 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 	if returned && err == nil {
 		return l.complete(ctx)
 	}
-	l.release(ctx, l.mark(err, lost))
+	l.release(ctx, l.mark(returned && !panicked(err), err, lost))
 	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
 	}
@@ -149,11 +149,18 @@ func (l *lease) complete(ctx context.Context) error {
 	return fmt.Errorf("key %q was processed (token %d), but not recorded as completed: %w", l.claim.Key, l.claim.Token, err)
 }
 
+// panicked says whether an error is a panic further down. It says no more of what was
+// under way than a crash does.
+func panicked(err error) bool {
+	_, is := errors.AsType[*driver.PanicError](err)
+	return is
+}
+
 // mark is what the next holder is to know of a run that failed. Where nothing may
 // run twice, a run with an unknown outcome is quarantined: what was under way when
-// its context ended may have happened.
-func (l *lease) mark(err, lost error) driver.Mark {
-	unknown := l.quarantined || lost != nil || errors.Is(err, ErrActed)
+// its context ended may have happened, as what the handler has not reported.
+func (l *lease) mark(reported bool, err, lost error) driver.Mark {
+	unknown := l.quarantined || !reported || lost != nil || errors.Is(err, ErrActed)
 	switch {
 	case unknown && l.cache.onExpiry != nil:
 		return driver.MarkQuarantined

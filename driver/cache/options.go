@@ -73,8 +73,8 @@ func WaitOnHeld(d time.Duration) Option {
 
 // QuarantineOnExpiry is for effects that must never happen twice. A key is not
 // processed again after a run whose outcome is unknown: the holder crashed or let its
-// lease run out; the handler failed after its context had ended, or with [ErrActed];
-// or the completion could not be recorded. h is called instead, and if it returns nil
+// lease run out; the handler panicked; it failed after its context had ended, or with
+// [ErrActed]; or the completion could not be recorded. h is called instead, and if it returns nil
 // the key is completed. It can ask the system that is acted upon what has happened,
 // and call its next if nothing has. While h fails, the key stays in quarantine, and h
 // is called again for each message of the key that is delivered.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,6 +39,8 @@ func TestUnknownOutcomes(t *testing.T) {
 		"something fails after it acted": {do: func(context.Context) error {
 			return fmt.Errorf("not published (%w)", cache.ErrActed)
 		}},
+		"it panics":                      {do: func(context.Context) error { panic("boom") }},
+		"it ends its goroutine":          {do: func(context.Context) error { runtime.Goexit(); return nil }},
 		"the completion is not recorded": {before: always("Complete", down), do: func(context.Context) error { return nil }},
 	} {
 		for _, quarantine := range []bool{true, false} {
