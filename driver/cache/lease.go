@@ -160,7 +160,7 @@ func panicked(err error) bool {
 // run twice, a run with an unknown outcome is quarantined: what was under way when
 // its context ended may have happened, as what the handler has not reported.
 func (l *lease) mark(reported bool, err, lost error) driver.Mark {
-	unknown := l.quarantined || !reported || lost != nil || errors.Is(err, ErrActed)
+	unknown := l.quarantined || lost != nil || !reported || errors.Is(err, ErrActed)
 	switch {
 	case unknown && l.cache.onExpiry != nil:
 		return driver.MarkQuarantined
