@@ -16,14 +16,16 @@ import (
 )
 
 // onCloud is the scenario on Cloud Storage: the requests of its stores are the steps.
-func onCloud(s sim.Scenario) sim.Scenario {
+func onCloud(s sim.Scenario) sim.Scenario { return waitingFor(storeTimeout, s) }
+
+// waitingFor is the same with stores that wait so long for answers.
+func waitingFor(d time.Duration, s sim.Scenario) sim.Scenario {
 	s.Store, s.Backoff = nil, max(s.Backoff, lease/2+time.Millisecond) // fewer tries, and so steps, until a lease has run out
 	s.Cloud = func(http *http.Client) sim.Stores {
 		client, err := storage.NewClient(context.Background(), storage.WithJSONReads(), option.WithHTTPClient(http))
 		if err != nil {
 			panic(err)
 		}
-		d := storeTimeout
 		store, err := gcsstore.New(context.Background(), gcsstore.Config("bucket").WithClient(client).WithTimeout(gcsstore.Timeout{Default: &d}))
 		if err != nil {
 			panic(err)
@@ -59,9 +61,13 @@ func longer(ctx context.Context, _ int, act func() error) error {
 // deletions need two at least: of the claim, and of the completion after that.
 var deletions = sim.Bound{Deviations: 2, Faults: 0, Together: 2}
 
+// late are an answer that comes late, and how long that is.
+var late = sim.Bound{Deviations: 2, Faults: 0, Together: 2}
+
 // A run takes ten times as long as in memory, so less is explored briefly.
 var cloudScenarios = []explored{
 	{"Cloud Storage: cache", onCloud(leased(alone(nil))), one, triples},
+	{"Cloud Storage: answers take longer than a lease", waitingFor(10*cloudLease, leased(alone(nil))), late, triples},
 	{"Cloud Storage: clocks differ", onCloud(clocksDiffer(leased(alone(nil)), cloudLease/4)), one, triples},
 	{"Cloud Storage: the business takes longer than a lease", onCloud(clocksDiffer(leased(alone(longer)), cloudLease/4)), single, pairs},
 	{"Cloud Storage: the business fails once", onCloud(leased(alone(failsOnce))), single, pairs},
