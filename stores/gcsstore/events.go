@@ -163,7 +163,7 @@ func (s *Store) readEvent(ctx context.Context, name string, like []byte) (driver
 	}
 	defer r.Close()
 	e := driver.Succession{}
-	f, err := decode(r)
+	f, err := decode(ctx, r)
 	if err == nil {
 		e.Replaced = f.replaced
 		e.Last, err = f.read(ctx, like)

@@ -68,12 +68,14 @@ func (s *Store) sourceOf(key string) func(ctx context.Context, name string) (str
 
 // readSource reads as much of an event's object as tells its source.
 func (s *Store) readSource(ctx context.Context, key, name string) (string, error) {
+	ctx, free := driver.ScopeMemory(ctx)
+	defer free()
 	r, err := s.read(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	defer r.Close()
-	f, err := decode(r)
+	f, err := decode(ctx, r)
 	if err == nil && s.layout.event(key, f.message.Source) != name {
 		err = misplaced(f.message)
 	}

@@ -122,11 +122,14 @@ func (w *watched) Read(p []byte) (int, error) {
 }
 
 // decode is the inverse of encode, however the content is compressed. It reads the
-// header; what is wrong with the object is an ErrCorrupt.
-func decode(object io.Reader) (frame, error) {
+// header, which is counted where it is long; what is wrong with the object is an ErrCorrupt.
+func decode(ctx context.Context, object io.Reader) (frame, error) {
 	f := frame{object: &watched{Reader: object}}
 	f.rest = bufio.NewReader(f.object)
-	line, err := readLine(f.rest)
+	line, err := readLine(ctx, f.rest)
+	if errors.Is(err, driver.ErrNoMemory) || driver.ReasonOf(err) == driver.ReasonTooLarge {
+		return f, err
+	}
 	if err != nil {
 		return f, f.corrupt("header", err)
 	}
@@ -177,8 +180,9 @@ func (f frame) corrupt(what string, err error) error {
 	return fmt.Errorf("%w: %s: %w", ErrCorrupt, what, err)
 }
 
-// readLine reads up to the end of a line, and leaves that out.
-func readLine(r *bufio.Reader) (line []byte, err error) {
+// readLine reads up to the end of a line, and leaves that out. What does not fit into r's
+// buffer is counted before it is read, with what it becomes when it is decoded.
+func readLine(ctx context.Context, r *bufio.Reader) (line []byte, err error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
@@ -189,6 +193,9 @@ func readLine(r *bufio.Reader) (line []byte, err error) {
 			return nil, err
 		case len(line) > longestHeader:
 			return nil, errors.New("too long")
+		}
+		if err := driver.Grow(ctx, headerCopies*r.Size()); err != nil {
+			return nil, err
 		}
 	}
 }

@@ -23,7 +23,7 @@ func objectBytes(m driver.Message, c Compression) ([]byte, error) {
 
 // message reads an event's object.
 func message(object []byte) (driver.Message, error) {
-	f, err := decode(bytes.NewReader(object))
+	f, err := decode(context.Background(), bytes.NewReader(object))
 	if err != nil {
 		return driver.Message{}, err
 	}
@@ -151,12 +151,12 @@ func TestFrameTellsWhatWasReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := decode(bytes.NewReader(line))
+	f, err := decode(context.Background(), bytes.NewReader(line))
 	if err != nil || !slices.Equal(f.replaced, e.Replaced) {
 		t.Errorf("%v came back as %v, %v", e.Replaced, f.replaced, err)
 	}
 	for _, bad := range []string{`["x"]`, `["!"]`, `[""]`, `["AAAAAAAAAAAAAAAAAAAAAAAAAAAA"]`} {
-		if _, err := decode(strings.NewReader(`{"v":1,"key":"k","source":"s","replaced":` + bad + "}\n")); !errors.Is(err, ErrCorrupt) {
+		if _, err := decode(context.Background(), strings.NewReader(`{"v":1,"key":"k","source":"s","replaced":`+bad+"}\n")); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: got %v, want ErrCorrupt", bad, err)
 		}
 	}

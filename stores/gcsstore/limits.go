@@ -14,6 +14,8 @@ const (
 	// longestHeader is more than an event's header can have: convert.MaxContext bounds
 	// the attributes, four times wrapped at most.
 	longestHeader = 16 << 20
+	// headerCopies is how often a header is there at most: as its line grows, and decoded.
+	headerCopies = 3
 	// widestWindow is how much of what it has decompressed zstd may look back at.
 	// The encoder takes 8 MiB at most.
 	widestWindow = 8 << 20

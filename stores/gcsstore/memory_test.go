@@ -121,6 +121,27 @@ func TestContentIsCountedBeforeItIsRead(t *testing.T) {
 	}
 }
 
+// TestAttributesAreCounted: a message without content takes memory, too, where it has many
+// attributes.
+func TestAttributesAreCounted(t *testing.T) {
+	object := fmt.Appendf(nil, `{"v":1,"key":"k","source":"s","attributes":{"a":"%s"},"length":0}`+"\n", bytes.Repeat([]byte("a"), large))
+	store := frugal(t, object, true)
+	account := &counted{}
+	if _, err := store.LookUp(driver.WithMemory(t.Context(), account), "k", "s"); err != nil || account.grown < 2*large {
+		t.Errorf("%v, and %d bytes were counted of %d", err, account.grown, 2*large)
+	}
+	for limit, want := range map[int64]error{large / 4: driver.ErrNoMemory, 4 * large: nil} {
+		before := allocated()
+		_, err := store.LookUp(driver.WithMemory(t.Context(), &counted{limit: limit}), "k", "s")
+		if !errors.Is(err, want) || driver.IsPermanent(err) {
+			t.Errorf("with %d bytes: %v, want %v", limit, err, want)
+		}
+		if got := allocated() - before; want != nil && got > large {
+			t.Errorf("%d bytes were allocated", got)
+		}
+	}
+}
+
 func conflict(err error) error {
 	if errors.Is(err, driver.ErrConflict) {
 		return nil
