@@ -17,8 +17,9 @@
 // context is canceled, until the context's deadline. So a handler that takes longer
 // than the client waits does finish. A message whose key is being processed by the
 // same Cache waits for that run, without a call to the store, until its own context
-// ends: if the run completes the key, the message is a duplicate, and if it fails,
-// the message tries itself.
+// ends. If the run completes the key, the message is a duplicate. If it fails, the
+// message tries itself; but where it is the same message as the run's, and that can never
+// succeed, it fails likewise: the run's own client may have gone, and not hear of it.
 //
 // # The one window
 //
@@ -124,6 +125,8 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 			return c.skip(ctx, key, in, next)
 		case r.held != nil:
 			return r.held
+		case r.failed != nil && sameEvent(r.message, in):
+			return r.failed
 		}
 	}
 }
@@ -184,7 +187,9 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 		next = c.afterExpiry(next)
 	}
 	err = held.process(ctx, in, next)
-	r.completed = err == nil
+	if r.completed = err == nil; driver.IsPermanent(err) {
+		r.failed, r.message = err, in
+	}
 	return err
 }
 

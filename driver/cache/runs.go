@@ -1,8 +1,11 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"sync"
+
+	"example.com/eventdriver/driver"
 )
 
 // runs are the keys that a cache is claiming or processing right now, each with its
@@ -18,6 +21,13 @@ type run struct {
 	ended     chan struct{}
 	completed bool  // the key is completed
 	held      error // another instance holds the key
+	failed    error // why message can never succeed
+	message   driver.Message
+}
+
+// sameEvent says whether two messages are of one event, or of one join.
+func sameEvent(a, b driver.Message) bool {
+	return a.ID == b.ID && a.Source == b.Source && a.Key == b.Key && bytes.Equal(a.Content, b.Content)
 }
 
 // join returns the run of a key. If there was none, it is a new one, and the caller

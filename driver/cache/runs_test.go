@@ -110,9 +110,8 @@ func TestRunWithoutAClientEndsAtItsDeadline(t *testing.T) {
 // A message that waits for a run of its key tries itself when that fails.
 func TestWaitsForARunThatFails(t *testing.T) {
 	for name, failure := range map[string]func() error{
-		"fails":          func() error { return errors.New("busy") },
-		"fails for good": func() error { return driver.Permanent(errors.New("no such product")) },
-		"panics":         func() error { panic("boom") },
+		"fails":  func() error { return errors.New("busy") },
+		"panics": func() error { panic("boom") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -136,6 +135,43 @@ func TestWaitsForARunThatFails(t *testing.T) {
 				}
 				if failed != 2 || b.runs.Load() != 3 || fmt.Sprint(b.tokens) != "[1 2 3]" {
 					t.Errorf("%d failed, tokens %v; want two failures, one run after the other, and then no more", failed, b.tokens)
+				}
+			})
+		})
+	}
+}
+
+// A failure for good is that of all deliveries that wait for it, since the client of the
+// run itself may have gone; another message of the key tries itself.
+func TestWaitsForARunThatFailsForGood(t *testing.T) {
+	for name, c := range map[string]struct {
+		other driver.Message
+		runs  int32
+	}{
+		"the same event":             {order, 1},
+		"another event":              {driver.Message{ID: "other", Key: order.Key, Source: order.Source, Content: order.Content}, 2},
+		"the event, another content": {driver.Message{ID: order.ID, Key: order.Key, Source: order.Source, Content: []byte("other")}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				never := errors.New("no such product")
+				b := &business{do: func(ctx context.Context, run int) error {
+					time.Sleep(15 * time.Second)
+					if run == 1 {
+						return driver.Permanent(never)
+					}
+					return nil
+				}}
+				p := driver.New(cache.New(memstore.New()), b)
+				ctx, goAway := context.WithCancel(t.Context())
+				time.AfterFunc(10*time.Second, goAway)
+				if err := p.Process(ctx, order); !errors.Is(err, context.Canceled) {
+					t.Errorf("the client has gone: %v", err)
+				}
+				err := p.Process(t.Context(), c.other)
+				failed := driver.IsPermanent(err) && errors.Is(err, never)
+				if failed != (c.runs == 1) || !failed && err != nil || b.runs.Load() != c.runs {
+					t.Errorf("delivered while it runs: %v, %d runs; want %d", err, b.runs.Load(), c.runs)
 				}
 			})
 		})
