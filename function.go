@@ -49,7 +49,7 @@ func init() {
 		for _, sentence := range UnknownVariables(os.Environ()) {
 			slog.Warn("unknown variable: " + sentence)
 		}
-		limitHeap()
+		limitHeap(processMemory())
 		go function.exitOnSIGTERM()
 	}
 	functions.HTTP("EventDriver", function.ServeHTTP)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -164,5 +165,20 @@ func TestMemoryIsThatOfTheProcess(t *testing.T) {
 	}
 	if line := <-p.lines; line["severity"] != "WARNING" || !strings.Contains(line["message"].(string), "BODY_LIMIT") {
 		t.Errorf("first log line %v; want a warning that names BODY_LIMIT", line)
+	}
+}
+
+// TestUnknownMemoryIsWarnedAbout: on Cloud Run an instance always has a limit, whether or not it is told.
+func TestUnknownMemoryIsWarnedAbout(t *testing.T) {
+	previous := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(previous) })
+	for service, want := range map[string]bool{"": false, "orders": true} {
+		t.Setenv("K_SERVICE", service)
+		var log syncBuffer
+		slog.SetDefault(NewLogger(&log, slog.LevelInfo))
+		limitHeap(0)
+		if got := strings.Contains(log.String(), "GOMEMLIMIT"); got != want {
+			t.Errorf("K_SERVICE=%q: logged %q", service, log.String())
+		}
 	}
 }
