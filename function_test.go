@@ -149,7 +149,15 @@ func TestConflictPolicyReject(t *testing.T) {
 	}
 }
 
+// The instance that runs the key has a second delivery wait for the run; any other one
+// sends it away.
 func TestHeldKeyAnswers503(t *testing.T) {
+	fake := gcsfake.New(t, "bucket")
+	t.Setenv("STORAGE_EMULATOR_HOST", fake.Host())
+	config, err := configFrom(map[string]string{"GCS_BUCKET": "bucket"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	release := make(chan struct{})
 	entered := make(chan struct{}, 1)
 	business := count()
@@ -158,13 +166,14 @@ func TestHeldKeyAnswers503(t *testing.T) {
 		<-release
 		return nil
 	}
-	_, server := serve(t, DefaultConfig(), business)
+	_, server := serve(t, config, business)
+	_, other := serve(t, config, business)
 	post(t, server.URL, "event1", "order-1", `1`)
 	post(t, server.URL, "event2", "order-1", `1`)
 	var wait sync.WaitGroup
 	wait.Go(func() { deliver(t, server.URL, "event3", "order-1", `1`) })
 	<-entered
-	if status, answer := post(t, server.URL, "event1", "order-1", `1`); status != http.StatusServiceUnavailable {
+	if status, answer := post(t, other.URL, "event1", "order-1", `1`); status != http.StatusServiceUnavailable {
 		t.Errorf("%d %s; want 503 while another holds the key", status, answer)
 	}
 	close(release)
