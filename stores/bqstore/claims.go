@@ -104,6 +104,9 @@ func (s *Store) reend(ctx context.Context, at *position, c driver.Claim) (end cl
 }
 
 func (s *Store) claimLog(c driver.Claim) log {
+	if c.Scope == "" { // as before there were scopes: revisions work side by side
+		return log{s.settings.tables.Claims, []string{c.Key}}
+	}
 	return log{s.settings.tables.Claims, []string{c.Scope, c.Key}}
 }
 
