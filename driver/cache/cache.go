@@ -187,7 +187,7 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 		next = c.afterExpiry(next)
 	}
 	err = held.process(ctx, in, next)
-	if r.completed = err == nil; driver.IsPermanent(err) {
+	if r.completed = err == nil; held.failed {
 		r.failed, r.message = err, in
 	}
 	return err

@@ -32,6 +32,8 @@ type lease struct {
 	// quarantined: whether the holder before acted is not known, and nothing may run
 	// twice. So the key stays in quarantine unless it is completed.
 	quarantined bool
+	// failed: the run has ended, and the key is released as one that failed for good.
+	failed bool
 }
 
 func (c *Cache) hold(claim driver.Claim, length time.Duration, asked time.Time) *lease {
@@ -129,7 +131,8 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 	if returned && err == nil {
 		return l.complete(ctx)
 	}
-	l.release(ctx, l.mark(returned && !panicked(err), err, lost))
+	mark := l.mark(returned && !panicked(err), err, lost)
+	l.failed = l.release(ctx, mark) == nil && mark == driver.MarkFailed
 	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
 	}
@@ -144,7 +147,7 @@ func (l *lease) complete(ctx context.Context) error {
 		return nil
 	}
 	if l.cache.onExpiry != nil { // otherwise the key must not be released: it would be processed again
-		l.release(ctx, driver.MarkQuarantined)
+		_ = l.release(ctx, driver.MarkQuarantined)
 	}
 	return fmt.Errorf("key %q was processed (token %d), but not recorded as completed: %w", l.claim.Key, l.claim.Token, err)
 }
@@ -177,13 +180,13 @@ func (l *lease) giveBack(ctx context.Context) {
 	if l.quarantined {
 		mark = driver.MarkQuarantined
 	}
-	l.release(ctx, mark)
+	_ = l.release(ctx, mark)
 }
 
 // release gives the key up. What can't be released runs out by itself, so a failure
 // here is not worth more than the one before.
-func (l *lease) release(ctx context.Context, mark driver.Mark) {
-	_ = persistently(ctx, releaseWithin, func(ctx context.Context) error {
+func (l *lease) release(ctx context.Context, mark driver.Mark) error {
+	return persistently(ctx, releaseWithin, func(ctx context.Context) error {
 		return l.cache.claims.Release(ctx, l.claim, mark)
 	})
 }

@@ -94,7 +94,7 @@ var memoryMutants = []sourceMutant{
 	{name: "completed in one try", anchor: anchor{folder: "driver/cache", in: "persistently",
 		at: `err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || time.Now().Add(pause).After(end) || !sleep(ctx, pause)`}, to: `err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || pause > 0 || end.IsZero()`},
 	{name: "a failure keeps the key", anchor: anchor{folder: "driver/cache", in: "lease.settle",
-		at: `l.release(ctx, l.mark(returned && !panicked(err), err, lost))`}, to: `_ = l.mark(returned && !panicked(err), err, lost)`},
+		at: `l.failed = l.release(ctx, mark) == nil && mark == driver.MarkFailed`}, to: `l.failed = mark == driver.MarkFailed`},
 	{name: "a failure after the effect releases the key", anchor: anchor{folder: "driver/cache", in: "lease.mark",
 		at: `l.quarantined || lost != nil || !reported || errors.Is(err, ErrActed)`}, to: `l.quarantined || lost != nil`},
 	{name: "a failure after the effect is known only without quarantine", anchor: anchor{folder: "driver/cache", in: "lease.mark",
