@@ -119,7 +119,7 @@ func TestProcessWithBadConfigurationDoesNotStart(t *testing.T) {
 }
 
 func TestProcessWarnsOfMemoryInTheCloud(t *testing.T) {
-	p := start(t, "K_SERVICE=orders")
+	p := start(t, "K_SERVICE=orders", "GOMEMLIMIT=512MiB")
 	post(t, p.URL, "event1", "order-1", `1`)
 	if line := <-p.lines; line["severity"] != "WARNING" || !strings.Contains(line["message"].(string), "GCS_BUCKET") {
 		t.Errorf("first log line %v; want a warning that names GCS_BUCKET", line)

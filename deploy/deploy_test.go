@@ -272,7 +272,7 @@ func TestSettingsReachTheFunction(t *testing.T) {
 	for _, want := range []string{
 		"EVENT_SOURCES=placed,packed;", "SOURCE_ALIASES=placed:orders-created,packed:orders-packed;", "GCS_BUCKET=my-project-123-orders-events;",
 		"OUTPUT_TOPIC=projects/my-project-123/topics/complete;", "DEAD_LETTER_TOPIC=projects/my-project-123/topics/orders-dead-letters;",
-		"CLOUD_RUN_TIMEOUT_SECONDS=60;", "MAX_EVENT_AGE=20h;", "LOG_LEVEL=debug;LEASE=2m", "--entry-point=EventDriver ", "--no-allow-unauthenticated ",
+		"CLOUD_RUN_TIMEOUT_SECONDS=60;", "MAX_EVENT_AGE=20h;", "GOMEMLIMIT=512MiB;", "LOG_LEVEL=debug;LEASE=2m", "--entry-point=EventDriver ", "--no-allow-unauthenticated ",
 	} {
 		if !strings.Contains(deployed, want) {
 			t.Errorf("%s\nlacks %s", deployed, want)

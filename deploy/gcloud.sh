@@ -203,6 +203,8 @@ environment() {
   [ -z "$aliases" ] || all+=("SOURCE_ALIASES=${aliases#,}")
   [ -z "$output_topic" ] || all+=("OUTPUT_TOPIC=projects/$project/topics/$output_topic")
   [[ " ${more_env[*]-}" == *" MAX_EVENT_AGE="* ]] || all+=(MAX_EVENT_AGE=20h)
+  # Not every container tells a process how much memory it has.
+  [[ " ${more_env[*]-}" == *" GOMEMLIMIT="* ]] || all+=("GOMEMLIMIT=${mebibytes}MiB")
   all+=(${more_env[@]+"${more_env[@]}"})
   for separator in ';' '|' '#' '~' '@' ''; do
     [ -n "$separator" ] || fail "--env: the values have each of ; | # ~ @ in them, and gcloud needs one that is in none"

@@ -43,6 +43,8 @@ locals {
   concurrency      = coalesce(var.concurrency, try(tonumber(var.cpu), 1) < 1 ? 1 : min(80, local.most_concurrent))
 
   environment = merge(
+    # Not every container tells a process how much memory it has. A smaller one may be set.
+    { GOMEMLIMIT = "${local.memory_mib}MiB" },
     var.environment,
     {
       EVENT_SOURCES     = join(",", keys(var.sources))

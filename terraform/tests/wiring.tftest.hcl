@@ -142,6 +142,7 @@ run "environment" {
       CLOUD_RUN_TIMEOUT_SECONDS = "120"
       GOOGLE_CLOUD_PROJECT      = "p-123456"
       LOG_EXECUTION_ID          = "true"
+      GOMEMLIMIT                = "512MiB"
       LOG_LEVEL                 = "debug"
     })
     error_message = "The function must be told all that its inputs say, and its own timeout."
