@@ -113,7 +113,8 @@ func googleEvent(eventType, contentType string, data []byte) *cloudevents.Event 
 }
 
 // What an event takes when it is decoded is counted before, and bounded: beside the
-// account nothing is allocated but a few times the body.
+// account nothing is allocated but a few times the body, and what the race detector
+// adds where it is on: it has pools forget what they keep.
 func TestExpansionIsBounded(t *testing.T) {
 	const copies, fixed, most = 2, 1 << 20, 50 << 20
 	for _, n := range []int{25_000, 95_000, 700_000} {
@@ -123,7 +124,7 @@ func TestExpansionIsBounded(t *testing.T) {
 				before := allocated()
 				m, err := convert.CloudEventToInput(driver.WithMemory(t.Context(), a), googleEvent(firestoreType, "application/"+format, data))
 				took := int64(allocated() - before)
-				if took > a.grown+copies*int64(len(data))+fixed || a.grown > most {
+				if took > a.grown*9/8+copies*int64(len(data))+fixed || a.grown > most {
 					t.Errorf("%s, %d times %s, %d bytes: allocated %d bytes, of which %d were counted", format, n, name, len(data), took, a.grown)
 				}
 				if err != nil && driver.ReasonOf(err) != driver.ReasonTooLarge {
