@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,23 +120,24 @@ func overtake(t *testing.T, holder, taker *gcsstore.Store, length, margin, at ti
 func TestLeaseCountsFromTheRequest(t *testing.T) {
 	for _, late := range []string{"Acquire", "Renew"} {
 		t.Run(late, func(t *testing.T) {
-			slow := false
+			var slow atomic.Bool
 			delay := func(r gcsfake.Request) time.Duration {
-				if slow && writes("/claim", r) {
+				if slow.Load() && writes("/claim", r) {
 					return 7 * time.Second
 				}
 				return 0
 			}
 			inBubble(t, delayed(t, delay), func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
 				store := open(0)
-				slow = late == "Acquire"
+				slow.Store(late == "Acquire")
 				asked := time.Now()
 				claim, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Minute)
 				if late == "Renew" {
-					slow, asked = true, time.Now()
+					slow.Store(true)
+					asked = time.Now()
 					claim, err = store.Renew(t.Context(), claim, time.Minute)
 				}
-				slow = false
+				slow.Store(false)
 				if err != nil || time.Since(asked) != 7*time.Second || claim.Expires.After(asked.Add(time.Minute)) {
 					t.Errorf("asked at %v, answered after %v: the lease ends at %v, %v", asked, time.Since(asked), claim.Expires, err)
 				}
@@ -166,9 +168,9 @@ func TestTakeoverGoesByTheServersClock(t *testing.T) {
 // TestLostRenewalIsNotReliedUpon: a renewal for a shorter time whose answer is lost has
 // happened, perhaps. A completion must not rely on the longer lease of before.
 func TestLostRenewalIsNotReliedUpon(t *testing.T) {
-	slow := false
+	var slow atomic.Bool
 	delay := func(r gcsfake.Request) time.Duration {
-		if slow && writes("/claim", r) {
+		if slow.Load() && writes("/claim", r) {
 			return time.Second
 		}
 		return 0
@@ -179,13 +181,13 @@ func TestLostRenewalIsNotReliedUpon(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slow = true
+		slow.Store(true)
 		impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		if _, err := holder.Renew(impatient, claim, time.Second); err == nil {
 			t.Fatal("the answer came in time")
 		}
-		slow = false
+		slow.Store(false)
 		time.Sleep(time.Minute)
 		taken, err := taker.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 		if err != nil || !taken.Takeover {
