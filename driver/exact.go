@@ -54,7 +54,7 @@ func folds(names []string) bool {
 // mostMembers is how many members of an object are looked at: more than a join has.
 const mostMembers = 256
 
-// memberNames returns the names of an object's members; nil for what is none. It copies
+// memberNames returns the names of an object's members; nil for anything else. It copies
 // none of their values, which may be large.
 func memberNames(content []byte) (names []string) {
 	if !json.Valid(content) {

@@ -39,7 +39,7 @@ import (
 // Any 2xx acknowledges the event to Pub/Sub and Eventarc, anything else has it
 // delivered again. No 2xx has a body: a Knative broker takes one that is no CloudEvent
 // for a failure. A request that is no valid event, or whose body is larger than
-// [BodyLimit], is set aside as well, with those of its headers that are known to be
+// [BodyLimit], is dead-lettered as well, with those of its headers that are known to be
 // harmless, and its body. To those of a Pub/Sub push the ce- headers are added with which Eventarc
 // would have sent it. A body that ends early is neither processed nor set aside,
 // because its client is gone.

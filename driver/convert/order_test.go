@@ -89,7 +89,7 @@ func TestDeadLetterOfAJoinedOrderHasItsEvents(t *testing.T) {
 	}
 }
 
-// A letter that fails again is set aside again, as the same order.
+// A letter that fails again is dead-lettered again, as the same order.
 func TestOrderThatFailsAgainIsTheSameLetter(t *testing.T) {
 	var acted []string
 	broken := true
