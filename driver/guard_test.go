@@ -8,6 +8,7 @@ import (
 	"maps"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,18 @@ func hostileWith(change func(*hostileError)) error {
 	}
 	change(e)
 	return e
+}
+
+// panicsAfterOnce returns an Unwrap that panics from its second call on. Handlers of several
+// branches may return the same error at once.
+func panicsAfterOnce() func() error {
+	var called atomic.Bool
+	return func() error {
+		if called.Swap(true) {
+			panic("Unwrap")
+		}
+		return nil
+	}
 }
 
 // uncomparable panics when it is compared.
@@ -66,7 +79,7 @@ func hostileErrors() map[string]error {
 		"Error panics with itself": hostileWith(func(e *hostileError) { e.text = func() string { panic(e) } }),
 		"Error is very long":       hostileWith(func(e *hostileError) { e.text = func() string { return strings.Repeat("é", 50_000) } }),
 		"Unwrap panics":            hostileWith(func(e *hostileError) { e.unwrap = func() error { panic("Unwrap") } }),
-		"Unwrap panics later":      hostileWith(func(e *hostileError) { e.unwrap = func() error { e.unwrap = nil; return nil } }),
+		"Unwrap panics later":      hostileWith(func(e *hostileError) { e.unwrap = panicsAfterOnce() }),
 		"Unwrap in a circle":       hostileWith(func(e *hostileError) { e.unwrap = func() error { return e } }),
 		"Unwrap never ends": hostileWith(func(e *hostileError) {
 			e.unwrap = func() error { inner := *e; return &inner }
