@@ -21,14 +21,14 @@ help: ## print this help
 # gets slower with what it has done, so there is more than one.
 .PHONY: test
 test: ## run all tests, those of BigQuery on its emulator, which takes minutes to build for the first time
-	packages=$$($(GO) list ./...) && GO="$(GO)" internal/bqemulator/with \
+	packages=$$($(GO) list ./...) && GO="$(GO)" internal/fake/bqemulator/with \
 		$(GO) test -timeout 30m $$(printf '%s\n' "$$packages" | grep -v '/stores/bqstore$$')
-	GO="$(GO)" internal/bqemulator/with $(GO) test -timeout 30m -skip OfDML ./stores/bqstore
-	GO="$(GO)" internal/bqemulator/with $(GO) test -timeout 30m -run OfDML ./stores/bqstore
+	GO="$(GO)" internal/fake/bqemulator/with $(GO) test -timeout 30m -skip OfDML ./stores/bqstore
+	GO="$(GO)" internal/fake/bqemulator/with $(GO) test -timeout 30m -run OfDML ./stores/bqstore
 
 .PHONY: emulators
 emulators: ## build the BigQuery emulator; minutes for the first time
-	@GO="$(GO)" internal/bqemulator/build
+	@GO="$(GO)" internal/fake/bqemulator/build
 
 # rename and sim are left out: the one builds a whole copy of this tree, the other
 # lets only one thing run at a time, many thousand times. The tests that are skipped are
@@ -41,7 +41,7 @@ race: ## run all tests under the race detector
 # The docs checks are among the tests that race runs.
 .PHONY: check
 check: fmt-check lint race ## all that CI wants: format, vet, staticcheck, race tests, docs checks
-	$(GO) test ./internal/rename
+	$(GO) test ./internal/repo/rename
 
 .PHONY: lint
 lint: ## run go vet and staticcheck
@@ -59,7 +59,7 @@ fmt-check: ## list the Go files that gofmt would change, and fail if there are a
 
 .PHONY: docs-check
 docs-check: ## check links, doc comments, examples and tables in the documentation
-	$(GO) test -count=1 ./internal/docs
+	$(GO) test -count=1 ./internal/repo/docs
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
@@ -74,27 +74,27 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 
 .PHONY: explore
 explore: ## try every schedule of every scenario up to its larger bound, and many at random: an hour or so
-	$(GO) test ./internal/sim -count=1 -v -timeout 12h -run 'TestExplore|TestRandom' -sim.fully -sim.random=5000
+	$(GO) test ./proof/sim -count=1 -v -timeout 12h -run 'TestExplore|TestRandom' -sim.fully -sim.random=5000
 
 .PHONY: mutants
 mutants: ## break the code in one place after another, and have the explorer find each: half an hour
-	$(GO) test ./internal/sim -count=1 -v -timeout 3h -run TestSourceMutants -sim.mutants
+	$(GO) test ./proof/sim -count=1 -v -timeout 3h -run TestSourceMutants -sim.mutants
 
 # Options of chaos and soak go into ARGS: make chaos ARGS='-seed 7 -kill-every 500ms'.
 .PHONY: chaos
 chaos: ## kill, stop and cut off instances while 10,000 orders come; a quarter of an hour
 	@mkdir -p bin
-	$(GO) run ./cmd/chaos -report bin/chaos.json -plot bin/chaos.svg $(ARGS)
+	$(GO) run ./proof/cmd/chaos -report bin/chaos.json -plot bin/chaos.svg $(ARGS)
 
 .PHONY: chaos-short
 chaos-short: ## the same with 400 orders; a minute
 	@mkdir -p bin
-	$(GO) run ./cmd/chaos -orders 400 -per-round 200 -kill-every 1s -pause-every 2s -report bin/chaos-short.json -plot bin/chaos-short.svg $(ARGS)
+	$(GO) run ./proof/cmd/chaos -orders 400 -per-round 200 -kill-every 1s -pause-every 2s -report bin/chaos-short.json -plot bin/chaos-short.svg $(ARGS)
 
 .PHONY: soak
 soak: ## run the function at a fixed rate for 5 minutes; all that it takes must stay flat
 	@mkdir -p bin
-	$(GO) run ./cmd/soak -report bin/soak.json -plot bin/soak.svg $(ARGS)
+	$(GO) run ./proof/cmd/soak -report bin/soak.json -plot bin/soak.svg $(ARGS)
 
 .PHONY: bench
 bench: ## run all benchmarks
@@ -120,4 +120,4 @@ buildpack: ## build and start the function as Google's buildpack does
 
 .PHONY: rename
 rename: ## make this clone yours: make rename MODULE=github.com/you/orders
-	@$(GO) run ./internal/rename '$(MODULE)'
+	@$(GO) run ./internal/repo/rename '$(MODULE)'

@@ -17,7 +17,7 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 func TestFunctionJoinsAndProcessesOnce(t *testing.T) {
@@ -152,7 +152,7 @@ func TestConflictPolicyReject(t *testing.T) {
 // The instance that runs the key has a second delivery wait for the run; any other one
 // sends it away.
 func TestHeldKeyAnswers503(t *testing.T) {
-	fake := gcsfake.New(t, "bucket")
+	fake := gcs.New(t, "bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", fake.Host())
 	config, err := configFrom(map[string]string{"GCS_BUCKET": "bucket"})
 	if err != nil {
@@ -182,7 +182,7 @@ func TestHeldKeyAnswers503(t *testing.T) {
 }
 
 func TestStoreUnavailable(t *testing.T) {
-	fake := gcsfake.New(t, "bucket")
+	fake := gcs.New(t, "bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", fake.Host())
 	config, err := configFrom(map[string]string{"GCS_BUCKET": "bucket", "STORE_TIMEOUT": "200ms"})
 	if err != nil {
@@ -190,7 +190,7 @@ func TestStoreUnavailable(t *testing.T) {
 	}
 	business := count()
 	_, server := serve(t, config, business)
-	fake.OnRequest(func(gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{Status: http.StatusServiceUnavailable} })
+	fake.OnRequest(func(gcs.Request) gcs.Fault { return gcs.Fault{Status: http.StatusServiceUnavailable} })
 	if status, _ := post(t, server.URL, "event1", "order-1", `1`); status != http.StatusInternalServerError {
 		t.Errorf("%d; want 500, for redelivery", status)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/memstore"
 )
 
@@ -82,7 +82,7 @@ func serve(t *testing.T, config Config, business driver.Handler) (*Function, *ht
 // onGCS is a configuration with Cloud Storage, on a socket of this machine.
 func onGCS(t *testing.T) Config {
 	t.Helper()
-	t.Setenv("STORAGE_EMULATOR_HOST", gcsfake.New(t, "bucket").Host())
+	t.Setenv("STORAGE_EMULATOR_HOST", gcs.New(t, "bucket").Host())
 	c := DefaultConfig()
 	c.EventStore, c.ClaimStore, c.Bucket = StoreGCS, StoreGCS, "bucket"
 	return c

@@ -12,13 +12,13 @@ import (
 	"testing"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 // TestLetterOfAnOrderCanBeSentAgain has the dead letter of a joined order sent again, as
 // docs/operations.md says, when all that was stored of the order has expired.
 func TestLetterOfAnOrderCanBeSentAgain(t *testing.T) {
-	bucket := gcsfake.New(t, "bucket")
+	bucket := gcs.New(t, "bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", bucket.Host())
 	config := DefaultConfig()
 	config.EventStore, config.ClaimStore, config.Bucket, config.EraseSources = StoreGCS, StoreGCS, "bucket", nil

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/eventdriver/internal/process"
+	"example.com/eventdriver/proof/instances"
 )
 
 const (
@@ -32,7 +32,7 @@ const (
 // some of the orders. The process stays within its memory, each event is acknowledged in
 // the end, and small events meanwhile at once.
 func TestMemoryOfLargeEvents(t *testing.T) {
-	if err := process.CanMeasure(); err != nil {
+	if err := instances.CanMeasure(); err != nil {
 		t.Skip(err)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(20)) // Cloud Storage is in this process

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"example.com/eventdriver/internal/gcsfake"
-	"example.com/eventdriver/internal/process"
+	"example.com/eventdriver/internal/fake/gcs"
+	"example.com/eventdriver/proof/instances"
 )
 
 // The tests here run the function as a process of its own.
@@ -27,7 +27,7 @@ var build = sync.OnceValues(func() (program string, err error) {
 	if built, err = os.MkdirTemp("", "eventdriver"); err != nil {
 		return "", err
 	}
-	return process.Build(context.Background(), built, nil)
+	return instances.Build(context.Background(), built, nil)
 })
 
 func TestMain(m *testing.M) {
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 
 // instance is a process of the function.
 type instance struct {
-	*process.Process
+	*instances.Process
 	lines chan map[string]any // its log, closed when it has ended
 }
 
@@ -53,7 +53,7 @@ func start(t *testing.T, variables ...string) instance {
 		t.Fatal(err)
 	}
 	lines := make(chan map[string]any, 1000)
-	p, err := process.Start(t.Context(), program, variables, process.Lines(func(line []byte) {
+	p, err := instances.Start(t.Context(), program, variables, instances.Lines(func(line []byte) {
 		entry := map[string]any{"text": string(line)}
 		_ = json.Unmarshal(line, &entry)
 		lines <- entry
@@ -107,7 +107,7 @@ func TestProcessWithBadConfigurationDoesNotStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = process.Start(t.Context(), program, []string{"LEASE=soon", "GCS_BUCKET=", "EVENT_STORE=gcs"}, nil)
+	_, err = instances.Start(t.Context(), program, []string{"LEASE=soon", "GCS_BUCKET=", "EVENT_STORE=gcs"}, nil)
 	if err == nil {
 		t.Fatal("it started")
 	}
@@ -127,9 +127,9 @@ func TestProcessWarnsOfMemoryInTheCloud(t *testing.T) {
 }
 
 // storageFor starts Cloud Storage and returns it with the variables for it.
-func storageFor(t *testing.T) (*gcsfake.Server, []string) {
+func storageFor(t *testing.T) (*gcs.Server, []string) {
 	t.Helper()
-	storage := gcsfake.New(t, "bucket")
+	storage := gcs.New(t, "bucket")
 	return storage, []string{"STORAGE_EMULATOR_HOST=" + storage.Host(), "GCS_BUCKET=bucket", "LEASE=2s"}
 }
 
@@ -137,12 +137,12 @@ func TestSIGTERMLetsRequestsFinish(t *testing.T) {
 	storage, variables := storageFor(t)
 	p := start(t, variables...)
 	reached, release := make(chan struct{}, 10), make(chan struct{})
-	storage.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
-		if r.Kind != gcsfake.Insert {
-			return gcsfake.Fault{}
+	storage.OnRequest(func(r gcs.Request) gcs.Fault {
+		if r.Kind != gcs.Insert {
+			return gcs.Fault{}
 		}
 		reached <- struct{}{}
-		return gcsfake.Fault{Hold: release}
+		return gcs.Fault{Hold: release}
 	})
 	var status int
 	var wait sync.WaitGroup
@@ -177,19 +177,19 @@ func killAt(t *testing.T, object string, served bool) (first, second []map[strin
 	doomed := start(t, variables...)
 	reached := make(chan struct{})
 	var once sync.Once
-	storage.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+	storage.OnRequest(func(r gcs.Request) gcs.Fault {
 		hit := false
-		if r.Kind == gcsfake.Insert && strings.HasSuffix(r.Object, object) {
+		if r.Kind == gcs.Insert && strings.HasSuffix(r.Object, object) {
 			once.Do(func() { hit = true })
 		}
 		if !hit {
-			return gcsfake.Fault{}
+			return gcs.Fault{}
 		}
 		close(reached)
 		if served {
-			return gcsfake.Fault{Drop: true}
+			return gcs.Fault{Drop: true}
 		}
-		return gcsfake.Fault{Hold: make(chan struct{})} // until the client is gone
+		return gcs.Fault{Hold: make(chan struct{})} // until the client is gone
 	})
 	sources := []string{"event1", "event2", "event3"}
 	var wait sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"example.com/eventdriver/internal/doctable"
+	"example.com/eventdriver/internal/repo/doctable"
 )
 
 const rawEvent = "Host: h\r\nCe-Specversion: 1.0\r\nCe-Id: 1\r\nCe-Source: event2\r\nCe-Type: t\r\nCe-Key: k\r\nContent-Type: application/json\r\n"

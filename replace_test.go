@@ -10,15 +10,15 @@ import (
 	"testing"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 // What only the business can tell to be wrong costs one event, not its order: the letter
 // names all the events, and docs/operations.md says how to replace one of them.
 func TestOneWrongEventOfAnOrderIsReplacedAsTheGuideSays(t *testing.T) {
 	const joined = `{"event1":{"n":1},"event2":{"amount":1},"event3":[3]}`
-	for name, replace := range map[string]func(t *testing.T, bucket *gcsfake.Server, url string, letter []byte){
-		"deleted and published": func(t *testing.T, bucket *gcsfake.Server, url string, _ []byte) {
+	for name, replace := range map[string]func(t *testing.T, bucket *gcs.Server, url string, letter []byte){
+		"deleted and published": func(t *testing.T, bucket *gcs.Server, url string, _ []byte) {
 			hash := sha256.Sum256([]byte("order-1"))
 			object := fmt.Sprintf("event-driver/%x/order-1/events/event2", hash[:1])
 			if err := bucket.Delete("bucket", object); err != nil {
@@ -28,7 +28,7 @@ func TestOneWrongEventOfAnOrderIsReplacedAsTheGuideSays(t *testing.T) {
 				t.Errorf("the right one: %d %s", status, answer)
 			}
 		},
-		"changed in the letter": func(t *testing.T, bucket *gcsfake.Server, url string, letter []byte) {
+		"changed in the letter": func(t *testing.T, bucket *gcs.Server, url string, letter []byte) {
 			names, err := bucket.Names("bucket")
 			for _, object := range names { // seven days later
 				err = errors.Join(err, bucket.Delete("bucket", object))
@@ -43,7 +43,7 @@ func TestOneWrongEventOfAnOrderIsReplacedAsTheGuideSays(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bucket := gcsfake.New(t, "bucket")
+			bucket := gcs.New(t, "bucket")
 			t.Setenv("STORAGE_EMULATOR_HOST", bucket.Host())
 			config, err := configFrom(map[string]string{"GCS_BUCKET": "bucket", "ERASE_SOURCES": ""})
 			if err != nil {
@@ -82,7 +82,7 @@ func rejecting(business driver.Handler, text string) driver.Handler {
 }
 
 // onlyLetter returns the one dead letter in the bucket.
-func onlyLetter(t *testing.T, bucket *gcsfake.Server) (letter []byte) {
+func onlyLetter(t *testing.T, bucket *gcs.Server) (letter []byte) {
 	t.Helper()
 	names, err := bucket.Names("bucket")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 // guide returns the commands of docs/operations.md from the line that begins so to
@@ -57,7 +57,7 @@ func follow(t *testing.T, commands, file string, content []byte, url string) str
 // The commands of the guide send a letter to the path by which its event came, with
 // whatever bytes it has.
 func TestLetterIsSentAgainAsTheGuideSays(t *testing.T) {
-	fake := gcsfake.New(t, "bucket")
+	fake := gcs.New(t, "bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", fake.Host())
 	variables := map[string]string{"GCS_BUCKET": "bucket", "EVENT_SOURCES": "uploaded", "CONFLICT_POLICY": "reject"}
 	before, err := configFrom(variables)

@@ -136,7 +136,7 @@ check_stores() {
   if [ -n "${BIGQUERY_EMULATOR_HOST-}" ]; then
     "${tests[@]}" -run '^TestProcessOnBigQuery$' .
   elif compgen -G '.cache/bqemulator/*/bqemulator' >/dev/null; then
-    internal/bqemulator/with "${tests[@]}" -run '^TestProcessOnBigQuery$' .
+    internal/fake/bqemulator/with "${tests[@]}" -run '^TestProcessOnBigQuery$' .
   else
     echo "skipped: BigQuery, whose emulator has not been built; make emulators does that"
     return

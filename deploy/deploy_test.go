@@ -312,7 +312,7 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	if err != nil || len(scripts) < 3 {
 		t.Fatalf("found the scripts %q, %v", scripts, err)
 	}
-	out, err := exec.Command("shellcheck", append(scripts, "../.ci/run", "../internal/bqemulator/build", "../internal/bqemulator/with")...).CombinedOutput()
+	out, err := exec.Command("shellcheck", append(scripts, "../.ci/run", "../internal/fake/bqemulator/build", "../internal/fake/bqemulator/with")...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

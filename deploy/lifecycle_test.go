@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -69,7 +69,7 @@ func rulesOf(t *testing.T, args ...string) []rule {
 // The bucket forgets a key's events, then its claim, then its completion and the rest of it, and
 // never a dead letter, whatever the key is, and whatever the folder.
 func TestBucketForgetsKeysAndKeepsLetters(t *testing.T) {
-	fake := gcsfake.New(t, "bucket")
+	fake := gcs.New(t, "bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", fake.Host())
 	for folder, args := range map[string][]string{
 		"orders": {"--name=orders", "--sources=placed,paid"}, "team/dead": {"--sources=placed,paid", "--env=GCS_FOLDER=team/dead"},
@@ -100,7 +100,7 @@ func TestBucketForgetsKeysAndKeepsLetters(t *testing.T) {
 
 // keysOfAllHashes has a store write keys, and two letters, and returns the folders of
 // the keys: each hash is among them once.
-func keysOfAllHashes(t *testing.T, fake *gcsfake.Server, folder string) (folders []string) {
+func keysOfAllHashes(t *testing.T, fake *gcs.Server, folder string) (folders []string) {
 	t.Helper()
 	store, err := gcsstore.New(t.Context(), gcsstore.Config("bucket").WithFolder(folder))
 	if err != nil {

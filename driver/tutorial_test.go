@@ -18,7 +18,7 @@ import (
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/driver/transformer"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -46,7 +46,7 @@ func (c *myHandler) Process(ctx context.Context, in driver.Message, next driver.
 }
 
 // tutorial is the README's tutorial, with the sources to join.
-func tutorial(t *testing.T, server *gcsfake.Server, businessHandler driver.Handler, sources ...string) *driver.Pipeline {
+func tutorial(t *testing.T, server *gcs.Server, businessHandler driver.Handler, sources ...string) *driver.Pipeline {
 	t.Helper()
 	ctx := t.Context()
 
@@ -76,7 +76,7 @@ var _ func(context.Context, cloudevents.Event) (*cloudevents.Event, cloudevents.
 	convert.CloudEventToInput, driver.New(), convert.OutputToCloudResult)
 
 func TestTutorialOnCloudStorage(t *testing.T) {
-	server := gcsfake.New(t, "my-bucket")
+	server := gcs.New(t, "my-bucket")
 	business := &myHandler{}
 	myPipeline := tutorial(t, server, business, "event1", "event2", "event3")
 	handleKNativeEvent := convert.ToKNativeEventHandler(convert.CloudEventToInput, myPipeline, convert.OutputToCloudResult)
@@ -103,7 +103,7 @@ func TestTutorialOnCloudStorage(t *testing.T) {
 func TestJoinStaysWithinItsBudget(t *testing.T) {
 	for _, n := range []int{3, 10} {
 		t.Run(fmt.Sprint(n, " sources"), func(t *testing.T) {
-			server := gcsfake.New(t, "my-bucket")
+			server := gcs.New(t, "my-bucket")
 			business := &myHandler{}
 			var sources []string
 			for i := range n {
@@ -138,13 +138,13 @@ func TestJoinStaysWithinItsBudget(t *testing.T) {
 
 // roundTrips runs do and counts for how many requests it waits one after another:
 // it holds requests back until no more come, then lets all of them go at once.
-func roundTrips(t *testing.T, server *gcsfake.Server, do func() error) int {
+func roundTrips(t *testing.T, server *gcs.Server, do func() error) int {
 	t.Helper()
 	arrived := make(chan chan struct{})
-	server.OnRequest(func(gcsfake.Request) gcsfake.Fault {
+	server.OnRequest(func(gcs.Request) gcs.Fault {
 		hold := make(chan struct{})
 		arrived <- hold
-		return gcsfake.Fault{Hold: hold}
+		return gcs.Fault{Hold: hold}
 	})
 	result := make(chan error, 1)
 	go func() { result <- do() }()
@@ -180,7 +180,7 @@ func roundTrips(t *testing.T, server *gcsfake.Server, do func() error) int {
 func TestManyOrdersAtOnceOnCloudStorage(t *testing.T) {
 	for round := range 3 {
 		t.Run(fmt.Sprint("round ", round+1), func(t *testing.T) {
-			server := gcsfake.New(t, "my-bucket")
+			server := gcs.New(t, "my-bucket")
 			manyOrdersAtOnce(t, 40, func(business driver.Handler) *driver.Pipeline {
 				return tutorial(t, server, business, "event1", "event2", "event3")
 			})
@@ -236,9 +236,9 @@ func manyOrdersAtOnce(t *testing.T, keys int, pipeline func(driver.Handler) *dri
 // Each request of a join fails once: refused before it is served, or its answer
 // lost after. Redelivery must bring each order to its end, once.
 func TestEachRequestOfAJoinFailsOnce(t *testing.T) {
-	for _, fault := range []gcsfake.Fault{{Status: 503}, {Drop: true}} {
+	for _, fault := range []gcs.Fault{{Status: 503}, {Drop: true}} {
 		t.Run(fmt.Sprintf("%+v", fault), func(t *testing.T) {
-			server := gcsfake.New(t, "my-bucket")
+			server := gcs.New(t, "my-bucket")
 			var processed []string
 			p := tutorial(t, server, driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
 				processed = append(processed, in.Key)
@@ -248,9 +248,9 @@ func TestEachRequestOfAJoinFailsOnce(t *testing.T) {
 				key := fmt.Sprint("order-", n)
 				server.Reset()
 				injected := false
-				server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+				server.OnRequest(func(r gcs.Request) gcs.Fault {
 					if r.N != n {
-						return gcsfake.Fault{}
+						return gcs.Fault{}
 					}
 					injected = true
 					return fault

@@ -15,7 +15,7 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/joiner"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -23,12 +23,12 @@ import (
 // the same one. The first waits for two seconds and writes to the claim once; the second
 // waits for the run, and sends no request for the claim at all.
 func TestWaitingDuplicateStaysWithinItsBudget(t *testing.T) {
-	server := gcsfake.New(t, "my-bucket")
+	server := gcs.New(t, "my-bucket")
 	synctest.Test(t, func(t *testing.T) {
 		sources := []string{"event1", "event2", "event3"}
 		slow := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { time.Sleep(time.Minute); return nil })
 		instance := func() *driver.Pipeline {
-			transport := &gcsfake.Transport{Server: server}
+			transport := &gcs.Transport{Server: server}
 			t.Cleanup(transport.Wait)
 			client, err := storage.NewClient(t.Context(), storage.WithJSONReads(), option.WithEndpoint(server.Endpoint()),
 				option.WithHTTPClient(&http.Client{Transport: transport}))
@@ -60,7 +60,7 @@ func TestWaitingDuplicateStaysWithinItsBudget(t *testing.T) {
 		if err := other.Process(t.Context(), event("event3")); !errors.Is(err, driver.ErrHeld) {
 			t.Errorf("elsewhere: %v", err)
 		}
-		if got, want := server.Counts(), (gcsfake.Counts{A: 2, B: 13}); got != want {
+		if got, want := server.Counts(), (gcs.Counts{A: 2, B: 13}); got != want {
 			t.Errorf("a duplicate that waits at another instance costs %+v, want %+v: %v", got, want, server.Requests())
 		}
 		server.Reset()

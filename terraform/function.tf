@@ -2,8 +2,8 @@ locals {
   # Tests, docs, tools, this module and what is not the function stay out of the source;
   # .gcloudignore says the same. Not ".*", which is true of the folder itself, called ".".
   source_excludes = concat([
-    "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata", "bench", "bin", "deploy", "docs", "terraform",
-    "internal/bqemulator", "internal/clone", "internal/docs", "internal/rename", "internal/sim",
+    "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata", "bench", "bin", "cmd", "deploy", "docs", "examples",
+    "internal", "proof", "terraform",
     "Makefile", "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
   ], var.source_excludes)
 

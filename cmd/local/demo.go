@@ -11,7 +11,7 @@ import (
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/eventarc"
+	"example.com/eventdriver/internal/fake/eventarc"
 )
 
 // tell runs the story: orders whose events come in every order, twice, and all at

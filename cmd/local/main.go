@@ -31,8 +31,8 @@ import (
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/eventarc"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/eventarc"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 const target = "EventDriverLocal"
@@ -149,7 +149,7 @@ func start(ctx context.Context, o options, business driver.Handler) (*local, err
 // environment so that the function finds both.
 func (l *local) startStorage(ctx context.Context) error {
 	if os.Getenv("STORAGE_EMULATOR_HOST") == "" {
-		fake, err := gcsfake.Start("127.0.0.1:0")
+		fake, err := gcs.Start("127.0.0.1:0")
 		if err != nil {
 			return fmt.Errorf("cloud storage: %w", err)
 		}

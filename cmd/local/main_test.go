@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"testing"
 
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 var binary string
@@ -45,7 +45,7 @@ func command(t *testing.T, variables []string, args ...string) *exec.Cmd {
 }
 
 func TestDemo(t *testing.T) {
-	other := gcsfake.New(t)
+	other := gcs.New(t)
 	for _, c := range []struct {
 		name      string
 		variables []string

@@ -9,7 +9,7 @@ import (
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/internal/eventarc"
+	"example.com/eventdriver/internal/fake/eventarc"
 )
 
 const publishLimit = 10 << 20 // bytes; Pub/Sub's limit for a message

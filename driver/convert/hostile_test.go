@@ -17,7 +17,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/internal/doctable"
+	"example.com/eventdriver/internal/repo/doctable"
 	"example.com/eventdriver/stores/memstore"
 )
 

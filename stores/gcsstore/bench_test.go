@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 // Both benchmarks report the requests of an operation, as Cloud Storage bills
@@ -14,7 +14,7 @@ import (
 // for comparisons at the same -benchtime=Nx only.
 
 func BenchmarkPersist(b *testing.B) {
-	server := gcsfake.New(b, bucket)
+	server := gcs.New(b, bucket)
 	store := open(b, server)
 	content := make([]byte, 1000)
 	for i := 0; b.Loop(); i++ {
@@ -26,7 +26,7 @@ func BenchmarkPersist(b *testing.B) {
 }
 
 func BenchmarkAcquireComplete(b *testing.B) {
-	server := gcsfake.New(b, bucket)
+	server := gcs.New(b, bucket)
 	store := open(b, server)
 	for i := 0; b.Loop(); i++ {
 		claim, err := store.Acquire(b.Context(), driver.NewClaim(strconv.Itoa(i)), time.Hour)
@@ -40,7 +40,7 @@ func BenchmarkAcquireComplete(b *testing.B) {
 	report(b, server)
 }
 
-func report(b *testing.B, server *gcsfake.Server) {
+func report(b *testing.B, server *gcs.Server) {
 	b.Helper()
 	counts := server.Counts()
 	b.ReportMetric(float64(counts.A)/float64(b.N), "classA/op")

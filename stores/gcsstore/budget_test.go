@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -59,13 +59,13 @@ func join(t *testing.T, store *gcsstore.Store, key, source string) bool {
 func TestBudget(t *testing.T) {
 	for name, test := range map[string]struct {
 		instances int
-		want      gcsfake.Counts
+		want      gcs.Counts
 	}{
-		"one instance":    {1, gcsfake.Counts{A: 5, B: 9}},
-		"three instances": {3, gcsfake.Counts{A: 5, B: 9}},
+		"one instance":    {1, gcs.Counts{A: 5, B: 9}},
+		"three instances": {3, gcs.Counts{A: 5, B: 9}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := gcsfake.New(t, bucket)
+			server := gcs.New(t, bucket)
 			stores := make([]*gcsstore.Store, len(sources))
 			for i := range stores {
 				if stores[i] = stores[0]; i < test.instances {
@@ -95,22 +95,22 @@ func TestBudget(t *testing.T) {
 // expectRoundTrips checks that the completing event waits for three round trips:
 // for Persist and two LookUps at once, with one request each; for Acquire, which
 // creates the claim and looks for the completion at once; and for Complete.
-func expectRoundTrips(t *testing.T, got []gcsfake.Request) {
+func expectRoundTrips(t *testing.T, got []gcs.Request) {
 	t.Helper()
-	kinds := make([]gcsfake.Kind, len(got))
+	kinds := make([]gcs.Kind, len(got))
 	for i, r := range got {
 		kinds[i] = r.Kind
 	}
 	slices.Sort(kinds[:min(3, len(kinds))])
 	slices.Sort(kinds[min(3, len(kinds)):min(5, len(kinds))])
-	if want := []gcsfake.Kind{"insert", "read", "read", "insert", "stat", "insert"}; !slices.Equal(kinds, want) {
+	if want := []gcs.Kind{"insert", "read", "read", "insert", "stat", "insert"}; !slices.Equal(kinds, want) {
 		t.Errorf("the completing event sends %v, want %v", kinds, want)
 	}
 }
 
 // TestCosts counts the requests of each operation as its comment states them.
 func TestCosts(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	store, other := open(t, server), open(t, server)
 	if _, err := other.LookUp(t.Context(), "key", "source"); !errors.Is(err, driver.ErrNotFound) { // it knows the bucket
 		t.Fatal(err)
@@ -126,60 +126,60 @@ func TestCosts(t *testing.T) {
 	for _, step := range []struct {
 		name string
 		do   func()
-		want gcsfake.Counts
+		want gcs.Counts
 	}{
-		{"Persist of 3 MiB", func() { must(store.Persist(ctx, first)) }, gcsfake.Counts{A: 1}},
-		{"Persist again", func() { must(store.Persist(ctx, first)) }, gcsfake.Counts{A: 1, B: 1}},
-		{"LookUp", func() { _, err := store.LookUp(ctx, "order-1", "event1"); must(err) }, gcsfake.Counts{B: 1}},
-		{"LookUpByKey", func() { _, err := store.LookUpByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1, B: 1}},
-		{"ListSourcesByKey", func() { _, err := store.ListSourcesByKey(ctx, "order-1"); must(err) }, gcsfake.Counts{A: 1}},
-		{"Replace", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcsfake.Counts{A: 2, B: 1}},
-		{"Replace again", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcsfake.Counts{A: 1, B: 1}},
-		{"Replace of nothing", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-2", Source: "event1"}); must(err) }, gcsfake.Counts{A: 1}},
-		{"Decide", func() { _, err := store.Decide(ctx, "order-1", "join", sources); must(err) }, gcsfake.Counts{A: 1}},
-		{"Decide again", func() { _, err := other.Decide(ctx, "order-1", "join", sources[:1]); must(err) }, gcsfake.Counts{A: 1, B: 1}},
-		{"ListDecided", func() { _, _, err := store.ListDecided(ctx, "order-1", "join"); must(err) }, gcsfake.Counts{A: 1}},
+		{"Persist of 3 MiB", func() { must(store.Persist(ctx, first)) }, gcs.Counts{A: 1}},
+		{"Persist again", func() { must(store.Persist(ctx, first)) }, gcs.Counts{A: 1, B: 1}},
+		{"LookUp", func() { _, err := store.LookUp(ctx, "order-1", "event1"); must(err) }, gcs.Counts{B: 1}},
+		{"LookUpByKey", func() { _, err := store.LookUpByKey(ctx, "order-1"); must(err) }, gcs.Counts{A: 1, B: 1}},
+		{"ListSourcesByKey", func() { _, err := store.ListSourcesByKey(ctx, "order-1"); must(err) }, gcs.Counts{A: 1}},
+		{"Replace", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcs.Counts{A: 2, B: 1}},
+		{"Replace again", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-1", Source: "event1"}); must(err) }, gcs.Counts{A: 1, B: 1}},
+		{"Replace of nothing", func() { _, err := store.Replace(ctx, driver.Message{Key: "order-2", Source: "event1"}); must(err) }, gcs.Counts{A: 1}},
+		{"Decide", func() { _, err := store.Decide(ctx, "order-1", "join", sources); must(err) }, gcs.Counts{A: 1}},
+		{"Decide again", func() { _, err := other.Decide(ctx, "order-1", "join", sources[:1]); must(err) }, gcs.Counts{A: 1, B: 1}},
+		{"ListDecided", func() { _, _, err := store.ListDecided(ctx, "order-1", "join"); must(err) }, gcs.Counts{A: 1}},
 		{"Acquire", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
 			must(err)
-		}, gcsfake.Counts{A: 1, B: 1}},
-		{"Acquire, held", func() { _, err := other.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); held(t, err) }, gcsfake.Counts{A: 1, B: 2}},
+		}, gcs.Counts{A: 1, B: 1}},
+		{"Acquire, held", func() { _, err := other.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); held(t, err) }, gcs.Counts{A: 1, B: 2}},
 		{"Acquire, known to be held", func() {
 			want := driver.NewClaim("order-1")
 			want.Token = claim.Token
 			_, err := other.Acquire(ctx, want, time.Hour)
 			held(t, err)
-		}, gcsfake.Counts{B: 2}},
-		{"Renew", func() { _, err := store.Renew(ctx, claim, time.Hour); must(err) }, gcsfake.Counts{A: 1, B: 1}},
-		{"Renew elsewhere", func() { _, err := other.Renew(ctx, claim, time.Hour); must(err) }, gcsfake.Counts{A: 1, B: 2}},
-		{"Release after that", func() { must(store.Release(ctx, claim, driver.MarkNone)) }, gcsfake.Counts{A: 2, B: 2}},
+		}, gcs.Counts{B: 2}},
+		{"Renew", func() { _, err := store.Renew(ctx, claim, time.Hour); must(err) }, gcs.Counts{A: 1, B: 1}},
+		{"Renew elsewhere", func() { _, err := other.Renew(ctx, claim, time.Hour); must(err) }, gcs.Counts{A: 1, B: 2}},
+		{"Release after that", func() { must(store.Release(ctx, claim, driver.MarkNone)) }, gcs.Counts{A: 2, B: 2}},
 		{"Acquire, released", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
 			must(err)
-		}, gcsfake.Counts{A: 2, B: 3}},
-		{"Renew for a short time", func() { var err error; claim, err = store.Renew(ctx, claim, 10*time.Second); must(err) }, gcsfake.Counts{A: 1, B: 1}},
-		{"Complete of a lease that ends soon", func() { must(store.Complete(ctx, claim)) }, gcsfake.Counts{A: 2}},
+		}, gcs.Counts{A: 2, B: 3}},
+		{"Renew for a short time", func() { var err error; claim, err = store.Renew(ctx, claim, 10*time.Second); must(err) }, gcs.Counts{A: 1, B: 1}},
+		{"Complete of a lease that ends soon", func() { must(store.Complete(ctx, claim)) }, gcs.Counts{A: 2}},
 		{"Acquire, completed", func() {
 			if _, err := other.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrDone) {
 				t.Error(err)
 			}
-		}, gcsfake.Counts{A: 1, B: 2}},
+		}, gcs.Counts{A: 1, B: 2}},
 		{"Acquire of another", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-2"), time.Hour)
 			must(err)
-		}, gcsfake.Counts{A: 1, B: 1}},
-		{"Complete", func() { must(store.Complete(ctx, claim)) }, gcsfake.Counts{A: 1}},
+		}, gcs.Counts{A: 1, B: 1}},
+		{"Complete", func() { must(store.Complete(ctx, claim)) }, gcs.Counts{A: 1}},
 		{"Acquire of a third", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-3"), time.Hour)
 			must(err)
-		}, gcsfake.Counts{A: 1, B: 1}},
-		{"Complete elsewhere", func() { must(other.Complete(ctx, claim)) }, gcsfake.Counts{A: 2, B: 2}},
-		{"SetAside", func() { must(store.SetAside(ctx, driver.DeadLetter{ID: "1"})) }, gcsfake.Counts{A: 1}},
-		{"DeadLetters", func() { _, err := store.DeadLetters(ctx); must(err) }, gcsfake.Counts{A: 1, B: 1}},
+		}, gcs.Counts{A: 1, B: 1}},
+		{"Complete elsewhere", func() { must(other.Complete(ctx, claim)) }, gcs.Counts{A: 2, B: 2}},
+		{"SetAside", func() { must(store.SetAside(ctx, driver.DeadLetter{ID: "1"})) }, gcs.Counts{A: 1}},
+		{"DeadLetters", func() { _, err := store.DeadLetters(ctx); must(err) }, gcs.Counts{A: 1, B: 1}},
 	} {
 		server.Reset()
 		step.do()
@@ -199,7 +199,7 @@ func held(t *testing.T, err error) {
 // TestWritesOfOneObjectAreFarApart has an object that can't be created, and is not there:
 // as if it were deleted again and again. Cloud Storage takes a write a second.
 func TestWritesOfOneObjectAreFarApart(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	store := open(t, server)
 	first := driver.Message{Key: "order-1", Source: "event1", Content: []byte("1")}
 	if err := store.Persist(t.Context(), first); err != nil {
@@ -217,11 +217,11 @@ func TestWritesOfOneObjectAreFarApart(t *testing.T) {
 		},
 	} {
 		server.Reset()
-		server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
-			if r.Kind == gcsfake.Read {
-				return gcsfake.Fault{Missing: true}
+		server.OnRequest(func(r gcs.Request) gcs.Fault {
+			if r.Kind == gcs.Read {
+				return gcs.Fault{Missing: true}
 			}
-			return gcsfake.Fault{}
+			return gcs.Fault{}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
 		err := operation(ctx)

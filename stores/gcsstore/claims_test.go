@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -21,7 +21,7 @@ func lost(t *testing.T, what string, err error) {
 // over: at the store that knows its claim, and at one that does not.
 func TestZombie(t *testing.T) {
 	for _, elsewhere := range []bool{false, true} {
-		server := gcsfake.New(t, bucket)
+		server := gcs.New(t, bucket)
 		old, ctx := open(t, server), t.Context()
 		zombie, err := old.Acquire(ctx, driver.NewClaim("order-1"), 1)
 		if err != nil {
@@ -52,7 +52,7 @@ func TestZombie(t *testing.T) {
 // two has the key in the end.
 func TestZombieWithinComplete(t *testing.T) {
 	for n := range 6 {
-		server := gcsfake.New(t, bucket)
+		server := gcs.New(t, bucket)
 		old, taker, ctx := open(t, server), open(t, server), t.Context()
 		zombie, err := old.Acquire(ctx, driver.NewClaim("order-1"), 1)
 		if err != nil {
@@ -69,11 +69,11 @@ func TestZombieWithinComplete(t *testing.T) {
 		server.Reset()
 		var claim driver.Claim
 		var taken error
-		server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+		server.OnRequest(func(r gcs.Request) gcs.Fault {
 			if r.N == n {
 				claim, taken = taker.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
 			}
-			return gcsfake.Fault{}
+			return gcs.Fault{}
 		})
 		completed := old.Complete(ctx, zombie)
 		requests := server.Requests()
@@ -93,7 +93,7 @@ func TestZombieWithinComplete(t *testing.T) {
 // TestSameClaimTwice has a claim renewed through two stores in turn: each finds
 // that the generation it knows is gone and that the claim is still its own.
 func TestSameClaimTwice(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	stores, ctx := []*gcsstore.Store{open(t, server), open(t, server)}, t.Context()
 	claim := acquired(t, stores[0])
 	for i := range 4 {
@@ -116,7 +116,7 @@ func TestSameClaimTwice(t *testing.T) {
 // TestOwners has owners that metadata can't hold as they are.
 func TestOwners(t *testing.T) {
 	owners := []string{"\xff", "\xfe", "é", "a b", "a=20b", "\x00", string(make([]byte, 10000)), string(make([]byte, 10001))}
-	store := open(t, gcsfake.New(t, bucket))
+	store := open(t, gcs.New(t, bucket))
 	for _, owner := range owners {
 		claim, err := store.Acquire(t.Context(), driver.Claim{Key: owner, Owner: owner}, time.Hour)
 		if err != nil || claim.Owner != owner {
@@ -132,7 +132,7 @@ func TestOwners(t *testing.T) {
 }
 
 func TestAcquireRefusesLeases(t *testing.T) {
-	store := open(t, gcsfake.New(t, bucket))
+	store := open(t, gcs.New(t, bucket))
 	claim := acquired(t, store)
 	for _, ttl := range []time.Duration{0, -time.Second} {
 		if _, err := store.Acquire(t.Context(), driver.NewClaim("order-2"), ttl); err == nil {
@@ -148,7 +148,7 @@ func TestAcquireRefusesLeases(t *testing.T) {
 // gives it back: nothing is written while it is held, and then not before a second has
 // passed since the last write.
 func TestKnownToBeHeld(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
 		holder, waiter := open(0), open(0)
 		claim := acquired(t, holder)
@@ -160,7 +160,7 @@ func TestKnownToBeHeld(t *testing.T) {
 			held(t, err)
 		}
 		for _, r := range server.Requests() {
-			if r.Kind == gcsfake.Insert {
+			if r.Kind == gcs.Insert {
 				t.Errorf("%v is written while the key is held", r)
 			}
 		}

@@ -15,18 +15,18 @@ import (
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
 // inBubble runs a test in which delays take no time. It opens stores with clocks that
 // are ahead of the server's.
-func inBubble(t *testing.T, server *gcsfake.Server, test func(t *testing.T, open func(ahead time.Duration) *gcsstore.Store)) {
+func inBubble(t *testing.T, server *gcs.Server, test func(t *testing.T, open func(ahead time.Duration) *gcsstore.Store)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		test(t, func(ahead time.Duration) *gcsstore.Store {
 			t.Helper()
-			transport := &gcsfake.Transport{Server: server, Ahead: ahead}
+			transport := &gcs.Transport{Server: server, Ahead: ahead}
 			client, err := storage.NewClient(t.Context(), storage.WithJSONReads(), option.WithEndpoint(server.Endpoint()),
 				option.WithHTTPClient(&http.Client{Transport: transport}))
 			if err != nil {
@@ -43,15 +43,15 @@ func inBubble(t *testing.T, server *gcsfake.Server, test func(t *testing.T, open
 }
 
 // delayed is a server whose answers take as long as delay says.
-func delayed(t *testing.T, delay func(gcsfake.Request) time.Duration) *gcsfake.Server {
+func delayed(t *testing.T, delay func(gcs.Request) time.Duration) *gcs.Server {
 	t.Helper()
-	server := gcsfake.New(t, bucket)
-	server.OnRequest(func(r gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{Delay: delay(r)} })
+	server := gcs.New(t, bucket)
+	server.OnRequest(func(r gcs.Request) gcs.Fault { return gcs.Fault{Delay: delay(r)} })
 	return server
 }
 
-func writes(suffix string, r gcsfake.Request) bool {
-	return r.Kind == gcsfake.Insert && strings.HasSuffix(r.Object, suffix)
+func writes(suffix string, r gcs.Request) bool {
+	return r.Kind == gcs.Insert && strings.HasSuffix(r.Object, suffix)
 }
 
 // TestCompletionIsNotOvertaken has a holder complete at some time of its lease, with a
@@ -71,7 +71,7 @@ func TestCompletionIsNotOvertaken(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("lease %v, margin %v, completed at %v in %v", lease.length, lease.margin, at, slow), func(t *testing.T) {
 					t.Parallel()
-					delay := func(r gcsfake.Request) time.Duration {
+					delay := func(r gcs.Request) time.Duration {
 						if writes("/done", r) {
 							return slow
 						}
@@ -121,7 +121,7 @@ func TestLeaseCountsFromTheRequest(t *testing.T) {
 	for _, late := range []string{"Acquire", "Renew"} {
 		t.Run(late, func(t *testing.T) {
 			var slow atomic.Bool
-			delay := func(r gcsfake.Request) time.Duration {
+			delay := func(r gcs.Request) time.Duration {
 				if slow.Load() && writes("/claim", r) {
 					return 7 * time.Second
 				}
@@ -149,7 +149,7 @@ func TestLeaseCountsFromTheRequest(t *testing.T) {
 // TestTakeoverGoesByTheServersClock: as long as a lease lasts by the time at which the
 // server stored it, nobody with a clock that is right takes over, and then at once.
 func TestTakeoverGoesByTheServersClock(t *testing.T) {
-	inBubble(t, gcsfake.New(t, bucket), func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
+	inBubble(t, gcs.New(t, bucket), func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
 		holder, taker := open(0), open(0)
 		claim, err := holder.Acquire(t.Context(), driver.NewClaim("order-1"), time.Minute)
 		if err != nil {
@@ -169,7 +169,7 @@ func TestTakeoverGoesByTheServersClock(t *testing.T) {
 // happened, perhaps. A completion must not rely on the longer lease of before.
 func TestLostRenewalIsNotReliedUpon(t *testing.T) {
 	var slow atomic.Bool
-	delay := func(r gcsfake.Request) time.Duration {
+	delay := func(r gcs.Request) time.Duration {
 		if slow.Load() && writes("/claim", r) {
 			return time.Second
 		}

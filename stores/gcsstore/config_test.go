@@ -10,12 +10,12 @@ import (
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
 func TestTutorial(t *testing.T) {
-	server := gcsfake.New(t, "my-bucket")
+	server := gcs.New(t, "my-bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", server.Host())
 	ctx := t.Context()
 
@@ -85,7 +85,7 @@ func TestSettingsAreValues(t *testing.T) {
 // TestReadyClient brings a client of the user's, here one that reads by XML, and
 // checks that Close leaves it open.
 func TestReadyClient(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	client, err := storage.NewClient(t.Context(), option.WithEndpoint(server.Endpoint()), option.WithoutAuthentication())
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 )
 
 func letter() driver.DeadLetter {
@@ -19,7 +19,7 @@ func letter() driver.DeadLetter {
 
 // TestDeadLetterIsReadable pins what a person finds in the bucket.
 func TestDeadLetterIsReadable(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	if err := open(t, server).SetAside(t.Context(), letter()); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestDeadLetterIsReadable(t *testing.T) {
 // TestDeadLettersAreKeptOnce sets letters aside that are those of one event, and
 // others that differ in one field each.
 func TestDeadLettersAreKeptOnce(t *testing.T) {
-	store := open(t, gcsfake.New(t, bucket))
+	store := open(t, gcs.New(t, bucket))
 	for want, change := range []func(*driver.DeadLetter){
 		1: func(*driver.DeadLetter) {},
 		2: func(d *driver.DeadLetter) { d.Reason = driver.ReasonConflict },

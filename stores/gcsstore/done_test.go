@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
 // remove deletes the objects of a kind, as a lifecycle rule does.
-func remove(t *testing.T, server *gcsfake.Server, kind string) {
+func remove(t *testing.T, server *gcs.Server, kind string) {
 	t.Helper()
 	names, err := server.Names(bucket)
 	if err != nil {
@@ -42,27 +42,27 @@ func completed(t *testing.T, s *gcsstore.Store) driver.Claim {
 // behind who ask for it. In the key's next life, when the completion is deleted too,
 // nothing is held, nobody has crashed, and the token is greater.
 func TestDoneAlone(t *testing.T) {
-	looks := func(r gcsfake.Request) bool { return r.Kind == gcsfake.Stat && strings.HasSuffix(r.Object, "/done") }
+	looks := func(r gcs.Request) bool { return r.Kind == gcs.Stat && strings.HasSuffix(r.Object, "/done") }
 	for name, test := range map[string]struct {
-		fault func(gcsfake.Request) gcsfake.Fault
+		fault func(gcs.Request) gcs.Fault
 		fails bool
 	}{
-		"no fault": {func(gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{} }, false},
-		"the answer to the claim is lost": {once(func(r gcsfake.Request) bool { return writes("/claim", r) },
-			gcsfake.Fault{Drop: true}), false},
-		"the look at the completion is forbidden": {once(looks, gcsfake.Fault{Status: http.StatusForbidden}), true},
-		"the look at the completion never succeeds": {func(r gcsfake.Request) gcsfake.Fault {
+		"no fault": {func(gcs.Request) gcs.Fault { return gcs.Fault{} }, false},
+		"the answer to the claim is lost": {once(func(r gcs.Request) bool { return writes("/claim", r) },
+			gcs.Fault{Drop: true}), false},
+		"the look at the completion is forbidden": {once(looks, gcs.Fault{Status: http.StatusForbidden}), true},
+		"the look at the completion never succeeds": {func(r gcs.Request) gcs.Fault {
 			if looks(r) {
-				return gcsfake.Fault{Status: http.StatusServiceUnavailable}
+				return gcs.Fault{Status: http.StatusServiceUnavailable}
 			}
-			return gcsfake.Fault{}
+			return gcs.Fault{}
 		}, true},
-		"the tidying is refused once": {second(func(r gcsfake.Request) bool { return writes("/claim", r) },
-			gcsfake.Fault{Status: http.StatusServiceUnavailable}), false},
+		"the tidying is refused once": {second(func(r gcs.Request) bool { return writes("/claim", r) },
+			gcs.Fault{Status: http.StatusServiceUnavailable}), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := gcsfake.New(t, bucket)
+			server := gcs.New(t, bucket)
 			brief := 300 * time.Millisecond
 			store := open(t, server, gcsstore.Config(bucket).WithTimeout(gcsstore.Timeout{Default: &brief}))
 			old := completed(t, store)
@@ -89,28 +89,28 @@ func TestDoneAlone(t *testing.T) {
 }
 
 // once has a fault happen to the first request that is meant.
-func once(meant func(gcsfake.Request) bool, fault gcsfake.Fault) func(gcsfake.Request) gcsfake.Fault {
+func once(meant func(gcs.Request) bool, fault gcs.Fault) func(gcs.Request) gcs.Fault {
 	return nth(1, meant, fault)
 }
 
-func second(meant func(gcsfake.Request) bool, fault gcsfake.Fault) func(gcsfake.Request) gcsfake.Fault {
+func second(meant func(gcs.Request) bool, fault gcs.Fault) func(gcs.Request) gcs.Fault {
 	return nth(2, meant, fault)
 }
 
-func nth(n int32, meant func(gcsfake.Request) bool, fault gcsfake.Fault) func(gcsfake.Request) gcsfake.Fault {
+func nth(n int32, meant func(gcs.Request) bool, fault gcs.Fault) func(gcs.Request) gcs.Fault {
 	var count atomic.Int32
-	return func(r gcsfake.Request) gcsfake.Fault {
+	return func(r gcs.Request) gcs.Fault {
 		if meant(r) && count.Add(1) == n {
 			return fault
 		}
-		return gcsfake.Fault{}
+		return gcs.Fault{}
 	}
 }
 
 // TestAllIsDeleted: the tokens of a key do not begin anew in its next life, or whoever
 // refuses small ones would refuse all of it.
 func TestAllIsDeleted(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
 		store := open(0)
 		old := completed(t, store)
@@ -127,7 +127,7 @@ func TestAllIsDeleted(t *testing.T) {
 // Who then asks for the key begins with a smaller one, and must not leave that behind for
 // the key's next life.
 func TestTokenBesideCompletion(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
 		store := open(0)
 		for range 5 { // the clock stands still
@@ -151,12 +151,12 @@ func TestTokenBesideCompletion(t *testing.T) {
 // somebody with a fast clock, who had not seen that when looking first. The claim that
 // the taker leaves behind is not one of a holder who crashed.
 func TestCompletionOutlivesTakeover(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
 		old, taker := open(0), open(2*time.Hour)
 		claim := acquired(t, old)
-		fault := second(func(r gcsfake.Request) bool { return writes("/claim", r) }, gcsfake.Fault{Delay: 1})
-		server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+		fault := second(func(r gcs.Request) bool { return writes("/claim", r) }, gcs.Fault{Delay: 1})
+		server.OnRequest(func(r gcs.Request) gcs.Fault {
 			f := fault(r)
 			if f.Delay > 0 { // the takeover itself
 				if err := old.Complete(t.Context(), claim); err != nil {

@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -34,7 +34,7 @@ func TestCompression(t *testing.T) {
 		"gzip":   {0x1f, 0x8b, 8, 0, 0, 0, 0, 0},
 		"binary": {0, 0xff, '\n', '\r'},
 	}
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	stores := make(map[gcsstore.Compression]*gcsstore.Store)
 	for _, kind := range kinds {
 		stores[kind] = open(t, server, gcsstore.Config(bucket).WithCompression(kind))
@@ -63,7 +63,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-func size(t *testing.T, server *gcsfake.Server, suffix string) int {
+func size(t *testing.T, server *gcs.Server, suffix string) int {
 	t.Helper()
 	content, err := server.Get(bucket, find(t, server, suffix))
 	if err != nil {
@@ -73,7 +73,7 @@ func size(t *testing.T, server *gcsfake.Server, suffix string) int {
 }
 
 // find returns the name of the one object whose name ends in suffix.
-func find(t *testing.T, server *gcsfake.Server, suffix string) string {
+func find(t *testing.T, server *gcs.Server, suffix string) string {
 	t.Helper()
 	names, err := server.Names(bucket)
 	if err != nil {
@@ -89,7 +89,7 @@ func find(t *testing.T, server *gcsfake.Server, suffix string) string {
 // TestFolders has stores in folders of one bucket, one inside another, that see
 // nothing of each other.
 func TestFolders(t *testing.T) {
-	server, ctx := gcsfake.New(t, bucket), t.Context()
+	server, ctx := gcs.New(t, bucket), t.Context()
 	for i, folder := range []string{"", "a", "a/b", "b", "events", "key"} {
 		store := open(t, server, gcsstore.Config(bucket).WithFolder(folder))
 		if found, err := store.LookUpByKey(ctx, "key"); err != nil || len(found) != 0 {
@@ -113,7 +113,7 @@ func TestFolders(t *testing.T) {
 
 // TestLongNames has keys and sources of which no object's name can tell.
 func TestLongNames(t *testing.T) {
-	store := open(t, gcsfake.New(t, bucket), gcsstore.Config(bucket).WithFolder(strings.Repeat("f", 256)))
+	store := open(t, gcs.New(t, bucket), gcsstore.Config(bucket).WithFolder(strings.Repeat("f", 256)))
 	names := []string{"short"}
 	for _, n := range []int{106, 107, 320, 321, 100_000} {
 		names = append(names, strings.Repeat("x", n), strings.Repeat("/", n), strings.Repeat("\xff", n))
@@ -138,7 +138,7 @@ func TestLongNames(t *testing.T) {
 
 // TestCorrupt has objects that this package did not write, or that were damaged.
 func TestCorrupt(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	store, ctx := open(t, server), t.Context()
 	stored(t, store)
 	name := find(t, server, "/events/event1")
@@ -175,7 +175,7 @@ func TestCorrupt(t *testing.T) {
 
 // A newer revision of a function may write what this one can't read; the newer one can.
 func TestNewerFormIsTriedAgain(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	store, ctx := open(t, server), t.Context()
 	stored(t, store)
 	server.Put(bucket, find(t, server, "/events/event1"), []byte("{\"v\":2}\nwhatever"))
@@ -229,7 +229,7 @@ func TestDamagedOnItsWayIsNotCorrupt(t *testing.T) {
 
 // TestDeletedWhileListed has an object deleted between the list and the read.
 func TestDeletedWhileListed(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	store, ctx := open(t, server), t.Context()
 	for _, source := range sources {
 		if err := store.Persist(ctx, driver.Message{Key: "order-1", Source: source}); err != nil {
@@ -237,11 +237,11 @@ func TestDeletedWhileListed(t *testing.T) {
 		}
 	}
 	gone := find(t, server, "event2")
-	server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+	server.OnRequest(func(r gcs.Request) gcs.Fault {
 		if r.Object == gone {
 			_ = server.Delete(bucket, gone)
 		}
-		return gcsfake.Fault{}
+		return gcs.Fault{}
 	})
 	found, err := store.LookUpByKey(ctx, "order-1")
 	if err != nil || len(found) != 2 || found[0].Source != "event1" || found[1].Source != "event3" {
@@ -251,7 +251,7 @@ func TestDeletedWhileListed(t *testing.T) {
 
 // TestManySources has more objects than a list returns at once.
 func TestManySources(t *testing.T) {
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	store := open(t, server)
 	stored(t, store)
 	first := find(t, server, "/events/event1")

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -158,7 +158,7 @@ var scenarios = []scenario{
 // told perhaps that another was first, and the operation has to find out that
 // this was itself.
 func TestEachRequestFailsOnce(t *testing.T) {
-	faults := map[string]gcsfake.Fault{
+	faults := map[string]gcs.Fault{
 		"answer lost": {Drop: true},
 		"503":         {Status: http.StatusServiceUnavailable},
 		"429":         {Status: http.StatusTooManyRequests},
@@ -177,17 +177,17 @@ func TestEachRequestFailsOnce(t *testing.T) {
 
 // failRequest has the n-th request of an operation fail, and says whether there
 // was one.
-func failRequest(t *testing.T, sc scenario, n int, fault gcsfake.Fault) bool {
+func failRequest(t *testing.T, sc scenario, n int, fault gcs.Fault) bool {
 	t.Helper()
-	server := gcsfake.New(t, bucket)
+	server := gcs.New(t, bucket)
 	store := open(t, server)
 	claim := sc.prepare(t, store)
 	server.Reset()
-	server.OnRequest(func(r gcsfake.Request) gcsfake.Fault {
+	server.OnRequest(func(r gcs.Request) gcs.Fault {
 		if r.N == n {
 			return fault
 		}
-		return gcsfake.Fault{}
+		return gcs.Fault{}
 	})
 	if err := sc.run(t.Context(), store, claim); err != nil {
 		t.Errorf("request %d failed, and so did the operation: %v; %v", n, err, server.Requests())
@@ -201,10 +201,10 @@ func TestCallerRetries(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
-			server := gcsfake.New(t, bucket)
+			server := gcs.New(t, bucket)
 			store := open(t, server)
 			claim := sc.prepare(t, store)
-			server.OnRequest(func(gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{Drop: true} })
+			server.OnRequest(func(gcs.Request) gcs.Fault { return gcs.Fault{Drop: true} })
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			if err := sc.run(ctx, store, claim); !errors.Is(err, context.DeadlineExceeded) {
@@ -238,15 +238,15 @@ func TestTimeouts(t *testing.T) {
 		for _, sc := range scenarios {
 			t.Run(name+"/"+sc.name, func(t *testing.T) {
 				t.Parallel()
-				server := gcsfake.New(t, bucket)
+				server := gcs.New(t, bucket)
 				claim := sc.prepare(t, open(t, server))
 				store := open(t, server, gcsstore.Config(bucket).WithTimeout(timeout))
-				server.OnRequest(func(gcsfake.Request) gcsfake.Fault { return gcsfake.Fault{Hold: make(chan struct{})} })
+				server.OnRequest(func(gcs.Request) gcs.Fault { return gcs.Fault{Hold: make(chan struct{})} })
 				if err := sc.run(t.Context(), store, claim); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("no answer: %v", err)
 				}
 				cancelled, cancel := context.WithCancel(t.Context())
-				server.OnRequest(func(gcsfake.Request) gcsfake.Fault { cancel(); return gcsfake.Fault{Hold: make(chan struct{})} })
+				server.OnRequest(func(gcs.Request) gcs.Fault { cancel(); return gcs.Fault{Hold: make(chan struct{})} })
 				patient := open(t, server)
 				if err := sc.run(cancelled, patient, claim); !errors.Is(err, context.Canceled) {
 					t.Errorf("cancelled: %v", err)

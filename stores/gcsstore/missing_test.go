@@ -15,13 +15,13 @@ import (
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
 // TestMissingBucket runs every operation against a bucket that does not exist.
 func TestMissingBucket(t *testing.T) {
-	store, ctx := open(t, gcsfake.New(t, "another"), gcsstore.Config("mistyped")), t.Context()
+	store, ctx := open(t, gcs.New(t, "another"), gcsstore.Config("mistyped")), t.Context()
 	claim := driver.Claim{Key: "order-1", Token: 1, Owner: "me"}
 	m := driver.Message{Key: "order-1", Source: "event1"}
 	results := make(map[string]error)

@@ -7,7 +7,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/drivertest"
-	"example.com/eventdriver/internal/gcsfake"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -15,7 +15,7 @@ const bucket = "bucket"
 
 // open returns a store in the server's bucket. Each has a client of its own, as
 // if it were another process's.
-func open(t testing.TB, server *gcsfake.Server, settings ...gcsstore.Settings) *gcsstore.Store {
+func open(t testing.TB, server *gcs.Server, settings ...gcsstore.Settings) *gcsstore.Store {
 	t.Helper()
 	s := gcsstore.Config(bucket)
 	if len(settings) > 0 {
@@ -48,7 +48,7 @@ func TestConformance(t *testing.T) {
 			servers := newServers()
 			h := drivertest.Harness[*gcsstore.Store]{
 				Open: func(t *testing.T) *gcsstore.Store {
-					server := gcsfake.New(t, bucket)
+					server := gcs.New(t, bucket)
 					store := open(t, server, test.settings)
 					servers.put(store, server)
 					return store

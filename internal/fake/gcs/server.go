@@ -1,0 +1,165 @@
+// Package gcs runs a Cloud Storage on a local socket, for tests and for
+// running the project on one machine. Nothing that is deployed imports it.
+//
+// The service behind the socket is fake-gcs-server with its memory backend. In
+// front of it stands a handler that counts the requests as Cloud Storage bills
+// them and that can lose, refuse or hold back any of them. Point a client at it
+// with option.WithEndpoint(server.Endpoint()) and option.WithoutAuthentication(),
+// or with the environment variable STORAGE_EMULATOR_HOST set to server.Host().
+//
+// A 404 has the service's words, which say whether it is the object or the bucket that
+// does not exist. What the fake does differently from the service: it honours generation
+// conditions on inserts only, never answers 429, and gets slow with thousands of
+// objects, so each test takes a small bucket, and best a server, of its own.
+package gcs
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fsouza/fake-gcs-server/fakestorage"
+)
+
+// Server is a Cloud Storage on a socket of this machine. All methods are safe
+// for concurrent use.
+type Server struct {
+	// URL is where the server listens, "http://127.0.0.1:4443".
+	URL string
+
+	listener net.Listener
+	fake     *fakestorage.Server
+	http     *http.Server
+	serving  sync.WaitGroup
+
+	mu       sync.Mutex
+	requests []Request
+	received int
+	decide   func(Request) Fault
+}
+
+// Start starts a server that listens on addr, "127.0.0.1:4443" or, for any free
+// port, "127.0.0.1:0". The host must be 127.0.0.1, since the fake tells requests
+// for objects by it. The server has no buckets. Close stops it.
+func Start(addr string) (*Server, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("fake Cloud Storage: address %q: %w", addr, err)
+	}
+	if host != "127.0.0.1" {
+		return nil, fmt.Errorf("fake Cloud Storage: address %q: the host must be 127.0.0.1", addr)
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("fake Cloud Storage: %w", err)
+	}
+	s := &Server{URL: "http://" + listener.Addr().String(), listener: listener}
+	s.fake, err = fakestorage.NewServerWithOptions(fakestorage.Options{
+		Scheme:      "http",
+		NoListener:  true, // the socket is ours
+		PublicHost:  host,
+		ExternalURL: s.URL,
+	})
+	if err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("fake Cloud Storage: %w", err)
+	}
+	s.http = &http.Server{Handler: http.HandlerFunc(s.serve)}
+	s.serving.Go(func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			panic(fmt.Sprintf("fake Cloud Storage: the server ended: %v", err))
+		}
+	})
+	return s, nil
+}
+
+// New starts a server with the buckets for a test, which ends when the test does.
+func New(t testing.TB, buckets ...string) *Server {
+	t.Helper()
+	s, err := Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, bucket := range buckets {
+		s.CreateBucket(bucket)
+	}
+	return s
+}
+
+// Host returns the address without a scheme, as STORAGE_EMULATOR_HOST wants it.
+func (s *Server) Host() string { return s.listener.Addr().String() }
+
+// Endpoint returns the address as option.WithEndpoint wants it.
+func (s *Server) Endpoint() string { return s.URL + "/storage/v1/" }
+
+// CreateBucket makes an empty bucket; one that exists is left alone.
+func (s *Server) CreateBucket(name string) {
+	s.fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: name})
+}
+
+// Put writes an object past the socket, uncounted, in place of one of that name.
+func (s *Server) Put(bucket, name string, content []byte) {
+	s.fake.CreateObject(fakestorage.Object{
+		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name},
+		Content:     content,
+	})
+}
+
+// Get reads an object past the socket, uncounted.
+func (s *Server) Get(bucket, name string) ([]byte, error) {
+	object, err := s.fake.GetObject(bucket, name)
+	if err != nil {
+		return nil, fmt.Errorf("fake Cloud Storage: object %s/%s: %w", bucket, name, err)
+	}
+	return object.Content, nil
+}
+
+// Attrs are what the server keeps of an object beside its content.
+type Attrs struct {
+	Metadata map[string]string
+	Created  time.Time // when this generation was stored
+}
+
+// Attrs reads an object's attributes past the socket, uncounted.
+func (s *Server) Attrs(bucket, name string) (Attrs, error) {
+	object, err := s.fake.GetObject(bucket, name)
+	if err != nil {
+		return Attrs{}, fmt.Errorf("fake Cloud Storage: object %s/%s: %w", bucket, name, err)
+	}
+	return Attrs{object.Metadata, object.Created}, nil
+}
+
+// Delete deletes an object past the socket, uncounted.
+func (s *Server) Delete(bucket, name string) error {
+	return s.fake.Backend().DeleteObject(bucket, name)
+}
+
+// Names returns the names of a bucket's objects, ordered, uncounted.
+func (s *Server) Names(bucket string) ([]string, error) {
+	list, err := s.fake.ListObjectsWithOptionsPaginated(bucket, fakestorage.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("fake Cloud Storage: bucket %s: %w", bucket, err)
+	}
+	names := make([]string, len(list.Objects))
+	for i, object := range list.Objects {
+		names[i] = object.Name
+	}
+	return names, nil
+}
+
+// Close stops the server, cuts its connections and waits for it to end.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	s.serving.Wait()
+	s.fake.Stop()
+	return err
+}

@@ -1,0 +1,143 @@
+package docs
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/internal/repo/clone"
+)
+
+// TestRootSuitsTheBuildpack checks what Google's Go buildpack demands of the
+// folder that it compiles a function from. It parses every Go file of the root,
+// tests and files with build constraints included, and looks at nothing else.
+func TestRootSuitsTheBuildpack(t *testing.T) {
+	const framework = "github.com/GoogleCloudPlatform/functions-framework-go/"
+	packages := make(map[string][]string) // by name
+	var imports []string
+	for _, name := range files(t, func(name string) bool { return goFile(name) && path.Dir(name) == "." }) {
+		_, file := parse(t, name)
+		packages[file.Name.Name] = append(packages[file.Name.Name], name)
+		for _, i := range file.Imports {
+			if !testFile(name) {
+				imports = append(imports, strings.Trim(i.Path.Value, `"`))
+			}
+		}
+	}
+	if len(packages) != 1 {
+		t.Errorf("the root has the packages %v, want one, tests included", packages)
+	}
+	if _, isMain := packages["main"]; isMain {
+		t.Error("the root's package is main: the buildpack wants one that it can import")
+	}
+	if !slices.Contains(imports, framework+"functions") {
+		t.Errorf("the root imports %q, want %sfunctions among them", imports, framework)
+	}
+
+	module, err := clone.Module(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, _, _ := strings.Cut(module, "/"); !strings.Contains(first, ".") {
+		t.Errorf("the module path %s has no dot in its first element", module)
+	}
+	if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
+		t.Error("the root has a go.work")
+	}
+}
+
+// TestGoModStandsAlone: a replacement is ignored by users of the packages, and
+// refused by the buildpack where it points outside.
+func TestGoModStandsAlone(t *testing.T) {
+	cmd := exec.Command("go", "mod", "edit", "-json")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct{ Replace, Exclude []any }
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if len(mod.Replace) > 0 || len(mod.Exclude) > 0 {
+		t.Errorf("go.mod replaces %v and excludes %v, want neither", mod.Replace, mod.Exclude)
+	}
+}
+
+// TestCoreNeedsTheStandardLibraryOnly: whoever imports the core or its handlers
+// inherits no dependencies.
+func TestCoreNeedsTheStandardLibraryOnly(t *testing.T) {
+	module, err := clone.Module(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := make(map[string]bool)
+	for _, name := range files(t, func(name string) bool {
+		return goFile(name) && !testFile(name) && slices.Contains(
+			[]string{"driver", "driver/transformer", "driver/joiner", "driver/cache", "driver/drivertest", "stores/memstore"}, path.Dir(name))
+	}) {
+		_, file := parse(t, name)
+		for _, i := range file.Imports {
+			imported := strings.Trim(i.Path.Value, `"`)
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") && !strings.HasPrefix(imported, module+"/driver") {
+				foreign[name+" imports "+imported] = true
+			}
+		}
+	}
+	if len(foreign) > 0 {
+		t.Errorf("the core: %v", slices.Sorted(maps.Keys(foreign)))
+	}
+}
+
+// TestRuntimeIsNoOlderThanGoMod: the buildpack does not build a module whose go
+// directive is newer than the toolchain of the runtime.
+func TestRuntimeIsNoOlderThanGoMod(t *testing.T) {
+	directive := regexp.MustCompile(`(?m)^go (\d+)\.(\d+)`).FindStringSubmatch(read(t, "go.mod"))
+	if directive == nil {
+		t.Fatal("go.mod has no go directive")
+	}
+	want := "go" + directive[1] + directive[2]
+	for _, name := range []string{"terraform/variables_function.tf", "deploy/gcloud.sh"} {
+		if found := regexp.MustCompile(`\bgo1\d\d\b`).FindString(read(t, name)); found != want {
+			t.Errorf("%s deploys to the runtime %s, want %s as in go.mod", name, found, want)
+		}
+	}
+}
+
+// TestFrameworkIsInGoMod: the buildpack's main needs funcframework; where nothing in
+// the module imports it, the build edits go.mod.
+func TestFrameworkIsInGoMod(t *testing.T) {
+	for _, name := range files(t, func(name string) bool { return goFile(name) && !testFile(name) }) {
+		_, file := parse(t, name)
+		for _, i := range file.Imports {
+			if i.Path.Value == `"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"` {
+				return
+			}
+		}
+	}
+	t.Error("nothing imports funcframework")
+}
+
+// TestBothWaysBuildAlike: what is checked is built as what is deployed, by Terraform
+// and by gcloud.
+func TestBothWaysBuildAlike(t *testing.T) {
+	for name, wants := range map[string][]string{
+		"terraform/variables_function.tf": {`GOFLAGS          = "-tags=disable_grpc_modules"`, `GOOGLE_GOLDFLAGS = "-s -w"`},
+		"deploy/gcloud.sh":                {"--set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'"},
+		"deploy/build.sh":                 {"GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(read(t, name), want) {
+				t.Errorf("%s lacks %s", name, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,47 @@
+// Package eventdriver is the business of the chaos run. It is compiled into the
+// function in place of orders.go, the one file that users replace, too: see
+// process.Build.
+package eventdriver
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/proof/ledger"
+)
+
+// Business returns the worst handler that may be asked to act: one that does not
+// look at its context, so that nothing but its token keeps it from acting beside
+// another. It says to the ledger that it is about to act, which is where it can be
+// caught while it holds the key, and then acts.
+func Business() driver.Handler {
+	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+		claim, _ := cache.ClaimFromContext(ctx)
+		run := ledger.Run{Instance: os.Getenv("INSTANCE"), Order: in.Key, Content: in.Content,
+			Token: claim.Token, Takeover: claim.Takeover, Expires: claim.Expires}
+		if err := act(context.WithoutCancel(ctx), run, os.Getenv("LEDGER")); err != nil {
+			return err
+		}
+		return next(ctx, in)
+	})
+}
+
+func act(ctx context.Context, run ledger.Run, url string) error {
+	answer, err := run.Begin(ctx, url)
+	if err == nil && answer == ledger.Panic {
+		panic("the ledger asked for it")
+	}
+	if err == nil && answer == ledger.GoOn {
+		answer, err = run.Act(ctx, url)
+	}
+	switch {
+	case err != nil:
+		return err
+	case answer == ledger.Applied || answer == ledger.Again:
+		return nil
+	}
+	return fmt.Errorf("the ledger answered %q", answer)
+}
