@@ -3,8 +3,6 @@ package sim_test
 import (
 	"encoding/json"
 	"flag"
-	"go/parser"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,15 +18,15 @@ var (
 
 // TestSourceMutantsApply keeps the list in step with the code.
 func TestSourceMutantsApply(t *testing.T) {
-	names := make(map[string]bool)
+	names, types := make(map[string]bool), newTypeChecker(t)
 	for _, m := range allMutants() {
 		if names[m.name] {
 			t.Errorf("two mutants are called %q", m.name)
 		}
 		names[m.name] = true
 		path, text := mutated(t, m)
-		if _, err := parser.ParseFile(token.NewFileSet(), path, text, 0); err != nil {
-			t.Errorf("%s is no Go code: %v", m.name, err)
+		if err := types.check(path, text); err != nil {
+			t.Errorf("%s does not compile: %v", m.name, err)
 		}
 	}
 }
