@@ -140,7 +140,7 @@ func TestEventTooLargeForItsTopicIsSetAsideWhole(t *testing.T) {
 	}
 	body := make([]byte, 10_000_000)
 	// The fake takes no message of that size: what counts here is what came before.
-	_ = parts.stores.deadLetters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: body})
+	_ = parts.stores.deadLetters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: body})
 	kept := parts.stores.events.(*memstore.Store).DeadLetters()
 	if len(kept) != 1 || len(kept[0].Body) != len(body) {
 		t.Errorf("the event store has %d letters", len(kept))

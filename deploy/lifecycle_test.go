@@ -108,7 +108,7 @@ func keysOfAllHashes(t *testing.T, fake *gcs.Server, folder string) (folders []s
 	}
 	defer store.Close()
 	for _, reason := range []driver.Reason{"no-key", "done"} {
-		if err := store.SetAside(t.Context(), driver.DeadLetter{Reason: reason, Source: "placed", Time: time.Now()}); err != nil {
+		if err := store.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: reason, Source: "placed", Time: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}

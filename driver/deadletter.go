@@ -23,8 +23,8 @@ type DeadLetter struct {
 
 // DeadLetterStore keeps dead letters. Safe for concurrent use.
 type DeadLetterStore interface {
-	// SetAside keeps d. When it returns nil the letter is as safe as any event
+	// AddDeadLetter keeps d. When it returns nil the letter is as safe as any event
 	// in the store, and the event may be acknowledged. Set aside again, after an
 	// answer that was lost, the same event may be kept twice.
-	SetAside(ctx context.Context, d DeadLetter) error
+	AddDeadLetter(ctx context.Context, d DeadLetter) error
 }

@@ -93,13 +93,13 @@ func TestGooglesEmulatorTakesWhatIsPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	letter := driver.DeadLetter{Reason: driver.ReasonNoKey, Header: map[string][]string{"Ce-Id": {"7"}}, Body: []byte("body")}
-	if err := publish.NewLetters(topic).SetAside(ctx, letter); err != nil {
+	if err := publish.NewLetters(topic).AddDeadLetter(ctx, letter); err != nil {
 		t.Fatal(err)
 	}
 
 	// As large as letters are sent: it fits.
 	large := driver.DeadLetter{Reason: driver.ReasonTooOld, Header: map[string][]string{"Ce-Id": {"8"}}, Body: make([]byte, 9_700_000)}
-	if err := publish.NewLetters(topic).SetAside(ctx, large); err != nil {
+	if err := publish.NewLetters(topic).AddDeadLetter(ctx, large); err != nil {
 		t.Fatal(err)
 	}
 

@@ -67,13 +67,13 @@ func (l *Letters) KeepWhole(store driver.DeadLetterStore) *Letters {
 	return &other
 }
 
-// SetAside publishes d, and returns nil when Pub/Sub has confirmed that. Where d does
+// AddDeadLetter publishes d, and returns nil when Pub/Sub has confirmed that. Where d does
 // not fit into a message, it is whole in the other store before.
-func (l *Letters) SetAside(ctx context.Context, d driver.DeadLetter) error {
+func (l *Letters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	m := letterMessage(d, l.limit)
 	if m.Attributes["body-size"] != "" && l.whole != nil {
 		// Where the other store can never take it, the beginning is better than nothing.
-		if err := l.whole.SetAside(ctx, d); err == nil {
+		if err := l.whole.AddDeadLetter(ctx, d); err == nil {
 			m.Attributes["whole"] = "in the event store"
 		} else if !driver.IsPermanent(err) {
 			return fmt.Errorf("a dead letter too large for topic %s: %w", l.topic.name, err)

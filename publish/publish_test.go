@@ -80,7 +80,7 @@ func TestLetterIsTheEventWithItsReason(t *testing.T) {
 		Header: map[string][]string{"Ce-Id": {"1"}, "Ce-Specversion": {"1.0"}, "Ce-Type": {"t"}, "Ce-Source": {"/s"}, "Ce-Traceparent": {"00-1"},
 			"Content-Type": {"application/json"}, "User-Agent": {"APIs-Google"}, "X-Many": {"a", "b"}},
 	}
-	if err := publish.NewLetters(open(t)).SetAside(t.Context(), letter); err != nil {
+	if err := publish.NewLetters(open(t)).AddDeadLetter(t.Context(), letter); err != nil {
 		t.Fatal(err)
 	}
 	got := only(t, server)
@@ -111,7 +111,7 @@ func TestLetterThatDoesNotFitLosesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := fake(t)
 			letter.Reason = driver.ReasonUndecodable
-			if err := publish.NewLetters(open(t)).SetAside(t.Context(), letter); err != nil {
+			if err := publish.NewLetters(open(t)).AddDeadLetter(t.Context(), letter); err != nil {
 				t.Fatal(err)
 			}
 			got := only(t, server)
@@ -141,9 +141,9 @@ func TestLetterTooLargeForPubSubIsKeptWhole(t *testing.T) {
 					if other.err != nil {
 						return other.err
 					}
-					return store.SetAside(ctx, d)
+					return store.AddDeadLetter(ctx, d)
 				}))
-				if err := letters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Header: header, Body: body}); err != nil {
+				if err := letters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Header: header, Body: body}); err != nil {
 					t.Fatal(err)
 				}
 				got := only(t, server)
@@ -163,18 +163,18 @@ func TestLetterTooLargeForPubSubIsKeptWhole(t *testing.T) {
 func TestLetterIsNotAcknowledgedBeforeItIsWhole(t *testing.T) {
 	server, down := fake(t), errors.New("the store is down")
 	letters := publish.NewLetters(open(t)).Limit(10).KeepWhole(letterStore(func(context.Context, driver.DeadLetter) error { return down }))
-	err := letters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 11)})
+	err := letters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 11)})
 	if !errors.Is(err, down) || driver.IsPermanent(err) || len(server.Messages()) != 0 {
 		t.Errorf("%v, and %d messages were published", err, len(server.Messages()))
 	}
-	if err := letters.SetAside(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 10)}); err != nil {
+	if err := letters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 10)}); err != nil {
 		t.Errorf("a letter that fits: %v", err)
 	}
 }
 
 type letterStore func(context.Context, driver.DeadLetter) error
 
-func (f letterStore) SetAside(ctx context.Context, d driver.DeadLetter) error { return f(ctx, d) }
+func (f letterStore) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error { return f(ctx, d) }
 
 func TestOutputIsACloudEventWithKeyAndToken(t *testing.T) {
 	server := fake(t)

@@ -42,7 +42,7 @@ func (e *edge) setAside(ctx context.Context, in incoming, o *outcome, run *drive
 	o.verdict = deadLettered
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), setAsideTimeout)
 	defer cancel()
-	if err := driver.Guard(func() error { return e.letters.SetAside(ctx, letter) }); err != nil {
+	if err := driver.Guard(func() error { return e.letters.AddDeadLetter(ctx, letter) }); err != nil {
 		o.verdict = failed
 		o.err = notKept(err, o.err)
 	}

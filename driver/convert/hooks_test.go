@@ -116,8 +116,8 @@ func (h *hooks) Release(ctx context.Context, c driver.Claim, mark driver.Mark) e
 	return h.call("Release", func() error { return h.Store.Release(ctx, c, mark) })
 }
 
-func (h *hooks) SetAside(ctx context.Context, d driver.DeadLetter) error {
-	return h.call("SetAside", func() error { return h.Store.SetAside(ctx, d) })
+func (h *hooks) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
+	return h.call("AddDeadLetter", func() error { return h.Store.AddDeadLetter(ctx, d) })
 }
 
 // handler returns a handler that is the hook of that name, and else goes on.
@@ -138,7 +138,7 @@ func (h *hooks) pipeline() *driver.Pipeline {
 		transformer.New(rule),
 		h.joiner(),
 		driver.Parallel(h.handler("Parallel"), h.handler("Parallel")),
-		cache.New(h, cache.KeyFrom(key), cache.HandleConflict(h.handler("HandleConflict")), cache.QuarantineOnExpiry(h.handler("QuarantineOnExpiry"))),
+		cache.New(h, cache.KeyFrom(key), cache.HandleDone(h.handler("HandleDone")), cache.QuarantineOnExpiry(h.handler("QuarantineOnExpiry"))),
 		driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
 			return h.call("Business", func() error {
 				if h.at == "Release" {
@@ -173,7 +173,7 @@ func (c condition) Evaluate(sources []string) bool { return c(sources) }
 
 func (h *hooks) input(ctx context.Context, e *cloudevents.Event) (m driver.Message, err error) {
 	err = h.call("InputConverter", func() error { m, err = convert.CloudEventToInput(ctx, e); return err })
-	if h.at == "SetAside" {
+	if h.at == "AddDeadLetter" {
 		err = driver.Permanent(errors.New("to be dead-lettered"))
 	}
 	return m, err
@@ -192,7 +192,7 @@ func (h *hooks) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h *hooks) WithGroup(string) slog.Handler      { return h }
 
 var hookNames = []string{"InputConverter", "Processor", "Rule", "Condition", "Persist", "LookUp", "Replace", "Decide", "ListDecided", "Parallel", "KeyFrom", "Acquire", "Complete",
-	"Release", "HandleConflict", "QuarantineOnExpiry", "Business", "SetAside", "Logger.Enabled", "Logger.Handle"}
+	"Release", "HandleDone", "QuarantineOnExpiry", "Business", "AddDeadLetter", "Logger.Enabled", "Logger.Handle"}
 
 // Whatever others have written, and whatever it does: each event is answered.
 func TestEveryEventIsAnswered(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 // brokenStore keeps no dead letters.
 type brokenStore struct{ err error }
 
-func (s brokenStore) SetAside(context.Context, driver.DeadLetter) error { return s.err }
+func (s brokenStore) AddDeadLetter(context.Context, driver.DeadLetter) error { return s.err }
 
 func TestAnswers(t *testing.T) {
 	permanent := driver.Reject(driver.ReasonConflict, errors.New("100%s wrong\nand more"))
@@ -218,7 +218,7 @@ func TestDeadLetterOutlivesTheRequest(t *testing.T) {
 
 type storeFunc func(context.Context, driver.DeadLetter) error
 
-func (f storeFunc) SetAside(ctx context.Context, d driver.DeadLetter) error { return f(ctx, d) }
+func (f storeFunc) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error { return f(ctx, d) }
 
 type processorFunc func(context.Context, driver.Message) error
 

@@ -39,7 +39,7 @@ const (
 	OpRenew            Op = "Renew"
 	OpComplete         Op = "Complete"
 	OpRelease          Op = "Release"
-	OpSetAside         Op = "SetAside"
+	OpAddDeadLetter    Op = "AddDeadLetter"
 )
 
 // Call is one call of an operation.

@@ -121,10 +121,10 @@ func (f *Faults) Release(ctx context.Context, c driver.Claim, mark driver.Mark) 
 	return err
 }
 
-// SetAside implements [driver.DeadLetterStore].
-func (f *Faults) SetAside(ctx context.Context, d driver.DeadLetter) error {
-	_, err := do(ctx, f, OpSetAside, d.Key, d.Source, func(s driver.DeadLetterStore) (any, error) {
-		return nil, s.SetAside(ctx, d)
+// AddDeadLetter implements [driver.DeadLetterStore].
+func (f *Faults) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
+	_, err := do(ctx, f, OpAddDeadLetter, d.Key, d.Source, func(s driver.DeadLetterStore) (any, error) {
+		return nil, s.AddDeadLetter(ctx, d)
 	})
 	return err
 }

@@ -66,13 +66,13 @@ func TestFaultsCountsAndForgets(t *testing.T) {
 	faults.FailBefore(drivertest.OpComplete, 1)
 	c, _ := faults.Acquire(ctx, driver.NewClaim("order-1"), time.Minute)
 	failed := faults.Complete(ctx, c)
-	_ = faults.SetAside(ctx, driver.DeadLetter{Key: "order-2", Source: "event1"})
+	_ = faults.AddDeadLetter(ctx, driver.DeadLetter{Key: "order-2", Source: "event1"})
 	_, _ = faults.Acquire(ctx, driver.NewClaim("order-3"), time.Minute)
 
 	want := []drivertest.Call{
 		{Op: drivertest.OpAcquire, Key: "order-1", N: 1, Seq: 1},
 		{Op: drivertest.OpComplete, Key: "order-1", N: 1, Seq: 2},
-		{Op: drivertest.OpSetAside, Key: "order-2", Source: "event1", N: 1, Seq: 3},
+		{Op: drivertest.OpAddDeadLetter, Key: "order-2", Source: "event1", N: 1, Seq: 3},
 		{Op: drivertest.OpAcquire, Key: "order-3", N: 2, Seq: 4},
 	}
 	if got := faults.Calls(); !slices.Equal(got, want) || !errors.Is(failed, drivertest.ErrInjected) {
@@ -132,7 +132,7 @@ func TestFaultsOfWhatTheStoreLacks(t *testing.T) {
 	type claimsOnly struct{ driver.ClaimStore }
 	faults := drivertest.NewFaults(claimsOnly{memstore.New()})
 	_, errReplace := faults.Replace(t.Context(), driver.Message{Key: "order-1", Source: "event1"})
-	for _, err := range []error{errReplace, faults.SetAside(t.Context(), driver.DeadLetter{})} {
+	for _, err := range []error{errReplace, faults.AddDeadLetter(t.Context(), driver.DeadLetter{})} {
 		if !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("got error %v, want one that is errors.ErrUnsupported", err)
 		}

@@ -31,7 +31,7 @@ type flawedLetters struct {
 	shared []driver.DeadLetter
 }
 
-func (f *flawedLetters) SetAside(ctx context.Context, d driver.DeadLetter) error {
+func (f *flawedLetters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	f.mu.Lock()
 	busy := f.busy
 	f.busy = true
@@ -65,7 +65,7 @@ func (f *flawedLetters) SetAside(ctx context.Context, d driver.DeadLetter) error
 	case "ignores the context":
 		ctx = context.WithoutCancel(ctx)
 	}
-	return f.Store.SetAside(ctx, d)
+	return f.Store.AddDeadLetter(ctx, d)
 }
 
 func (f *flawedLetters) kept() []driver.DeadLetter {

@@ -14,7 +14,7 @@ import (
 
 // TestDeadLetterStore checks every sentence of [driver.DeadLetterStore]'s
 // contract. kept returns all dead letters of a store, in any order. A store that
-// can't be read may pass nil: then only what SetAside returns is checked.
+// can't be read may pass nil: then only what AddDeadLetter returns is checked.
 func TestDeadLetterStore[S driver.DeadLetterStore](t *testing.T, h Harness[S], kept func(S) []driver.DeadLetter) {
 	t.Helper()
 	as := func(s S) letterBox {
@@ -97,8 +97,8 @@ func expectLetter(got, want driver.DeadLetter) error {
 func letterFields(ctx context.Context, s letters) error {
 	return errors.Join(
 		expectLetters(s),
-		expect("SetAside", s.store.SetAside(ctx, letter("1")), nil),
-		expect("SetAside of a second", s.other.SetAside(ctx, letter("2")), nil),
+		expect("AddDeadLetter", s.store.AddDeadLetter(ctx, letter("1")), nil),
+		expect("AddDeadLetter of a second", s.other.AddDeadLetter(ctx, letter("2")), nil),
 		expectLetters(s, letter("1"), letter("2")),
 	)
 }
@@ -106,9 +106,9 @@ func letterFields(ctx context.Context, s letters) error {
 func letterBare(ctx context.Context, s letters) error {
 	bare := driver.DeadLetter{Reason: driver.ReasonUndecodable}
 	return errors.Join(
-		expect("SetAside", s.store.SetAside(ctx, bare), nil),
+		expect("AddDeadLetter", s.store.AddDeadLetter(ctx, bare), nil),
 		expectLetters(s, bare),
-		expect("SetAside of another", s.store.SetAside(ctx, letter("1")), nil),
+		expect("AddDeadLetter of another", s.store.AddDeadLetter(ctx, letter("1")), nil),
 		expectLetters(s, bare, letter("1")),
 	)
 }
@@ -117,15 +117,15 @@ func lettersAtOnce(ctx context.Context, s letters) error {
 	want, failures := atOnce(s.callers, func(i int) (driver.DeadLetter, error) {
 		d := letter(fmt.Sprint(i))
 		d.Body = fmt.Append(d.Body, i)
-		return d, s.handle(i).SetAside(ctx, d)
+		return d, s.handle(i).AddDeadLetter(ctx, d)
 	})
 	return errors.Join(append(failures, expectLetters(s, want...))...)
 }
 
 func letterAgain(ctx context.Context, s letters) error {
 	failures := []error{
-		expect("SetAside", s.store.SetAside(ctx, letter("1")), nil),
-		expect("SetAside again", s.other.SetAside(ctx, letter("1")), nil),
+		expect("AddDeadLetter", s.store.AddDeadLetter(ctx, letter("1")), nil),
+		expect("AddDeadLetter again", s.other.AddDeadLetter(ctx, letter("1")), nil),
 	}
 	if s.store.kept != nil {
 		kept := s.store.kept()
@@ -146,7 +146,7 @@ func letterNoAliasing(ctx context.Context, s letters) error {
 		clear(d.Header)
 	}
 	passed := letter("1")
-	failures := []error{s.store.SetAside(ctx, passed)}
+	failures := []error{s.store.AddDeadLetter(ctx, passed)}
 	spoilLetter(passed)
 	failures = append(failures, expectLetters(s, letter("1")))
 	if s.store.kept != nil {
@@ -160,7 +160,7 @@ func letterNoAliasing(ctx context.Context, s letters) error {
 func lettersEndedContext(ctx context.Context, s letters) error {
 	var failures []error
 	for want, ctx := range ended(ctx) {
-		failures = append(failures, expect("SetAside", s.store.SetAside(ctx, letter("1")), want))
+		failures = append(failures, expect("AddDeadLetter", s.store.AddDeadLetter(ctx, letter("1")), want))
 	}
 	return errors.Join(failures...)
 }

@@ -87,13 +87,13 @@ const (
 	OpRenew            Operation = "renew"
 	OpComplete         Operation = "complete"
 	OpRelease          Operation = "release"
-	OpSetAside         Operation = "set aside"
+	OpAddDeadLetter    Operation = "add dead letter"
 	OpDeadLetters      Operation = "dead letters"
 	OpEnsureTables     Operation = "ensure tables"
 )
 
 var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided,
-	OpAcquire, OpRenew, OpComplete, OpRelease, OpSetAside, OpDeadLetters, OpEnsureTables}
+	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters, OpEnsureTables}
 
 // WithTables names the tables; an empty name leaves the one that is set.
 func (s Settings) WithTables(t Tables) Settings {

@@ -28,13 +28,13 @@ type letterRow struct {
 	Body     []byte                 `bigquery:"body"`
 }
 
-// SetAside implements [driver.DeadLetterStore]. It costs one request. Of a body that is
+// AddDeadLetter implements [driver.DeadLetterStore]. It costs one request. Of a body that is
 // too large for a request to BigQuery, the beginning is kept, and the error says what
 // it was cut from: it would otherwise be delivered for ever.
-func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
-	opCtx, cancel, err := s.begin(ctx, OpSetAside, anyKey, anySource)
+func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
+	opCtx, cancel, err := s.begin(ctx, OpAddDeadLetter, anyKey, anySource)
 	if err != nil {
-		return failed(OpSetAside, d.Key, d.Source, err)
+		return failed(OpAddDeadLetter, d.Key, d.Source, err)
 	}
 	defer cancel()
 	header := make(map[string][]string, len(d.Header))
@@ -58,7 +58,7 @@ func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
 		"key", toText(d.Key), "source", toText(d.Source), "path", toText(d.Path), "attempt", d.Attempt, "set_aside_at", at,
 		"header", texts, "body", base64.StdEncoding.EncodeToString(d.Body))
 	if err != nil {
-		return failed(OpSetAside, d.Key, d.Source, err)
+		return failed(OpAddDeadLetter, d.Key, d.Source, err)
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func TestCosts(t *testing.T) {
 			must(err)
 		}, gcs.Counts{A: 1, B: 1}},
 		{"Complete elsewhere", func() { must(other.Complete(ctx, claim)) }, gcs.Counts{A: 2, B: 2}},
-		{"SetAside", func() { must(store.SetAside(ctx, driver.DeadLetter{ID: "1"})) }, gcs.Counts{A: 1}},
+		{"AddDeadLetter", func() { must(store.AddDeadLetter(ctx, driver.DeadLetter{ID: "1"})) }, gcs.Counts{A: 1}},
 		{"DeadLetters", func() { _, err := store.DeadLetters(ctx); must(err) }, gcs.Counts{A: 1, B: 1}},
 	} {
 		server.Reset()

@@ -57,12 +57,12 @@ const (
 	OpRenew            Operation = "renew"
 	OpComplete         Operation = "complete"
 	OpRelease          Operation = "release"
-	OpSetAside         Operation = "set aside"
+	OpAddDeadLetter    Operation = "add dead letter"
 	OpDeadLetters      Operation = "dead letters"
 )
 
 var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided,
-	OpAcquire, OpRenew, OpComplete, OpRelease, OpSetAside, OpDeadLetters}
+	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters}
 
 // Compression is how the contents of events are compressed when they are
 // written. Every store reads all of them, whatever it writes itself.

@@ -20,7 +20,7 @@ func letter() driver.DeadLetter {
 // TestDeadLetterIsReadable pins what a person finds in the bucket.
 func TestDeadLetterIsReadable(t *testing.T) {
 	server := gcs.New(t, bucket)
-	if err := open(t, server).SetAside(t.Context(), letter()); err != nil {
+	if err := open(t, server).AddDeadLetter(t.Context(), letter()); err != nil {
 		t.Fatal(err)
 	}
 	name := find(t, server, ".json")
@@ -70,7 +70,7 @@ func TestDeadLettersAreKeptOnce(t *testing.T) {
 			d := letter()
 			change(&d)
 			d.Attempt, d.Error = attempt, strings.Repeat("x", attempt)
-			if err := store.SetAside(t.Context(), d); err != nil {
+			if err := store.AddDeadLetter(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -99,7 +99,7 @@ func TestFolders(t *testing.T) {
 			t.Errorf("folder %q: %v, %v", folder, letters, err)
 		}
 		m := driver.Message{Key: "key", Source: "events", Content: fmt.Append(nil, i)}
-		if err := errors.Join(store.Persist(ctx, m), store.SetAside(ctx, driver.DeadLetter{})); err != nil {
+		if err := errors.Join(store.Persist(ctx, m), store.AddDeadLetter(ctx, driver.DeadLetter{})); err != nil {
 			t.Errorf("folder %q: %v", folder, err)
 		}
 		if _, err := store.Acquire(ctx, driver.NewClaim("key"), time.Hour); err != nil {

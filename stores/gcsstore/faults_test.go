@@ -140,8 +140,8 @@ var scenarios = []scenario{
 		return s.Release(ctx, c, driver.MarkNone)
 	}},
 	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error { return s.Complete(ctx, c) }},
-	{"SetAside", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
-		if err := s.SetAside(ctx, driver.DeadLetter{ID: "1", Reason: driver.ReasonNoKey}); err != nil {
+	{"AddDeadLetter", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		if err := s.AddDeadLetter(ctx, driver.DeadLetter{ID: "1", Reason: driver.ReasonNoKey}); err != nil {
 			return err
 		}
 		letters, err := s.DeadLetters(ctx)
@@ -228,7 +228,7 @@ func TestTimeouts(t *testing.T) {
 	perOperation := make(map[gcsstore.Operation]time.Duration)
 	for _, op := range []gcsstore.Operation{gcsstore.OpPersist, gcsstore.OpReplace, gcsstore.OpLookUp, gcsstore.OpLookUpByKey,
 		gcsstore.OpDecide, gcsstore.OpListDecided,
-		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpSetAside} {
+		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpAddDeadLetter} {
 		perOperation[op] = short
 	}
 	for name, timeout := range map[string]gcsstore.Timeout{

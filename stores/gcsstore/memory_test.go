@@ -67,11 +67,11 @@ func TestContentIsNotCopied(t *testing.T) {
 			_, err := s.LookUp(ctx, "k", "s")
 			return err
 		}, 1},
-		"SetAside": {nil, func(ctx context.Context, s *gcsstore.Store) error {
-			return s.SetAside(ctx, driver.DeadLetter{Body: m.Content})
+		"AddDeadLetter": {nil, func(ctx context.Context, s *gcsstore.Store) error {
+			return s.AddDeadLetter(ctx, driver.DeadLetter{Body: m.Content})
 		}, 0},
-		"SetAside of bytes": {nil, func(ctx context.Context, s *gcsstore.Store) error {
-			return s.SetAside(ctx, driver.DeadLetter{Body: bytes.Repeat([]byte{0xff}, large)})
+		"AddDeadLetter of bytes": {nil, func(ctx context.Context, s *gcsstore.Store) error {
+			return s.AddDeadLetter(ctx, driver.DeadLetter{Body: bytes.Repeat([]byte{0xff}, large)})
 		}, 1}, // the test's own
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestContentIsNotCopied(t *testing.T) {
 				t.Errorf("%d bytes were allocated for a content of %d", got, large)
 			}
 			want := test.copies * large
-			if name == "SetAside of bytes" {
+			if name == "AddDeadLetter of bytes" {
 				want = 0
 			}
 			if account.grown != int64(want) {

@@ -34,7 +34,7 @@ func TestMissingBucket(t *testing.T) {
 	_, results["Renew"] = store.Renew(ctx, claim, 1)
 	results["Release"] = store.Release(ctx, claim, driver.MarkNone)
 	results["Complete"] = store.Complete(ctx, claim)
-	results["SetAside"] = store.SetAside(ctx, driver.DeadLetter{})
+	results["AddDeadLetter"] = store.AddDeadLetter(ctx, driver.DeadLetter{})
 	_, results["DeadLetters"] = store.DeadLetters(ctx)
 	for name, err := range results {
 		if !errors.Is(err, gcsstore.ErrNoBucket) || errors.Is(err, driver.ErrNotFound) || !strings.Contains(err.Error(), `"mistyped"`) {

@@ -185,10 +185,10 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 	return s.sources(key), slices.Clone(s.decided[key][name]), nil
 }
 
-// SetAside implements [driver.DeadLetterStore].
-func (s *Store) SetAside(ctx context.Context, d driver.DeadLetter) error {
+// AddDeadLetter implements [driver.DeadLetterStore].
+func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	if err := ctx.Err(); err != nil {
-		return failed("set aside", d.Key, d.Source, err)
+		return failed("add dead letter of", d.Key, d.Source, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
