@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/driver/cache"
 )
 
 // This file is the one to replace: it is the business that acts once, when all
@@ -30,7 +29,7 @@ func Business() driver.Handler {
 // token: pass the token on to the system that is acted upon, and let it refuse
 // what is older than it has seen, or repeated.
 func processOrder(ctx context.Context, key string, order Order) error {
-	claim, _ := cache.ClaimFromContext(ctx)
+	claim, _ := driver.ClaimFrom(ctx)
 
 	slog.InfoContext(ctx, "order processed", "key", key, "token", claim.Token,
 		"event2_bytes", len(order.Event2), "event3_bytes", len(order.Event3))

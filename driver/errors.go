@@ -33,6 +33,11 @@ var (
 	ErrNoMemory = errors.New("not enough memory is free")
 )
 
+// ErrActed is for handlers: an error that wraps it says that the effect has happened, and
+// that a later step failed. A cache with cache.QuarantineOnExpiry then quarantines the key
+// and does not run it again; without that option the key runs again, as after any failure.
+var ErrActed = errors.New("the effect has happened already")
+
 // Error is a failure in a pipeline: what failed, at which handler, on which event.
 type Error struct {
 	Handler string // place and type, "2 (*joiner.Joiner)"; empty: none in particular

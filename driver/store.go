@@ -193,6 +193,22 @@ type ClaimStore interface {
 	Release(ctx context.Context, c Claim, mark Mark) error
 }
 
+type claimKey struct{}
+
+// WithClaim returns a context whose handlers run under the claim.
+func WithClaim(ctx context.Context, c Claim) context.Context {
+	return context.WithValue(ctx, claimKey{}, c)
+}
+
+// ClaimFrom returns the claim under which a handler after a cache runs; of several caches,
+// that of the nearest. Its Token is the fencing token of this run. Its Expires is when the
+// lease ended that was acquired; the cache may have renewed it since. The second result is
+// false outside of a cache.
+func ClaimFrom(ctx context.Context) (Claim, bool) {
+	c, ok := ctx.Value(claimKey{}).(Claim)
+	return c, ok
+}
+
 // NewClaim returns a claim of key to ask for, for an owner that has never been one
 // before.
 func NewClaim(key string) Claim {

@@ -14,7 +14,6 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/driver/cache"
 )
 
 // JoinedType is the CloudEvents type of joined messages.
@@ -47,10 +46,10 @@ func NewOutput(topic *Topic) *Output { return &Output{topic} }
 
 // Process publishes in and then calls next. A message that Pub/Sub refuses, as one
 // of more than 10 MB, is a permanent error. What has been acted upon and can't be
-// published is [cache.ErrActed]: it is acted upon again when the event comes again,
+// published is [driver.ErrActed]: it is acted upon again when the event comes again,
 // unless the cache has quarantine.
 func (o *Output) Process(ctx context.Context, in driver.Message, next driver.Next) error {
-	claim, claimed := cache.ClaimFromContext(ctx)
+	claim, claimed := driver.ClaimFrom(ctx)
 	attributes := map[string]string{
 		"ce-specversion": "1.0",
 		"ce-type":        JoinedType,
@@ -72,7 +71,7 @@ func (o *Output) Process(ctx context.Context, in driver.Message, next driver.Nex
 	}
 	err := o.topic.publish(ctx, &pubsub.Message{Data: in.Content, Attributes: attributes, OrderingKey: fitting(in.Key)})
 	if err != nil {
-		return fmt.Errorf("key %q: %w (%w)", in.Key, err, cache.ErrActed)
+		return fmt.Errorf("key %q: %w (%w)", in.Key, err, driver.ErrActed)
 	}
 	return next.Call(ctx, in)
 }

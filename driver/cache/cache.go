@@ -25,7 +25,7 @@
 //
 // One window is left that no such protocol can close. A holder that acts and
 // crashes before it could say so leaves a key that will be processed again. The
-// second time has a greater token: pass [ClaimFromContext] on to the system that
+// second time has a greater token: pass [driver.ClaimFrom] on to the system that
 // is acted upon, and let it refuse what is older than what it has seen. Where a
 // second run must not happen at all, see [QuarantineOnExpiry].
 package cache
@@ -47,12 +47,6 @@ const (
 	DefaultWait      = 2 * time.Second
 )
 
-// ErrActed is for the errors of handlers that come after the effect: wrapped by one,
-// it says that the effect has happened, and that what came after it failed. With
-// [QuarantineOnExpiry] such a key is quarantined and does not run again; otherwise
-// it runs again, as after any failure.
-var ErrActed = errors.New("the effect has happened already")
-
 // Cache is the idempotency handler. Create it with [New].
 type Cache struct {
 	claims   driver.ClaimStore
@@ -67,7 +61,7 @@ type Cache struct {
 }
 
 // New returns a cache on the claims of the store. It panics if claims is nil, or
-// what [KeyFrom] or [HandleConflict] were given.
+// what [KeyFrom] or [HandleDone] were given.
 func New(claims driver.ClaimStore, opts ...Option) *Cache {
 	if claims == nil {
 		panic(errors.New("cache: the claim store is nil"))
@@ -83,7 +77,7 @@ func New(claims driver.ClaimStore, opts ...Option) *Cache {
 		opt(c)
 	}
 	if c.keyFrom == nil || c.onDone == nil {
-		panic(errors.New("cache: the function of KeyFrom or the handler of HandleConflict is nil"))
+		panic(errors.New("cache: the function of KeyFrom or the handler of HandleDone is nil"))
 	}
 	return c
 }
@@ -142,7 +136,7 @@ func (c *Cache) enter(ctx context.Context, key string) (context.Context, error) 
 		return nil, driver.Permanent(fmt.Errorf("idempotency: %w; give each cache a scope of its own (cache.Scope)", err))
 	}
 	for above := holdingFrom(ctx); above != nil; above = above.above {
-		if above.cache == c && above.claim.Key == key {
+		if above.cache == c && above.key == key {
 			return nil, driver.Permanent(fmt.Errorf(
 				"idempotency: key %q (scope %q) is claimed again within its own run: use two caches, each with a scope of its own (cache.Scope)",
 				key, c.scope))
@@ -215,10 +209,10 @@ func (c *Cache) afterExpiry(next driver.Next) driver.Next {
 	}
 }
 
-// holding is a claim in the context of those who run under it.
+// holding is what a cache processes right now, in the context of those who run under it.
 type holding struct {
-	claim driver.Claim
 	cache *Cache
+	key   string
 	above *holding // of a cache further up
 }
 
@@ -227,15 +221,4 @@ type holdingKey struct{}
 func holdingFrom(ctx context.Context) *holding {
 	h, _ := ctx.Value(holdingKey{}).(*holding)
 	return h
-}
-
-// ClaimFromContext returns the claim under which a handler after the cache runs.
-// Its Token is the fencing token of this run; its Expires is that of the lease as
-// it was acquired, though it may have been renewed since. The second result is
-// false outside of a cache.
-func ClaimFromContext(ctx context.Context) (driver.Claim, bool) {
-	if h := holdingFrom(ctx); h != nil {
-		return h.claim, true
-	}
-	return driver.Claim{}, false
 }

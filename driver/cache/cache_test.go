@@ -28,7 +28,7 @@ type business struct {
 
 func (b *business) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	run := b.runs.Add(1)
-	claim, ok := cache.ClaimFromContext(ctx)
+	claim, ok := driver.ClaimFrom(ctx)
 	if !ok {
 		return errors.New("no claim in the context")
 	}
@@ -127,10 +127,10 @@ func TestConflictPolicies(t *testing.T) {
 	}{
 		{"the default skips", nil, func(err error) bool { return err == nil }, 1},
 		{"SkipOnConflict", []cache.Option{cache.SkipOnConflict()}, func(err error) bool { return err == nil }, 1},
-		{"FailOnConflict", []cache.Option{cache.FailOnConflict()}, func(err error) bool {
+		{"FailOnDone", []cache.Option{cache.FailOnDone()}, func(err error) bool {
 			return errors.Is(err, driver.ErrDone) && driver.ReasonOf(err) == driver.ReasonDuplicate
 		}, 1},
-		{"HandleConflict goes on if it wants to", []cache.Option{cache.HandleConflict(driver.HandlerFunc(
+		{"HandleDone goes on if it wants to", []cache.Option{cache.HandleDone(driver.HandlerFunc(
 			func(ctx context.Context, in driver.Message, next driver.Next) error { return next(ctx, in) }))},
 			func(err error) bool { return err == nil }, 2},
 	} {
@@ -272,7 +272,7 @@ func TestHandlerContextEndsBeforeTheLeaseDoes(t *testing.T) {
 		var ended time.Time
 		var expires time.Time
 		b := &business{do: func(ctx context.Context, _ int) error {
-			claim, _ := cache.ClaimFromContext(ctx)
+			claim, _ := driver.ClaimFrom(ctx)
 			expires = claim.Expires
 			<-ctx.Done()
 			ended = time.Now()
@@ -321,7 +321,7 @@ func TestLeaseLength(t *testing.T) {
 					defer cancel()
 				}
 				b := &business{do: func(ctx context.Context, _ int) error {
-					claim, _ := cache.ClaimFromContext(ctx)
+					claim, _ := driver.ClaimFrom(ctx)
 					if got := time.Until(claim.Expires); got != c.want {
 						t.Errorf("lease of %v; want %v", got, c.want)
 					}
@@ -361,7 +361,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 func TestNewRefusesNil(t *testing.T) {
-	for name, opt := range map[string]cache.Option{"KeyFrom": cache.KeyFrom(nil), "HandleConflict": cache.HandleConflict(nil)} {
+	for name, opt := range map[string]cache.Option{"KeyFrom": cache.KeyFrom(nil), "HandleDone": cache.HandleDone(nil)} {
 		func() {
 			defer func() {
 				if err, _ := recover().(error); err == nil || !strings.Contains(err.Error(), name) {

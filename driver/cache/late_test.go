@@ -180,7 +180,7 @@ func TestMarginTravelsWithTheClaim(t *testing.T) {
 			seen := &margins{ClaimStore: memstore.New()}
 			var ends time.Time
 			err := cache.New(seen, c.opts...).Process(ctx, order, func(ctx context.Context, _ driver.Message) error {
-				claim, _ := cache.ClaimFromContext(ctx)
+				claim, _ := driver.ClaimFrom(ctx)
 				if claim.Margin != c.want {
 					t.Errorf("the handler's claim has a margin of %v, want %v", claim.Margin, c.want)
 				}

@@ -64,8 +64,8 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 		l.giveBack(ctx)
 		return fmt.Errorf("key %q, token %d: %w", l.claim.Key, l.claim.Token, errTooLate)
 	}
-	held := &holding{claim: l.claim, cache: l.cache, above: holdingFrom(ctx)}
-	handlerCtx, cancel := context.WithCancelCause(context.WithValue(ctx, holdingKey{}, held))
+	ctx = context.WithValue(ctx, holdingKey{}, &holding{cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)})
+	handlerCtx, cancel := context.WithCancelCause(driver.WithClaim(ctx, l.claim))
 	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
 	kept := make(chan struct{})
 	go func() {
@@ -163,7 +163,7 @@ func panicked(err error) bool {
 // run twice, a run with an unknown outcome is quarantined: what was under way when
 // its context ended may have happened, as what the handler has not reported.
 func (l *lease) mark(reported bool, err, lost error) driver.Mark {
-	unknown := l.quarantined || lost != nil || !reported || errors.Is(err, ErrActed)
+	unknown := l.quarantined || lost != nil || !reported || errors.Is(err, driver.ErrActed)
 	switch {
 	case unknown && l.cache.onExpiry != nil:
 		return driver.MarkQuarantined

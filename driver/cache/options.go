@@ -14,21 +14,21 @@ type Option func(*Cache)
 // SkipOnConflict acknowledges messages whose key is completed, without going on.
 // It is the default.
 func SkipOnConflict() Option {
-	return HandleConflict(driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { return nil }))
+	return HandleDone(driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { return nil }))
 }
 
-// FailOnConflict fails messages whose key is completed with a permanent error,
+// FailOnDone fails messages whose key is completed with a permanent error,
 // [driver.ErrDone] for the reason [driver.ReasonDuplicate], so that they are
 // dead-lettered.
-func FailOnConflict() Option {
-	return HandleConflict(driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+func FailOnDone() Option {
+	return HandleDone(driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
 		return driver.Reject(driver.ReasonDuplicate, fmt.Errorf("key %q: %w", in.Key, driver.ErrDone))
 	}))
 }
 
-// HandleConflict gives messages whose key is completed to h, with the rest of the
+// HandleDone gives messages whose key is completed to h, with the rest of the
 // pipeline as its next. No claim is held meanwhile.
-func HandleConflict(h driver.Handler) Option {
+func HandleDone(h driver.Handler) Option {
 	return func(c *Cache) { c.onDone = h }
 }
 
@@ -74,7 +74,7 @@ func WaitOnHeld(d time.Duration) Option {
 // QuarantineOnExpiry is for effects that must never happen twice. A key is not
 // processed again after a run whose outcome is unknown: the holder crashed or let its
 // lease run out; the handler panicked; it failed after its context had ended, or with
-// [ErrActed]; or the completion could not be recorded. h is called instead, and if it returns nil
+// [driver.ErrActed]; or the completion could not be recorded. h is called instead, and if it returns nil
 // the key is completed. It can ask the system that is acted upon what has happened,
 // and call its next if nothing has. While h fails, the key stays in quarantine, and h
 // is called again for each message of the key that is delivered.
@@ -89,7 +89,7 @@ func QuarantineOnExpiry(h driver.Handler) Option {
 }
 
 func outcomeUnknown(ctx context.Context, in driver.Message, _ driver.Next) error {
-	claim, _ := ClaimFromContext(ctx)
+	claim, _ := driver.ClaimFrom(ctx)
 	return driver.Reject(driver.ReasonOutcomeUnknown, fmt.Errorf(
 		"key %q: whether the holder before token %d acted is unknown; find out before it is processed again", claim.Key, claim.Token))
 }

@@ -37,7 +37,7 @@ func TestUnknownOutcomes(t *testing.T) {
 		"the lease can't be renewed": {before: always("Renew", down), do: func(ctx context.Context) error { return pause(ctx, time.Hour) }},
 		"the lease is lost":          {before: always("Renew", driver.ErrLost), do: func(ctx context.Context) error { return pause(ctx, time.Hour) }},
 		"something fails after it acted": {do: func(context.Context) error {
-			return fmt.Errorf("not published (%w)", cache.ErrActed)
+			return fmt.Errorf("not published (%w)", driver.ErrActed)
 		}},
 		"it panics":                      {do: func(context.Context) error { panic("boom") }},
 		"it ends its goroutine":          {do: func(context.Context) error { runtime.Goexit(); return nil }},
@@ -122,10 +122,10 @@ func TestMarks(t *testing.T) {
 	}{
 		"it failed":                       {nil, errors.New("busy"), driver.MarkNone},
 		"it can never succeed":            {nil, never, driver.MarkFailed},
-		"it failed after it acted":        {nil, cache.ErrActed, driver.MarkNone},
-		"the same, with quarantine":       {[]cache.Option{cache.QuarantineOnExpiry(nil)}, cache.ErrActed, driver.MarkQuarantined},
+		"it failed after it acted":        {nil, driver.ErrActed, driver.MarkNone},
+		"the same, with quarantine":       {[]cache.Option{cache.QuarantineOnExpiry(nil)}, driver.ErrActed, driver.MarkQuarantined},
 		"never, with quarantine":          {[]cache.Option{cache.QuarantineOnExpiry(nil)}, never, driver.MarkFailed},
-		"acted and never, and quarantine": {[]cache.Option{cache.QuarantineOnExpiry(nil)}, driver.Permanent(cache.ErrActed), driver.MarkQuarantined},
+		"acted and never, and quarantine": {[]cache.Option{cache.QuarantineOnExpiry(nil)}, driver.Permanent(driver.ErrActed), driver.MarkQuarantined},
 	} {
 		t.Run(name, func(t *testing.T) {
 			claims := memstore.New()

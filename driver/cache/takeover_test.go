@@ -108,7 +108,7 @@ func TestQuarantineOnExpiry(t *testing.T) {
 func TestFailureAfterTheEffectReleasesTheKey(t *testing.T) {
 	b := &business{do: func(_ context.Context, run int) error {
 		if run == 1 {
-			return cache.ErrActed
+			return driver.ErrActed
 		}
 		return nil
 	}}

@@ -85,7 +85,7 @@ var mutants = []struct {
 					if err := next.Call(ctx, in); err != nil {
 						return err
 					}
-					claim, _ := cache.ClaimFromContext(ctx)
+					claim, _ := driver.ClaimFrom(ctx)
 					return s.Complete(ctx, claim) // its failure has the cache release the key
 				})
 			})
@@ -125,7 +125,7 @@ var mutants = []struct {
 		return with(theJoiner, func(s sim.Stores) driver.Handler {
 			return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
 				return theCache(s).Process(ctx, in, func(ctx context.Context, in driver.Message) error {
-					claim, _ := cache.ClaimFromContext(ctx)
+					claim, _ := driver.ClaimFrom(ctx)
 					return errors.Join(s.Complete(ctx, claim), next.Call(ctx, in))
 				})
 			})

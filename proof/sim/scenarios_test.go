@@ -46,7 +46,7 @@ var memoryScenarios = []explored{
 	{"cache, waiting for held keys", waiting(alone(nil)), pairs, triples},
 	{"another key is claimed", otherKey(alone(nil)), one, twoOne},
 	{"the cache's request has a deadline", deadline(alone(nil)), pairs, triples},
-	{"duplicates are set aside", letters(options(alone(nil), cache.FailOnConflict()), driver.ReasonDuplicate), pairs, triples},
+	{"duplicates are set aside", letters(options(alone(nil), cache.FailOnDone()), driver.ReasonDuplicate), pairs, triples},
 	{"the business fails once", alone(failsOnce), pairs, triples},
 	{"the business panics once", raw(alone(panicsOnce)), pairs, triples},
 	{"the business fails for good once", letters(alone(rejectsOnce), driver.ReasonPermanent), pairs, triples},
@@ -316,7 +316,7 @@ func actsAndFails(_ context.Context, try int, act func() error) error {
 	if err := act(); err != nil || try > 1 {
 		return err
 	}
-	return fmt.Errorf("%w (%w)", errBusiness, cache.ErrActed)
+	return fmt.Errorf("%w (%w)", errBusiness, driver.ErrActed)
 }
 
 func failing(s sim.Scenario) sim.Scenario {

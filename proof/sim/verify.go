@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/joiner"
 )
 
@@ -108,7 +107,7 @@ func (v *verifier) released(a *attempt, c driver.Claim, mark driver.Mark) {
 // a token. From then on it refuses older ones.
 func (v *verifier) askedSystem(ctx context.Context, in driver.Message) bool {
 	a, k := attemptFrom(ctx), v.key(v.scenario.claimKey(in))
-	claim, _ := cache.ClaimFromContext(ctx)
+	claim, _ := driver.ClaimFrom(ctx)
 	k.fence = max(k.fence, claim.Token)
 	a.finished = len(k.effects) > 0
 	return a.finished
@@ -132,7 +131,7 @@ func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
 // token.
 func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	a := attemptFrom(ctx)
-	claim, _ := cache.ClaimFromContext(ctx)
+	claim, _ := driver.ClaimFrom(ctx)
 	k, late := v.key(v.scenario.claimKey(in)), a.crashed
 	n := len(k.effects)
 	if late && (n > 0 && k.effects[n-1].token > claim.Token || k.fence > claim.Token) {
@@ -165,7 +164,7 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 // safely held.
 func (v *verifier) called(ctx context.Context, in driver.Message) {
 	a, k := attemptFrom(ctx), v.key(v.scenario.claimKey(in))
-	if claim, ok := cache.ClaimFromContext(ctx); ok && !a.crashed && !v.holds(k, claim) {
+	if claim, ok := driver.ClaimFrom(ctx); ok && !a.crashed && !v.holds(k, claim) {
 		v.violated("called with token %d, and not within its lease and margin: token %d, until %v", claim.Token, k.claim.Token, k.claim.Expires)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/proof/ledger"
 )
 
@@ -19,7 +18,7 @@ import (
 // caught while it holds the key, and then acts.
 func Business() driver.Handler {
 	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
-		claim, _ := cache.ClaimFromContext(ctx)
+		claim, _ := driver.ClaimFrom(ctx)
 		run := ledger.Run{Instance: os.Getenv("INSTANCE"), Order: in.Key, Content: in.Content,
 			Token: claim.Token, Takeover: claim.Takeover, Expires: claim.Expires}
 		if err := act(context.WithoutCancel(ctx), run, os.Getenv("LEDGER")); err != nil {
