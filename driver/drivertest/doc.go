@@ -1,5 +1,6 @@
-// Package drivertest is the conformance suite that every store passes, and a
-// wrapper that makes any store fail at will.
+// Package drivertest tests pipelines and stores: [Pipeline] tries a pipeline in every order of
+// its events, with duplicates, failures and crashes; the conformance suite holds a store against
+// its contract; and [Faults] makes any store fail at will.
 //
 // The suite has one subtest for each sentence of the contracts in package
 // driver, named by the sentence. A store's own test says how to open it, and is

@@ -35,3 +35,34 @@ func tryAll[S, I any](t *testing.T, h Harness[S], as func(S) I, checks []check[I
 
 // DoesNotApply is what a check returns where a store lacks what it is about.
 var DoesNotApply = errDoesNotApply
+
+// ExplorePipeline runs [Pipeline], and returns what it would fail the test with, and the
+// schedule; "" if nothing.
+func ExplorePipeline(t *testing.T, x Exploration, build func(*Env) *driver.Pipeline, events ...driver.Message) (report, schedule string) {
+	defer quiet()()
+	e := newExplorer(x, build, events)
+	failed := e.explore(t)
+	if failed == nil {
+		return "", ""
+	}
+	return failed.report(t.Name()), failed.plan.String()
+}
+
+// Stories makes the runs that all begin with, and returns the story of each.
+func Stories(t *testing.T, build func(*Env) *driver.Pipeline, schedules []string, events ...driver.Message) [][]string {
+	defer quiet()()
+	e := newExplorer(Exploration{}, build, events)
+	var stories [][]string
+	for _, schedule := range schedules {
+		p, err := parsePlan(schedule, len(events))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.String() != schedule {
+			t.Fatalf("schedule %q is written as %q", schedule, p)
+		}
+		r := e.execute(t, p)
+		stories = append(stories, append(r.broken, r.story...))
+	}
+	return stories
+}

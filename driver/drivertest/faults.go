@@ -69,6 +69,8 @@ type Fault struct {
 	// After runs after the operation, whatever came of that. Its error is
 	// returned in place of the operation's result: the answer is lost.
 	After func(ctx context.Context) error
+
+	saw func(result any, err error) // runs between the two
 }
 
 // Fail is a part of a [Fault] that returns [ErrInjected].

@@ -18,20 +18,23 @@ func do[S, R any](ctx context.Context, f *Faults, op Op, key, source string, cal
 	}
 	c, faults := f.begin(op, key, source)
 	for _, fault := range faults {
-		if err := run(ctx, fault.Before); err != nil {
+		if err := runPart(ctx, fault.Before); err != nil {
 			return none, fmt.Errorf("drivertest: before %v: %w", c, err)
 		}
 	}
 	result, err := call(store)
 	for _, fault := range faults {
-		if err := run(ctx, fault.After); err != nil {
+		if fault.saw != nil {
+			fault.saw(result, err)
+		}
+		if err := runPart(ctx, fault.After); err != nil {
 			return none, fmt.Errorf("drivertest: after %v: %w", c, err)
 		}
 	}
 	return result, err
 }
 
-func run(ctx context.Context, part func(context.Context) error) error {
+func runPart(ctx context.Context, part func(context.Context) error) error {
 	if part == nil {
 		return nil
 	}
