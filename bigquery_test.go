@@ -1,3 +1,5 @@
+//go:build !nobigquery
+
 package eventdriver
 
 import (
@@ -7,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/eventdriver/stores/bqstore"
 )
@@ -69,14 +72,43 @@ func TestBigQueryProcessesOnce(t *testing.T) {
 func TestBigQueryIsConfigured(t *testing.T) {
 	config, err := configFrom(map[string]string{"EVENT_STORE": "bigquery", "CLAIM_STORE": "gcs", "GCS_BUCKET": "bucket",
 		"GOOGLE_CLOUD_PROJECT": "other", "BIGQUERY_PROJECT": "project", "BIGQUERY_DATASET": "orders", "BIGQUERY_LOCATION": "EU"})
-	if err != nil || config.Project != "project" || config.Dataset != "orders" || config.Location != "EU" || config.StoreTimeout != bigQueryTimeout {
+	if err != nil || config.Project != "project" || config.Dataset != "orders" || config.Location != "EU" || config.storeTimeout() != bigQueryTimeout {
 		t.Errorf("%+v, %v", config, err)
+	}
+	if c := DefaultConfig(); c.Retention != bqstore.DefaultRetention || c.EventWriter != string(bqstore.StorageWrite) {
+		t.Errorf("%v, %s; want what is the store's own default", c.Retention, c.EventWriter)
+	}
+	_, err = configFrom(map[string]string{"EVENT_STORE": "redis"})
+	if want := `EVENT_STORE must be memory, gcs or bigquery; it is "redis"`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v; want %s", err, want)
+	}
+	if said := UnknownVariables([]string{"BIGQUERY_DATASE=x"}); len(said) != 1 || !strings.HasSuffix(said[0], " BIGQUERY_DATASET") {
+		t.Errorf("%q; want a sentence that names BIGQUERY_DATASET", said)
 	}
 	_, err = configFrom(map[string]string{"CLAIM_STORE": "bigquery", "BIGQUERY_LOCATION": "E U",
 		"BIGQUERY_RETENTION": "2h", "LEASE": "3h"})
-	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "LEASE must not be longer than BIGQUERY_RETENTION"} {
+	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "no less than LEASE; it is \"2h\": LEASE is 3h"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}
 	}
+}
+
+func init() {
+	good = append(good, []goodVariables{
+		{"BIGQUERY_PROJECT=project-1", func(c Config) any { return c.Project }, "project-1"},
+		{"GOOGLE_CLOUD_PROJECT=project-2", func(c Config) any { return c.Project }, "project-2"},
+		{"BIGQUERY_DATASET=orders", func(c Config) any { return c.Dataset }, "orders"},
+		{"BIGQUERY_LOCATION=EU", func(c Config) any { return c.Location }, "EU"},
+		{"BIGQUERY_RETENTION=48h", func(c Config) any { return c.Retention }, 48 * time.Hour},
+		{"BIGQUERY_EVENT_WRITER=dml", func(c Config) any { return c.EventWriter }, "dml"},
+	}...)
+	const beside = "EVENT_STORE=bigquery BIGQUERY_PROJECT=project BIGQUERY_DATASET=orders"
+	bad = append(bad, []badVariable{
+		{"BIGQUERY_PROJECT", "a project", "the ID of a project", beside},
+		{"BIGQUERY_DATASET", "my-orders", "the name of a dataset", beside},
+		{"BIGQUERY_LOCATION", "E U", "as in EU", beside},
+		{"BIGQUERY_RETENTION", "1m", "from 1h to 3600h", beside},
+		{"BIGQUERY_EVENT_WRITER", "sql", "storage or dml", beside},
+	}...)
 }

@@ -1,317 +1,219 @@
 package eventdriver
 
 import (
-	"errors"
-	"fmt"
+	"flag"
 	"log/slog"
-	"os"
-	"slices"
 	"time"
-	"unicode/utf8"
 
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
-	"example.com/eventdriver/stores/bqstore"
-	"example.com/eventdriver/stores/gcsstore"
 )
 
 // Config is what the function is set up with. The zero value is not valid: take
-// [DefaultConfig] or [ConfigFromEnv] and change that.
+// [DefaultConfig] or [ConfigFromEnv] and change that. Each field is set by the
+// variable in brackets, which docs/configuration.md describes.
 type Config struct {
-	// Sources are the events that are joined (EVENT_SOURCES).
-	Sources []string
-	// EraseSources are those of them whose content is not kept (ERASE_SOURCES).
-	EraseSources []string
-	// SourceAliases says which topics, buckets or CloudEvents sources an event
-	// comes from, where these are not called like the event (SOURCE_ALIASES).
-	SourceAliases map[string][]string
-	// KeyPointer is a JSON pointer to the key in the content, "/order/id" for
-	// example; empty: the key is not taken from the content. KeyPointers are those of
-	// single events, by their names, and prevail (KEY_POINTER).
-	KeyPointer  string
-	KeyPointers map[string]string
-	// Content says what the data of an event is, by its name, where that is not what
-	// the event declares (CONTENT).
-	Content map[string]convert.ContentKind
+	Sources       []string                       // the events to join [EVENT_SOURCES]
+	EraseSources  []string                       // those whose content is not kept [ERASE_SOURCES]
+	SourceAliases map[string][]string            // where an event comes from, by its name [SOURCE_ALIASES]
+	KeyPointer    string                         // a JSON pointer to the key in the content; "": not there [KEY_POINTER]
+	KeyPointers   map[string]string              // those of single events, by their names [KEY_POINTER]
+	Content       map[string]convert.ContentKind // what an event's data is, by its name [CONTENT]
 
-	// EventStore and ClaimStore name the stores: StoreMemory, StoreGCS or
-	// StoreBigQuery (EVENT_STORE, CLAIM_STORE).
-	EventStore, ClaimStore string
-	// Bucket and Folder are where StoreGCS keeps its objects (GCS_BUCKET,
-	// GCS_FOLDER). Functions that share a folder share its keys, too: what one has
-	// completed, the other skips.
-	Bucket, Folder string
-	// Project, Dataset and Location are where StoreBigQuery keeps its tables; an
-	// empty location is asked for (BIGQUERY_PROJECT, BIGQUERY_DATASET,
-	// BIGQUERY_LOCATION).
-	Project, Dataset, Location string
-	// Retention is for how long StoreBigQuery sees its rows (BIGQUERY_RETENTION).
-	Retention time.Duration
-	// EventWriter is how StoreBigQuery writes events (BIGQUERY_EVENT_WRITER).
-	EventWriter bqstore.EventWriter
-	// StoreTimeout bounds each call of a store (STORE_TIMEOUT). As long as it is the
-	// default, a key must be claimed within half of Lease, too.
-	StoreTimeout time.Duration
+	EventStore   string        // the name of a store [EVENT_STORE]
+	ClaimStore   string        // likewise [CLAIM_STORE]
+	Bucket       string        // of [StoreGCS] [GCS_BUCKET]
+	Folder       string        // in Bucket [GCS_FOLDER]
+	Project      string        // of [StoreBigQuery] [BIGQUERY_PROJECT]
+	Dataset      string        // in Project [BIGQUERY_DATASET]
+	Location     string        // of Dataset; "": BigQuery is asked for it [BIGQUERY_LOCATION]
+	Retention    time.Duration // for how long StoreBigQuery sees its rows [BIGQUERY_RETENTION]
+	EventWriter  string        // how StoreBigQuery writes events [BIGQUERY_EVENT_WRITER]
+	StoreTimeout time.Duration // of each call of a store; 0: as the stores need, and for a claim half of Lease at most [STORE_TIMEOUT]
 
-	// Lease is how long a key is held if the instance that processes it
-	// vanishes; 0: the time left of the request, and a margin (LEASE).
-	Lease time.Duration
-	// QuarantineOnExpiry sets a key aside, instead of processing it again, after
-	// an instance vanished while it processed it (ON_LEASE_EXPIRY=quarantine).
-	QuarantineOnExpiry bool
-	// ConflictPolicy is for an event that comes again with other content
-	// (CONFLICT_POLICY: first, last or reject).
-	ConflictPolicy joiner.ConflictPolicy
-	// DeadLetters sets events aside that can never succeed; otherwise they are
-	// answered 400, and delivered again until they are too old (DEAD_LETTERS).
-	DeadLetters bool
-
-	// MaxEventAge sets events aside that still fail when they are older than this;
-	// 0: they are delivered again until the platform gives up (MAX_EVENT_AGE).
-	MaxEventAge time.Duration
-	// DeadLetterTopic is where events are set aside instead of in the event store,
-	// and OutputTopic where joined messages are published when the business handler
-	// goes on, both in the form projects/PROJECT/topics/TOPIC; empty: nowhere
-	// (DEAD_LETTER_TOPIC, OUTPUT_TOPIC).
-	DeadLetterTopic, OutputTopic string
-
-	// BodyLimit is how many bytes a request's body may have; a longer one is cut
-	// and set aside (BODY_LIMIT).
-	BodyLimit int64
-
-	// LogLevel is the least severe level that is logged (LOG_LEVEL).
-	LogLevel slog.Level
+	Lease              time.Duration         // how long a key is held after its holder vanished; 0: see [cache.Lease] [LEASE]
+	QuarantineOnExpiry bool                  // dead-letter a key whose holder vanished [ON_LEASE_EXPIRY]
+	ConflictPolicy     joiner.ConflictPolicy // for an event that comes again with other content [CONFLICT_POLICY]
+	DeadLetters        bool                  // dead-letter events that can never succeed [DEAD_LETTERS]
+	DeadLetterTopic    string                // where to, instead of the event store; "": that [DEAD_LETTER_TOPIC]
+	MaxEventAge        time.Duration         // when an event that still fails is dead-lettered; 0: never [MAX_EVENT_AGE]
+	OutputTopic        string                // where joined messages are published; "": nowhere [OUTPUT_TOPIC]
+	BodyLimit          int64                 // bytes of a request; a longer one is cut and dead-lettered [BODY_LIMIT]
+	LogLevel           slog.Level            // the least severe level that is logged [LOG_LEVEL]
 }
 
-// The names of stores.
+// Limits of settings.
 const (
-	StoreMemory   = "memory"   // of the process: for local runs and tests
-	StoreGCS      = "gcs"      // Cloud Storage
-	StoreBigQuery = "bigquery" // BigQuery
-)
-
-// A lease is renewed no more often than once a second, which is what Cloud Storage
-// takes for one object; and Cloud Run passes on bodies up to 32 MiB.
-const (
-	shortestLease = 2 * time.Second
-	longestBody   = 32 << 20
 	// A join of n events reads n² − 1 times: at 100, four dollars a thousand joins.
 	maxSources = 100
-	// A statement that writes to BigQuery takes seconds, more when others queue.
-	bigQueryTimeout = time.Minute
+	// A lease is renewed no more often than once a second, which is what Cloud Storage
+	// takes for one object.
+	shortestLease = 2 * time.Second
+	// Cloud Run passes on bodies up to 32 MiB.
+	longestBody = 32 << 20
+	// defaultStoreTimeout is for the stores that have none of their own.
+	defaultStoreTimeout = 10 * time.Second
 )
 
-// DefaultConfig is what holds where no variable is set.
-func DefaultConfig() Config {
-	return Config{
-		Sources:      []string{"event1", "event2", "event3"},
-		EraseSources: []string{"event1"},
-		EventStore:   StoreMemory,
-		ClaimStore:   StoreMemory,
-		Folder:       "event-driver",
-		Retention:    bqstore.DefaultRetention,
-		EventWriter:  bqstore.StorageWrite,
-		StoreTimeout: 10 * time.Second,
-		DeadLetters:  true,
-		BodyLimit:    convert.DefaultBodyLimit,
-		LogLevel:     slog.LevelInfo,
-	}
+// inputSettings are about the events. A row here, a field above and the code that uses
+// it make a setting; see CONTRIBUTING.md.
+var inputSettings = []setting{{
+	name:  "EVENT_SOURCES",
+	unset: "event1,event2,event3",
+	must:  "up to 100 names of events, as in event1,event2,event3",
+	field: func(c *Config) flag.Value { return (*list)(&c.Sources) },
+	check: Config.checkSources,
+	about: "the events to join, by name, up to 100. The order does not matter. A request to `/events/NAME` brings an event " +
+		"of that source, where the name is a letter, then letters, digits, `-` and `_`.",
+}, {
+	name:      "ERASE_SOURCES",
+	infer:     func(c Config, _ environment) string { return c.ifJoined("event1") },
+	unsetText: "`event1`, where that is joined",
+	must:      "events of EVENT_SOURCES, as in event1,event2",
+	field:     func(c *Config) flag.Value { return (*list)(&c.EraseSources) },
+	check:     func(c Config) error { return c.checkNames(c.EraseSources) },
+	about:     "those whose content is not kept: such an event only says that it happened",
+}, {
+	name:  "SOURCE_ALIASES",
+	must:  "an alias for each event, as in event1:orders-created,event2:payments, and none for two",
+	field: func(c *Config) flag.Value { return aliases{c} },
+	check: Config.checkAliases,
+	about: "for requests to any other path than `/events/NAME`: where an event comes from, if that is not called like the " +
+		"event: `event1:orders-created,event1:orders-v2,event2:payments`. An alias is the short name of a topic, bucket or " +
+		"Kafka topic, or a whole `ce-source` up to the next comma.",
+}, {
+	name:  "KEY_POINTER",
+	must:  "a JSON pointer, as in /order/id, or one for each event, as in event1:/order/id,event2:/id",
+	field: func(c *Config) flag.Value { return pointers{c} },
+	check: Config.checkPointers,
+	about: "JSON pointer to the key in the content, such as `/order/id` for all events, or one for each of some events, as in " +
+		"`event1:/order/id,event2:/id`. An event with a pointer has its key there and nowhere else: where it points to no " +
+		"string and no number, the event is dead-lettered, as `no-key`. Without a pointer the key is the CloudEvents " +
+		"extension `key`, then `partitionkey`, the Pub/Sub attribute `key`, the ordering key, and, except for Google's own " +
+		"events, the subject.",
+}, {
+	name:      "CONTENT",
+	unsetText: "`auto` for each",
+	must:      "auto, json, text or bytes for each event, as in event1:text,event2:json",
+	field:     func(c *Config) flag.Value { return contents{c} },
+	check:     Config.checkContent,
+	about: "what the data of an event is, whatever it [declares](input.md#what-becomes-of-the-data), as in " +
+		"`event1:text,event2:json`: `json`, `text` in UTF-8, `bytes`, or `auto`, which is what the event declares. What does " +
+		"not hold is dead-lettered, as `undecodable`.",
+}, {
+	name:  "BODY_LIMIT",
+	unset: "14000000",
+	must:  "a number of bytes from 1 to 33554432, which is Cloud Run's own limit, as in 10485760",
+	field: func(c *Config) flag.Value { return (*size)(&c.BodyLimit) },
+	check: func(c Config) error { return unless(c.BodyLimit >= 1 && c.BodyLimit <= longestBody) },
+	about: "how many bytes a request may have, up to 33554432. A longer one is cut, and dead-lettered as `undecodable`. The " +
+		"default lets all messages of Pub/Sub in, which has 10 MB at most, a third more as base64.",
+}}
+
+// storeSettings are about what the function remembers. Each store adds its own.
+var storeSettings = []setting{{
+	name:      "EVENT_STORE",
+	infer:     func(_ Config, env environment) string { return defaultStore(env) },
+	unsetText: "`gcs` where `GCS_BUCKET` is set, else `memory`",
+	must:      oneOf(Stores()),
+	field:     func(c *Config) flag.Value { return (*text)(&c.EventStore) },
+	check:     func(c Config) error { return checkStore(c.EventStore) },
+	about:     "where events and dead letters are kept: " + oneOf(inCode(Stores())),
+}, {
+	name:      "CLAIM_STORE",
+	infer:     func(c Config, _ environment) string { return c.EventStore },
+	unsetText: "the same as `EVENT_STORE`",
+	must:      oneOf(Stores()),
+	field:     func(c *Config) flag.Value { return (*text)(&c.ClaimStore) },
+	check:     func(c Config) error { return checkStore(c.ClaimStore) },
+	about:     "where claims and completions are kept: " + oneOf(inCode(Stores())) + "; [BigQuery](bigquery.md) takes few claims a second",
+}, {
+	name:      "STORE_TIMEOUT",
+	unsetText: "`10s`; `1m` where a store is `bigquery`",
+	must:      "a length of time, as in 10s, that is less than LEASE and its margin",
+	field:     func(c *Config) flag.Value { return (*duration)(&c.StoreTimeout) },
+	check:     Config.checkTimeout,
+	about: "how long one store operation may take, retries included. It must be less than `LEASE` and its margin (10 s, or a " +
+		"quarter of a lease shorter than 40 s); where it is not set, a key is claimed within half of `LEASE`.",
+}}
+
+// runSettings are about what the function does.
+var runSettings = []setting{{
+	name:      "LEASE",
+	unsetText: "time left of the request and 10 s; 10 min where the request has no deadline",
+	must:      "a length of time of 2s or more, as in 2m",
+	field:     func(c *Config) flag.Value { return (*duration)(&c.Lease) },
+	check:     func(c Config) error { return unless(c.Lease == 0 || c.Lease >= shortestLease) },
+	about: "how long a key stays held after its holder vanished; at least `2s`. It is renewed while the handler runs, so it " +
+		"may be shorter than the handler takes.",
+}, {
+	name:  "ON_LEASE_EXPIRY",
+	unset: "retry",
+	must:  oneOf(leaseExpiries.names()),
+	field: func(c *Config) flag.Value { return choice[bool]{&c.QuarantineOnExpiry, leaseExpiries} },
+	about: "what to do with a key after a run whose outcome is unknown (its holder vanished or ran out of time): `retry` " +
+		"processes it again, with a greater token; `quarantine` dead-letters its events for a person, as `outcome-unknown`",
+}, {
+	name:  "CONFLICT_POLICY",
+	unset: "first",
+	must:  oneOf(conflictPolicies.names()),
+	field: func(c *Config) flag.Value { return choice[joiner.ConflictPolicy]{&c.ConflictPolicy, conflictPolicies} },
+	about: "what to do with an event that comes again with other content: keep the `first`, keep the `last` (by the event's " +
+		"own time), or `reject` the new one to the dead letters",
+}, {
+	name:  "DEAD_LETTERS",
+	unset: "on",
+	must:  oneOf(switches.names()) + ", and on where DEAD_LETTER_TOPIC or MAX_EVENT_AGE is set",
+	field: func(c *Config) flag.Value { return choice[bool]{&c.DeadLetters, switches} },
+	check: func(c Config) error { return unless(c.DeadLetters || c.DeadLetterTopic == "" && c.MaxEventAge == 0) },
+	about: "`on` dead-letters events that can never succeed, and acknowledges them; `off` answers 400, and they are delivered " +
+		"again until the platform gives up",
+}, {
+	name:  "DEAD_LETTER_TOPIC",
+	must:  "a topic, as in projects/my-project/topics/my-topic, other than OUTPUT_TOPIC, that no event comes from",
+	field: func(c *Config) flag.Value { return (*text)(&c.DeadLetterTopic) },
+	check: func(c Config) error { return c.checkTopic(c.DeadLetterTopic, c.OutputTopic) },
+	about: "the topic, as `projects/PROJECT/topics/TOPIC`, that dead letters are published to, instead of kept in the event " +
+		"store. A letter is the event as it came, with `reason`, `error`, `handler`, `id`, `key`, `source`, `path`, " +
+		"`attempts` and `time` as attributes; published to a source topic as it is, it is the event again. Of an event " +
+		"larger than Pub/Sub takes, the message has the beginning, and the event store the whole.",
+}, {
+	name:  "MAX_EVENT_AGE",
+	must:  "a length of time, as in 20h",
+	field: func(c *Config) flag.Value { return (*duration)(&c.MaxEventAge) },
+	about: "an event that still fails when it is older than this is dead-lettered, as `too-old`, instead of delivered again; " +
+		"`20h` leaves a margin before Pub/Sub forgets it, after 24 hours. The age counts from `ce-time`, which for Pub/Sub " +
+		"is when it was published.",
+}, {
+	name:  "OUTPUT_TOPIC",
+	must:  "a topic, as in projects/my-project/topics/my-topic, that no event comes from",
+	field: func(c *Config) flag.Value { return (*text)(&c.OutputTopic) },
+	check: func(c Config) error { return c.checkTopic(c.OutputTopic, "") },
+	about: "the topic, as `projects/PROJECT/topics/TOPIC`, that joined messages are published to, when the business handler " +
+		"has acted and goes on. It is a CloudEvent of type `dev.eventdriver.joined.v1` with the key as ordering key and " +
+		"`ce-key`, and the fencing token as `ce-fencingtoken`.",
+}, {
+	name:  "LOG_LEVEL",
+	unset: "info",
+	must:  oneOf(logLevels.names()),
+	field: func(c *Config) flag.Value { return choice[slog.Level]{&c.LogLevel, logLevels} },
+	about: "the least severe level that is logged: " + oneOf(inCode(logLevels.names())),
+}}
+
+// The words for values that are not written out.
+var (
+	leaseExpiries    = words[bool]{{"retry", false}, {"quarantine", true}}
+	conflictPolicies = words[joiner.ConflictPolicy]{{"first", joiner.KeepFirst}, {"last", joiner.KeepLast}, {"reject", joiner.Reject}}
+	switches         = words[bool]{{"on", true}, {"off", false}}
+	logLevels        = words[slog.Level]{{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}}
+)
+
+// platformVariables are read, too. Nobody needs to set them by hand.
+var platformVariables = []struct{ name, setBy, use string }{
+	{"FUNCTION_TARGET", "Cloud Functions, the Functions Framework",
+		"says that the process serves a function: wrong settings end it, SIGTERM drains it"},
+	{"K_SERVICE", "Cloud Run",
+		"says that the process runs in the cloud, where the memory store is worth a warning; the default of `GCS_FOLDER`"},
+	{"GOOGLE_CLOUD_PROJECT", "you, if at all",
+		"the project in the trace of each log line, which links the lines of a request in Cloud Logging; the default of `BIGQUERY_PROJECT`"},
 }
-
-// ConfigFromEnv reads the configuration with lookup, usually [os.LookupEnv]. Its
-// error lists everything that is wrong, each with the variable's name and what it
-// should be. The variables and their defaults are listed in docs/configuration.md.
-func ConfigFromEnv(lookup func(name string) (string, bool)) (Config, error) {
-	c := DefaultConfig()
-	e := env{lookup: lookup}
-
-	c.Sources = e.list("EVENT_SOURCES", c.Sources)
-	c.EraseSources = e.list("ERASE_SOURCES", slices.DeleteFunc(c.EraseSources, func(s string) bool {
-		return !slices.Contains(c.Sources, s)
-	}))
-	c.SourceAliases = e.aliases("SOURCE_ALIASES", c.Sources)
-	c.KeyPointer, c.KeyPointers = e.keyPointers("KEY_POINTER", c.Sources)
-	c.Content = e.content("CONTENT", c.Sources)
-	c.Bucket = e.text("GCS_BUCKET", c.Bucket)
-	c.Folder = e.text("GCS_FOLDER", e.text("K_SERVICE", c.Folder))
-	if c.Bucket != "" {
-		c.EventStore = StoreGCS
-	}
-	c.EventStore = e.text("EVENT_STORE", c.EventStore)
-	c.ClaimStore = e.text("CLAIM_STORE", c.EventStore)
-	c.Project = e.text("BIGQUERY_PROJECT", e.text("GOOGLE_CLOUD_PROJECT", ""))
-	c.Dataset = e.text("BIGQUERY_DATASET", "")
-	c.Location = e.text("BIGQUERY_LOCATION", "")
-	c.Retention = e.duration("BIGQUERY_RETENTION", c.Retention)
-	c.EventWriter = choice(&e, "BIGQUERY_EVENT_WRITER", string(bqstore.StorageWrite), map[string]bqstore.EventWriter{
-		string(bqstore.StorageWrite): bqstore.StorageWrite, string(bqstore.DML): bqstore.DML})
-	if c.uses(StoreBigQuery) {
-		c.StoreTimeout = bigQueryTimeout
-	}
-	c.StoreTimeout = e.duration("STORE_TIMEOUT", c.StoreTimeout)
-	c.Lease = e.duration("LEASE", c.Lease)
-	if chosen := e.text("STORE_TIMEOUT", "") != ""; chosen && c.acquireTimeout() != c.StoreTimeout { // otherwise Validate says it
-		e.errs = append(e.errs, c.checkTimeout(c.StoreTimeout))
-	}
-	c.QuarantineOnExpiry = choice(&e, "ON_LEASE_EXPIRY", "retry", map[string]bool{"retry": false, "quarantine": true})
-	c.ConflictPolicy = choice(&e, "CONFLICT_POLICY", "first", map[string]joiner.ConflictPolicy{
-		"first": joiner.KeepFirst, "last": joiner.KeepLast, "reject": joiner.Reject})
-	c.DeadLetters = choice(&e, "DEAD_LETTERS", "on", map[string]bool{"on": true, "off": false})
-	c.MaxEventAge = e.duration("MAX_EVENT_AGE", c.MaxEventAge)
-	c.DeadLetterTopic = e.text("DEAD_LETTER_TOPIC", c.DeadLetterTopic)
-	c.OutputTopic = e.text("OUTPUT_TOPIC", c.OutputTopic)
-	c.BodyLimit = e.bytes("BODY_LIMIT", c.BodyLimit)
-	c.LogLevel = choice(&e, "LOG_LEVEL", "info", map[string]slog.Level{
-		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError})
-
-	return c, errors.Join(errors.Join(e.errs...), c.Validate())
-}
-
-// Validate returns an error that lists everything that is wrong, each with the
-// variable's name and what it should be, or nil.
-func (c Config) Validate() error {
-	var errs []error
-	wrong := func(variable, format string, args ...any) {
-		errs = append(errs, fmt.Errorf(variable+" "+format, args...))
-	}
-	if len(c.Sources) == 0 || slices.Contains(c.Sources, "") {
-		wrong("EVENT_SOURCES", "must name the events to join, as in event1,event2,event3; it is %q", c.Sources)
-	}
-	if len(c.Sources) > maxSources {
-		wrong("EVENT_SOURCES", "must not name more than %d events, since each reads all the others; it names %d", maxSources, len(c.Sources))
-	}
-	for i, source := range c.Sources {
-		if len(source) > convert.MaxName || !utf8.ValidString(source) {
-			wrong("EVENT_SOURCES", "must name events in UTF-8 of up to %d bytes, as no other can arrive; %.40q has %d", convert.MaxName, source, len(source))
-		}
-		if slices.Contains(c.Sources[:i], source) {
-			wrong("EVENT_SOURCES", "names %q twice", source)
-		}
-	}
-	for _, source := range c.EraseSources {
-		if !slices.Contains(c.Sources, source) {
-			wrong("ERASE_SOURCES", "names %q, which is not one of EVENT_SOURCES, %q", source, c.Sources)
-		}
-	}
-	for name := range c.SourceAliases {
-		if !slices.Contains(c.Sources, name) {
-			wrong("SOURCE_ALIASES", "names %q, which is not one of EVENT_SOURCES, %q", name, c.Sources)
-		}
-	}
-	if _, err := convert.NewInput(c.sourceNames()); err != nil {
-		wrong("SOURCE_ALIASES", "must be event1:orders-created,event2:…: %w", err)
-	}
-	errs = append(errs, c.checkInput()...)
-	for _, v := range []struct{ name, value string }{{"EVENT_STORE", c.EventStore}, {"CLAIM_STORE", c.ClaimStore}} {
-		if !slices.Contains([]string{StoreMemory, StoreGCS, StoreBigQuery}, v.value) {
-			wrong(v.name, "must be %s, %s or %s; it is %q", StoreMemory, StoreGCS, StoreBigQuery, v.value)
-		}
-	}
-	if c.Bucket == "" && c.uses(StoreGCS) {
-		wrong("GCS_BUCKET", "must name a bucket, since EVENT_STORE or CLAIM_STORE is %s", StoreGCS)
-	}
-	if c.uses(StoreBigQuery) {
-		errs = append(errs, c.checkBigQuery()...)
-	}
-	if c.Bucket != "" {
-		if err := gcsstore.Config(c.Bucket).Check(); err != nil {
-			wrong("GCS_BUCKET", "must be the name of a bucket: %w", err)
-		}
-	}
-	if err := gcsstore.Config("bucket").WithFolder(c.Folder).Check(); err != nil {
-		wrong("GCS_FOLDER", "must be like orders or team/orders: %w", err)
-	}
-	if c.StoreTimeout <= 0 {
-		wrong("STORE_TIMEOUT", "must be more than 0, as in 10s; it is %v", c.StoreTimeout)
-	}
-	if c.Lease != 0 && c.Lease < shortestLease {
-		wrong("LEASE", "must be %v or more, as in 2m, or not set; it is %v", shortestLease, c.Lease)
-	}
-	if err := c.checkTimeout(c.acquireTimeout()); err != nil {
-		errs = append(errs, err)
-	}
-	if c.BodyLimit < 1 || c.BodyLimit > longestBody {
-		wrong("BODY_LIMIT", "must be from 1 to %d bytes, which is Cloud Run's own limit; it is %d", longestBody, c.BodyLimit)
-	}
-	return errors.Join(errors.Join(errs...), c.validateTopics())
-}
-
-// uses says whether a store is of that kind.
-func (c Config) uses(store string) bool { return c.EventStore == store || c.ClaimStore == store }
-
-// checkBigQuery tries each variable beside others that are right.
-func (c Config) checkBigQuery() (errs []error) {
-	for _, v := range []struct {
-		name, means string
-		settings    bqstore.Settings
-	}{
-		{"BIGQUERY_PROJECT", "the ID of a project", bqstore.Config(c.Project, "d")},
-		{"BIGQUERY_DATASET", "the name of a dataset", bqstore.Config("project", c.Dataset)},
-		{"BIGQUERY_RETENTION", "a length of time that is longer than events are delivered again", bqstore.Config("project", "d").WithRetention(c.Retention)},
-		{"BIGQUERY_LOCATION", "the dataset's location, as in EU, or not set", bqstore.Config("project", "d").WithLocation(c.Location)},
-	} {
-		if err := v.settings.Check(); err != nil {
-			errs = append(errs, fmt.Errorf("%s must be %s, since EVENT_STORE or CLAIM_STORE is %s: %w", v.name, v.means, StoreBigQuery, err))
-		}
-	}
-	if c.ClaimStore == StoreBigQuery && c.Lease > c.Retention {
-		errs = append(errs, fmt.Errorf("LEASE must not be longer than BIGQUERY_RETENTION, %v; it is %v", c.Retention, c.Lease))
-	}
-	return errs
-}
-
-// checkInput checks what is said of the events' data.
-func (c Config) checkInput() (errs []error) {
-	wrong := func(variable, format string, args ...any) {
-		errs = append(errs, fmt.Errorf(variable+" "+format, args...))
-	}
-	if _, err := convert.NewInput(c.keyPointers()...); err != nil {
-		wrong("KEY_POINTER", "must be a JSON pointer, as in /order/id, or one for each event, as in event1:/order/id,event2:/id: %w", err)
-	}
-	if _, err := convert.NewInput(convert.Content(c.Content)); err != nil {
-		wrong("CONTENT", "must be auto, json, text or bytes for each event, as in event1:text,event2:json: %w", err)
-	}
-	for _, source := range sortedKeys(c.KeyPointers) {
-		if !slices.Contains(c.Sources, source) {
-			wrong("KEY_POINTER", "names %q, which is not one of EVENT_SOURCES, %q", source, c.Sources)
-		}
-	}
-	for _, source := range sortedKeys(c.Content) {
-		if !slices.Contains(c.Sources, source) {
-			wrong("CONTENT", "names %q, which is not one of EVENT_SOURCES, %q", source, c.Sources)
-		}
-	}
-	return errs
-}
-
-// input returns what makes messages of events.
-func (c Config) input() (convert.InputConverter, error) {
-	return convert.NewInput(append(c.keyPointers(), c.sourceNames(), convert.Content(c.Content), convert.ContentLimit(c.BodyLimit))...)
-}
-
-// keyPointers has the pointer for all events unless it is empty: the empty JSON
-// pointer would point at the whole content.
-func (c Config) keyPointers() []convert.InputOption {
-	each := convert.KeyPointers(c.KeyPointers)
-	if c.KeyPointer == "" {
-		return []convert.InputOption{each}
-	}
-	return []convert.InputOption{convert.KeyPointer(c.KeyPointer), each}
-}
-
-// sourceNames gives each source's aliases, also where it has none: so that a
-// topic that is called like an event is known to be that event's.
-func (c Config) sourceNames() convert.InputOption {
-	names := make(map[string][]string)
-	for _, source := range c.Sources {
-		names[source] = c.SourceAliases[source]
-	}
-	return convert.SourceAliases(names)
-}
-
-// deployed says whether the process was started to serve a function, rather than
-// a test or a tool: the Functions Framework's FUNCTION_TARGET is set then.
-func deployed() bool { return os.Getenv("FUNCTION_TARGET") != "" }
-
-// inCloud says whether the process runs on Cloud Run, which sets K_SERVICE.
-func inCloud() bool { return os.Getenv("K_SERVICE") != "" }

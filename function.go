@@ -56,6 +56,13 @@ func init() {
 	functions.CloudEvent("EventDriverCloudEvent", function.Receive)
 }
 
+// deployed says whether the process was started to serve a function, rather than
+// a test or a tool: the Functions Framework's FUNCTION_TARGET is set then.
+func deployed() bool { return os.Getenv("FUNCTION_TARGET") != "" }
+
+// inCloud says whether the process runs on Cloud Run, which sets K_SERVICE.
+func inCloud() bool { return os.Getenv("K_SERVICE") != "" }
+
 // Function is the whole thing: events in, answers out. It opens its stores when
 // the first event arrives, and keeps them open. Create it with [New]; it is safe
 // for any number of requests at once.

@@ -111,7 +111,7 @@ func TestProcessWithBadConfigurationDoesNotStart(t *testing.T) {
 	if err == nil {
 		t.Fatal("it started")
 	}
-	for _, want := range []string{"exit code 1\n", `"severity":"ERROR"`, "LEASE must be", "GCS_BUCKET must name"} {
+	for _, want := range []string{"exit code 1\n", `"severity":"ERROR"`, "LEASE must be", "GCS_BUCKET must be"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nwant %q in it", err, want)
 		}

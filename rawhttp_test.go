@@ -102,7 +102,7 @@ func raw(t *testing.T, url, request, want string) string {
 	return strings.Join(statuses, " ")
 }
 
-var update = flag.Bool("update", false, "write the table of requests in docs/input.md")
+var update = flag.Bool("update", false, "write the tables of docs/configuration.md and docs/input.md")
 
 // The table of docs/input.md is made from these. To write it anew:
 //

@@ -2,6 +2,7 @@ package eventdriver
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -29,12 +30,14 @@ func UnknownVariables(environ []string) (sentences []string) {
 	return sentences
 }
 
-// knownVariables returns the names that the configuration is read from.
+// knownVariables returns the names of all variables that are read.
 func knownVariables() (names []string) {
-	_, _ = ConfigFromEnv(func(name string) (string, bool) {
-		names = append(names, name)
-		return "", false
-	})
+	for _, s := range settings() {
+		names = append(names, s.name)
+	}
+	for _, v := range platformVariables {
+		names = append(names, v.name)
+	}
 	return names
 }
 
@@ -47,7 +50,7 @@ func serviceLink(name string) bool {
 // nearestVariable returns the known name that needs the fewest changes to be the
 // name, and whether it is so near, or begins so alike, that it may be meant.
 func nearestVariable(name string, known []string) (nearest string, suspicious bool) {
-	upper, fewest := strings.ToUpper(name), len(name)+len("BIGQUERY_EVENT_WRITER")
+	upper, fewest := strings.ToUpper(name), math.MaxInt
 	for _, k := range known {
 		if n := distance(upper, k); n < fewest {
 			nearest, fewest = k, n
@@ -64,7 +67,7 @@ func nearestVariable(name string, known []string) (nearest string, suspicious bo
 // function's own, and not the platform's.
 func beginsLike(name, known string) bool {
 	word, _, _ := strings.Cut(known, "_")
-	return strings.HasPrefix(name, word+"_") && word != "K" && word != "GOOGLE"
+	return strings.HasPrefix(name, word+"_") && word != "K" && word != "GOOGLE" && word != "FUNCTION"
 }
 
 // distance returns how many bytes must be changed, added or left out to make b of a.

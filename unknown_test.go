@@ -22,7 +22,6 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 		"DEAD_LETTERTOPIC": "DEAD_LETTER_TOPIC",
 		"BODY_LIMITS":      "BODY_LIMIT",
 		"LOG_LEVL":         "LOG_LEVEL",
-		"BIGQUERY_DATASE":  "BIGQUERY_DATASET",
 	} {
 		got := UnknownVariables([]string{"PATH=/bin", variable + "=a=b", "HOME=/"})
 		if len(got) != 1 || !strings.HasPrefix(got[0], variable+" ") || !strings.HasSuffix(got[0], " "+nearest) {

@@ -1,0 +1,113 @@
+package eventdriver
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/publish"
+)
+
+// The checks of settings that take more than a line.
+
+func (c Config) checkSources() error {
+	var problems []error
+	if len(c.Sources) == 0 {
+		return errInvalid
+	}
+	if len(c.Sources) > maxSources {
+		problems = append(problems, fmt.Errorf("these are %d, and each reads all the others", len(c.Sources)))
+	}
+	for i, source := range c.Sources {
+		switch {
+		case source == "":
+			problems = append(problems, errors.New("a name is empty"))
+		case len(source) > convert.MaxName || !utf8.ValidString(source):
+			problems = append(problems, fmt.Errorf("%.40q can't arrive: names are UTF-8 of up to %d bytes", source, convert.MaxName))
+		case slices.Contains(c.Sources[:i], source):
+			problems = append(problems, fmt.Errorf("%q is there twice", source))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// ifJoined returns the name if it is that of an event.
+func (c Config) ifJoined(name string) string {
+	if slices.Contains(c.Sources, name) {
+		return name
+	}
+	return ""
+}
+
+// checkNames says which names are not those of events.
+func (c Config) checkNames(names []string) error {
+	var problems []error
+	for _, name := range names {
+		if !slices.Contains(c.Sources, name) {
+			problems = append(problems, fmt.Errorf("%s is not one of EVENT_SOURCES", quoted(name)))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (c Config) checkAliases() error {
+	_, err := convert.NewInput(c.sourceNames())
+	return errors.Join(c.checkNames(slices.Sorted(maps.Keys(c.SourceAliases))), err)
+}
+
+func (c Config) checkPointers() error {
+	_, err := convert.NewInput(c.keyPointers()...)
+	return errors.Join(c.checkNames(slices.Sorted(maps.Keys(c.KeyPointers))), err)
+}
+
+func (c Config) checkContent() error {
+	_, err := convert.NewInput(convert.Content(c.Content))
+	return errors.Join(c.checkNames(slices.Sorted(maps.Keys(c.Content))), err)
+}
+
+// checkTimeout returns an error if it may take as long to claim a key as its lease is
+// relied upon: a claim whose answer comes that late is of no use.
+func (c Config) checkTimeout() error {
+	reliedUpon := c.Lease - min(cache.DefaultClockSkew, c.Lease/4)
+	if c.Lease < shortestLease || c.acquireTimeout() < reliedUpon {
+		return nil
+	}
+	return fmt.Errorf("it must be less than %v where LEASE is %v", reliedUpon, c.Lease)
+}
+
+// checkTopic checks the name of a topic that the function publishes to; other is one
+// that it must not be.
+func (c Config) checkTopic(topic, other string) error {
+	if topic == "" {
+		return nil
+	}
+	if publish.CheckTopic(topic) != nil {
+		return errInvalid
+	}
+	if source := c.sourceOf(topic); source != "" {
+		return fmt.Errorf("%q comes from there, so that each message would come back as an event", source)
+	}
+	if topic == other {
+		return errors.New("OUTPUT_TOPIC is the same topic")
+	}
+	return nil
+}
+
+// sourceOf returns the event that comes from the topic, by its full name or the last
+// part of it; empty: none does.
+func (c Config) sourceOf(topic string) string {
+	short := topic[strings.LastIndexByte(topic, '/')+1:]
+	for _, source := range c.Sources {
+		for _, name := range append([]string{source}, c.SourceAliases[source]...) {
+			if name == short || strings.HasSuffix(name, topic) {
+				return source
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,92 @@
+//go:build !nobigquery
+
+package eventdriver
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"example.com/eventdriver/stores/bqstore"
+)
+
+// StoreBigQuery is the store in BigQuery. The build tag nobigquery leaves it out.
+const StoreBigQuery = "bigquery"
+
+// A statement that writes to BigQuery takes seconds, more when others queue.
+const bigQueryTimeout = time.Minute
+
+func bigQueryStore() storeKind {
+	return storeKind{name: StoreBigQuery, timeout: bigQueryTimeout, settings: bigQuerySettings, open: openBigQuery}
+}
+
+func openBigQuery(ctx context.Context, c Config) (store, error) {
+	timeout := c.storeTimeout()
+	return bqstore.New(ctx, bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).
+		WithRetention(c.Retention).WithEventWriter(bqstore.EventWriter(c.EventWriter)).WithTimeout(bqstore.Timeout{
+		Default: &timeout, Operation: map[bqstore.Operation]time.Duration{bqstore.OpAcquire: c.acquireTimeout()}}))
+}
+
+var bigQuerySettings = []setting{{
+	name:      "BIGQUERY_PROJECT",
+	infer:     func(_ Config, env environment) string { return env.text("GOOGLE_CLOUD_PROJECT") },
+	unsetText: "`GOOGLE_CLOUD_PROJECT`, if that is set",
+	must:      "the ID of a project",
+	field:     func(c *Config) flag.Value { return (*text)(&c.Project) },
+	check:     func(c Config) error { return c.checkBigQuery(c.Project, bqstore.Config(c.Project, "dataset")) },
+	about:     "the project of the dataset; required where a store is `bigquery`",
+}, {
+	name:  "BIGQUERY_DATASET",
+	must:  "the name of a dataset",
+	field: func(c *Config) flag.Value { return (*text)(&c.Dataset) },
+	check: func(c Config) error { return c.checkBigQuery(c.Dataset, bqstore.Config("project", c.Dataset)) },
+	about: "the dataset; required where a store is [`bigquery`](bigquery.md)",
+}, {
+	name:      "BIGQUERY_LOCATION",
+	unsetText: "asked for",
+	must:      "the dataset's location, as in EU",
+	field:     func(c *Config) flag.Value { return (*text)(&c.Location) },
+	check: func(c Config) error {
+		return c.checkBigQuery(c.Location, bqstore.Config("project", "dataset").WithLocation(c.Location))
+	},
+	about: "the dataset's location, such as `EU`",
+}, {
+	name:  "BIGQUERY_RETENTION",
+	unset: "168h",
+	must:  "a length of time from 1h to 3600h, as in 168h, and no less than LEASE",
+	field: func(c *Config) flag.Value { return (*duration)(&c.Retention) },
+	check: Config.checkRetention,
+	about: "for how long rows are seen, from `1h` to `3600h`; the tables must keep their partitions for a day longer",
+}, {
+	name:  "BIGQUERY_EVENT_WRITER",
+	unset: string(bqstore.StorageWrite),
+	must:  oneOf(eventWriters.names()),
+	field: func(c *Config) flag.Value { return choice[string]{&c.EventWriter, eventWriters} },
+	about: "how events are written to BigQuery: `storage` by the Storage Write API, or `dml` by statements; " +
+		"[not to be changed](bigquery.md#how-an-event-is-written) for a table in use",
+}}
+
+var eventWriters = words[string]{{string(bqstore.StorageWrite), string(bqstore.StorageWrite)}, {string(bqstore.DML), string(bqstore.DML)}}
+
+// checkBigQuery checks one value, which stands beside others that are right.
+func (c Config) checkBigQuery(value string, beside bqstore.Settings) error {
+	switch {
+	case !c.uses(StoreBigQuery) || beside.Check() == nil:
+		return nil
+	case value == "":
+		return errors.New("EVENT_STORE or CLAIM_STORE is bigquery")
+	}
+	return errInvalid
+}
+
+func (c Config) checkRetention() error {
+	if !c.uses(StoreBigQuery) {
+		return nil
+	}
+	if c.ClaimStore == StoreBigQuery && c.Lease > c.Retention {
+		return fmt.Errorf("LEASE is %v", c.Lease)
+	}
+	return unless(bqstore.Config("project", "dataset").WithRetention(c.Retention).Check() == nil)
+}

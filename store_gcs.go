@@ -1,0 +1,51 @@
+package eventdriver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"time"
+
+	"example.com/eventdriver/stores/gcsstore"
+)
+
+// StoreGCS is the store in Cloud Storage.
+const StoreGCS = "gcs"
+
+func gcsStore() storeKind {
+	return storeKind{name: StoreGCS, impliedBy: "GCS_BUCKET", settings: gcsSettings, open: openGCS}
+}
+
+func openGCS(ctx context.Context, c Config) (store, error) {
+	timeout := c.storeTimeout()
+	return gcsstore.New(ctx, gcsstore.Config(c.Bucket).WithFolder(c.Folder).WithTimeout(gcsstore.Timeout{
+		Default: &timeout, Operation: map[gcsstore.Operation]time.Duration{gcsstore.OpAcquire: c.acquireTimeout()}}))
+}
+
+var gcsSettings = []setting{{
+	name:  "GCS_BUCKET",
+	must:  "the name of a bucket, without gs://",
+	field: func(c *Config) flag.Value { return (*text)(&c.Bucket) },
+	check: Config.checkBucket,
+	about: "the bucket, without `gs://`; required where a store is `gcs`",
+}, {
+	name:      "GCS_FOLDER",
+	infer:     func(_ Config, env environment) string { return cmp.Or(env.text("K_SERVICE"), "event-driver") },
+	unsetText: "the service's name (`K_SERVICE`), else `event-driver`",
+	must:      "a folder in the bucket, as in orders or team/orders",
+	field:     func(c *Config) flag.Value { return (*text)(&c.Folder) },
+	check:     func(c Config) error { return gcsstore.Config("bucket").WithFolder(c.Folder).Check() },
+	about: "the folder in it that all objects go below. **One for each function**: those that share a folder share its keys, " +
+		"and what one has completed, the other skips.",
+}}
+
+func (c Config) checkBucket() error {
+	if c.Bucket == "" {
+		if c.uses(StoreGCS) {
+			return errors.New("EVENT_STORE or CLAIM_STORE is gcs")
+		}
+		return nil
+	}
+	return unless(gcsstore.Config(c.Bucket).Check() == nil)
+}
