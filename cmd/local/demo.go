@@ -19,9 +19,11 @@ import (
 // succeed. It fails unless each order was processed exactly once.
 func tell(ctx context.Context, o options) error {
 	// The story is about the defaults, and about orders that nobody has seen before.
-	for _, variable := range []string{"EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "CONTENT", "CLAIM_STORE", "STORE_TIMEOUT",
-		"LEASE", "ON_LEASE_EXPIRY", "CONFLICT_POLICY", "DEAD_LETTERS", "DEAD_LETTER_TOPIC", "MAX_EVENT_AGE", "OUTPUT_TOPIC", "BODY_LIMIT", "LOG_LEVEL"} {
-		if err := os.Unsetenv(variable); err != nil {
+	for _, setting := range eventdriver.Settings() {
+		if setting.Store != "" {
+			continue // says where the store is
+		}
+		if err := os.Unsetenv(setting.Name); err != nil {
 			return err
 		}
 	}

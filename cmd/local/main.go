@@ -49,8 +49,8 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if !slices.Contains([]string{eventdriver.StoreMemory, eventdriver.StoreGCS, eventdriver.StoreBigQuery}, o.store) {
-		fmt.Fprintf(os.Stderr, "local: -store must be memory, gcs or bigquery; it is %q\n", o.store)
+	if stores := eventdriver.Stores(); !slices.Contains(stores, o.store) {
+		fmt.Fprintf(os.Stderr, "local: -store must be one of %s; it is %q\n", strings.Join(stores, ", "), o.store)
 		os.Exit(2)
 	}
 	if *demo { // may run beside another

@@ -152,7 +152,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		args      []string
 		says      string
 	}{
-		{nil, []string{"-store", "redis"}, "-store must be memory, gcs or bigquery"},
+		{nil, []string{"-store", "redis"}, "-store must be one of memory, gcs, bigquery"},
 		{nil, []string{"-addr", busy.Addr().String()}, "-addr"},
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", busy.Addr().String()}, "-publish-addr"},
 		{nil, []string{"now"}, `unexpected argument "now"`},
