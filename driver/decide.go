@@ -8,10 +8,10 @@ import (
 // ValidJoin returns nil where key and name can name a join to a [Decider], else a
 // permanent error.
 func ValidJoin(key, name string) error {
-	switch {
-	case key == "":
-		return Reject(ReasonNoKey, ErrNoKey)
-	case name == "":
+	if err := ValidKey(key); err != nil {
+		return err
+	}
+	if name == "" {
 		return Permanent(errors.New("the join has no name"))
 	}
 	return nil

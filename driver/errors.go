@@ -40,26 +40,50 @@ var ErrActed = errors.New("the effect has happened already")
 
 // Error is a failure in a pipeline: what failed, at which handler, on which event.
 type Error struct {
-	Handler string // place and type, "2 (*joiner.Joiner)"; empty: none in particular
+	Handler string // its name, see [Named]; empty: none in particular
 	Key     string // of the message that the handler was given
 	Source  string // likewise
 	ID      string // likewise
 	Err     error  // what the handler returned; never nil
 }
 
-// Error names the handler, the key and the source, then says what went wrong.
+// Error names the handler and the message, then says what went wrong. A message that is
+// joined of several events is called an order. What Err says of the message itself is not
+// said twice.
 func (e *Error) Error() string {
-	var b strings.Builder
+	text := textOf(e.Err)
+	if facts := e.facts(text); facts != "" {
+		text = facts + ": " + text
+	}
 	if e.Handler != "" {
-		fmt.Fprintf(&b, "handler %s, ", e.Handler)
+		text = e.Handler + ": " + text
 	}
-	fmt.Fprintf(&b, "key %q, source %q", e.Key, e.Source)
-	if e.ID != "" {
-		fmt.Fprintf(&b, ", event %q", e.ID)
-	}
-	fmt.Fprintf(&b, ": %v", e.Err)
-	return b.String()
+	return text
 }
+
+// facts returns what is known of the message and not said in text.
+func (e *Error) facts(text string) string {
+	var facts []string
+	said := func(fact string) bool { return strings.Contains(text, fact) }
+	add := func(what, value string) {
+		if fact := fmt.Sprintf("%s %q", what, value); value != "" && !said(fact) {
+			facts = append(facts, fact)
+		}
+	}
+	if e.isOrder() {
+		if !said(fmt.Sprintf("key %q", e.Key)) {
+			add("order", e.Key)
+		}
+	} else {
+		add("key", e.Key)
+		add("source", e.Source)
+		add("event", e.ID)
+	}
+	return strings.Join(facts, ", ")
+}
+
+// isOrder says whether the message is one that package joiner has made, by its ID.
+func (e *Error) isOrder() bool { return e.Key != "" && e.ID == e.Source+"/"+e.Key }
 
 // Unwrap returns what the handler returned.
 func (e *Error) Unwrap() error { return e.Err }
@@ -78,13 +102,9 @@ type HeldError struct {
 	Expires time.Time // when the holder's lease runs out, as the store knows it now
 }
 
-// Error names the key, the holder's token and when the lease runs out.
+// Error gives the holder's token and when its lease runs out. The store names the key.
 func (e *HeldError) Error() string {
-	scope := ""
-	if e.Scope != "" {
-		scope = fmt.Sprintf(" in scope %q", e.Scope)
-	}
-	return fmt.Sprintf("key %q%s is held by another (token %d) until %s", e.Key, scope, e.Token, e.Expires.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%v until %s (token %d)", ErrHeld, e.Expires.UTC().Format(time.RFC3339), e.Token)
 }
 
 // Is says that a HeldError is an ErrHeld.
@@ -96,9 +116,10 @@ type ConflictError struct {
 	Stored Message // what is stored
 }
 
-// Error names the key and the source; it leaves the contents out.
+// Error gives the ID of the stored event, and leaves the contents out. The store names the
+// key and the source.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("key %q, source %q: %v", e.Stored.Key, e.Stored.Source, ErrConflict)
+	return fmt.Sprintf("%v, of event %q", ErrConflict, e.Stored.ID)
 }
 
 // Is says that a ConflictError is an ErrConflict.

@@ -54,9 +54,9 @@ func TestMessageValid(t *testing.T) {
 }
 
 func TestErrorsLeaveContentOut(t *testing.T) {
-	conflict := &driver.ConflictError{Stored: driver.Message{Key: "k", Source: "s", Content: []byte("secret")}}
-	if text := conflict.Error(); strings.Contains(text, "secret") || !strings.Contains(text, `"k"`) || !strings.Contains(text, `"s"`) {
-		t.Errorf("message %q; want key and source, and no content", text)
+	conflict := &driver.ConflictError{Stored: driver.Message{ID: "1", Content: []byte("secret")}}
+	if text := conflict.Error(); strings.Contains(text, "secret") || !strings.Contains(text, `event "1"`) {
+		t.Errorf("message %q; want the event's ID, and no content", text)
 	}
 	if !errors.Is(conflict, driver.ErrConflict) || !errors.Is(&driver.HeldError{}, driver.ErrHeld) {
 		t.Error("a detail type does not match its sentinel")
@@ -106,11 +106,11 @@ func TestJSONErrorsLeaveContentOut(t *testing.T) {
 	h := driver.JSON(func(context.Context, string, item) error { return nil })
 	for content, says := range map[string]string{
 		`{"at":"secret 4711"}`:            "before byte 20",
-		`{"at":"2020-01-01T00:00:4711Z"}`: "refused by its type",
-		`{"small":4711}`:                  `a number at byte 13 is no int8 (field "small")`,
-		`{"small":"secret"}`:              `a string at byte 17 is no int8`,
-		`{"names":{"secret":4711}}`:       `a object at byte 10 is no []string`,
-		`{"names":secret}`:                "malformed at byte 10",
+		`{"at":"2020-01-01T00:00:4711Z"}`: "refused by its Go type",
+		`{"small":4711}`:                  "small: got number, want int8",
+		`{"small":"secret"}`:              "small: got string, want number",
+		`{"names":{"secret":4711}}`:       "names: got object, want array",
+		`{"names":secret}`:                "malformed JSON at byte 10",
 		`{"names":["secret`:               "ends too early",
 		`{} secret`:                       "more follows",
 	} {

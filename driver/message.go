@@ -47,11 +47,19 @@ func (m Message) Valid() error {
 // ValidName returns nil where key and source can name an event, else a
 // permanent error: [ErrNoKey] or [ErrNoSource].
 func ValidName(key, source string) error {
-	switch {
-	case key == "":
-		return Reject(ReasonNoKey, ErrNoKey)
-	case source == "":
+	if err := ValidKey(key); err != nil {
+		return err
+	}
+	if source == "" {
 		return Reject(ReasonUnknownSource, ErrNoSource)
+	}
+	return nil
+}
+
+// ValidKey returns nil unless key is empty, which is a permanent error: [ErrNoKey].
+func ValidKey(key string) error {
+	if key == "" {
+		return Reject(ReasonNoKey, ErrNoKey)
 	}
 	return nil
 }

@@ -2,8 +2,8 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 )
 
 // Parallel returns a handler that runs the handlers at the same time, each on a
@@ -20,12 +20,15 @@ func Parallel(handlers ...Handler) Handler {
 		if h == nil {
 			panic(fmt.Sprintf("driver: branch %d of Parallel is nil", i+1))
 		}
-		branches[i] = step{name: "branch " + handlerName(i, h), handler: h, next: end}
+		branches[i] = step{name: handlerName("branch", i+1, h), handler: h, next: end}
 	}
 	return branches
 }
 
 type parallel []step
+
+// String is how errors call the handler.
+func (p parallel) String() string { return "parallel" }
 
 // Process implements [Handler].
 func (p parallel) Process(ctx context.Context, in Message, next Next) error {
@@ -33,12 +36,14 @@ func (p parallel) Process(ctx context.Context, in Message, next Next) error {
 	for i, branch := range p {
 		results[i] = start(func() error { return branch.call(within(ctx, &p[0], i), in.Clone()) })
 	}
-	failures := make([]error, len(p))
+	var failures parallelError
 	for i, branch := range p {
-		failures[i] = failure(branch.name, in, <-results[i])
+		if err := failure(branch.name, in, <-results[i]); err != nil {
+			failures = append(failures, err)
+		}
 	}
-	if err := errors.Join(failures...); err != nil {
-		return &parallelError{err, failures}
+	if failures != nil {
+		return failures
 	}
 	return next.Call(ctx, in)
 }
@@ -73,20 +78,24 @@ func (at *place) beside(other *place) bool {
 	return false
 }
 
-// parallelError hides from ReasonOf the failures of single branches.
-type parallelError struct {
-	error
-	failures []error
+// parallelError has the failures of one branch or more. It is permanent only if each is.
+type parallelError []error
+
+// Error implements error.
+func (e parallelError) Error() string {
+	texts := make([]string, len(e))
+	for i, err := range e {
+		texts[i] = textOf(err)
+	}
+	return strings.Join(texts, "; ")
 }
 
-func (e *parallelError) Unwrap() error { return e.error }
+// Unwrap returns the failures, for [errors.Is] and [errors.As].
+func (e parallelError) Unwrap() []error { return e }
 
-func (e *parallelError) rejection() Reason {
+func (e parallelError) rejection() Reason {
 	var reason Reason
-	for _, err := range e.failures {
-		if err == nil {
-			continue
-		}
+	for _, err := range e {
 		if reason = ReasonOf(err); reason == "" {
 			return ""
 		}

@@ -24,7 +24,7 @@ func New(handlers ...Handler) *Pipeline {
 		if h == nil {
 			panic(fmt.Sprintf("driver: handler %d of the pipeline is nil", i+1))
 		}
-		next = step{name: handlerName(i, h), handler: h, next: next}.call
+		next = step{name: handlerName("handler", i+1, h), handler: h, next: next}.call
 		p.first = next
 	}
 	return p
@@ -135,9 +135,4 @@ func failure(handler string, m Message, err error) error {
 		return err
 	}
 	return safe(&Error{Handler: handler, Key: m.Key, Source: m.Source, ID: m.ID, Err: err})
-}
-
-// handlerName names a handler by its place, counted from 1, and its type.
-func handlerName(i int, h Handler) string {
-	return fmt.Sprintf("%d (%T)", i+1, h)
 }

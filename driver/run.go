@@ -81,7 +81,7 @@ func (r *Run) Claim(ctx context.Context, store ClaimStore, scope, key string, by
 			continue
 		}
 		if !same(c.by, by) || c.at.beside(at) {
-			return fmt.Errorf("key %q in scope %q of one store is claimed in two places for the same message", key, scope)
+			return fmt.Errorf("key %q, scope %q of one store is claimed in two places for one message", key, scope)
 		}
 	}
 	r.claims = append(r.claims, runClaim{store, scope, key, by, at})

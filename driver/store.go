@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 )
 
@@ -109,6 +110,18 @@ type Claim struct {
 	// Mark is what the holder before this one said when it released the key;
 	// MarkNone where nobody did.
 	Mark Mark
+}
+
+// String names the claim for errors: its key, its scope and its token, where it has them.
+func (c Claim) String() string {
+	text := fmt.Sprintf("key %q", c.Key)
+	if c.Scope != "" {
+		text += fmt.Sprintf(", scope %q", c.Scope)
+	}
+	if c.Token != 0 {
+		text += fmt.Sprintf(", token %d", c.Token)
+	}
+	return text
 }
 
 // Mark is what a holder says of a key when it releases it, for whoever looks at the
@@ -223,10 +236,10 @@ func NewOwner() string {
 // ValidClaim returns nil where c names a key and an owner, else a permanent error:
 // [ErrNoKey] or [ErrNoOwner].
 func ValidClaim(c Claim) error {
-	switch {
-	case c.Key == "":
-		return Reject(ReasonNoKey, ErrNoKey)
-	case c.Owner == "":
+	if err := ValidKey(c.Key); err != nil {
+		return err
+	}
+	if c.Owner == "" {
 		return Permanent(ErrNoOwner)
 	}
 	return nil

@@ -16,15 +16,17 @@ import (
 // it and the message's key, and then goes on with the message as it came.
 //
 // Content that is no JSON, or not that of a T, is a permanent error: it would not
-// decode the next time either; the error names the place and the types, and nothing
-// of the content, since errors are logged. Numbers that land in an any become a
-// [json.Number], so that those beyond 2^53 keep their digits. Of members whose names
-// differ in case alone, a field of a struct T is given the one that has its name.
+// decode the next time either. The error names the field and the types, as in "event2: got
+// string, want object", and quotes nothing of the content, since errors are logged.
+//
+// Numbers that land in an any become a [json.Number], so that those beyond 2^53 keep their
+// digits. Of members whose names differ in case alone, a field of a struct T is given the
+// one that has its name.
 func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
 		var value T
 		if err := decode(exact[T](in.Content), &value); err != nil {
-			return Permanent(fmt.Errorf("content is no JSON of a %T: %w", value, err))
+			return Permanent(err)
 		}
 		if err := fn(ctx, in.Key, value); err != nil {
 			return err
@@ -45,7 +47,7 @@ func decode(content []byte, into any) error {
 		return withoutContent(err, d.InputOffset())
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more follows after the JSON value")
+		return errors.New("malformed JSON: more follows after the value")
 	}
 	return nil
 }
@@ -77,12 +79,34 @@ func withoutContent(err error, offset int64) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("it is malformed at byte %d", syntax.Offset)
+		return fmt.Errorf("malformed JSON at byte %d", syntax.Offset)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it ends too early")
+		return errors.New("malformed JSON: it ends too early")
 	case errors.As(err, &kind):
-		what, _, _ := strings.Cut(kind.Value, " ") // the type, and of numbers the value
-		return fmt.Errorf("a %s at byte %d is no %v (field %q)", what, kind.Offset, kind.Type, kind.Field)
+		got, _, _ := strings.Cut(kind.Value, " ") // the type, and of numbers the value
+		text := fmt.Sprintf("got %s, want %s", got, jsonType(got, kind.Type))
+		if kind.Field != "" {
+			text = kind.Field + ": " + text
+		}
+		return errors.New(text)
 	}
-	return fmt.Errorf("a value before byte %d is refused by its type", offset)
+	return fmt.Errorf("the value before byte %d is refused by its Go type", offset)
+}
+
+// jsonType says in words of JSON what a Go type takes. A number that a type does not take,
+// such as 300 in an int8, is told by the Go type.
+func jsonType(got string, t reflect.Type) string {
+	switch kind := t.Kind(); {
+	case kind == reflect.Struct || kind == reflect.Map:
+		return "object"
+	case kind == reflect.String || kind == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return "string"
+	case kind == reflect.Slice || kind == reflect.Array:
+		return "array"
+	case kind == reflect.Bool:
+		return "bool"
+	case kind >= reflect.Int && kind <= reflect.Float64 && got != "number":
+		return "number"
+	}
+	return t.String()
 }

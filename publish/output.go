@@ -44,6 +44,9 @@ type Output struct{ topic *Topic }
 // NewOutput returns a handler that publishes to topic.
 func NewOutput(topic *Topic) *Output { return &Output{topic} }
 
+// String is how errors call the handler.
+func (o *Output) String() string { return "output" }
+
 // Process publishes in and then calls next. A message that Pub/Sub refuses, as one
 // of more than 10 MB, is a permanent error. What has been acted upon and can't be
 // published is [driver.ErrActed]: it is acted upon again when the event comes again,
@@ -71,7 +74,7 @@ func (o *Output) Process(ctx context.Context, in driver.Message, next driver.Nex
 	}
 	err := o.topic.publish(ctx, &pubsub.Message{Data: in.Content, Attributes: attributes, OrderingKey: fitting(in.Key)})
 	if err != nil {
-		return fmt.Errorf("key %q: %w (%w)", in.Key, err, driver.ErrActed)
+		return fmt.Errorf("%w (%w)", err, driver.ErrActed)
 	}
 	return next.Call(ctx, in)
 }

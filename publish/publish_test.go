@@ -75,7 +75,7 @@ func TestLettersKeepTheContract(t *testing.T) {
 func TestLetterIsTheEventWithItsReason(t *testing.T) {
 	server := fake(t)
 	letter := driver.DeadLetter{
-		Reason: driver.ReasonConflict, Error: "key \"k\": other content", Handler: "2 (*joiner.Joiner)", ID: "1", Key: "order/ü", Source: "event1", Path: "/events/event1",
+		Reason: driver.ReasonConflict, Error: "key \"k\": other content", Handler: "joiner", ID: "1", Key: "order/ü", Source: "event1", Path: "/events/event1",
 		Attempt: 3, Time: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), Body: []byte("{\"n\": 1}\x00\xff"),
 		Header: map[string][]string{"Ce-Id": {"1"}, "Ce-Specversion": {"1.0"}, "Ce-Type": {"t"}, "Ce-Source": {"/s"}, "Ce-Traceparent": {"00-1"},
 			"Content-Type": {"application/json"}, "User-Agent": {"APIs-Google"}, "X-Many": {"a", "b"}},

@@ -82,6 +82,14 @@ func New(claims driver.ClaimStore, opts ...Option) *Cache {
 	return c
 }
 
+// String is how errors call the cache: "cache", and its scope if [Scope] gave it one.
+func (c *Cache) String() string {
+	if c.scope == "" {
+		return "cache"
+	}
+	return "cache " + c.scope
+}
+
 // Process implements [driver.Handler]. It goes on with in if the key can be
 // claimed and has not been completed; the options decide all other cases. The
 // context that it passes on carries the claim. It ends at ctx's deadline, or when
@@ -100,7 +108,7 @@ func New(claims driver.ClaimStore, opts ...Option) *Cache {
 func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	key := c.keyFrom(in)
 	if key == "" {
-		return driver.Reject(driver.ReasonNoKey, fmt.Errorf("idempotency: %w", driver.ErrNoKey))
+		return driver.Reject(driver.ReasonNoKey, driver.ErrNoKey)
 	}
 	ctx, err := c.enter(ctx, key)
 	if err != nil {
@@ -112,7 +120,7 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 			return c.run(ctx, r, key, in, next)
 		}
 		if err := r.wait(ctx); err != nil {
-			return fmt.Errorf("key %q is being processed by this instance: %w", key, err)
+			return fmt.Errorf("key %q is being processed on this instance: %w", key, err)
 		}
 		switch {
 		case r.completed:
@@ -133,13 +141,12 @@ func (c *Cache) enter(ctx context.Context, key string) (context.Context, error) 
 		ctx, run = driver.WithRun(ctx)
 	}
 	if err := run.Claim(ctx, c.claims, c.scope, key, c); err != nil {
-		return nil, driver.Permanent(fmt.Errorf("idempotency: %w; give each cache a scope of its own (cache.Scope)", err))
+		return nil, driver.Permanent(fmt.Errorf("%w: give each cache a scope of its own (cache.Scope)", err))
 	}
 	for above := holdingFrom(ctx); above != nil; above = above.above {
 		if above.cache == c && above.key == key {
 			return nil, driver.Permanent(fmt.Errorf(
-				"idempotency: key %q (scope %q) is claimed again within its own run: use two caches, each with a scope of its own (cache.Scope)",
-				key, c.scope))
+				"key %q, scope %q is claimed again within its own run: use two caches, each with a scope of its own (cache.Scope)", key, c.scope))
 		}
 	}
 	return ctx, nil

@@ -17,9 +17,9 @@ const (
 var (
 	// errLeaseEnding is the cause with which a handler's context ends when the
 	// lease could not be renewed in time.
-	errLeaseEnding = errors.New("the lease on the key could not be held any longer")
+	errLeaseEnding = errors.New("the lease could not be renewed in time")
 	// errTooLate is the failure of a message whose claim came too late.
-	errTooLate = errors.New("the store took so long to claim the key that the lease can't be relied upon, or the request is over: nothing was called")
+	errTooLate = errors.New("not processed: claiming the key took too long for the lease or the request")
 )
 
 // lease is a claim that is being held. Its fields belong to one goroutine at a
@@ -62,7 +62,7 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 	defer stop()
 	if !l.safe() || ctx.Err() != nil {
 		l.giveBack(ctx)
-		return fmt.Errorf("key %q, token %d: %w", l.claim.Key, l.claim.Token, errTooLate)
+		return fmt.Errorf("%v: %w", l.claim, errTooLate)
 	}
 	ctx = context.WithValue(ctx, holdingKey{}, &holding{cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)})
 	handlerCtx, cancel := context.WithCancelCause(driver.WithClaim(ctx, l.claim))
@@ -149,7 +149,7 @@ func (l *lease) complete(ctx context.Context) error {
 	if l.cache.onExpiry != nil { // otherwise the key must not be released: it would be processed again
 		_ = l.release(ctx, driver.MarkQuarantined)
 	}
-	return fmt.Errorf("key %q was processed (token %d), but not recorded as completed: %w", l.claim.Key, l.claim.Token, err)
+	return fmt.Errorf("processed, but not recorded as completed: %w", err)
 }
 
 // panicked says whether an error is a panic further down. It says no more of what was

@@ -22,7 +22,7 @@ func SkipOnConflict() Option {
 // dead-lettered.
 func FailOnDone() Option {
 	return HandleDone(driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
-		return driver.Reject(driver.ReasonDuplicate, fmt.Errorf("key %q: %w", in.Key, driver.ErrDone))
+		return driver.Reject(driver.ReasonDuplicate, driver.ErrDone)
 	}))
 }
 
@@ -91,5 +91,5 @@ func QuarantineOnExpiry(h driver.Handler) Option {
 func outcomeUnknown(ctx context.Context, in driver.Message, _ driver.Next) error {
 	claim, _ := driver.ClaimFrom(ctx)
 	return driver.Reject(driver.ReasonOutcomeUnknown, fmt.Errorf(
-		"key %q: whether the holder before token %d acted is unknown; find out before it is processed again", claim.Key, claim.Token))
+		"%v: whether the holder before this token acted is unknown; find out before it is processed again", claim))
 }

@@ -48,7 +48,7 @@ func letter(id string) driver.DeadLetter {
 	return driver.DeadLetter{
 		Reason:  driver.ReasonConflict,
 		Error:   "key \"order/1\": other content\nis stored already",
-		Handler: "2 (*joiner.Joiner)",
+		Handler: "joiner",
 		ID:      id,
 		Key:     "../order/1\x00\xff",
 		Source:  "event1/é",

@@ -131,6 +131,14 @@ func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	return j
 }
 
+// String is how errors call the joiner: "joiner", and its name if [Name] gave it one.
+func (j *Joiner) String() string {
+	if j.name == ComposedSource {
+		return "joiner"
+	}
+	return "joiner " + j.name
+}
+
 func (j *Joiner) usable() error {
 	if j.name == "" {
 		return errors.New("joiner: the name is empty")

@@ -32,6 +32,9 @@ func New(rules ...Rule) *Transformer {
 	return &Transformer{slices.Clone(rules)}
 }
 
+// String is how errors call the handler.
+func (t *Transformer) String() string { return "transformer" }
+
 // Process implements [driver.Handler].
 func (t *Transformer) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	for i, rule := range t.rules {

@@ -140,5 +140,5 @@ func (s *Store) failedClaim(op Operation, c driver.Claim, err error) error {
 	if errors.Is(err, driver.ErrLost) {
 		s.held.Forget(c)
 	}
-	return fmt.Errorf("gcsstore: %s: key %q, token %d: %w", op, c.Key, c.Token, err)
+	return fmt.Errorf("gcsstore: %s: %v: %w", op, c, err)
 }

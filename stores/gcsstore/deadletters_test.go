@@ -11,7 +11,7 @@ import (
 
 func letter() driver.DeadLetter {
 	return driver.DeadLetter{
-		Reason: driver.ReasonNoKey, Error: "the event has no key", Handler: "2 (*joiner.Joiner)",
+		Reason: driver.ReasonNoKey, Error: "the event has no key", Handler: "joiner",
 		ID: "id-1", Source: "event1", Attempt: 1, Time: time.Date(2026, 1, 2, 23, 59, 59, 0, time.UTC),
 		Header: map[string][]string{"Ce-Id": {"id-1"}}, Body: []byte(`{"a": "<é>"}`),
 	}
@@ -30,7 +30,7 @@ func TestDeadLetterIsReadable(t *testing.T) {
 	want := `{
   "reason": "no-key",
   "error": "the event has no key",
-  "handler": "2 (*joiner.Joiner)",
+  "handler": "joiner",
   "id": "id-1",
   "source": "event1",
   "attempt": 1,

@@ -114,8 +114,8 @@ func (s *Store) begin(ctx context.Context, op Operation, key, _ string) (context
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if key == "" {
-		return nil, nil, driver.Reject(driver.ReasonNoKey, driver.ErrNoKey)
+	if err := driver.ValidKey(key); err != nil {
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.settings.timeoutOf(op))
 	return ctx, cancel, nil

@@ -110,7 +110,7 @@ func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) e
 
 // change lets the holder of c change the lease of its key, in one step.
 func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func(*lease) error) error {
-	if err := ready(ctx, c.Key, anySource); err != nil {
+	if err := cmp.Or(ctx.Err(), driver.ValidKey(c.Key)); err != nil {
 		return failedClaim(what, c, err)
 	}
 	s.mu.Lock()
@@ -130,5 +130,5 @@ func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func
 
 // failedClaim says which claim it was that err happened to.
 func failedClaim(what string, c driver.Claim, err error) error {
-	return fmt.Errorf("memstore: %s key %q, token %d: %w", what, c.Key, c.Token, err)
+	return fmt.Errorf("memstore: %s: %v: %w", what, c, err)
 }

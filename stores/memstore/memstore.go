@@ -50,7 +50,7 @@ func New() *Store {
 
 // Persist implements [driver.EventStore].
 func (s *Store) Persist(ctx context.Context, m driver.Message) error {
-	if err := ready(ctx, m.Key, m.Source); err != nil {
+	if err := cmp.Or(ctx.Err(), m.Valid()); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
 	s.mu.Lock()
@@ -67,12 +67,12 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
-	return fmt.Errorf("memstore: persist: %w", &driver.ConflictError{Stored: kept.Last.Clone()})
+	return failed("persist", m.Key, m.Source, &driver.ConflictError{Stored: kept.Last.Clone()})
 }
 
 // Replace implements [driver.Replacer].
 func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
-	if err := ready(ctx, m.Key, m.Source); err != nil {
+	if err := cmp.Or(ctx.Err(), m.Valid()); err != nil {
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
 	s.mu.Lock()
@@ -105,7 +105,7 @@ func (s *Store) keep(e driver.Succession) {
 
 // LookUp implements [driver.EventStore].
 func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
-	if err := ready(ctx, key, source); err != nil {
+	if err := cmp.Or(ctx.Err(), driver.ValidName(key, source)); err != nil {
 		return driver.Message{}, failed("look up", key, source, err)
 	}
 	s.mu.Lock()
@@ -123,8 +123,8 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 
 // LookUpByKey implements [driver.EventStore].
 func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, error) {
-	if err := ready(ctx, key, anySource); err != nil {
-		return nil, fmt.Errorf("memstore: look up key %q: %w", key, err)
+	if err := cmp.Or(ctx.Err(), driver.ValidKey(key)); err != nil {
+		return nil, failed("look up", key, anySource, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,8 +142,8 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 
 // ListSourcesByKey implements [driver.EventStore].
 func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, error) {
-	if err := ready(ctx, key, anySource); err != nil {
-		return nil, fmt.Errorf("memstore: list sources of key %q: %w", key, err)
+	if err := cmp.Or(ctx.Err(), driver.ValidKey(key)); err != nil {
+		return nil, failed("list sources", key, anySource, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +160,7 @@ func (s *Store) sources(key string) []string {
 func (s *Store) Decide(ctx context.Context, key, name string, sources []string) ([]string, error) {
 	mine, err := driver.ValidDecision(key, name, sources)
 	if err := cmp.Or(ctx.Err(), err); err != nil {
-		return nil, fmt.Errorf("memstore: decide key %q, join %q: %w", key, name, err)
+		return nil, fmt.Errorf("memstore: decide: key %q, join %q: %w", key, name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,7 +177,7 @@ func (s *Store) Decide(ctx context.Context, key, name string, sources []string) 
 // ListDecided implements [driver.Decider].
 func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
 	if err := cmp.Or(ctx.Err(), driver.ValidJoin(key, name)); err != nil {
-		return nil, nil, fmt.Errorf("memstore: list key %q, join %q: %w", key, name, err)
+		return nil, nil, fmt.Errorf("memstore: list decided: key %q, join %q: %w", key, name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +188,7 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 // AddDeadLetter implements [driver.DeadLetterStore].
 func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	if err := ctx.Err(); err != nil {
-		return failed("add dead letter of", d.Key, d.Source, err)
+		return failed("add dead letter", d.Key, d.Source, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,17 +220,12 @@ func clone(d driver.DeadLetter) driver.DeadLetter {
 }
 
 // anySource stands for the source where a method takes a key alone.
-const anySource = "any"
+const anySource = ""
 
-// ready returns nil if a method may go ahead: the context has not ended, and key
-// and source can name an event.
-func ready(ctx context.Context, key, source string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return driver.ValidName(key, source)
-}
-
+// failed says what it was that err happened to.
 func failed(what, key, source string, err error) error {
-	return fmt.Errorf("memstore: %s key %q, source %q: %w", what, key, source, err)
+	if source == anySource {
+		return fmt.Errorf("memstore: %s: key %q: %w", what, key, err)
+	}
+	return fmt.Errorf("memstore: %s: key %q, source %q: %w", what, key, source, err)
 }
