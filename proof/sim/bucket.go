@@ -21,8 +21,8 @@ import (
 
 // bucket is a model of Cloud Storage's JSON API as package gcsstore uses it: inserts
 // with a condition on the generation, metadata, content, lists. It serves one request
-// at a time, and each is one step: what Cloud Storage documents as strongly
-// consistent. Times are those of the run.
+// at a time, and each is one step, because Cloud Storage documents these requests as
+// strongly consistent. Times are those of the run.
 type bucket struct {
 	objects    map[string]*object
 	generation int64

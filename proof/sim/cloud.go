@@ -16,8 +16,8 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// cloud is a bucket, and what is known of the keys from what is written to it: each
-// request of a store on it is a step.
+// cloud is a bucket, and the state of the keys as its writes show it. Each request of a
+// store to the bucket is a step.
 type cloud struct {
 	bucket    *bucket
 	verify    *verifier
@@ -26,7 +26,7 @@ type cloud struct {
 	mu        sync.Mutex
 	instances map[int]*instance // of each delivery; mu guards it
 	steps     int               // writes and deletions, counted
-	free      contract          // looks between the steps
+	free      contract          // for looks between the steps
 }
 
 // instance is a process of its own, with a store of its own. It lives on until it
@@ -82,11 +82,11 @@ func Operation(ctx context.Context) string { return callFrom(ctx).op }
 // transport takes the requests of a storage client to the bucket.
 type transport struct{ cloud *cloud }
 
-// errAgain has a request sent once more, as the client does by itself after some
-// failures: it was served, and its answer lost.
+// errAgain makes the client send a request once more, as it does by itself after some
+// failures: the request was served, and its answer was lost.
 var errAgain = errors.New("sim: the answer is lost, the request is sent again")
 
-// errAstray has the request answered by something else than Cloud Storage.
+// errAstray makes something else than Cloud Storage answer.
 var errAstray = errors.New("sim: the answer is not Cloud Storage's")
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -119,8 +119,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// kindOf says what can become of a request. The lease operations reckon with the time
-// that their answers take.
+// kindOf returns the kind of a request, which decides its possible outcomes. The lease
+// operations measure the time that their answers take.
 func kindOf(of call, r cloudRequest) kind {
 	reckons := of.claim.Key != ""
 	switch {
@@ -181,7 +181,7 @@ func kindOfObject(name string) string {
 	return path.Base(name)
 }
 
-// noteDecision: a join is decided once.
+// noteDecision checks that a join is decided once.
 func (c *cloud) noteDecision(k *keyState, o *object) {
 	var sources []string
 	if err := json.Unmarshal([]byte(o.Metadata["sources"]), &sources); err != nil || len(sources) == 0 {
@@ -194,8 +194,8 @@ func (c *cloud) noteDecision(k *keyState, o *object) {
 	k.decided[name] = sources
 }
 
-// noteClaim: a claim is given to one owner at a time, with tokens that grow, and
-// released by its own holder.
+// noteClaim checks that a claim is given to one owner at a time, with tokens that grow,
+// and is released by its own holder.
 func (c *cloud) noteClaim(k *keyState, of call, o *object) {
 	v := c.verify
 	token, errToken := strconv.ParseInt(o.Metadata["token"], 10, 64)
@@ -236,7 +236,7 @@ func (c *cloud) noteClaim(k *keyState, of call, o *object) {
 	k.give(claim, ttl-c.scenario.Ahead)
 }
 
-// noteDone: a key is completed once, by a holder whose business is done.
+// noteDone checks that a key is completed once, by a holder whose business is done.
 func (c *cloud) noteDone(a *attempt, k *keyState, of call, o *object) {
 	if of.op != "Complete" || o.Metadata["token"] != strconv.FormatInt(of.claim.Token, 10) {
 		c.verify.violated("%s stored a completion by token %s", of.op, o.Metadata["token"])
@@ -276,8 +276,8 @@ func (c *cloud) expire(kind, key string) {
 
 func (c *cloud) ofKey(name, key string) bool { return strings.Contains(name, "/"+key+"/") }
 
-// expirable lists what the lifecycle rule may delete now: of a key that is completed
-// the oldest object, and those of its kind.
+// expirable lists what the lifecycle rule may delete now: of each completed key the
+// oldest object, and all others of that kind.
 func (c *cloud) expirable() []option {
 	var options []option
 	for _, key := range c.scenario.keys() {

@@ -18,7 +18,7 @@ import (
 // onCloud is the scenario on Cloud Storage: the requests of its stores are the steps.
 func onCloud(s sim.Scenario) sim.Scenario { return waitingFor(storeTimeout, s) }
 
-// waitingFor is the same with stores that wait so long for answers.
+// waitingFor is the same with stores that wait this long for answers.
 func waitingFor(d time.Duration, s sim.Scenario) sim.Scenario {
 	s.Store, s.Backoff = nil, max(s.Backoff, lease/2+time.Millisecond) // fewer tries, and so steps, until a lease has run out
 	s.Cloud = func(http *http.Client) sim.Stores {
@@ -44,8 +44,8 @@ func expiring(s sim.Scenario, kinds ...string) sim.Scenario {
 	return s
 }
 
-// leased has leases so long that a key is completed by one request, and the cache
-// options.
+// leased gives the cache these options, and leases long enough for one request to
+// complete a key.
 func leased(s sim.Scenario, opts ...cache.Option) sim.Scenario {
 	s.Lease, s.Backoff = cloudLease, 16*time.Second
 	return options(s, append(opts, cache.Lease(s.Lease))...)
@@ -53,15 +53,15 @@ func leased(s sim.Scenario, opts ...cache.Option) sim.Scenario {
 
 const cloudLease = 30 * time.Second
 
-// longer takes more than such a lease before it acts.
+// longer takes more than that lease before it acts.
 func longer(ctx context.Context, _ int, act func() error) error {
 	return after(ctx, 4*cloudLease/3, act)
 }
 
-// deletions need two at least: of the claim, and of the completion after that.
+// deletions need a bound of two: one for the claim, one for the completion after that.
 var deletions = sim.Bound{Deviations: 2, Faults: 0, Together: 2}
 
-// late are an answer that comes late, and how long that is.
+// late needs a bound of two as well: an answer is late, and time passes before it comes.
 var late = sim.Bound{Deviations: 2, Faults: 0, Together: 2}
 
 // A run takes ten times as long as in memory, so less is explored briefly.

@@ -19,35 +19,35 @@ type Stores interface {
 	driver.ClaimStore
 }
 
-// contract calls the store, and holds each answer against what package driver
-// promises of it. One call comes after another.
+// contract calls the store, and checks each answer against the contract in package
+// driver. Calls come one after another.
 type contract struct {
 	store  Stores
 	verify *verifier
-	ahead  time.Duration // of the clock that the verifier reckons a lease's end by
+	ahead  time.Duration // how far the clock is ahead by which the verifier ends leases
 }
 
-// keyState is what is true of a key, by what was asked of the store so far.
+// keyState is the true state of a key after the calls so far.
 type keyState struct {
-	events   map[string]driver.Message   // what is kept, by source
-	versions map[string][]driver.Message // and has been
+	events   map[string]driver.Message   // the events that are kept, by source
+	versions map[string][]driver.Message // all that were ever kept, in order
 	complete map[string]int              // how many versions there were when the join became complete
 	decided  map[string][]string         // by the join's name
 	state    claimState
 	claim    driver.Claim // the newest
 	mark     driver.Mark  // that it was released with
-	fence    int64        // the greatest token that the system acted upon has seen in a question
+	fence    int64        // the greatest token whose holder asked whether the business acted
 	length   time.Duration
-	given    []driver.Claim      // all, each as it was given last
+	given    []driver.Claim      // all claims, each as it was last handed out
 	ends     map[int64]time.Time // of the leases, by token
 	effects  []effect
 	refused  int // late effects, by their tokens
 
-	// Of a cloud, by its writes and deletions as they are counted.
+	// On a cloud; steps are counted by its writes and deletions.
 	stored    driver.Claim  // what the claim's object says, if it is not released
-	granted   map[int64]int // when each token was stored first
+	granted   map[int64]int // the step at which each token was first stored
 	doneBy    driver.Claim
-	doneAt    int // 0: not at all
+	doneAt    int // the step; 0: not yet
 	deletions int
 	forgotten bool // its completion was deleted
 }
@@ -107,8 +107,8 @@ func (c contract) Replace(ctx context.Context, m driver.Message) (driver.Message
 	return got, err
 }
 
-// replace keeps the later event, and of the same time the one that comes later, unless
-// that was replaced before.
+// replace keeps the later of two events. Of events with the same time it keeps the one that
+// comes later, unless that one was replaced before.
 func (k *keyState) replace(m driver.Message) {
 	kept, known := k.events[m.Source]
 	had := func(old driver.Message) bool {

@@ -19,12 +19,12 @@ type Result struct {
 	Schedules int  // how many were run
 	Doubled   int  // how many of them acted twice, in the one window where that may be
 	Refused   int  // in how many a late effect was refused for its token
-	Failure   *Run // the first that broke what must be true, without its steps; nil: none did
+	Failure   *Run // the first that broke a promise, without its steps; nil: none did
 }
 
 // Explore runs every schedule of a scenario within the bound, those with few
-// deviations and faults first, and stops at the first that breaks what must be
-// true, and for which wanted, unless that is nil, is true.
+// deviations and faults first. It stops at the first run that breaks a promise and
+// for which wanted returns true; nil wants every such run.
 func Explore(t *testing.T, s Scenario, bound Bound, wanted func(Run) bool) Result {
 	var result Result
 	queues := make([][]planned, bound.Together+1)
@@ -53,14 +53,14 @@ func Explore(t *testing.T, s Scenario, bound Bound, wanted func(Run) bool) Resul
 
 const notDeterministic = "the same choices led to something else than before: the exploration is not deterministic"
 
-// planned is a schedule, and what its run must come upon where it deviates last, if
-// the run depends on nothing but its schedule.
+// planned is a schedule, and the sum of all choices that its run must have had up to the
+// last deviation. Another sum shows that a run depends on more than its schedule.
 type planned struct {
 	schedule Schedule
 	sum      uint64 // 0: not known
 }
 
-// follows says whether a run came upon what was expected of it.
+// follows says whether a run had the choices that were expected.
 func (run *Run) follows(p planned) bool {
 	if p.sum == 0 {
 		return true
@@ -69,8 +69,8 @@ func (run *Run) follows(p planned) bool {
 	return at < len(run.taken) && run.taken[at].sum == p.sum
 }
 
-// successors hands over the schedules that are this run's up to some place and
-// then deviate once more, within the bound, and by how much.
+// successors calls add with each schedule that follows this run up to some place and
+// then deviates once more, within the bound; more is the weight of that deviation.
 func (run *Run) successors(bound Bound, add func(p planned, more int)) {
 	var spent cost
 	first := 0
@@ -87,8 +87,8 @@ func (run *Run) successors(bound Bound, add func(p planned, more int)) {
 	}
 }
 
-// Random runs n schedules, each with most deviations and faults, on average,
-// at random places. The same seed gives the same schedules.
+// Random runs n schedules with deviations and faults at random places; most is how many
+// of them a schedule has on average. The same seed gives the same schedules.
 func Random(t *testing.T, s Scenario, seed uint64, n, most int) Result {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var result Result
@@ -134,8 +134,8 @@ func (r *Result) count(run Run, wanted func(Run) bool) {
 	}
 }
 
-// Shrink leaves out of a failing schedule what it can do without: as long as
-// there is a choice without which the run is still broken, that one goes.
+// Shrink removes choices from a failing schedule, one at a time, for as long as the run
+// stays broken.
 func Shrink(t *testing.T, s Scenario, failing Run) Run {
 	for i := 0; i < len(failing.Schedule); {
 		shorter := slices.Delete(slices.Clone(failing.Schedule), i, i+1)

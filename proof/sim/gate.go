@@ -12,15 +12,14 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// The failures that the explorer injects. A crashed instance is told a permanent
-// error by everything, so that nothing of it tries again: whatever it would do
-// next, it is dead.
+// The failures that the explorer injects. A crashed instance gets a permanent error
+// from everything, so that nothing of it tries again: it is dead.
 var (
 	errInjected = errors.New("sim: injected fault")
 	errCrashed  = driver.Permanent(errors.New("sim: the instance has crashed"))
 )
 
-// told is what a caller is told of an operation.
+// told is the error that a caller gets for each outcome.
 var told = map[Outcome]error{
 	Fail:       errInjected,
 	LoseAnswer: errInjected,
@@ -100,8 +99,8 @@ func (g *gate) giveUp(r *request) {
 	}
 }
 
-// enter puts an operation with those that wait, unless nothing that its instance
-// asks for arrives. It will be carried out whatever happens to its caller.
+// enter adds an operation to those that wait, unless its instance is cut off. The
+// operation will be carried out whatever happens to its caller.
 func (g *gate) enter(ctx context.Context, op string, kind kind, do func(context.Context) error) (*request, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -202,8 +201,8 @@ func (g *gate) remove(r *request) {
 	g.requests = slices.DeleteFunc(g.requests, func(other *request) bool { return other == r })
 }
 
-// setAdrift leaves a request to arrive later, or never, where that could matter.
-// That a business which said that it failed acts later is not ours to mend.
+// setAdrift lets a request arrive later, or never, where that could matter. It drops
+// the act of a business that reported failure: no protocol helps where that acts later.
 func (g *gate) setAdrift(r *request) {
 	if r.kind == read || r.kind == cloudRead || r.kind == cloudLook || r.kind == act && !r.by.crashed {
 		g.remove(r)
@@ -212,8 +211,8 @@ func (g *gate) setAdrift(r *request) {
 	r.state = adrift
 }
 
-// crash ends the attempt's instance; what it has sent may still arrive, but for
-// what has. Nobody is told anything before the attempt is known to have crashed.
+// crash ends the attempt's instance. Its requests that have not arrived may still do so.
+// The attempt is marked as crashed before any caller gets an answer.
 func (g *gate) crash(a *attempt, arrived *request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -232,8 +231,7 @@ func (g *gate) crash(a *attempt, arrived *request) {
 	a.end()
 }
 
-// close ends what is still under way of the deliveries below first: nothing of
-// theirs is carried out any more.
+// close ends the deliveries below first: no request of theirs is carried out any more.
 func (g *gate) close(first int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -294,9 +292,8 @@ func (g *gate) try(key string) int {
 }
 
 // pending returns the operations that wait, in an order that depends on nothing
-// but the schedule: by delivery, and within an attempt looks before writes, since
-// it is the looks that can come too early. Answers under way come after them, and
-// what drifts last.
+// but the schedule: by delivery, and within an attempt reads before writes, since a
+// read can come too early. Answers under way come after them, and requests adrift last.
 func (g *gate) pending() []*request {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -98,16 +98,16 @@ type business struct {
 	how  func(ctx context.Context, try int, act func() error) error
 }
 
-// Acted asks the system that is acted upon, in one step, whether it has acted for in's
-// key. It refuses older tokens from then on.
+// Acted asks the receiving system, in one step, whether the business has acted for in's
+// key. That system refuses older tokens from then on.
 func (b business) Acted(ctx context.Context, in driver.Message) (bool, error) {
 	return value(ctx, b.gate, "Ask", read, func(ctx context.Context) (bool, error) {
 		return b.gate.verify.askedSystem(ctx, in), nil
 	})
 }
 
-// Process acts, in one step, or does what else the scenario says. When it returns
-// nil the key may be completed.
+// Process acts, in one step, or does what the scenario's Business says instead. When it
+// returns nil the key may be completed.
 func (b business) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	by := attemptFrom(ctx)
 	b.gate.called(ctx, in)

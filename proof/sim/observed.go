@@ -10,8 +10,8 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// observed is a store whose operations take several steps: what each returns is held
-// against what was true of the key at some time between its begin and its end.
+// observed is a store whose operations take several steps. The result of each must have
+// been true of the key at some time between its begin and its end.
 type observed struct {
 	cloud *cloud
 	store Stores
@@ -25,7 +25,7 @@ type before struct {
 	deletions int
 }
 
-// begin returns the context for an operation's requests, the key, and how it stands.
+// begin returns the context for an operation's requests, the key, and the key's state.
 func (o observed) begin(ctx context.Context, c call) (context.Context, *keyState, before) {
 	o.cloud.gate.mu.Lock()
 	defer o.cloud.gate.mu.Unlock()
@@ -33,7 +33,7 @@ func (o observed) begin(ctx context.Context, c call) (context.Context, *keyState
 	return context.WithValue(ctx, callKey{}, c), k, before{maps.Clone(k.events), k.state, k.claim, k.deletions}
 }
 
-// end holds an operation's result against the key.
+// end checks an operation's result against the key.
 func (o observed) end(ctx context.Context, check func(v *verifier, a *attempt)) {
 	o.cloud.gate.mu.Lock()
 	defer o.cloud.gate.mu.Unlock()
@@ -201,8 +201,8 @@ func (o observed) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Dur
 	return claim, err
 }
 
-// handedOut: a claim is what the bucket has of it, its lease is not longer, and
-// whoever has it did not take a completed key.
+// handedOut checks a claim that was handed out: the bucket has the same one, its lease is
+// not longer than there, and the key was not completed before.
 func (o observed) handedOut(v *verifier, k *keyState, c driver.Claim, owner string) {
 	ends, known := k.ends[c.Token]
 	stored := slices.ContainsFunc(k.given, func(given driver.Claim) bool {

@@ -15,7 +15,7 @@ import (
 // release; a stranger tries with the newest token, and the
 // holder with an older one; a stranger asks for the key while it
 // is held or completed; other content comes. On a store that keeps its contract
-// this leaves no trace; what a broken one does is held against the contract.
+// this leaves no trace, and the checks of the contract find a store that breaks it.
 func (v *verifier) probe(what func(contract, context.Context, string, *keyState), c contract) {
 	if v.probing {
 		return

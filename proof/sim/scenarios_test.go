@@ -114,8 +114,8 @@ func sources(all ...string) []sim.Event {
 	return events
 }
 
-// joining joins the events by a condition, which holds for so many of event1,
-// event2 and event3, or more.
+// joining joins the events by a condition, which holds for needed of event1, event2 and
+// event3, or more.
 func joining(events []sim.Event, condition joiner.Condition, needed int, opts ...joiner.Option) sim.Scenario {
 	return sim.Scenario{
 		Events: events,
@@ -150,7 +150,7 @@ func waiting(s sim.Scenario) sim.Scenario {
 	return options(s, cache.WaitOnHeld(300*time.Millisecond))
 }
 
-// deadline has the lease go by the request's: until half a second after it.
+// deadline gives the requests a deadline, and leases end half a second after it.
 func deadline(s sim.Scenario) sim.Scenario {
 	s.Deadline, s.Skew = lease, 500*time.Millisecond
 	s.Lease = s.Deadline + s.Skew
@@ -173,8 +173,8 @@ func small() sim.Scenario {
 	return joining(sources("event1", "event2", "event1"), matchBoth, 2)
 }
 
-// conflicting has two of three events differ in their content, though not in its
-// length, and the newer one come first by default.
+// conflicting is two events of three whose contents differ, though not in length; by
+// default the newer one comes first.
 func conflicting(policy joiner.ConflictPolicy, reasons ...driver.Reason) sim.Scenario {
 	return letters(conflictingBy(policy, matchBoth), reasons...)
 }
@@ -187,7 +187,7 @@ func conflictingBy(policy joiner.ConflictPolicy, condition joiner.Condition) sim
 	return s
 }
 
-// versions has three events of a source, the first and the last of the same content.
+// versions is three events of a source; the first and the last have the same content.
 func versions(untimed bool) sim.Scenario {
 	events := sources("event1", "event1", "event1", "event2")
 	events[0].Age, events[1].Age, events[1].Content = 10, 5, `"EVENT1"`
@@ -199,13 +199,13 @@ func versions(untimed bool) sim.Scenario {
 	return s
 }
 
-// decided has a condition that holds for several sets of sources.
+// decided is the scenario with a condition that holds for several sets of sources.
 func decided(s sim.Scenario) sim.Scenario {
 	s.Decided = true
 	return s
 }
 
-// fickle has a condition that stops to hold when the third event arrives.
+// fickle has a condition that becomes false when the third event arrives.
 func fickle() sim.Scenario {
 	s := decided(joining(sources("event1", "event2", "event3"), matchBoth.And(joiner.MatchNone("event3")), 2))
 	s.Fickle = true
@@ -234,8 +234,8 @@ func alone(business func(context.Context, int, func() error) error) sim.Scenario
 	})
 }
 
-// raw has the business's panics go through the cache; a pipeline makes errors of
-// them before.
+// raw lets the panics of the business reach the cache. A pipeline would turn them into
+// errors before.
 func raw(s sim.Scenario) sim.Scenario {
 	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
 		return driver.New(driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
@@ -247,7 +247,7 @@ func raw(s sim.Scenario) sim.Scenario {
 	return s
 }
 
-// clocksDiffer has whoever takes over be early by so much.
+// clocksDiffer ends leases earlier, by this much, for those who take over.
 func clocksDiffer(s sim.Scenario, by time.Duration) sim.Scenario {
 	s.Ahead = by
 	return s
@@ -268,8 +268,8 @@ func quarantine(s sim.Scenario, opts ...cache.Option) sim.Scenario {
 	return letters(options(s, append(slices.Clone(opts), cache.QuarantineOnExpiry(nil))...), driver.ReasonOutcomeUnknown)
 }
 
-// asking has the handler of keys in quarantine ask whether the business has acted, and
-// go on if not.
+// asking gives keys in quarantine a handler that asks whether the business has acted, and
+// goes on if it has not.
 func asking(s sim.Scenario, opts ...cache.Option) sim.Scenario {
 	s.Quarantine, s.Letters = true, nil
 	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {

@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// Schedule says where the scheduler does not make choice 0, in the order of places.
+// Schedule lists the choices of the scheduler other than 0, in the order of their places.
 type Schedule []Choice
 
-// Choice is a choice of the scheduler: at the place At, counted from 0, the one
-// with the number Number.
+// Choice says that the scheduler makes the choice Number at the place At, counted from 0.
 type Choice struct{ At, Number int32 }
 
 // String returns the schedule as [ParseSchedule] reads it: "3=1 7=12".
@@ -54,8 +53,8 @@ func (s Schedule) at(place int) int {
 // Outcome is what becomes of an operation that is let go.
 type Outcome int
 
-// The outcomes. What fails, or has its instance crash, before it was done may
-// still be on its way: it can arrive later.
+// The outcomes. An operation that failed, or whose instance crashed, before it was done
+// may still arrive later.
 const (
 	Succeed     Outcome = iota
 	Slow                // it is done, and the answer comes after everything else
@@ -86,13 +85,13 @@ var outcomeNames = [...]string{
 	Astray:      ", which something else answers with 404",
 }
 
-// kind is what sort of operation a request is for; it says which outcomes differ.
+// kind is the kind of an operation; it decides which outcomes differ.
 type kind int
 
 const (
 	read  kind = iota // of the store: a lost answer or a crash is as if it had failed
 	write             // to the store
-	lease             // likewise, and the answer's caller reckons with the time it took
+	lease             // likewise, and its caller measures how long the answer took
 	act               // the business
 
 	cloudRead  // a request for something that is kept
@@ -101,11 +100,11 @@ const (
 	cloudLease // likewise, for an operation that reckons with the time it took
 )
 
-// outcomes are those that are tried with an operation. A read changes nothing, so
-// to lose its answer is to fail it, and a crash at it is a crash after the write
-// before it. A slow answer is as if the caller's next step waited, but where the
-// caller reckons with time. A business that acts and says that it failed is not
-// ours to mend.
+// outcomes are the outcomes that are tried for each kind of operation. A read changes
+// nothing, so a lost answer is the same as a failure, and a crash at a read the same as
+// a crash after the write before it. A slow answer is the same as a next step that waits,
+// except where the caller measures time. A business that acts and then reports failure
+// is left out: no protocol can help there.
 var outcomes = [...][]Outcome{
 	read:  {Succeed, Fail, TimeOut},
 	write: {Succeed, Fail, LoseAnswer, CrashBefore, CrashAfter, CutOff, Deafen, TimeOut, Cancel},
@@ -118,7 +117,7 @@ var outcomes = [...][]Outcome{
 	cloudLease: {Succeed, Slow, Fail, LoseAnswer, Again, CrashBefore, CrashAfter, CutOff, Deafen},
 }
 
-// cost is what a choice takes of a bound.
+// cost is how much of a bound a choice uses up.
 type cost struct{ deviations, faults int8 }
 
 func (c cost) weight() int { return int(c.deviations + c.faults) }

@@ -122,8 +122,8 @@ func (w *world) options(last int) []option {
 	return options
 }
 
-// pauses are until just before the next lease runs out, and until just after the
-// last has; or as long as a lease, where none runs.
+// pauses returns the possible pauses: until just before the next lease runs out, and
+// until just after the last one has; where no lease runs, the length of one.
 func (w *world) pauses() []time.Duration {
 	next, last := time.Duration(0), time.Duration(0)
 	for _, name := range slices.Sorted(maps.Keys(w.gate.verify.keys)) {

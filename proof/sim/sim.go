@@ -1,24 +1,36 @@
-// Package sim runs pipelines step by step, and tries what can come between.
+// Package sim runs pipelines step by step, and tries everything that can happen between
+// the steps, up to a bound.
 //
-// It runs the project's own code, no copy or model of it: several deliveries at
+// It runs the project's own code, not a copy or a model of it: several deliveries at
 // once, each at an instance of its own, on one store. Every operation on the store,
 // and the business's act, waits at a gate until a scheduler lets one of them go.
-// Time is that of testing/synctest: it stands still while anything can run, so that
-// a run depends on nothing but its schedule.
+// Time is that of testing/synctest: it stands still while anything can run. So a run
+// depends on nothing but its schedule, and the explorer checks that: it compares the
+// choices of each run, and their times, with those of the run that it deviates from.
 //
-// A schedule is the list of the scheduler's choices. Choice 0 goes on with the
-// event that had the last step, or else with the first that waits. Any other is a
-// deviation: an operation of another event, or another operation of the same; a
-// request that arrives after its caller has given up; an answer that comes late; a
-// pause until just before a lease runs out, or until it has; or, with the operation
-// that is let go, a fault: it fails, its answer is lost, the instance crashes before
-// or after it, or is cut off from the store from then on. [Explore] runs every
-// schedule with up to a number of deviations and faults.
+// A schedule is the list of the scheduler's choices. Choice 0 continues the event that
+// had the last step, or else the first that waits. Any other choice is a deviation: an
+// operation of another event, or another operation of the same; a request that arrives
+// after its caller has given up; an answer that comes late; a pause until just before a
+// lease runs out, or until it has. Or it is a fault of the operation that is let go: it
+// fails, its answer is lost, the instance crashes before or after it, is cut off from
+// the store from then on, or gets no more answers. [Explore] runs every schedule with
+// up to a number of deviations and faults.
 //
-// Each answer of the store is held against the contract of package driver, and
-// what the pipelines do against what the project promises: contract.go and
-// verify.go say how. When all events are acknowledged each is delivered once more,
-// without faults, which must change nothing.
+// On Cloud Storage each request of package gcsstore is a step: the store's own client
+// sends it to a model of the JSON API (bucket.go), whose every answer the scheduler
+// controls. Each event has its own instance, which remembers its claims from one try to
+// the next. The scheduler then also chooses requests that the client repeats by itself,
+// a 404 that does not come from Cloud Storage, and a lifecycle rule that deletes events,
+// claims and completions of completed keys, the oldest first. Clocks may differ.
+//
+// Each run is checked. Every answer of the store must keep the contract of package
+// driver (contract.go); on Cloud Storage the result of an operation must have been true
+// at some time between its begin and its end (observed.go), and each object that is
+// written must fit the claims that were handed out (cloud.go). After each step old
+// holders and strangers try what must not work for them (probe.go). The pipelines must
+// keep the project's promises (verify.go). When all events are acknowledged, each is
+// delivered once more, without faults, and that must change nothing.
 package sim
 
 import (
@@ -54,12 +66,12 @@ func (e Event) at() time.Time {
 // Scenario is what is explored.
 type Scenario struct {
 	// Events are delivered at once, each until it is acknowledged; an event that
-	// stands there twice is delivered twice.
+	// is listed twice is delivered twice.
 	Events []Event
 	// Store makes an empty store, each of whose operations is a step.
 	Store func() Stores
-	// Cloud makes an instance's store in the bucket "bucket" of a Cloud Storage that
-	// the client leads to. If it is there the store's requests are the steps, and each
+	// Cloud makes an instance's store, in the bucket "bucket" of the Cloud Storage that
+	// client reaches. Unless it is nil, the store's requests are the steps, and each
 	// delivery has a store of its own.
 	Cloud func(client *http.Client) Stores
 	// Expire are the kinds of a completed key's objects that the lifecycle rule may
@@ -67,14 +79,14 @@ type Scenario struct {
 	Expire []string
 	// Pipeline makes the pipeline of an instance, with the business at its end.
 	Pipeline func(s Stores, business driver.Handler) *driver.Pipeline
-	// Business says how the business goes the try-th time for a key: act is its
-	// one step, which either acts or fails. nil: it acts.
+	// Business is the business; try counts its calls for a key, from 1. act is its one
+	// step, which either acts or fails. nil: the business acts.
 	Business func(ctx context.Context, try int, act func() error) error
 	// Joined is the condition of the join, by the sources that are there; once it
-	// holds it goes on to hold. nil: there is no joiner.
+	// holds, it stays true. nil: there is no joiner.
 	Joined func(sources []string) bool
-	// Decided says that the sources are decided before anybody acts: that the condition
-	// is not one of MatchAll. Fickle says that it may stop to hold.
+	// Decided says that the join is decided before anybody acts, as for any condition
+	// but MatchAll. Fickle says that the condition may become false again.
 	Decided, Fickle bool
 	// Policy is the joiner's.
 	Policy joiner.ConflictPolicy
@@ -82,14 +94,14 @@ type Scenario struct {
 	ClaimKey func(key string) string
 	// Lease is how long a claim lasts, and Skew the cache's clock skew.
 	Lease, Skew time.Duration
-	// Ahead is by how much clocks differ: whoever would take a key over sees its
-	// lease run out so much earlier than its holder does.
+	// Ahead is how much earlier a lease runs out for others than for its holder, since
+	// their clocks differ.
 	Ahead time.Duration
-	// Deadline is how long a request may take; 0: for ever.
+	// Deadline is how long a request may take; 0: without a limit.
 	Deadline time.Duration
-	// Backoff is after how long an event is delivered again; 0: a second.
+	// Backoff is the time before an event is delivered again; 0: a second.
 	Backoff time.Duration
-	// Quarantine says that the cache does not run again what may have acted.
+	// Quarantine says that the cache never runs a key again that may have acted.
 	Quarantine bool
 	// OneInstance has all deliveries come to one instance, until it crashes: what is
 	// under way there goes on as if it had not.
@@ -98,7 +110,7 @@ type Scenario struct {
 	HangUps bool
 	// FailsAfterActing says that the business may act and fail.
 	FailsAfterActing bool
-	// Letters are the reasons for which events may be set aside.
+	// Letters are the reasons for which events may be dead-lettered.
 	Letters []driver.Reason
 }
 
@@ -122,8 +134,8 @@ func (s Scenario) keys() []string {
 	return keys
 }
 
-// Bounds of a run: more steps or a longer (fake) time are taken as an order that
-// is never completed.
+// Bounds of a run. A run that takes more steps, or more (fake) time, counts as one whose
+// order is never completed.
 const (
 	maxSteps  = 1000
 	maxLeases = 20          // and as many again for each choice of the schedule
@@ -134,7 +146,7 @@ const (
 // Run is what came of a schedule.
 type Run struct {
 	Schedule Schedule
-	Broken   []string // what must be true and was not
+	Broken   []string // the promises that were broken
 	Steps    []string // what happened
 	doubled  bool
 	refused  int
@@ -171,7 +183,7 @@ func Execute(t *testing.T, s Scenario, schedule Schedule) Run {
 	return execute(t, s, schedule, true)
 }
 
-// execute leaves out to say what happened if noted is false: that takes its time.
+// execute records the steps only if noted is true, since that takes time.
 func execute(t *testing.T, s Scenario, schedule Schedule, noted bool) Run {
 	run := Run{Schedule: schedule}
 	synctest.Test(t, func(*testing.T) {
@@ -212,10 +224,10 @@ func (w *world) deliverAll(first int) bool {
 		close(done)
 	}()
 	w.schedule(done)
-	w.gate.close(first + len(acknowledged)) // ends what is still under way, if it was too long
+	w.gate.close(first + len(acknowledged)) // ends what is still under way
 	cancel()
 	<-done
-	time.Sleep(time.Minute) // for what runs on without its caller to find that out
+	time.Sleep(time.Minute) // until calls that go on without their callers have noticed it
 	all := true
 	for i, ok := range acknowledged {
 		if !ok {
@@ -226,7 +238,7 @@ func (w *world) deliverAll(first int) bool {
 	return all
 }
 
-// deliver delivers an event until it is acknowledged or set aside, at another
+// deliver delivers an event until it is acknowledged or dead-lettered, at another
 // instance each time. It says whether it was.
 func (w *world) deliver(ctx context.Context, number int, event Event) bool {
 	for try := 1; ctx.Err() == nil; try++ {
@@ -274,7 +286,7 @@ func (w *world) attempt(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// arrive lets the scheduler decide who comes to an instance first.
+// arrive lets the scheduler decide which delivery comes to an instance first.
 func (w *world) arrive(ctx context.Context) error {
 	if !w.scenario.OneInstance {
 		return nil

@@ -28,7 +28,7 @@ var (
 // failed says that the others need not run.
 var failed atomic.Bool
 
-// What the pipelines log, thousands of times, is of no use here.
+// The pipelines log thousands of lines, which nobody would read.
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	debug.SetGCPercent(400) // a run leaves little behind

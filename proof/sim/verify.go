@@ -13,8 +13,8 @@ import (
 	"example.com/eventdriver/driver/joiner"
 )
 
-// verifier holds what must be true of every run against what happens in one. But
-// for violated it is called within steps, one at a time.
+// verifier checks that a run keeps the promises. Except for violated, its methods are
+// called within steps, one at a time.
 type verifier struct {
 	scenario Scenario
 	keys     map[string]*keyState
@@ -50,8 +50,8 @@ func (v *verifier) key(name string) *keyState {
 	return k
 }
 
-// stored: whoever keeps an event must go on if the join is complete then. Its
-// second look comes after, and sees all that was kept before.
+// stored notes that an attempt has kept its event. If the join is complete now, the
+// attempt must go on: its second look comes later, and sees all that was kept before.
 func (v *verifier) stored(a *attempt, k *keyState) {
 	if _, ok := k.events[a.event.Source]; ok {
 		a.kept = true
@@ -65,14 +65,14 @@ func (v *verifier) stored(a *attempt, k *keyState) {
 	}
 }
 
-// joined says whether somebody must go on: the join is decided, or complete by a
-// condition that does not stop to hold.
+// joined says whether somebody must go on: the join is decided, or is complete by a
+// condition that stays true.
 func (v *verifier) joined(k *keyState) bool {
 	return len(k.decided) > 0 || v.scenario.Joined != nil && !v.scenario.Fickle && v.scenario.Joined(slices.Sorted(maps.Keys(k.events)))
 }
 
-// disturb notes what the scheduler does: a failure or two of the store must not be
-// felt, more, or worse, may.
+// disturb notes what the scheduler does. One or two failures of the store must have no
+// effect that others notice; more of them, or worse faults, may.
 func (v *verifier) disturb(o option) {
 	switch {
 	case o.outcome == Fail || o.outcome == LoseAnswer || o.outcome >= TimeOut:
@@ -83,8 +83,8 @@ func (v *verifier) disturb(o option) {
 	}
 }
 
-// claimed: a lease runs out only where an instance crashes or hangs. A request may
-// fail, or its answer be lost, without anybody having to wait for that.
+// claimed checks that a lease runs out only where an instance crashes or hangs. A request
+// may fail, or its answer be lost, and nobody has to wait for the lease.
 func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
 	a.asked = true
 	if err == nil && c.Takeover && !v.rough && v.scenario.Deadline == 0 && !v.scenario.FailsAfterActing {
@@ -95,7 +95,7 @@ func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
 	}
 }
 
-// released: a key is quarantined only after a run whose outcome is not known.
+// released checks that a key is quarantined only after a run whose outcome is unknown.
 func (v *verifier) released(a *attempt, c driver.Claim, mark driver.Mark) {
 	known := !a.troubled && !a.hungUp && v.scenario.Deadline == 0 && !v.scenario.FailsAfterActing && !c.Takeover && c.Mark != driver.MarkQuarantined
 	if mark == driver.MarkQuarantined && (known || !v.scenario.Quarantine) {
@@ -103,8 +103,8 @@ func (v *verifier) released(a *attempt, c driver.Claim, mark driver.Mark) {
 	}
 }
 
-// askedSystem: the system that is acted upon was asked whether it has acted, by the holder of
-// a token. From then on it refuses older ones.
+// askedSystem notes that the holder of a token asked the receiving system whether the
+// business acted, and returns the answer. From then on that system refuses older tokens.
 func (v *verifier) askedSystem(ctx context.Context, in driver.Message) bool {
 	a, k := attemptFrom(ctx), v.key(v.scenario.claimKey(in))
 	claim, _ := driver.ClaimFrom(ctx)
@@ -113,7 +113,7 @@ func (v *verifier) askedSystem(ctx context.Context, in driver.Message) bool {
 	return a.finished
 }
 
-// completed: only by whose business is done.
+// completed checks that only a holder whose business is done completes a key.
 func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
 	if len(k.effects) == 0 {
 		v.violated("the key was completed, and nothing was done: the order is lost")
@@ -123,12 +123,11 @@ func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
 	}
 }
 
-// acted: with all its events and their contents; under a claim whose lease runs,
-// and will for the margin, or what clocks that differ leave of it; not once the key
-// is completed; a second time only if the holder before crashed or let its lease run
-// out after it acted, and then with a greater token. A late effect is an older
-// holder's, which the system that is acted upon refuses once it has seen a newer
-// token.
+// acted checks an act of the business. It has all its events with their contents. It is
+// under a claim that holds, and the key is not completed. It is a second act only if the
+// holder before crashed, or let its lease run out, after it acted, and then it has a
+// greater token. A late effect is that of a crashed holder, which the receiving system
+// refuses once it has seen a newer token.
 func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	a := attemptFrom(ctx)
 	claim, _ := driver.ClaimFrom(ctx)
@@ -150,7 +149,7 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 		ends, known := k.ends[last.token]
 		switch {
 		case v.scenario.Quarantine:
-			v.violated("acted twice, and a takeover is to be set aside: the order is doubled")
+			v.violated("acted twice, and takeovers are to be quarantined: the order is doubled")
 		case !last.by.crashed && !(known && !time.Now().Before(ends)):
 			v.violated("acted twice, and the first holder neither crashed nor lost its lease: the order is doubled")
 		case claim.Token <= last.token:
@@ -160,8 +159,8 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	k.effects = append(k.effects, effect{claim.Token, a})
 }
 
-// called: nothing of the pipeline behind the cache is called when the lease can't be
-// safely held.
+// called checks that the handlers behind the cache are called only under a claim that
+// holds.
 func (v *verifier) called(ctx context.Context, in driver.Message) {
 	a, k := attemptFrom(ctx), v.key(v.scenario.claimKey(in))
 	if claim, ok := driver.ClaimFrom(ctx); ok && !a.crashed && !v.holds(k, claim) {
@@ -169,21 +168,21 @@ func (v *verifier) called(ctx context.Context, in driver.Message) {
 	}
 }
 
-// holds says whether a claim's lease runs, and will for the margin, or what clocks that
-// differ leave of it.
+// holds says whether a claim's lease runs, and goes on to run for the margin, less the
+// difference of the clocks.
 func (v *verifier) holds(k *keyState, c driver.Claim) bool {
 	ahead := v.scenario.Ahead
 	margin := min(v.scenario.Skew, (k.length+ahead)/4) - ahead
 	return (k.state == held || k.doneBehind(c)) && k.mine(c) && !time.Now().After(k.claim.Expires.Add(-margin))
 }
 
-// doneBehind says whether an older holder's completion was on its way for so long that
-// it came after the newer holder had looked for it.
+// doneBehind says whether an older holder's completion arrived so late that the newer
+// holder had already looked for it.
 func (k *keyState) doneBehind(c driver.Claim) bool {
 	return k.state == done && k.doneBy.Token < c.Token && k.granted[c.Token] > 0 && k.granted[c.Token] < k.doneAt
 }
 
-// content: what is acted upon is the events of one key, each as it was kept.
+// content checks that the business gets the events of one key, each as it was kept.
 func (v *verifier) content(in driver.Message) {
 	if v.scenario.Joined == nil {
 		return
@@ -233,8 +232,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// gaveUp: who has acted does not give up saying so while its lease runs, whoever
-// has gone meanwhile.
+// gaveUp checks that a holder that acted goes on trying to complete the key while its
+// lease runs, even if its client is gone.
 func (v *verifier) gaveUp(a *attempt) {
 	for _, c := range a.claims {
 		if k := v.key(c.Key); !a.crashed && k.live() && k.mine(c) {
@@ -243,7 +242,7 @@ func (v *verifier) gaveUp(a *attempt) {
 	}
 }
 
-// returned: an instance that had no mishap leaves nothing held behind it.
+// returned checks that an instance that had no fault leaves no key held.
 func (v *verifier) returned(a *attempt) {
 	for _, c := range a.claims {
 		k := v.key(c.Key)
@@ -253,8 +252,8 @@ func (v *verifier) returned(a *attempt) {
 	}
 }
 
-// acknowledged: an event is kept, and somebody will see its join complete, or its
-// key is completed. Or it was set aside for a reason that holds.
+// acknowledged checks an event that was acknowledged. It is kept, and somebody will see
+// its join complete, or its key is completed; or it was dead-lettered for a true reason.
 func (v *verifier) acknowledged(a *attempt, err error) {
 	k := v.key(v.scenario.claimKey(driver.Message{Key: a.event.Key}))
 	if err != nil {
@@ -278,7 +277,7 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 		}
 	}
 	if a.asked && slices.Contains(v.scenario.Letters, driver.ReasonDuplicate) && !a.finished {
-		v.violated("event %d was acknowledged, and is a duplicate to set aside", a.delivery+1)
+		v.violated("event %d was acknowledged, and is a duplicate to dead-letter", a.delivery+1)
 	}
 	if (a.asked || v.scenario.Joined == nil) && k.state != done && !k.forgotten {
 		v.violated("event %d was acknowledged, and its key is not completed", a.delivery+1)
@@ -302,18 +301,18 @@ func (v *verifier) setAside(a *attempt, k *keyState, reason driver.Reason) {
 		holds = len(a.claims) > 0
 	}
 	if !holds || !slices.Contains(v.scenario.Letters, reason) {
-		v.violated("event %d was set aside as %s, and is not", a.delivery+1, reason)
+		v.violated("event %d was dead-lettered as %s, which is not true", a.delivery+1, reason)
 	}
 }
 
-// end: every order whose events are there is done, or was set aside.
+// end checks that every order whose events are there is done, or was dead-lettered.
 func (v *verifier) end() {
 	for _, name := range v.scenario.keys() {
 		joined := v.scenario.Joined == nil || v.joined(v.key(name))
 		k := v.key(v.scenario.claimKey(driver.Message{Key: name}))
 		switch {
 		case !joined || k.forgotten || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown):
-		case v.scenario.Fickle && len(k.given) == 0: // a decision that arrived late, and that nobody has seen
+		case v.scenario.Fickle && len(k.given) == 0: // a decision arrived late, and nobody has seen it
 		case len(k.effects) == 0:
 			v.violated("every event of %s was acknowledged, and nothing was done: the order is lost", name)
 		case k.state != done:
