@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"example.com/eventdriver"
+	"example.com/eventdriver/internal/repo/markdown"
 )
 
 // What the fake gcloud says of what it is asked to describe.
@@ -370,8 +371,10 @@ func commands(t *testing.T, guide string) (lines []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		lines = append(lines, strings.Split(strings.TrimSpace(strings.ReplaceAll(block[1], "PROJECT", "my-project-123")), "\n")...)
+	for _, block := range markdown.Parse(string(text)).Blocks {
+		if block.Language == "sh" {
+			lines = append(lines, strings.Split(strings.TrimSpace(strings.ReplaceAll(block.Text, "PROJECT", "my-project-123")), "\n")...)
+		}
 	}
 	if len(lines) < 15 {
 		t.Fatalf("%s gives the commands %q only", guide, lines)

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"example.com/eventdriver/internal/repo/markdown"
 )
 
 // A link whose text is the name of a test claims that the test is there. This is
@@ -18,7 +20,7 @@ import (
 //
 // A subtest may follow: TestSecondLook/at_once. file_test.go#TestSecondLook as the
 // target claims the same.
-var testName = regexp.MustCompile("^`?((?:Test|Fuzz|Example|Benchmark)[A-Z_][A-Za-z0-9_]*)(?:/[^`]*)?`?$")
+var testName = regexp.MustCompile("^((?:Test|Fuzz|Example|Benchmark)[A-Z_][A-Za-z0-9_]*)(?:/.*)?$")
 
 var external = regexp.MustCompile(`^(?:[a-z][a-z0-9+.-]*:|//)`)
 
@@ -26,23 +28,23 @@ var external = regexp.MustCompile(`^(?:[a-z][a-z0-9+.-]*:|//)`)
 // its anchor is a heading, its test is declared.
 func TestLinks(t *testing.T) {
 	for _, name := range documents(t) {
-		for _, l := range newDocument(read(t, name)).links() {
+		for _, l := range document(t, name).Links {
 			if err := checkLink(t, name, l); err != nil {
-				t.Errorf("%s:%d: [%s](%s): %v", name, l.line, l.text, l.target, err)
+				t.Errorf("%s:%d: [%s](%s): %v", name, l.Line, l.Text, l.Target, err)
 			}
 		}
 	}
 }
 
-func checkLink(t *testing.T, from string, l link) error {
+func checkLink(t *testing.T, from string, l markdown.Link) error {
 	t.Helper()
-	if external.MatchString(l.target) {
-		if testName.MatchString(l.text) {
+	if external.MatchString(l.Target) {
+		if testName.MatchString(l.Text) {
 			return fmt.Errorf("a link to a test must be a path in this repository")
 		}
 		return nil
 	}
-	target, anchor, _ := strings.Cut(l.target, "#")
+	target, anchor, _ := strings.Cut(l.Target, "#")
 	file := from
 	if target != "" {
 		file = path.Join(path.Dir(from), target)
@@ -57,10 +59,10 @@ func checkLink(t *testing.T, from string, l link) error {
 	if info.IsDir() && anchor != "" {
 		return fmt.Errorf("%s is a folder and has no anchors", file)
 	}
-	if path.Ext(file) == ".md" && anchor != "" && !newDocument(read(t, file)).anchors()[anchor] {
+	if path.Ext(file) == ".md" && anchor != "" && !document(t, file).Anchors[anchor] {
 		return fmt.Errorf("%s has no heading #%s", file, anchor)
 	}
-	for _, claim := range []string{l.text, anchor} {
+	for _, claim := range []string{l.Text, anchor} {
 		found := testName.FindStringSubmatch(claim)
 		if found == nil || path.Ext(file) == ".md" && claim == anchor {
 			continue
@@ -96,7 +98,7 @@ func TestLinksThatLie(t *testing.T) {
 		{"a folder", "../driver", true},
 		{"a file", "../driver/doc.go", true},
 		{"here", "#design", true},
-		{"`TestLinks`", "../internal/repo/docs/links_test.go", true},
+		{"TestLinks", "../internal/repo/docs/links_test.go", true},
 		{"TestLinks/some_case", "../internal/repo/docs/links_test.go", true},
 		{"proof", "../internal/repo/docs/links_test.go#TestLinks", true},
 		{"Testing in general", "../driver", true},
@@ -113,7 +115,7 @@ func TestLinksThatLie(t *testing.T) {
 		{"TestTestName", "../internal/repo/docs/links_test.go", false}, // a variable or nothing
 	}
 	for _, test := range tests {
-		if err := checkLink(t, from, link{test.text, test.target, 1}); (err == nil) != test.ok {
+		if err := checkLink(t, from, markdown.Link{Text: test.text, Target: test.target, Line: 1}); (err == nil) != test.ok {
 			t.Errorf("[%s](%s): %v, want ok: %v", test.text, test.target, err, test.ok)
 		}
 	}

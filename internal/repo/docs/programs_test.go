@@ -14,12 +14,12 @@ import (
 // An overlay has the compiler see it in this module, though it is nowhere in it.
 func TestProgramsInDocumentsCompile(t *testing.T) {
 	for _, name := range documents(t) {
-		for _, b := range newDocument(read(t, name)).blocks {
-			if b.language != "go" || !strings.HasPrefix(b.text, "package ") {
+		for _, b := range document(t, name).Blocks {
+			if b.Language != "go" || !strings.HasPrefix(b.Text, "package ") {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s:%d", name, b.line), func(t *testing.T) {
-				if out, err := compile(t, b.text); err != nil {
+			t.Run(fmt.Sprintf("%s:%d", name, b.Line), func(t *testing.T) {
+				if out, err := compile(t, b.Text); err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}
 			})
