@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -74,6 +75,9 @@ func renameIn(name, old, module string) (bool, error) {
 		return false, err
 	}
 	renamed := replacePath(text, old, module)
+	if filepath.Base(name) == "go.mod" {
+		renamed = requireVersion(renamed, module)
+	}
 	if bytes.Equal(renamed, text) {
 		return false, nil
 	}
@@ -84,6 +88,20 @@ func renameIn(name, old, module string) (bool, error) {
 		}
 	}
 	return true, os.WriteFile(name, renamed, info.Mode().Perm())
+}
+
+// major is the major version that a module path ends in, from v2 on.
+var major = regexp.MustCompile(`/(v(?:[2-9]|[1-9][0-9]+))$`)
+
+// requireVersion has the go.mod of another module, which replaces the module by this clone, require
+// a version that the path allows: v2.0.0 for one that ends in /v2.
+func requireVersion(text []byte, module string) []byte {
+	version := "v0.0.0"
+	if v := major.FindStringSubmatch(module); v != nil {
+		version = v[1] + ".0.0"
+	}
+	required := regexp.MustCompile(`(?m)^((?:require)?\s+` + regexp.QuoteMeta(module) + `) v\S+`)
+	return required.ReplaceAll(text, []byte("$1 "+version))
 }
 
 // replacePath replaces old by module where it stands for itself or begins a

@@ -50,6 +50,7 @@ func TestRenamedCloneBuilds(t *testing.T) {
 	}
 	command(t, dir, "go", "build", "./...")
 	command(t, dir, "go", "vet", "./...")
+	command(t, filepath.Join(dir, "examples", "tutorial"), "go", "vet", "./...") // a module of its own
 
 	command(t, dir, "git", "add", "-A")
 	out.Reset()
