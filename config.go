@@ -63,33 +63,33 @@ var inputSettings = []setting{{
 	must:  "up to 100 names of events, as in event1,event2,event3",
 	field: func(c *Config) flag.Value { return (*list)(&c.Sources) },
 	check: Config.checkSources,
-	about: "the events to join, by name, up to 100. The order does not matter. A request to `/events/NAME` brings an event " +
-		"of that source, where the name is a letter, then letters, digits, `-` and `_`.",
+	about: "the names of the events to join, up to 100, in any order. A request to `/events/NAME` brings an " +
+		"event of that source, if the name is a letter, then letters, digits, `-` and `_`.",
 }, {
 	name:      "ERASE_SOURCES",
 	infer:     func(c Config, _ environment) string { return c.ifJoined("event1") },
-	unsetText: "`event1`, where that is joined",
+	unsetText: "`event1`, if it is joined",
 	must:      "events of EVENT_SOURCES, as in event1,event2",
 	field:     func(c *Config) flag.Value { return (*list)(&c.EraseSources) },
 	check:     func(c Config) error { return c.checkNames(c.EraseSources) },
-	about:     "those whose content is not kept: such an event only says that it happened",
+	about:     "the events whose content is not kept, because it only matters that they happened",
 }, {
 	name:  "SOURCE_ALIASES",
 	must:  "an alias for each event, as in event1:orders-created,event2:payments, and none for two",
 	field: func(c *Config) flag.Value { return aliases{c} },
 	check: Config.checkAliases,
-	about: "for requests to any other path than `/events/NAME`: where an event comes from, if that is not called like the " +
-		"event: `event1:orders-created,event1:orders-v2,event2:payments`. An alias is the short name of a topic, bucket or " +
-		"Kafka topic, or a whole `ce-source` up to the next comma.",
+	about: "other names of the sources, for requests [without a source's path](input.md#paths): " +
+		"`event1:orders-created,event1:orders-v2,event2:payments`. An alias is the short name of a topic, " +
+		"bucket or Kafka topic, or a whole `ce-source` without a comma.",
 }, {
 	name:  "KEY_POINTER",
 	must:  "a JSON pointer, as in /order/id, or one for each event, as in event1:/order/id,event2:/id",
 	field: func(c *Config) flag.Value { return pointers{c} },
 	check: Config.checkPointers,
-	about: "JSON pointer to the key in the content, such as `/order/id` for all events, or one for each of some events, as in " +
-		"`event1:/order/id,event2:/id`. An event with a pointer has its key there and nowhere else: where it points to no " +
-		"string and no number, the event is dead-lettered, as `no-key`. Without a pointer the key is the CloudEvents " +
-		"extension `key`, then `partitionkey`, the Pub/Sub attribute `key`, the ordering key, and, except for Google's own " +
+	about: "JSON pointer to the key in the content: `/order/id` for all events, `event1:/order/id,event2:/id` " +
+		"for some. An event with a pointer has its key only there; if it points to neither a string nor a " +
+		"number, the event is dead-lettered as `no-key`. Other events have their key in the extension `key`, " +
+		"else in `partitionkey`, the Pub/Sub attribute `key`, the ordering key or, except Google's own " +
 		"events, the subject.",
 }, {
 	name:      "CONTENT",
@@ -97,24 +97,24 @@ var inputSettings = []setting{{
 	must:      "auto, json, text or bytes for each event, as in event1:text,event2:json",
 	field:     func(c *Config) flag.Value { return contents{c} },
 	check:     Config.checkContent,
-	about: "what the data of an event is, whatever it [declares](input.md#what-becomes-of-the-data), as in " +
-		"`event1:text,event2:json`: `json`, `text` in UTF-8, `bytes`, or `auto`, which is what the event declares. What does " +
-		"not hold is dead-lettered, as `undecodable`.",
+	about: "what the data of events is, whatever they [declare](input.md#what-becomes-of-the-data): " +
+		"`event1:text,event2:json`. Each is `json`, `text` in UTF-8, `bytes`, or `auto` for what the event " +
+		"declares. Other data is dead-lettered as `undecodable`.",
 }, {
 	name:  "BODY_LIMIT",
 	unset: "14000000",
 	must:  "a number of bytes from 1 to 33554432, which is Cloud Run's own limit, as in 10485760",
 	field: func(c *Config) flag.Value { return (*size)(&c.BodyLimit) },
 	check: func(c Config) error { return unless(c.BodyLimit >= 1 && c.BodyLimit <= longestBody) },
-	about: "how many bytes a request may have, up to 33554432. A longer one is cut, and dead-lettered as `undecodable`. The " +
-		"default lets all messages of Pub/Sub in, which has 10 MB at most, a third more as base64.",
+	about: "how many bytes a request may have, up to 33554432. A longer one is cut, and dead-lettered as " +
+		"`undecodable`. The default is enough for Pub/Sub's largest message, 10 MB, in base64.",
 }}
 
 // storeSettings are about what the function remembers. Each store adds its own.
 var storeSettings = []setting{{
 	name:      "EVENT_STORE",
 	infer:     func(_ Config, env environment) string { return defaultStore(env) },
-	unsetText: "`gcs` where `GCS_BUCKET` is set, else `memory`",
+	unsetText: "`gcs` if `GCS_BUCKET` is set, else `memory`",
 	must:      oneOf(Stores()),
 	field:     func(c *Config) flag.Value { return (*text)(&c.EventStore) },
 	check:     func(c Config) error { return checkStore(c.EventStore) },
@@ -126,72 +126,75 @@ var storeSettings = []setting{{
 	must:      oneOf(Stores()),
 	field:     func(c *Config) flag.Value { return (*text)(&c.ClaimStore) },
 	check:     func(c Config) error { return checkStore(c.ClaimStore) },
-	about:     "where claims and completions are kept: " + oneOf(inCode(Stores())) + "; [BigQuery](bigquery.md) takes few claims a second",
+	about:     "where claims and completions are kept: " + oneOf(inCode(Stores())) + "; BigQuery takes [few claims a second](bigquery.md#how-much-it-takes-and-how-long)",
 }, {
 	name:      "STORE_TIMEOUT",
-	unsetText: "`10s`; `1m` where a store is `bigquery`",
-	must:      "a length of time, as in 10s, that is less than LEASE and its margin",
+	unsetText: "`10s`; `1m` if a store is `bigquery`",
+	must:      "a length of time, as in 10s, that is less than LEASE minus its margin",
 	field:     func(c *Config) flag.Value { return (*duration)(&c.StoreTimeout) },
 	check:     Config.checkTimeout,
-	about: "how long one store operation may take, retries included. It must be less than `LEASE` and its margin (10 s, or a " +
-		"quarter of a lease shorter than 40 s); where it is not set, a key is claimed within half of `LEASE`.",
+	about: "how long a store operation may take, retries included. It must be less than `LEASE` minus 10 s, or " +
+		"than three quarters of a `LEASE` below 40 s. Without it, claiming a key takes at most half of " +
+		"`LEASE`.",
 }}
 
 // runSettings are about what the function does.
 var runSettings = []setting{{
 	name:      "LEASE",
-	unsetText: "time left of the request and 10 s; 10 min where the request has no deadline",
+	unsetText: "the request's remaining time and 10 s; without a deadline 10 min",
 	must:      "a length of time of 2s or more, as in 2m",
 	field:     func(c *Config) flag.Value { return (*duration)(&c.Lease) },
 	check:     func(c Config) error { return unless(c.Lease == 0 || c.Lease >= shortestLease) },
-	about: "how long a key stays held after its holder vanished; at least `2s`. It is renewed while the handler runs, so it " +
-		"may be shorter than the handler takes.",
+	about: "how long a key stays held when its holder has vanished; at least `2s`. It is renewed while the " +
+		"handler runs, so a handler may take longer.",
 }, {
 	name:  "ON_LEASE_EXPIRY",
 	unset: "retry",
 	must:  oneOf(leaseExpiries.names()),
 	field: func(c *Config) flag.Value { return choice[bool]{&c.QuarantineOnExpiry, leaseExpiries} },
-	about: "what to do with a key after a run whose outcome is unknown (its holder vanished or ran out of time): `retry` " +
-		"processes it again, with a greater token; `quarantine` dead-letters its events for a person, as `outcome-unknown`",
+	about: "what happens to a key whose last run may have acted, because its holder vanished or ran out of " +
+		"time: `retry` processes it again, with a greater token; `quarantine` dead-letters its events as " +
+		"`outcome-unknown`",
 }, {
 	name:  "CONFLICT_POLICY",
 	unset: "first",
 	must:  oneOf(conflictPolicies.names()),
 	field: func(c *Config) flag.Value { return choice[joiner.ConflictPolicy]{&c.ConflictPolicy, conflictPolicies} },
-	about: "what to do with an event that comes again with other content: keep the `first`, keep the `last` (by the event's " +
-		"own time), or `reject` the new one to the dead letters",
+	about: "which content is kept if an event comes again with another: the `first`, or the `last` by the " +
+		"event's own time; `reject` dead-letters the new one",
 }, {
 	name:  "DEAD_LETTERS",
 	unset: "on",
 	must:  oneOf(switches.names()) + ", and on where DEAD_LETTER_TOPIC or MAX_EVENT_AGE is set",
 	field: func(c *Config) flag.Value { return choice[bool]{&c.DeadLetters, switches} },
 	check: func(c Config) error { return unless(c.DeadLetters || c.DeadLetterTopic == "" && c.MaxEventAge == 0) },
-	about: "`on` dead-letters events that can never succeed, and acknowledges them; `off` answers 400, and they are delivered " +
+	about: "`on` dead-letters and acknowledges events that can never succeed; `off` answers 400, and they come " +
 		"again until the platform gives up",
 }, {
 	name:  "DEAD_LETTER_TOPIC",
 	must:  "a topic, as in projects/my-project/topics/my-topic, other than OUTPUT_TOPIC, that no event comes from",
 	field: func(c *Config) flag.Value { return (*text)(&c.DeadLetterTopic) },
 	check: func(c Config) error { return c.checkTopic(c.DeadLetterTopic, c.OutputTopic) },
-	about: "the topic, as `projects/PROJECT/topics/TOPIC`, that dead letters are published to, instead of kept in the event " +
-		"store. A letter is the event as it came, with `reason`, `error`, `handler`, `id`, `key`, `source`, `path`, " +
-		"`attempts` and `time` as attributes; published to a source topic as it is, it is the event again. Of an event " +
-		"larger than Pub/Sub takes, the message has the beginning, and the event store the whole.",
+	about: "the topic, as `projects/PROJECT/topics/TOPIC`, for dead letters, instead of the event store. A " +
+		"letter is the event as it came, with the attributes `reason`, `error`, `handler`, `id`, `key`, " +
+		"`source`, `path`, `attempts` and `time`; published unchanged to a source's topic, it is the event " +
+		"again. Of a letter that is too large for Pub/Sub the topic gets the beginning, and the event store " +
+		"the whole.",
 }, {
 	name:  "MAX_EVENT_AGE",
 	must:  "a length of time, as in 20h",
 	field: func(c *Config) flag.Value { return (*duration)(&c.MaxEventAge) },
-	about: "an event that still fails when it is older than this is dead-lettered, as `too-old`, instead of delivered again; " +
-		"`20h` leaves a margin before Pub/Sub forgets it, after 24 hours. The age counts from `ce-time`, which for Pub/Sub " +
-		"is when it was published.",
+	about: "an event that fails when it is older than this is dead-lettered as `too-old`, instead of delivered " +
+		"again. The age counts from `ce-time`, for Pub/Sub the time of publishing. Pub/Sub forgets an event " +
+		"after 24 hours, so use `20h`.",
 }, {
 	name:  "OUTPUT_TOPIC",
 	must:  "a topic, as in projects/my-project/topics/my-topic, that no event comes from",
 	field: func(c *Config) flag.Value { return (*text)(&c.OutputTopic) },
 	check: func(c Config) error { return c.checkTopic(c.OutputTopic, "") },
-	about: "the topic, as `projects/PROJECT/topics/TOPIC`, that joined messages are published to, when the business handler " +
-		"has acted and goes on. It is a CloudEvent of type `dev.eventdriver.joined.v1` with the key as ordering key and " +
-		"`ce-key`, and the fencing token as `ce-fencingtoken`.",
+	about: "the topic, as `projects/PROJECT/topics/TOPIC`, to which joined messages are published after the " +
+		"business handler. Each is a CloudEvent of type `dev.eventdriver.joined.v1`, with the key as " +
+		"ordering key and `ce-key`, and the fencing token as `ce-fencingtoken`.",
 }, {
 	name:  "LOG_LEVEL",
 	unset: "info",
@@ -211,9 +214,9 @@ var (
 // platformVariables are read, too. Nobody needs to set them by hand.
 var platformVariables = []struct{ name, setBy, use string }{
 	{"FUNCTION_TARGET", "Cloud Functions, the Functions Framework",
-		"says that the process serves a function: wrong settings end it, SIGTERM drains it"},
+		"tells that the process serves a function: wrong settings end it, and SIGTERM lets it finish"},
 	{"K_SERVICE", "Cloud Run",
-		"says that the process runs in the cloud, where the memory store is worth a warning; the default of `GCS_FOLDER`"},
+		"tells that the process runs in the cloud, where the memory store is worth a warning; the default of `GCS_FOLDER`"},
 	{"GOOGLE_CLOUD_PROJECT", "you, if at all",
-		"the project in the trace of each log line, which links the lines of a request in Cloud Logging; the default of `BIGQUERY_PROJECT`"},
+		"links the log lines of a request in Cloud Logging; the default of `BIGQUERY_PROJECT`"},
 }

@@ -36,16 +36,16 @@ var bigQuerySettings = []setting{{
 	must:      "the ID of a project",
 	field:     func(c *Config) flag.Value { return (*text)(&c.Project) },
 	check:     func(c Config) error { return c.checkBigQuery(c.Project, bqstore.Config(c.Project, "dataset")) },
-	about:     "the project of the dataset; required where a store is `bigquery`",
+	about:     "the project of the dataset; required if a store is `bigquery`",
 }, {
 	name:  "BIGQUERY_DATASET",
 	must:  "the name of a dataset",
 	field: func(c *Config) flag.Value { return (*text)(&c.Dataset) },
 	check: func(c Config) error { return c.checkBigQuery(c.Dataset, bqstore.Config("project", c.Dataset)) },
-	about: "the dataset; required where a store is [`bigquery`](bigquery.md)",
+	about: "the dataset; required if a store is [`bigquery`](bigquery.md)",
 }, {
 	name:      "BIGQUERY_LOCATION",
-	unsetText: "asked for",
+	unsetText: "BigQuery is asked",
 	must:      "the dataset's location, as in EU",
 	field:     func(c *Config) flag.Value { return (*text)(&c.Location) },
 	check: func(c Config) error {
@@ -58,14 +58,14 @@ var bigQuerySettings = []setting{{
 	must:  "a length of time from 1h to 3600h, as in 168h, and no less than LEASE",
 	field: func(c *Config) flag.Value { return (*duration)(&c.Retention) },
 	check: Config.checkRetention,
-	about: "for how long rows are seen, from `1h` to `3600h`; the tables must keep their partitions for a day longer",
+	about: "how long rows are seen, from `1h` to `3600h`. The tables' partitions must last a day longer.",
 }, {
 	name:  "BIGQUERY_EVENT_WRITER",
 	unset: string(bqstore.StorageWrite),
 	must:  oneOf(eventWriters.names()),
 	field: func(c *Config) flag.Value { return choice[string]{&c.EventWriter, eventWriters} },
-	about: "how events are written to BigQuery: `storage` by the Storage Write API, or `dml` by statements; " +
-		"[not to be changed](bigquery.md#how-an-event-is-written) for a table in use",
+	about: "how events are written: by the Storage Write API (`storage`) or by statements (`dml`). [Do not " +
+		"change it](bigquery.md#how-an-event-is-written) for a table in use.",
 }}
 
 var eventWriters = words[string]{{string(bqstore.StorageWrite), string(bqstore.StorageWrite)}, {string(bqstore.DML), string(bqstore.DML)}}

@@ -28,7 +28,7 @@ var gcsSettings = []setting{{
 	must:  "the name of a bucket, without gs://",
 	field: func(c *Config) flag.Value { return (*text)(&c.Bucket) },
 	check: Config.checkBucket,
-	about: "the bucket, without `gs://`; required where a store is `gcs`",
+	about: "the bucket, without `gs://`; required if a store is `gcs`",
 }, {
 	name:      "GCS_FOLDER",
 	infer:     func(_ Config, env environment) string { return cmp.Or(env.text("K_SERVICE"), "event-driver") },
@@ -36,8 +36,8 @@ var gcsSettings = []setting{{
 	must:      "a folder in the bucket, as in orders or team/orders",
 	field:     func(c *Config) flag.Value { return (*text)(&c.Folder) },
 	check:     func(c Config) error { return gcsstore.Config("bucket").WithFolder(c.Folder).Check() },
-	about: "the folder in it that all objects go below. **One for each function**: those that share a folder share its keys, " +
-		"and what one has completed, the other skips.",
+	about: "the folder of all objects. **One for each function**: functions that share a folder share its keys, " +
+		"and each skips what the other completed.",
 }}
 
 func (c Config) checkBucket() error {
