@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/eventdriver/driver/cache"
-	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
 	"example.com/eventdriver/publish"
 )
 
@@ -27,8 +27,8 @@ func (c Config) checkSources() error {
 		switch {
 		case source == "":
 			problems = append(problems, errors.New("a name is empty"))
-		case len(source) > convert.MaxName || !utf8.ValidString(source):
-			problems = append(problems, fmt.Errorf("%.40q can't arrive: names are UTF-8 of up to %d bytes", source, convert.MaxName))
+		case len(source) > decode.MaxName || !utf8.ValidString(source):
+			problems = append(problems, fmt.Errorf("%.40q can't arrive: names are UTF-8 of up to %d bytes", source, decode.MaxName))
 		case slices.Contains(c.Sources[:i], source):
 			problems = append(problems, fmt.Errorf("%q is there twice", source))
 		}
@@ -56,17 +56,17 @@ func (c Config) checkNames(names []string) error {
 }
 
 func (c Config) checkAliases() error {
-	_, err := convert.NewInput(c.sourceNames())
+	_, err := decode.New(c.sourceNames())
 	return errors.Join(c.checkNames(slices.Sorted(maps.Keys(c.SourceAliases))), err)
 }
 
 func (c Config) checkPointers() error {
-	_, err := convert.NewInput(c.keyPointers()...)
+	_, err := decode.New(c.keyPointers()...)
 	return errors.Join(c.checkNames(slices.Sorted(maps.Keys(c.KeyPointers))), err)
 }
 
 func (c Config) checkContent() error {
-	_, err := convert.NewInput(convert.Content(c.Content))
+	_, err := decode.New(decode.Content(c.Content))
 	return errors.Join(c.checkNames(slices.Sorted(maps.Keys(c.Content))), err)
 }
 

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
 	"example.com/eventdriver/driver/joiner"
 )
 
@@ -13,12 +13,12 @@ import (
 // [DefaultConfig] or [ConfigFromEnv] and change that. Each field is set by the
 // variable in brackets, which docs/configuration.md describes.
 type Config struct {
-	Sources       []string                       // the events to join [EVENT_SOURCES]
-	EraseSources  []string                       // those whose content is not kept [ERASE_SOURCES]
-	SourceAliases map[string][]string            // where an event comes from, by its name [SOURCE_ALIASES]
-	KeyPointer    string                         // a JSON pointer to the key in the content; "": not there [KEY_POINTER]
-	KeyPointers   map[string]string              // those of single events, by their names [KEY_POINTER]
-	Content       map[string]convert.ContentKind // what an event's data is, by its name [CONTENT]
+	Sources       []string                      // the events to join [EVENT_SOURCES]
+	EraseSources  []string                      // those whose content is not kept [ERASE_SOURCES]
+	SourceAliases map[string][]string           // where an event comes from, by its name [SOURCE_ALIASES]
+	KeyPointer    string                        // a JSON pointer to the key in the content; "": not there [KEY_POINTER]
+	KeyPointers   map[string]string             // those of single events, by their names [KEY_POINTER]
+	Content       map[string]decode.ContentKind // what an event's data is, by its name [CONTENT]
 
 	EventStore   string        // the name of a store [EVENT_STORE]
 	ClaimStore   string        // likewise [CLAIM_STORE]

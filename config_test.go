@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
 	"example.com/eventdriver/driver/joiner"
 )
 
@@ -210,7 +211,7 @@ func TestConfigByHandIsChecked(t *testing.T) {
 		"STORE_TIMEOUT":   func(c *Config) { c.StoreTimeout = -1 },
 		"SOURCE_ALIASES":  func(c *Config) { c.SourceAliases = map[string][]string{"event9": {"x"}} },
 		"KEY_POINTER":     func(c *Config) { c.KeyPointers = map[string]string{"event9": "/id"} },
-		"CONTENT":         func(c *Config) { c.Content = map[string]convert.ContentKind{"event1": "xml"} },
+		"CONTENT":         func(c *Config) { c.Content = map[string]decode.ContentKind{"event1": "xml"} },
 		"EVENT_STORE":     func(c *Config) { c.EventStore = "" },
 	} {
 		c := DefaultConfig()

@@ -6,6 +6,7 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/driver/transformer"
 )
@@ -36,25 +37,29 @@ func newPipeline(c Config, s stores, business driver.Handler) (*driver.Pipeline,
 
 // input returns what makes messages of events.
 func (c Config) input() (convert.InputConverter, error) {
-	return convert.NewInput(append(c.keyPointers(), c.sourceNames(), convert.Content(c.Content), convert.ContentLimit(c.BodyLimit))...)
+	decoder, err := decode.New(append(c.keyPointers(), c.sourceNames(), decode.Content(c.Content), decode.ContentLimit(c.BodyLimit))...)
+	if err != nil {
+		return nil, err
+	}
+	return decoder.Message, nil
 }
 
 // keyPointers has the pointer for all events unless it is empty: the empty JSON
 // pointer would point at the whole content.
-func (c Config) keyPointers() []convert.InputOption {
-	each := convert.KeyPointers(c.KeyPointers)
+func (c Config) keyPointers() []decode.Option {
+	each := decode.KeyPointers(c.KeyPointers)
 	if c.KeyPointer == "" {
-		return []convert.InputOption{each}
+		return []decode.Option{each}
 	}
-	return []convert.InputOption{convert.KeyPointer(c.KeyPointer), each}
+	return []decode.Option{decode.KeyPointer(c.KeyPointer), each}
 }
 
 // sourceNames gives each source's aliases, also where it has none: so that a
 // topic that is called like an event is known to be that event's.
-func (c Config) sourceNames() convert.InputOption {
+func (c Config) sourceNames() decode.Option {
 	names := make(map[string][]string)
 	for _, source := range c.Sources {
 		names[source] = c.SourceAliases[source]
 	}
-	return convert.SourceAliases(names)
+	return decode.SourceAliases(names)
 }

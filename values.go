@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
 )
 
 // The kinds of values that settings have. Each is a [flag.Value]: String returns what
@@ -161,9 +161,9 @@ func (v contents) Set(s string) error {
 	if err != nil {
 		return err
 	}
-	v.Content = make(map[string]convert.ContentKind)
+	v.Content = make(map[string]decode.ContentKind)
 	for source, word := range values {
-		v.Content[source] = convert.ContentKind(word)
+		v.Content[source] = decode.ContentKind(word)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"cloud.google.com/go/pubsub/v2"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
 )
 
 // Letters keeps dead letters in a topic: put a subscription on it first, for a
@@ -186,7 +186,7 @@ func eventAttributes(header map[string][]string, room int) (map[string]string, b
 		if isType {
 			lower = "Content-Type"
 		} else { // in a Pub/Sub message nothing is percent-encoded
-			text, err = convert.DecodeHeader(strings.TrimPrefix(lower, "ce-"), text)
+			text, err = decode.DecodeHeader(strings.TrimPrefix(lower, "ce-"), text)
 		}
 		if err != nil || len(values) > 1 || len(name) > maxName || !utf8.ValidString(name) || !fits(text) {
 			return nil, false

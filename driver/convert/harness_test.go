@@ -1,36 +1,19 @@
 package convert_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/stores/memstore"
 )
-
-// request returns a POST with the body and pairs of header names and values.
-func request(body []byte, pairs ...string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
-	for i := 0; i+1 < len(pairs); i += 2 {
-		r.Header.Set(pairs[i], pairs[i+1])
-	}
-	return r
-}
-
-// binary returns a POST of an event in binary mode, with key "k", and then the pairs.
-func binary(body string, pairs ...string) *http.Request {
-	return request([]byte(body), append([]string{
-		"Ce-Specversion", "1.0", "Ce-Id", "id-1", "Ce-Source", "event1", "Ce-Type", "com.example", "Ce-Key", "k",
-		"Content-Type", "application/json",
-	}, pairs...)...)
-}
 
 func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -87,6 +70,19 @@ func failing(f func(driver.Message) error) *driver.Pipeline {
 
 func accept(driver.Message) error { return nil }
 
+type processorFunc func(context.Context, driver.Message) error
+
+func (f processorFunc) Process(ctx context.Context, m driver.Message) error { return f(ctx, m) }
+
+type storeFunc func(context.Context, driver.DeadLetter) error
+
+func (f storeFunc) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error { return f(ctx, d) }
+
+// brokenStore keeps no dead letters.
+type brokenStore struct{ err error }
+
+func (s brokenStore) AddDeadLetter(context.Context, driver.DeadLetter) error { return s.err }
+
 func mustURL(t testing.TB, text string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(text)
@@ -103,4 +99,17 @@ func readAll(t testing.TB, r io.Reader) string {
 		t.Fatal(err)
 	}
 	return string(all)
+}
+
+func readCloser(body string) io.ReadCloser { return io.NopCloser(strings.NewReader(body)) }
+
+// to is the request, to another target.
+func to(t testing.TB, target string, r *http.Request) *http.Request {
+	t.Helper()
+	u, err := url.ParseRequestURI(target) // as the server does
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.URL, r.RequestURI = u, target
+	return r
 }

@@ -17,6 +17,7 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/internal/eventtest"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/driver/transformer"
 	"example.com/eventdriver/stores/memstore"
@@ -25,18 +26,29 @@ import (
 // hostileError is an error whose methods panic.
 type hostileError struct{}
 
-func (hostileError) Error() string  { panic("Error") }
-func (hostileError) Unwrap() error  { panic("Unwrap") }
-func (hostileError) Is(error) bool  { panic("Is") }
-func (hostileError) As(any) bool    { panic("As") }
+func (hostileError) Error() string { panic("Error") }
+
+func (hostileError) Unwrap() error { panic("Unwrap") }
+
+func (hostileError) Is(error) bool { panic("Is") }
+
+func (hostileError) As(any) bool { panic("As") }
+
 func (hostileError) String() string { panic("String") }
+
 func (e circleError) Error() string { return "circle" }
+
 func (e circleError) Unwrap() error { return e }
-func (longError) Error() string     { return strings.Repeat("long ", 20_000) }
-func (exitingError) Error() string  { runtime.Goexit(); return "" }
-func (leavingError) Error() string  { return "leaving" }
-func (leavingError) Is(error) bool  { runtime.Goexit(); return true }
-func (leavingError) As(any) bool    { runtime.Goexit(); return true }
+
+func (longError) Error() string { return strings.Repeat("long ", 20_000) }
+
+func (exitingError) Error() string { runtime.Goexit(); return "" }
+
+func (leavingError) Error() string { return "leaving" }
+
+func (leavingError) Is(error) bool { runtime.Goexit(); return true }
+
+func (leavingError) As(any) bool { runtime.Goexit(); return true }
 
 type (
 	circleError  struct{}
@@ -189,7 +201,8 @@ func (h *hooks) Handle(context.Context, slog.Record) error {
 }
 
 func (h *hooks) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h *hooks) WithGroup(string) slog.Handler      { return h }
+
+func (h *hooks) WithGroup(string) slog.Handler { return h }
 
 var hookNames = []string{"InputConverter", "Processor", "Rule", "Condition", "Persist", "LookUp", "Replace", "Decide", "ListDecided", "Parallel", "KeyFrom", "Acquire", "Complete",
 	"Release", "HandleDone", "QuarantineOnExpiry", "Business", "AddDeadLetter", "Logger.Enabled", "Logger.Handle"}
@@ -211,7 +224,7 @@ func answersAll(t *testing.T, h *hooks) {
 	opts := []convert.Option{convert.DeadLetters(h), convert.Logger(slog.New(h))}
 	handler := convert.ToHTTPHandler(h.input, h, opts...)
 	for range 2 { // the second time the key may be completed
-		answer := serve(handler, binary(`{}`, "Ce-Source", "event1"))
+		answer := serve(handler, eventtest.Binary(`{}`, "Ce-Source", "event1"))
 		if answer.Body.Len() > 40<<10 || strings.HasPrefix(h.at, "Logger") && answer.Code != http.StatusNoContent {
 			t.Errorf("answered %d, %.300s", answer.Code, answer.Body)
 		}
@@ -223,35 +236,5 @@ func answersAll(t *testing.T, h *hooks) {
 	function := convert.ToCloudFunction(h.input, h, opts...)
 	if err := function(t.Context(), keyed("event1")); err != nil && len(err.Error()) > 40<<10 {
 		t.Errorf("error %.300v", err)
-	}
-}
-
-// keyed returns an event of that source.
-func keyed(source string) cloudevents.Event {
-	e := cloudevents.NewEvent()
-	e.SetID("1")
-	e.SetSource(source)
-	e.SetType("t")
-	e.SetExtension("key", "k")
-	return e
-}
-
-// An OutputConverter that fails does not keep the event from being answered as it deserves.
-func TestOutputConverterThatPanics(t *testing.T) {
-	for does, end := range ends {
-		for _, failure := range []error{nil, errors.New("down"), driver.Permanent(errors.New("bad"))} {
-			out := func(context.Context, error) (*cloudevents.Event, cloudevents.Result) { return nil, end() }
-			receive := convert.ToKNativeEventHandler(convert.CloudEventToInput, failing(func(driver.Message) error { return failure }), out, quiet)
-			reply, result := receive(t.Context(), keyed("s"))
-			if len(result.Error()) > 40<<10 || reply != nil {
-				t.Errorf("%s: %v, %.300v", does, reply, result)
-			}
-			if strings.HasPrefix(does, "return") || strings.HasPrefix(does, "reject") {
-				continue // that is its answer
-			}
-			if cloudevents.IsACK(result) != (failure == nil) || failure != nil && !errors.Is(result, failure) {
-				t.Errorf("%s: %v was answered %v", does, failure, result)
-			}
-		}
 	}
 }

@@ -11,16 +11,15 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// OutputConverter makes the answer to an event of what came of it: err is nil for
-// an event to be acknowledged, one that was set aside included. The event that it
-// returns is sent as the reply; nil for none. It is called from many goroutines
-// at once.
+// OutputConverter makes the answer to an event. err is nil for an event to be acknowledged,
+// also after it was dead-lettered. The event that it returns is sent as the reply; nil sends
+// none. It is called from many goroutines at once.
 type OutputConverter func(ctx context.Context, err error) (*cloudevents.Event, cloudevents.Result)
 
-// OutputToCloudResult is the [OutputConverter] without a reply. nil is
-// acknowledged ([cloudevents.ResultACK]); an error becomes an HTTP result with
-// status 400 if it is permanent, 503 if it is a [driver.ErrHeld] or [driver.ErrNoMemory], else 500. The
-// result is the error, as [errors.Is] sees it.
+// OutputToCloudResult is the [OutputConverter] without a reply. It acknowledges nil
+// ([cloudevents.ResultACK]); an error becomes an HTTP result with status 400 if it is
+// permanent, 503 if it is a [driver.ErrHeld] or [driver.ErrNoMemory], else 500. The result
+// wraps the error.
 func OutputToCloudResult(_ context.Context, err error) (*cloudevents.Event, cloudevents.Result) {
 	if err == nil {
 		return nil, cloudevents.ResultACK
@@ -33,12 +32,11 @@ func OutputToCloudResult(_ context.Context, err error) (*cloudevents.Event, clou
 //	err := client.StartReceiver(ctx, convert.ToKNativeEventHandler(
 //		convert.CloudEventToInput, pipeline, convert.OutputToCloudResult))
 //
-// Events that can never succeed are set aside and acknowledged where [DeadLetters]
-// are on; else out is given the permanent error. A dead letter has the event in
-// binary mode, since the request is not at hand.
+// Events that can never succeed are dead-lettered and acknowledged where [DeadLetters] are
+// on; else out gets the permanent error.
 //
-// The receiver does not tell the path of a request, so the source is what the event says,
-// or [WithSource] in the context.
+// The function does not get the request. So a dead letter has the event in binary mode, and
+// the source is what the event says, or [decode.WithSource] in the context.
 //
 // The function is safe for concurrent use; the receiver is not quite (see
 // [ToHTTPHandler]). It panics if in, p or out is nil.
@@ -46,15 +44,15 @@ func ToKNativeEventHandler(in InputConverter, p Processor, out OutputConverter, 
 	if out == nil {
 		panic("convert: the OutputConverter is nil")
 	}
-	e := newEdge(in, p, opts)
+	e := newEndpoint(in, p, opts)
 	return func(ctx context.Context, event cloudevents.Event) (*cloudevents.Event, cloudevents.Result) {
 		return e.reply(ctx, out, e.receive(ctx, incomingEvent(event)).failure())
 	}
 }
 
-// reply calls out. Where that panics the answer is that of [OutputToCloudResult]: the event
-// has been handled, and somebody waits.
-func (e *edge) reply(ctx context.Context, out OutputConverter, failure error) (event *cloudevents.Event, result cloudevents.Result) {
+// reply calls out. If out panics, [OutputToCloudResult] answers: the event has been handled,
+// and somebody waits for the answer.
+func (e *endpoint) reply(ctx context.Context, out OutputConverter, failure error) (event *cloudevents.Event, result cloudevents.Result) {
 	returned := false
 	result = driver.Guard(func() (err error) {
 		event, err = out(ctx, failure)
@@ -68,7 +66,7 @@ func (e *edge) reply(ctx context.Context, out OutputConverter, failure error) (e
 	return event, result
 }
 
-// statusOf returns the status for an error whose event was not set aside.
+// statusOf returns the status for the error of an event that is not acknowledged.
 func statusOf(err error) int {
 	switch {
 	case driver.IsPermanent(err):

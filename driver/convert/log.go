@@ -3,39 +3,40 @@ package convert
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"example.com/eventdriver/driver"
 )
 
-// report logs what became of an event: the one place where its failure is logged.
-func (e *edge) report(ctx context.Context, event *cloudevents.Event, o outcome) {
+// report logs the outcome of an event. Its failure is logged here and nowhere else.
+func (e *endpoint) report(ctx context.Context, event *cloudevents.Event, o outcome) {
 	level, text := slog.LevelDebug, "event processed"
 	switch o.verdict {
 	case waiting:
-		text = "event kept, waiting for others"
+		text = "event stored, waiting for others"
 	case deadLettered:
-		level, text = slog.LevelError, "event set aside as a dead letter"
+		level, text = slog.LevelError, "event dead-lettered"
 	case rejected:
 		level, text = slog.LevelError, "event rejected, dead letters are off"
 	case held:
-		level, text = slog.LevelInfo, "event held, to be delivered again"
+		level, text = slog.LevelInfo, "event held, to be redelivered"
 	case busy:
-		level, text = slog.LevelInfo, "no memory is free for the event, to be delivered again"
+		level, text = slog.LevelInfo, "no memory is free for the event, to be redelivered"
 	case failed:
-		level, text = slog.LevelWarn, "event failed, to be delivered again"
+		level, text = slog.LevelWarn, "event failed, to be redelivered"
 		if o.letter != nil {
-			level, text = slog.LevelError, "dead letter not kept, event to be delivered again"
+			level, text = slog.LevelError, "dead letter not stored, event to be redelivered"
 		}
 	}
 	e.log().LogAttrs(ctx, level, text, describe(event, o)...)
 }
 
-// log returns the logger, made safe: that a line can't be logged is no reason to fail
-// its event.
-func (e *edge) log() *slog.Logger {
+// log returns the logger, made safe: an event must not fail because its log line does.
+func (e *endpoint) log() *slog.Logger {
 	logger := e.logger
 	if logger == nil {
 		logger = slog.Default()
@@ -60,22 +61,7 @@ func (h safeLogs) Handle(ctx context.Context, r slog.Record) error {
 	return driver.Guard(func() error { return h.Handler.Handle(ctx, r) })
 }
 
-type loggerKey struct{}
-
-// withLogger returns a context whose logger is that of the edge, for what is to be
-// said of an event before its outcome is known.
-func withLogger(ctx context.Context, logger *slog.Logger) context.Context {
-	return context.WithValue(ctx, loggerKey{}, logger)
-}
-
-func loggerFrom(ctx context.Context) *slog.Logger {
-	if logger, ok := ctx.Value(loggerKey{}).(*slog.Logger); ok {
-		return logger
-	}
-	return slog.Default()
-}
-
-// describe returns what is known of an event and its failure, the payload aside.
+// describe returns what is known of an event and its failure, except for the payload.
 func describe(event *cloudevents.Event, o outcome) []slog.Attr {
 	var attrs []slog.Attr
 	put := func(name, value string) {
@@ -112,11 +98,23 @@ func describe(event *cloudevents.Event, o outcome) []slog.Attr {
 	return attrs
 }
 
-// reasonOf is the reason of the event's own failure, also where its dead letter
-// could not be kept.
+// reasonOf returns the reason of the event's own failure, also if its dead letter could not be
+// stored.
 func reasonOf(o outcome) driver.Reason {
 	if o.letter != nil {
 		return o.letter.Reason
 	}
 	return driver.ReasonOf(o.err)
+}
+
+// longest is the most bytes of a text in a log line, an answer, or the error of a dead
+// letter. Cloud Logging accepts lines of up to 256 KB.
+const longest = 32 << 10
+
+// brief returns a text, or the beginning and the length of one that is very long.
+func brief(text string) string {
+	if len(text) <= longest {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:longest], ""), len(text))
 }

@@ -6,15 +6,13 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/admission"
+	"example.com/eventdriver/driver/decode"
 )
 
-// DefaultBodyLimit is the largest body that [ToHTTPHandler] accepts unless told
-// otherwise: enough for the largest message of Pub/Sub, 10 MB, which grows by a third
-// on its way, being base64 (https://cloud.google.com/pubsub/quotas).
-const DefaultBodyLimit int64 = 14_000_000
+// DefaultBodyLimit is the default of [BodyLimit], in bytes.
+const DefaultBodyLimit = decode.DefaultContentLimit
 
-// DefaultClientTimeout is how long [ToHTTPHandler] waits for a client unless told
-// otherwise.
+// DefaultClientTimeout is the default of [ClientTimeout].
 const DefaultClientTimeout = time.Minute
 
 // Option is an option of [ToHTTPHandler], [ToCloudFunction] and
@@ -23,34 +21,33 @@ type Option func(*settings)
 
 type settings struct {
 	letters driver.DeadLetterStore // nil: off
-	limit   int64
-	maxAge  time.Duration // 0: any
-	client  time.Duration
-	logger  *slog.Logger    // nil: slog.Default(), when needed
-	gate    *admission.Gate // nil: no bound
+	limit   int64                  // of a body, in bytes
+	maxAge  time.Duration          // 0: any
+	client  time.Duration          // to send a body, and again to read the answer
+	logger  *slog.Logger           // nil: slog.Default(), when needed
+	gate    *admission.Gate        // nil: no bound
 }
 
-// DeadLetters has events that can never succeed set aside in store, and then
-// acknowledged. Without it, or with nil, they are answered as failures instead:
-// with status 400, which Pub/Sub delivers again until its retention ends.
+// DeadLetters stores events that can never succeed in store, and then acknowledges them.
+// Without it, or with nil, they are answered with status 400 instead: Pub/Sub redelivers them
+// until its retention ends.
 func DeadLetters(store driver.DeadLetterStore) Option {
 	return func(s *settings) { s.letters = store }
 }
 
-// MaxAge has an event that fails set aside, for [driver.ReasonTooOld], instead of
-// delivered again, if it is older than age then: platforms that deliver again stop
-// some time, Eventarc after a day, and forget the event without a word. An event is
-// as old as its ce-time says, which for Pub/Sub is the time of publication; one
-// that does not tell its time is never too old, nor is one whose key is held by
-// another. 0, the default, is any age. It needs [DeadLetters].
+// MaxAge dead-letters an event that fails when it is older than age, for [driver.ReasonTooOld].
+// Without it the event is lost when the platform stops to redeliver it, Eventarc after a day,
+// without a word. The age counts from ce-time, which for Pub/Sub is the time of publication. An
+// event without a time is never too old, nor is one whose key is held by another. 0, the
+// default, is any age. MaxAge needs [DeadLetters].
 func MaxAge(age time.Duration) Option {
 	return func(s *settings) { s.maxAge = age }
 }
 
-// BodyLimit is the largest body that [ToHTTPHandler] accepts, in bytes; the default
-// is [DefaultBodyLimit], also for a limit below 1. A request with a larger one can
-// never succeed: as much as the limit allows is set aside. The other adapters are
-// given events that were read already, and ignore it.
+// BodyLimit is the largest body that [ToHTTPHandler] accepts, in bytes; the default is
+// [DefaultBodyLimit], also for a limit below 1. A request with a larger body can never succeed:
+// its dead letter has as many bytes as the limit. The other adapters get events that were read
+// already, and ignore the limit.
 func BodyLimit(bytes int64) Option {
 	return func(s *settings) {
 		if bytes < 1 {
@@ -60,12 +57,11 @@ func BodyLimit(bytes int64) Option {
 	}
 }
 
-// ClientTimeout is how long a client of [ToHTTPHandler] may take to send its body,
-// and again to read the answer; the default is [DefaultClientTimeout], also for a
-// timeout that is not positive. A body also ends with the request's context. What
-// is too late is not processed, and is answered 408, so that it is delivered again.
-// It needs a server that can set deadlines, as that of net/http. How long a client
-// may take for its header is the server's affair.
+// ClientTimeout is how long a client of [ToHTTPHandler] may take to send its body, and again to
+// read the answer; the default is [DefaultClientTimeout], also for a timeout that is not
+// positive. The end of the request's context ends the body, too. An event whose body is late is
+// not processed: the answer 408 makes the platform redeliver it. The server must be able to set
+// deadlines, as that of net/http is. The time for the header is the server's to limit.
 func ClientTimeout(timeout time.Duration) Option {
 	return func(s *settings) {
 		if timeout <= 0 {
@@ -75,10 +71,10 @@ func ClientTimeout(timeout time.Duration) Option {
 	}
 }
 
-// Logger is where events are logged, once each; the default is [slog.Default] as
-// it is when the event comes. Debug: processed. Info: held by another, or its
-// request was cut short. Warn: to be delivered again. Error: set aside, or to be.
-// The record tells of the event, never its payload.
+// Logger logs the outcome of each event, once; the default is the [slog.Default] of the time of
+// the event. Debug: processed, or waiting. Info: held by another, no memory, or its request was
+// cut short. Warn: failed, to be redelivered. Error: dead-lettered, or it should have been. The
+// record describes the event, never its payload.
 func Logger(logger *slog.Logger) Option {
 	return func(s *settings) { s.logger = logger }
 }

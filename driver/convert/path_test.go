@@ -2,43 +2,27 @@ package convert_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2"
-
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/stores/memstore"
+	"example.com/eventdriver/driver/decode"
+	"example.com/eventdriver/driver/internal/eventtest"
 )
-
-// to is the request, to another target.
-func to(t testing.TB, target string, r *http.Request) *http.Request {
-	t.Helper()
-	u, err := url.ParseRequestURI(target) // as the server does
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.URL, r.RequestURI = u, target
-	return r
-}
 
 func TestPathNamesTheSource(t *testing.T) {
 	for target, want := range map[string]string{
-		"/events/order":                                     "order",
-		"/events/Order-1_b":                                 "Order-1_b",
-		"/events/events":                                    "events",
-		"/events/order?source=other":                        "order",
-		"http://host/events/order":                          "order",
-		"/events/" + strings.Repeat("a", convert.MaxName):   strings.Repeat("a", convert.MaxName),
-		"/events/" + strings.Repeat("a", convert.MaxName+1): "event1",
+		"/events/order":                                    "order",
+		"/events/Order-1_b":                                "Order-1_b",
+		"/events/events":                                   "events",
+		"/events/order?source=other":                       "order",
+		"http://host/events/order":                         "order",
+		"/events/" + strings.Repeat("a", decode.MaxName):   strings.Repeat("a", decode.MaxName),
+		"/events/" + strings.Repeat("a", decode.MaxName+1): "event1",
 		"/":                                "event1",
 		"/events":                          "event1",
 		"/events/":                         "event1",
@@ -65,7 +49,7 @@ func TestPathNamesTheSource(t *testing.T) {
 		"/projects/p/topics/t":             "event1",
 		"/events/projects/p/topics/orders": "event1",
 	} {
-		if got := convertRequest(t, convert.CloudEventToInput, to(t, target, binary(`{}`))).Source; got != want {
+		if got := convertRequest(t, convert.CloudEventToInput, to(t, target, eventtest.Binary(`{}`))).Source; got != want {
 			t.Errorf("%.100s: source %.100q, want %.100q", target, got, want)
 		}
 	}
@@ -73,7 +57,7 @@ func TestPathNamesTheSource(t *testing.T) {
 
 // The path decides, whatever form the event has and whatever names its source goes by.
 func TestPathPrevails(t *testing.T) {
-	aliased, err := convert.NewInput(convert.SourceAliases(map[string][]string{"event1": {"topic-1", "bucket-1"}, "event2": nil}))
+	aliased, err := decode.New(decode.SourceAliases(map[string][]string{"event1": {"topic-1", "bucket-1"}, "event2": nil}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,15 +67,15 @@ func TestPathPrevails(t *testing.T) {
 	}
 	wrapped := `,"ce-specversion":"1.0","ce-id":"1","ce-source":"event1","ce-type":"t"`
 	for name, r := range map[string]*http.Request{
-		"binary":     binary(`{}`),
-		"aliased":    binary(`{}`, "Ce-Source", "//pubsub.googleapis.com/projects/p/topics/topic-1"),
-		"structured": request([]byte(structured), "Content-Type", "application/cloudevents+json"),
-		"push":       request(push("", ""), "Content-Type", "application/json"),
-		"wrapped":    request(push(wrapped, ""), "Content-Type", "application/json"),
-		"bucket": request([]byte(`{"bucket":"bucket-1","name":"k"}`), "Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Key", "k", "Content-Type", "application/json",
+		"binary":     eventtest.Binary(`{}`),
+		"aliased":    eventtest.Binary(`{}`, "Ce-Source", "//pubsub.googleapis.com/projects/p/topics/topic-1"),
+		"structured": eventtest.Request([]byte(structured), "Content-Type", "application/cloudevents+json"),
+		"push":       eventtest.Request(push("", ""), "Content-Type", "application/json"),
+		"wrapped":    eventtest.Request(push(wrapped, ""), "Content-Type", "application/json"),
+		"bucket": eventtest.Request([]byte(`{"bucket":"bucket-1","name":"k"}`), "Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Key", "k", "Content-Type", "application/json",
 			"Ce-Source", "//storage.googleapis.com/projects/_/buckets/bucket-1", "Ce-Type", "google.cloud.storage.object.v1.finalized"),
 	} {
-		for _, in := range []convert.InputConverter{aliased, convert.CloudEventToInput} {
+		for _, in := range []convert.InputConverter{aliased.Message, convert.CloudEventToInput} {
 			body := readAll(t, r.Body)
 			r.Body = http.NoBody
 			again := r.Clone(t.Context())
@@ -105,31 +89,31 @@ func TestPathPrevails(t *testing.T) {
 
 // Where an event names another of the sources than its path does, somebody should know.
 func TestPathThatContradictsTheEventIsLogged(t *testing.T) {
-	in, err := convert.NewInput(convert.SourceAliases(map[string][]string{"event1": {"topic-1"}, "event2": {"topic-2"}}))
+	in, err := decode.New(decode.SourceAliases(map[string][]string{"event1": {"topic-1"}, "event2": {"topic-2"}}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	const topic = "//pubsub.googleapis.com/projects/p/topics/"
 	wrapped := func(inner, outer string) *http.Request {
 		body := fmt.Sprintf(`{"message":{"messageId":"m","data":"MQ==","attributes":{"ce-specversion":"1.0","ce-id":"i","ce-key":"k","ce-type":"t","ce-source":%q}}}`, inner)
-		return binary(body, "Ce-Type", "google.cloud.pubsub.topic.v1.messagePublished", "Ce-Source", topic+outer)
+		return eventtest.Binary(body, "Ce-Type", "google.cloud.pubsub.topic.v1.messagePublished", "Ce-Source", topic+outer)
 	}
 	for name, c := range map[string]struct {
 		request *http.Request
 		other   string // empty: nothing is logged
 	}{
-		"the same name":          {binary(`{}`, "Ce-Source", "event2"), ""},
-		"the same by its alias":  {binary(`{}`, "Ce-Source", topic+"topic-2"), ""},
-		"nobody's name":          {binary(`{}`, "Ce-Source", "/shop"), ""},
-		"another":                {binary(`{}`, "Ce-Source", "event1"), "event1"},
-		"another by its alias":   {binary(`{}`, "Ce-Source", topic+"topic-1"), "event1"},
+		"the same name":          {eventtest.Binary(`{}`, "Ce-Source", "event2"), ""},
+		"the same by its alias":  {eventtest.Binary(`{}`, "Ce-Source", topic+"topic-2"), ""},
+		"nobody's name":          {eventtest.Binary(`{}`, "Ce-Source", "/shop"), ""},
+		"another":                {eventtest.Binary(`{}`, "Ce-Source", "event1"), "event1"},
+		"another by its alias":   {eventtest.Binary(`{}`, "Ce-Source", topic+"topic-1"), "event1"},
 		"wrapped, another":       {wrapped("event1", "topic-2"), "event1"},
 		"wrapped, the same":      {wrapped("event2", "topic-1"), ""},
 		"wrapped, another topic": {wrapped("/shop", "topic-1"), "event1"},
 	} {
 		var log bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		handler := convert.ToHTTPHandler(in, failing(func(m driver.Message) error {
+		handler := convert.ToHTTPHandler(in.Message, failing(func(m driver.Message) error {
 			if m.Source != "event2" {
 				t.Errorf("%s: source %q, want that of the path", name, m.Source)
 			}
@@ -143,58 +127,3 @@ func TestPathThatContradictsTheEventIsLogged(t *testing.T) {
 		}
 	}
 }
-
-// A letter tells by which path its event came, so that it can be sent there again.
-func TestLetterRecordsThePath(t *testing.T) {
-	unknown := driver.Reject(driver.ReasonUnknownSource, errors.New("no such source"))
-	for name, c := range map[string]struct {
-		target         string
-		request        *http.Request
-		err            error
-		path, source   string
-		error, excepts string
-	}{
-		"unknown source":          {"/events/typo", binary(`{}`), unknown, "/events/typo", "typo", "/events/typo", ""},
-		"unknown source, no path": {"/", binary(`{}`), unknown, "", "event1", "no such source", "path"},
-		"another failure":         {"/events/event2", binary(`{}`), driver.Permanent(errors.New("no")), "/events/event2", "event2", "no", "path"},
-		"no key":                  {"/events/event2", binary(`{}`, "Ce-Key", ""), nil, "/events/event2", "event2", "key", ""},
-		"no event":                {"/events/event2", request([]byte(`garbage`)), nil, "/events/event2", "event2", "", ""},
-		"malformed":               {"/events/event2", binary(`{`), nil, "/events/event2", "event2", "", ""},
-		"another path":            {"/projects/p/topics/t", binary(`{`), nil, "", "event1", "", ""},
-	} {
-		store := memstore.New()
-		pipeline := failing(func(driver.Message) error { return c.err })
-		handler := convert.ToHTTPHandler(convert.CloudEventToInput, pipeline, convert.DeadLetters(store), quiet)
-		w := serve(handler, to(t, c.target, c.request))
-		letters := store.DeadLetters()
-		if w.Code != http.StatusOK || len(letters) != 1 {
-			t.Errorf("%s: %d %s, %d letters", name, w.Code, w.Body, len(letters))
-			continue
-		}
-		l := letters[0]
-		if l.Path != c.path || l.Source != c.source || !strings.Contains(l.Error, c.error) || c.excepts != "" && strings.Contains(l.Error, c.excepts) {
-			t.Errorf("%s: path %q, source %q, error %q; want %q, %q and %q", name, l.Path, l.Source, l.Error, c.path, c.source, c.error)
-		}
-	}
-}
-
-// Whoever receives events by other means than a path names the source in the context.
-func TestSourceOfTheContext(t *testing.T) {
-	e := cloudevents.NewEvent()
-	e.SetID("1")
-	e.SetSource("event1")
-	e.SetType("t")
-	e.SetExtension("key", "k")
-	m, err := convert.CloudEventToInput(convert.WithSource(t.Context(), "any name/at all"), &e)
-	if err != nil || m.Source != "any name/at all" {
-		t.Errorf("%q, %v; want the context's source", m.Source, err)
-	}
-	if m, err := convert.CloudEventToInput(convert.WithSource(t.Context(), ""), &e); err != nil || m.Source != "event1" {
-		t.Errorf("%q, %v; want the event's source", m.Source, err)
-	}
-	if got := convert.SourceFrom(context.Background()); got != "" {
-		t.Errorf("a context without a source has %q", got)
-	}
-}
-
-func readCloser(body string) io.ReadCloser { return io.NopCloser(strings.NewReader(body)) }

@@ -34,7 +34,8 @@ func (p pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p pipes) Close() error   { close(p.closed); return nil }
+func (p pipes) Close() error { close(p.closed); return nil }
+
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // dial serves h on one connection, and returns the client's end of it.
@@ -69,7 +70,7 @@ func trickle(client net.Conn) (bytes int) {
 }
 
 // A body that comes byte by byte is waited for only so long, whether or not it is
-// wanted; the event is neither processed nor set aside.
+// wanted; the event is neither processed nor dead-lettered.
 func TestSlowBody(t *testing.T) {
 	for _, c := range []struct {
 		method string

@@ -11,7 +11,7 @@ const (
 	// request to Cloud Run. What has more is not stored, and an object that says it has
 	// more is not read, however small it is: compressed, a gigabyte may be.
 	MaxContent = 64 << 20
-	// longestHeader is more than an event's header can have: convert.MaxContext bounds
+	// longestHeader is more than an event's header can have: decode.MaxContext bounds
 	// the attributes, four times wrapped at most.
 	longestHeader = 16 << 20
 	// headerCopies is how often a header is there at most: as its line grows, and decoded.

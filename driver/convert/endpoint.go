@@ -1,0 +1,216 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/decode"
+)
+
+// InputConverter makes a message of an event, as [CloudEventToInput] does. It is called from
+// many goroutines at once and must not keep or change e.
+//
+// With an error wrapped by [driver.Reject] or [driver.Permanent] it says that e can never be
+// converted: e is dead-lettered. After any other error the platform redelivers e. Beside an
+// error it may return what is known of the message, for the log and the dead letter.
+type InputConverter func(ctx context.Context, e *cloudevents.Event) (driver.Message, error)
+
+// CloudEventToInput is the [InputConverter] without options: no key pointer, no aliases. See
+// package decode for the message that each event becomes, and [decode.New] for options.
+func CloudEventToInput(ctx context.Context, e *cloudevents.Event) (driver.Message, error) {
+	return new(decode.Decoder).Message(ctx, e)
+}
+
+// Processor processes messages, from many goroutines at once; a [*driver.Pipeline] is one. Its
+// error decides about the event: nil acknowledges it, a permanent error (see [driver.Permanent])
+// dead-letters it, and after any other error the platform redelivers it.
+type Processor interface {
+	Process(ctx context.Context, in driver.Message) error
+}
+
+var _ Processor = (*driver.Pipeline)(nil)
+
+// endpoint handles events from their arrival to their outcome: it converts, processes,
+// dead-letters and logs them. The adapters, such as [ToHTTPHandler], only translate outcomes
+// into answers.
+type endpoint struct {
+	in InputConverter
+	p  Processor
+	settings
+}
+
+func newEndpoint(in InputConverter, p Processor, opts []Option) *endpoint {
+	switch {
+	case in == nil:
+		panic("convert: the InputConverter is nil")
+	case p == nil:
+		panic("convert: the Processor is nil")
+	}
+	return &endpoint{in, p, newSettings(opts)}
+}
+
+// verdict decides about an event.
+type verdict int
+
+const (
+	processed    verdict = iota // acknowledge
+	waiting                     // acknowledge: it is stored, and others have not arrived
+	deadLettered                // acknowledge: its dead letter is stored
+	rejected                    // it can never succeed, but dead letters are off
+	held                        // redeliver when the holder of the key is done
+	busy                        // redeliver when memory is free
+	failed                      // redeliver
+)
+
+// outcome is a verdict with the failure behind it.
+type outcome struct {
+	verdict verdict
+	err     error
+	message driver.Message
+	letter  *driver.DeadLetter // stored, or one that could not be stored
+}
+
+// failure returns the error for which an event is not acknowledged, or nil.
+func (o outcome) failure() error {
+	if o.verdict == processed || o.verdict == waiting || o.verdict == deadLettered {
+		return nil
+	}
+	return o.err
+}
+
+// incoming is an event as it arrived.
+type incoming struct {
+	event    *cloudevents.Event // nil if it could not be read
+	err      error              // why it could not be read
+	path     string             // of the source, if the request named one
+	warnings decode.Warnings
+	original func() original
+}
+
+// handle takes an event from its arrival to its verdict. It does not panic: it calls code from
+// outside of this package by [driver.Guard].
+func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
+	var o outcome
+	var messages []driver.Message
+	if o.err = in.err; o.err == nil {
+		messages, o.err = e.messages(decode.WithWarnings(ctx, &in.warnings), in.event)
+	}
+	if len(messages) > 0 {
+		o.message = messages[0]
+	}
+	in.warnings.Log(ctx, e.log(), describe(in.event, outcome{message: o.message})...)
+	run := e.processAll(ctx, in, &o, messages)
+	switch {
+	case o.err == nil && run.Waiting():
+		o.verdict = waiting
+	case o.err == nil:
+		o.verdict = processed
+	case driver.IsPermanent(o.err):
+		e.deadLetter(ctx, in, &o, run)
+	case errors.Is(o.err, driver.ErrHeld):
+		o.verdict = held
+	case noMemory(o.err):
+		o.verdict = busy
+	case !clientGone(ctx) && e.tooOld(in, o.message):
+		o.err = driver.Reject(driver.ReasonTooOld, o.err)
+		e.deadLetter(ctx, in, &o, run)
+	default:
+		o.verdict = failed
+	}
+	e.report(ctx, in.event, o)
+	return o
+}
+
+// messages returns the message of an event, or all those of a joined dead letter: see
+// [JoinedType]. Beside an error it returns what is known of the message.
+func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (messages []driver.Message, err error) {
+	var data []byte
+	var joined bool
+	err = rejectPanic("reading the joined events", func() (err error) {
+		if data, joined = joinedData(event); joined {
+			messages, err = readJoined(ctx, data)
+		}
+		return err
+	})
+	if joined || err != nil {
+		return messages, err
+	}
+	m, err := e.convert(ctx, event)
+	return []driver.Message{m}, err
+}
+
+// processAll processes the messages one after the other until one fails, and returns the run
+// of the last: a join is complete when its last event has arrived.
+func (e *endpoint) processAll(ctx context.Context, in incoming, o *outcome, messages []driver.Message) (run *driver.Run) {
+	if o.err != nil {
+		return nil
+	}
+	for _, o.message = range messages {
+		var runCtx context.Context
+		scoped, free := driver.ScopeMemory(ctx)
+		runCtx, run = driver.WithRun(scoped)
+		if o.err = namePath(e.process(runCtx, o.message), in.path); o.err != nil {
+			break // a handler may still be running
+		}
+		free()
+	}
+	return run
+}
+
+// tooOld says that an event which failed must not be redelivered. The age of the delivered
+// event counts: an event inside of it may have happened long before it was sent.
+func (e *endpoint) tooOld(in incoming, m driver.Message) bool {
+	if e.maxAge <= 0 || e.letters == nil {
+		return false
+	}
+	at := m.Time
+	if in.event != nil && in.event.Context != nil && !in.event.Time().IsZero() {
+		at = in.event.Time()
+	}
+	return !at.IsZero() && time.Since(at) > e.maxAge
+}
+
+// clientGone says that nobody waits for the answer any more. The outcome of the event is then
+// unknown: its run may go on and succeed.
+func clientGone(ctx context.Context) bool {
+	return errors.Is(ctx.Err(), context.Canceled)
+}
+
+// convert calls the converter, and checks its message.
+func (e *endpoint) convert(ctx context.Context, event *cloudevents.Event) (m driver.Message, err error) {
+	err = rejectPanic("conversion", func() (err error) {
+		m, err = e.in(ctx, event)
+		return err
+	})
+	if err != nil {
+		return m, err
+	}
+	return m, m.Valid()
+}
+
+// rejectPanic calls fn and turns a panic into a rejection: each redelivery would panic again.
+func rejectPanic(doing string, fn func() error) error {
+	err := driver.Guard(fn)
+	if panicked, ok := errors.AsType[*driver.PanicError](err); ok {
+		return driver.Reject(driver.ReasonUndecodable, fmt.Errorf("%s: %w", doing, panicked))
+	}
+	return err
+}
+
+// namePath adds the path that named the source to the rejection of an unknown source.
+func namePath(err error, path string) error {
+	if path == "" || driver.ReasonOf(err) != driver.ReasonUnknownSource {
+		return err
+	}
+	return fmt.Errorf("%w (named by the request's path %s)", err, path)
+}
+
+// process calls the processor. A pipeline never panics, another processor may.
+func (e *endpoint) process(ctx context.Context, m driver.Message) error {
+	return driver.Guard(func() error { return e.p.Process(ctx, m) })
+}

@@ -1,0 +1,256 @@
+package convert_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
+	"example.com/eventdriver/driver/internal/eventtest"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// again is a request with what a letter has.
+func again(d driver.DeadLetter) *http.Request {
+	r := eventtest.Request(d.Body)
+	r.Header = http.Header(maps.Clone(d.Header))
+	return r
+}
+
+// joined returns a handler that joins event1, event2 and event3 on a new store, and a
+// place where its letters go. The business fails for good while it is broken.
+func joined(broken *bool, acted *[]string) (http.Handler, *memstore.Store) {
+	store := memstore.New()
+	business := driver.HandlerFunc(func(_ context.Context, m driver.Message, _ driver.Next) error {
+		if *broken {
+			return driver.Permanent(errors.New("a bug"))
+		}
+		*acted = append(*acted, string(m.Content))
+		return nil
+	})
+	p := driver.New(joiner.New(joiner.MatchAll("event1", "event2", "event3"), store), business)
+	return convert.ToHTTPHandler(convert.CloudEventToInput, p, convert.DeadLetters(store), quiet), store
+}
+
+// The dead letter of a joined order has all its events, each exactly as it was, so that
+// it can be sent again where nothing else of the order is left.
+func TestDeadLetterOfAJoinHasItsEvents(t *testing.T) {
+	var acted []string
+	broken := true
+	handler, store := joined(&broken, &acted)
+	events := []*http.Request{
+		eventtest.Binary(` {"b": 1.0 , "a":12345678901234567890} `, "Ce-Source", "event1", "Ce-Time", "2026-01-02T03:04:05.000006Z", "Ce-Extra", "é%25"),
+		eventtest.Binary("12", "Ce-Source", "event2", "Content-Type", "text/plain; charset=utf-8", "Ce-Id", "two"),
+		eventtest.Binary("\xff\x00", "Ce-Source", "event3", "Content-Type", "application/octet-stream"),
+	}
+	want := `{"event1": {"b": 1.0 , "a":12345678901234567890} ,"event2":"12","event3":"/wA="}`
+	for i, status := range []int{http.StatusAccepted, http.StatusAccepted, http.StatusOK} {
+		if w := serve(handler, events[i]); w.Code != status {
+			t.Fatalf("event %d: %d, want %d", i+1, w.Code, status)
+		}
+	}
+	letters := store.DeadLetters()
+	if len(letters) != 1 || letters[0].Key != "k" || letters[0].Source != "event3" || letters[0].Reason != driver.ReasonPermanent {
+		t.Fatalf("letters %+v", letters)
+	}
+	letter := letters[0]
+	for _, named := range []string{`"source":"event1"`, `"source":"event2"`, `"source":"event3"`, `"id":"id-1"`, `"id":"two"`, `"mediaType":"text/plain"`} {
+		if !bytes.Contains(letter.Body, []byte(named)) {
+			t.Errorf("the letter does not have %s:\n%s", named, letter.Body)
+		}
+	}
+	kept, err := store.LookUpByKey(t.Context(), "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	broken = false
+	elsewhere, other := joined(&broken, &acted)
+	if w := serve(elsewhere, again(letter)); w.Code != http.StatusNoContent || !slices.Equal(acted, []string{want}) {
+		t.Errorf("sent again where nothing is left: %d; acted on %q, want %s", w.Code, acted, want)
+	}
+	restored, err := other.LookUpByKey(t.Context(), "k")
+	if err != nil || fmt.Sprintf("%+v", restored) != fmt.Sprintf("%+v", kept) {
+		t.Errorf("the events came back as\n%+v, %v, and were\n%+v", restored, err, kept)
+	}
+	if w := serve(handler, again(letter)); w.Code != http.StatusNoContent {
+		t.Errorf("sent again where it failed: %d", w.Code)
+	}
+}
+
+// A letter that fails again is dead-lettered again, as the same order.
+func TestJoinThatFailsAgainIsTheSameLetter(t *testing.T) {
+	var acted []string
+	broken := true
+	handler, store := joined(&broken, &acted)
+	for _, source := range []string{"event1", "event2", "event3"} {
+		serve(handler, eventtest.Binary(`1`, "Ce-Source", source))
+	}
+	if w := serve(handler, again(store.DeadLetters()[0])); w.Code != http.StatusOK {
+		t.Errorf("answered %d", w.Code)
+	}
+	letters := store.DeadLetters()
+	if len(letters) != 2 || !bytes.Equal(letters[0].Body, letters[1].Body) || letters[1].Header["Ce-Type"][0] != convert.JoinedType {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// letterPush is a Pub/Sub push of a dead letter from a topic: headers as attributes.
+func letterPush(t *testing.T, d driver.DeadLetter) *http.Request {
+	t.Helper()
+	attributes := map[string]string{"reason": "x", "form": "event"}
+	for name, values := range d.Header {
+		attributes[strings.ToLower(name)] = values[0]
+	}
+	attributes["Content-Type"] = attributes["content-type"]
+	delete(attributes, "content-type")
+	body, err := json.Marshal(map[string]any{"subscription": "projects/p/subscriptions/s", "message": map[string]any{
+		"data": base64.StdEncoding.EncodeToString(d.Body), "attributes": attributes, "messageId": "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return eventtest.Request(body, "Content-Type", "application/json")
+}
+
+func TestJoinInAPubSubMessage(t *testing.T) {
+	var acted []string
+	broken := true
+	handler, store := joined(&broken, &acted)
+	for _, source := range []string{"event1", "event2", "event3"} {
+		serve(handler, eventtest.Binary(`1`, "Ce-Source", source))
+	}
+	broken = false
+	elsewhere, _ := joined(&broken, &acted)
+	if w := serve(elsewhere, letterPush(t, store.DeadLetters()[0])); w.Code != http.StatusNoContent || len(acted) != 1 {
+		t.Errorf("answered %d, acted %d times", w.Code, len(acted))
+	}
+}
+
+func TestMalformedJoins(t *testing.T) {
+	tooMany := `{"v":1,"events":[` + strings.Repeat(`{"key":"k","source":"event1"},`, 1000) + `{"key":"k","source":"event1"}]}`
+	for _, body := range []string{
+		"", "{", "null", "[]", `{"v":1}`, `{"v":2,"events":[{"key":"k","source":"event1"}]}`, `{"v":1,"events":[]}`, tooMany,
+		`{"v":1,"events":[{"key":"","source":"event1"}]}`, `{"v":1,"events":[{"key":"k","source":""}]}`, `{"v":1,"events":[{"key":1}]}`,
+		`{"v":1,"events":[{"key":"k","source":"event1","content":"!","contentEncoding":"base64"}]}`,
+		`{"v":1,"events":[{"key":"k","source":"event1","contentEncoding":"rot13"}]}`,
+		`{"v":1,"events":[{"key":"k","source":"event1","time":"yesterday"}]}`,
+		`{"v":1,"events":[{"key":"` + strings.Repeat("k", decode.MaxName+1) + `","source":"event1"}]}`,
+	} {
+		letter := deadLetter(t, eventtest.Binary(body, "Ce-Type", convert.JoinedType))
+		if letter.Reason == "" || string(letter.Body) != body || letter.Header["Ce-Type"][0] != convert.JoinedType {
+			t.Errorf("%.80s: letter %+v", body, letter)
+		}
+	}
+}
+
+// What can't be sent again as one stays the event that it was.
+func TestJoinThatIsTooLargeIsTheEventAlone(t *testing.T) {
+	store := memstore.New()
+	p := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), store), driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		return driver.Permanent(errors.New("a bug"))
+	}))
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, p, convert.DeadLetters(store), convert.BodyLimit(1000), quiet)
+	large := `"` + strings.Repeat("x", 600) + `"`
+	for _, source := range []string{"event1", "event2"} {
+		serve(handler, eventtest.Binary(large, "Ce-Source", source))
+	}
+	if letters := store.DeadLetters(); len(letters) != 1 || string(letters[0].Body) != large || letters[0].Header["Ce-Source"][0] != "event2" {
+		t.Errorf("letters %+v", letters)
+	}
+}
+
+// An order of which an event is missing waits for it, and says so.
+func TestJoinWithoutAnEventWaits(t *testing.T) {
+	var acted []string
+	broken := false
+	handler, _ := joined(&broken, &acted)
+	body := `{"v":1,"events":[{"id":"1","key":"k","source":"event1","content":"1"},{"id":"2","key":"k","source":"event2","content":"2"}]}`
+	if w := serve(handler, eventtest.Binary(body, "Ce-Type", convert.JoinedType)); w.Code != http.StatusAccepted {
+		t.Errorf("answered %d, want 202", w.Code)
+	}
+	if w := serve(handler, eventtest.Binary("3", "Ce-Source", "event3")); w.Code != http.StatusNoContent || !slices.Equal(acted, []string{`{"event1":1,"event2":2,"event3":3}`}) {
+		t.Errorf("answered %d, acted on %q", w.Code, acted)
+	}
+}
+
+// An order takes little memory that is not counted, whatever its data becomes.
+func TestJoinedExpansionIsBounded(t *testing.T) {
+	const copies, fixed = 4, 1 << 20
+	for _, n := range []int{1000, 90_000, 700_000} {
+		for name, body := range map[string]string{
+			"events":             `{"v":1,"events":[` + strings.Repeat(`{},`, n) + `{}]}`,
+			"nulls":              `{"v":1,"events":[` + strings.Repeat(`null,`, n) + `null]}`,
+			"attributes":         `{"v":1,"events":[{"attributes":` + eventtest.JSONMembers(n, `""`) + `}]}`,
+			"lists":              `{"v":1,` + strings.Repeat(`"events":[{},{}],`, n/2) + `"events":[]}`,
+			"unknown values":     `{"v":1,"new":[` + strings.Repeat(`{},`, n) + `{}],"events":[]}`,
+			"values of no order": `[` + strings.Repeat(`{},`, n) + `{}]`,
+		} {
+			a := &eventtest.Account{}
+			r := eventtest.Binary(body, "Ce-Type", convert.JoinedType)
+			before := eventtest.Allocated()
+			w := serve(convert.ToHTTPHandler(convert.CloudEventToInput, driver.New(), quiet), r.WithContext(driver.WithMemory(t.Context(), a)))
+			took := int64(eventtest.Allocated() - before)
+			if took > a.Grown+copies*int64(len(body))+fixed || w.Code != http.StatusBadRequest {
+				t.Errorf("%d times %s, %d bytes: answered %d, allocated %d bytes, of which %d were counted", n, name, len(body), w.Code, took, a.Grown)
+			}
+		}
+	}
+}
+
+// The letter of an order is counted with what its contents become in it.
+func TestLetterOfAJoinIsCounted(t *testing.T) {
+	broken := true
+	handler, store := joined(&broken, nil)
+	text := strings.Repeat("\x00", 50_000)
+	a := &eventtest.Account{}
+	for _, source := range []string{"event1", "event2", "event3"} {
+		a.Grown = 0
+		r := eventtest.Binary(text, "Ce-Source", source, "Content-Type", "text/plain")
+		serve(handler, r.WithContext(driver.WithMemory(t.Context(), a)))
+	}
+	letters := store.DeadLetters()
+	if len(letters) != 1 || letters[0].Header["Ce-Type"][0] != convert.JoinedType {
+		t.Fatalf("letters %+v", letters)
+	}
+	joinedContent := int64(3 * len(`\u0000`) * len(text))
+	if want := 2*joinedContent + 2*int64(len(letters[0].Body)); a.Grown < want {
+		t.Errorf("%d bytes were counted, want at least %d: a letter of %d", a.Grown, want, len(letters[0].Body))
+	}
+}
+
+// What no order could be read of is not written either.
+func TestJoinWithTooManyValuesIsTheEventAlone(t *testing.T) {
+	store := memstore.New()
+	attributes := make(map[string]string)
+	for i := range decode.MaxValues / 2 {
+		attributes[fmt.Sprint(i)] = ""
+	}
+	many := func(ctx context.Context, e *cloudevents.Event) (driver.Message, error) {
+		m, err := convert.CloudEventToInput(ctx, e)
+		m.Attributes = attributes
+		return m, err
+	}
+	p := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), store), driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		return driver.Permanent(errors.New("a bug"))
+	}))
+	handler := convert.ToHTTPHandler(many, p, convert.DeadLetters(store), quiet)
+	for _, source := range []string{"event1", "event2"} {
+		serve(handler, eventtest.Binary("1", "Ce-Source", source))
+	}
+	if letters := store.DeadLetters(); len(letters) != 1 || letters[0].Header["Ce-Source"][0] != "event2" {
+		t.Errorf("letters %+v", letters)
+	}
+}

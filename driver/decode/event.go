@@ -1,0 +1,199 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
+)
+
+// malformed decides about an attribute that can't be what it should be. Those that
+// every event has are needed, and those that hold a key: without it another place
+// would be looked at, and different customers' events could meet. Any other is left
+// out.
+func malformed(prefix, name string, why error, w *Warnings) error {
+	switch name {
+	case "specversion", "id", "source", "type", "key", "partitionkey":
+		return undecodable("%s: %w", shown(prefix, name), why)
+	}
+	w.leaveOut(shown(prefix, name), why)
+	return nil
+}
+
+// shown returns how an attribute is called in errors.
+func shown(prefix, name string) string {
+	if prefix == "" {
+		return fmt.Sprintf("the CloudEvent's %.100q", name)
+	}
+	return prefix + name
+}
+
+// newEvent makes an event of its attributes: texts, and extensions that are not
+// text. Their names are in lower case, and are shown with prefix. The CloudEvents
+// SDK does not read them, for it rewrites sources, and refuses events for optional
+// attributes.
+func newEvent(prefix string, texts map[string]string, others map[string]any, w *Warnings) (*cloudevents.Event, error) {
+	if err := checkContext(prefix, texts); err != nil {
+		return nil, err
+	}
+	c := &event.EventContextV1{
+		ID:     strings.TrimSpace(texts["id"]),
+		Type:   strings.TrimSpace(texts["type"]),
+		Source: types.URIRef{URL: asWritten(texts["source"])},
+	}
+	if err := setOptional(c, prefix, texts, w); err != nil {
+		return nil, err
+	}
+	for name, value := range texts {
+		if !coreAttribute(name) {
+			setExtension(c, name, value)
+		}
+	}
+	for name, value := range others {
+		if !coreAttribute(name) {
+			setExtension(c, name, value)
+		}
+	}
+	if texts["specversion"] == event.CloudEventsVersionV03 {
+		return &cloudevents.Event{Context: c.AsV03()}, nil
+	}
+	return &cloudevents.Event{Context: c}, nil
+}
+
+var errMediaType = errors.New(`not a media type, such as "application/json": the data counts as undeclared`)
+
+func setExtension(c *event.EventContextV1, name string, value any) {
+	if c.Extensions == nil {
+		c.Extensions = map[string]any{}
+	}
+	c.Extensions[name] = value
+}
+
+// setOptional sets those attributes that an event need not have, as far as they are
+// well-formed. Only a time with a comma is worth more than the event.
+func setOptional(c *event.EventContextV1, prefix string, texts map[string]string, w *Warnings) error {
+	if text, ok := texts["time"]; ok {
+		at, err := parseTime(text)
+		switch {
+		case errors.Is(err, errComma):
+			return undecodable("%s: %w", shown(prefix, "time"), err)
+		case err != nil:
+			w.leaveOut(shown(prefix, "time"), err)
+		default:
+			c.Time = &types.Timestamp{Time: at}
+		}
+	}
+	if text, ok := texts["subject"]; ok {
+		if text = strings.TrimSpace(text); text != "" {
+			c.Subject = &text
+		} else {
+			w.leaveOut(shown(prefix, "subject"), errors.New("empty: leave it out, or say what the event is about"))
+		}
+	}
+	if text, ok := texts["datacontenttype"]; ok {
+		if declared(text) != "" {
+			c.DataContentType = &text
+		} else {
+			w.leaveOut("datacontenttype", errMediaType)
+		}
+	}
+	schema := texts["dataschema"]
+	if texts["specversion"] == event.CloudEventsVersionV03 {
+		schema = texts["schemaurl"]
+	}
+	if schema != "" {
+		c.DataSchema = &types.URI{URL: asWritten(schema)}
+	}
+	return nil
+}
+
+// asWritten returns a URL whose String is that text, byte for byte. Parsed, many a
+// URI would become another text, with its scheme in lower case, for example.
+func asWritten(text string) url.URL { return url.URL{Opaque: text} }
+
+// writtenSource says whether the event's source is what the producer wrote. It is
+// not where the SDK has read the event.
+func writtenSource(e *cloudevents.Event) bool {
+	var source url.URL
+	switch c := e.Context.(type) {
+	case *event.EventContextV1:
+		source = c.Source.URL
+	case *event.EventContextV03:
+		source = c.Source.URL
+	}
+	return source == asWritten(source.Opaque)
+}
+
+// coreAttribute says whether an attribute is one of CloudEvents' own, so that an
+// extension can't have its name.
+func coreAttribute(name string) bool {
+	switch name {
+	case "specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "schemaurl":
+		return true
+	}
+	return false
+}
+
+// checkContext checks the attributes that every CloudEvent has, so as to name the
+// one that is wrong and what it should be. Names are shown with prefix.
+func checkContext(prefix string, attributes map[string]string) error {
+	for _, required := range []struct{ name, remedy string }{
+		{"specversion", `set it to "1.0"`},
+		{"id", "set it to a name of the event that stays the same when it is delivered again"},
+		{"source", "set it to a URI of where the event comes from"},
+		{"type", "set it to the event's type"},
+	} {
+		value := attributes[required.name]
+		if strings.TrimSpace(value) == "" {
+			return undecodable("%s%s is missing: %s", prefix, required.name, required.remedy)
+		}
+		if !utf8.ValidString(value) {
+			return undecodable("%s%s is not valid UTF-8: publish it as UTF-8", prefix, required.name)
+		}
+		if err := checkLength(prefix+required.name, value); err != nil {
+			return err
+		}
+	}
+	switch version := attributes["specversion"]; version {
+	case event.CloudEventsVersionV1, event.CloudEventsVersionV03:
+	default:
+		return undecodable(`%sspecversion is %q: it must be "1.0"`, prefix, version)
+	}
+	if !possibleSource(attributes["source"]) {
+		return undecodable("%ssource is no URI reference: percent-encode control characters, and write %% as %%25", prefix)
+	}
+	return nil
+}
+
+// possibleSource refuses what no reading takes for a URI reference: control
+// characters, and a % without two hexadecimal digits. Otherwise a source is a name.
+func possibleSource(source string) bool {
+	for i := range len(source) {
+		switch c := source[i]; {
+		case c < ' ' || c == 0x7f:
+			return false
+		case c == '%' && (i+2 >= len(source) || hexDigit(source[i+1]) < 0 || hexDigit(source[i+2]) < 0):
+			return false
+		}
+	}
+	return true
+}
+
+// validate refuses what is no CloudEvent, whoever made it.
+func validate(e *cloudevents.Event) error {
+	if e == nil || e.Context == nil {
+		return undecodable("there is no CloudEvent: specversion, id, source and type are missing")
+	}
+	attributes := map[string]string{
+		"specversion": e.SpecVersion(), "id": e.ID(), "source": e.Source(), "type": e.Type(),
+	}
+	if err := checkContext("", attributes); err != nil {
+		return err
+	}
+	return checkCount("the CloudEvent", len(e.Extensions()))
+}

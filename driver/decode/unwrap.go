@@ -1,0 +1,170 @@
+package decode
+
+import (
+	"context"
+	"maps"
+	"strconv"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
+	"github.com/cloudevents/sdk-go/v2/types"
+)
+
+// unwrapped is an event on its way to a message. Once opened, it has the innermost event, which
+// may have been inside of Pub/Sub messages.
+type unwrapped struct {
+	event    *cloudevents.Event // the innermost
+	content  content
+	outer    []string        // ce-source of the events around it, innermost first
+	messages []pubsubMessage // the Pub/Sub messages around it, outermost first
+	warnings *Warnings
+	limit    int64 // of the content made from protobuf
+}
+
+// maxWrappings bounds how often an event may be published again as it is.
+const maxWrappings = 4
+
+// Unwrap returns the CloudEvent inside of a Pub/Sub message's event, or e itself if there is
+// none. It does not look at the data.
+func Unwrap(e *cloudevents.Event) (*cloudevents.Event, error) {
+	u := unwrapped{event: e}
+	err := u.unwrap()
+	return u.event, err
+}
+
+// open unwraps the event as far as needed and reads its content.
+func (u *unwrapped) open(ctx context.Context) (err error) {
+	if err := u.unwrap(); err != nil {
+		return err
+	}
+	if u.event.Type() == pubsubType { // a message without a CloudEvent in it
+		message := u.messages[len(u.messages)-1]
+		u.content = content{message.data, u.messageMedia(message)}
+		return nil
+	}
+	if contentType := u.event.DataContentType(); contentType != "" && declared(contentType) == "" {
+		u.warnings.leaveOut("datacontenttype", errMediaType)
+	}
+	if u.content, err = u.payload(ctx); err == nil && u.content.media == "" {
+		u.content.media = u.schemaEncoding()
+	}
+	return err
+}
+
+// unwrap takes the event out of the Pub/Sub messages around it.
+func (u *unwrapped) unwrap() error {
+	for range maxWrappings {
+		if u.event.Type() != pubsubType {
+			return nil
+		}
+		message, err := messageOf(u.event, u.warnings)
+		if err != nil {
+			return err
+		}
+		u.messages = append(u.messages, message)
+		inner, err := message.unwrap(u.warnings)
+		if err != nil || inner == nil {
+			return err
+		}
+		u.outer = append([]string{u.event.Source()}, u.outer...)
+		u.event = inner
+	}
+	return undecodable("Pub/Sub messages inside of Pub/Sub messages, more than %d deep", maxWrappings)
+}
+
+// messageMedia returns the media type that a Pub/Sub message declares by its attribute
+// content-type, or else by its topic's schema.
+func (u *unwrapped) messageMedia(m pubsubMessage) string {
+	contentType := m.header().Get("Content-Type")
+	if media := declared(contentType); media != "" {
+		return media
+	}
+	if contentType != "" {
+		u.warnings.leaveOut("content-type", errMediaType)
+	}
+	return u.schemaEncoding()
+}
+
+// schemaEncoding returns the media type that Pub/Sub declares for a message in a topic with a
+// schema, or "" for any other.
+func (u *unwrapped) schemaEncoding() string {
+	if len(u.messages) == 0 {
+		return ""
+	}
+	switch u.messages[len(u.messages)-1].attributes["googclient_schemaencoding"] {
+	case "JSON":
+		return mediaJSON
+	case "BINARY":
+		return mediaBytes
+	}
+	return ""
+}
+
+// time returns when the event happened, or else when it was published.
+func (u *unwrapped) time() time.Time {
+	if t := u.event.Time(); !t.IsZero() {
+		return t.UTC()
+	}
+	for i := len(u.messages) - 1; i >= 0; i-- {
+		if t := u.messages[i].published; !t.IsZero() {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// The names under which a message keeps the fields of a Pub/Sub message that are not
+// attributes.
+const (
+	attributeMessageID       = "pubsub-message-id"
+	attributeSubscription    = "pubsub-subscription"
+	attributeOrderingKey     = "pubsub-ordering-key"
+	attributeDeliveryAttempt = "pubsub-delivery-attempt"
+)
+
+// attributes returns what the event carries beside its content. Of equal names, the platform's
+// prevails over the publisher's, and the inner event's over the outer event's.
+func (u *unwrapped) attributes() map[string]string {
+	all := map[string]string{}
+	put := func(name, value string) {
+		if value != "" {
+			all[name] = value
+		}
+	}
+	for _, m := range u.messages {
+		maps.Copy(all, m.attributes)
+	}
+	for _, m := range u.messages {
+		put(attributeMessageID, m.id)
+		put(attributeSubscription, m.subscription)
+		put(attributeOrderingKey, m.orderingKey)
+		if m.deliveryAttempt > 0 {
+			put(attributeDeliveryAttempt, strconv.Itoa(m.deliveryAttempt))
+		}
+	}
+	for name, value := range u.event.Extensions() { // each call makes a copy
+		put("ce-"+name, extensionText(value))
+	}
+	put("ce-type", u.event.Type())
+	put("ce-source", u.event.Source())
+	put("ce-subject", u.event.Subject())
+	return all
+}
+
+// extension returns the event's extension of that name as text, or "".
+func (u *unwrapped) extension(name string) string {
+	value, ok := u.event.Extensions()[name]
+	if !ok {
+		return ""
+	}
+	return extensionText(value)
+}
+
+// extensionText returns an extension in its canonical string form.
+func extensionText(value any) string {
+	text, err := types.Format(value)
+	if err != nil {
+		return "" // not of a CloudEvents type: the SDK's decoders don't let it in
+	}
+	return text
+}

@@ -1,0 +1,51 @@
+package decode_test
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/internal/eventtest"
+)
+
+func TestWrappedEvents(t *testing.T) {
+	const structured = `{"specversion": "1.0", "id": "inner", "source": "/inner", "type": "com.example", "key": 9007199254740993,
+		"datacontenttype": "application/json", "data": { "n": 9007199254740993 }}`
+	const attributes = `{"ce-specversion": "1.0", "ce-id": "inner", "ce-source": "/inner", "ce-type": "com.example",
+		"ce-key": "9007199254740993", "coNtent-Type": "application/json", "region": "eu"}`
+	for name, body := range map[string][]byte{
+		"binary":     eventtest.Push(attributes, `{ "n": 9007199254740993 }`),
+		"structured": eventtest.Push(`{"CONTENT-type": "application/CloudEvents+json; charset=utf-8", "region": "eu"}`, structured),
+		"twice": eventtest.Push(`{"ce-specversion": "1.0", "ce-id": "middle", "ce-source": "`+eventtest.PubSubSource+`", "ce-type": "`+eventtest.PubSubType+`"}`,
+			string(eventtest.Push(attributes, `{ "n": 9007199254740993 }`))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := eventtest.Request(body, "Content-Type", "application/json")
+			r.URL.Path = "/projects/p/topics/event1"
+			m := message(t, zero, r)
+			if m.ID != "inner" || m.Key != "9007199254740993" || m.Source != "/inner" || string(m.Content) != `{ "n": 9007199254740993 }` {
+				t.Errorf("%+v", m)
+			}
+			if m.Attributes["region"] != "eu" || m.Attributes["ce-type"] != "com.example" || m.Attributes["pubsub-message-id"] != "m1" {
+				t.Errorf("attributes %v", m.Attributes)
+			}
+			if m.Time.Year() != 2021 {
+				t.Errorf("time %v, want that of publication", m.Time)
+			}
+		})
+	}
+}
+
+func TestNestedTooDeep(t *testing.T) {
+	body := "x"
+	for range 5 {
+		body = string(eventtest.Push(`{"ce-specversion": "1.0", "ce-id": "i", "ce-source": "s", "ce-type": "`+eventtest.PubSubType+`"}`, body))
+	}
+	if _, err := rejection(t, eventtest.Request([]byte(body), "Content-Type", "application/json")); !strings.Contains(err.Error(), "deep") {
+		t.Error(err)
+	}
+	hostile := strings.Repeat("[", 1<<20)
+	if _, err := rejection(t, eventtest.Binary(hostile)); driver.ReasonOf(err) != driver.ReasonUndecodable {
+		t.Error(err)
+	}
+}
