@@ -1,0 +1,386 @@
+package bigquery
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	bq "google.golang.org/api/bigquery/v2"
+)
+
+// scope is what an expression is evaluated in.
+type scope struct {
+	table  *table // nil: of no table
+	params map[string]param
+	now    time.Time
+	row    row
+	window []row // the rows that window functions are about
+}
+
+func newScope(params map[string]param) *scope {
+	return &scope{params: params, now: time.Now().UTC().Truncate(time.Microsecond)}
+}
+
+func (s *scope) of(t *table) *scope {
+	s.table = t
+	return s
+}
+
+// filter returns the rows for which the condition is true.
+func (s *scope) filter(rows []row, condition expression) (passed []row, err error) {
+	s.window = rows
+	for _, r := range rows {
+		s.row = r
+		is, err := condition.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		if is == true {
+			passed = append(passed, r)
+		}
+	}
+	return passed, nil
+}
+
+// expression is a value that depends on a row, and on others in window functions.
+type expression struct {
+	plain string // the name of the column that it is, if it is one
+	kind  func(*scope) string
+	eval  func(*scope) (any, error)
+}
+
+func constant(value any) expression {
+	return expression{kind: func(*scope) string { return kindOf(value) }, eval: func(*scope) (any, error) { return value, nil }}
+}
+
+func always(kind string) func(*scope) string { return func(*scope) string { return kind } }
+
+// expression is conditions with OR in between.
+func (p *parser) expression() expression {
+	e := p.conjunction()
+	for p.take("OR") {
+		e = logical(e, p.conjunction(), true)
+	}
+	return e
+}
+
+func (p *parser) conjunction() expression {
+	e := p.comparison()
+	for p.take("AND") {
+		e = logical(e, p.comparison(), false)
+	}
+	return e
+}
+
+// logical is OR, of which true decides, or AND, of which false does. NULL is taken for
+// false: no statement here tells them apart.
+func logical(a, b expression, decides bool) expression {
+	return expression{kind: always("BOOLEAN"), eval: func(s *scope) (any, error) {
+		x, err := a.eval(s)
+		if err != nil || (x == true) == decides {
+			return decides, err
+		}
+		y, err := b.eval(s)
+		return y == true, err
+	}}
+}
+
+var comparisons = map[string]func(int) bool{
+	"=": func(c int) bool { return c == 0 }, "!=": func(c int) bool { return c != 0 }, "<>": func(c int) bool { return c != 0 },
+	"<": func(c int) bool { return c < 0 }, "<=": func(c int) bool { return c <= 0 },
+	">": func(c int) bool { return c > 0 }, ">=": func(c int) bool { return c >= 0 },
+}
+
+func (p *parser) comparison() expression {
+	left := p.value()
+	if p.take("IN") {
+		var any expression
+		for i, one := range list(p, p.value) {
+			if is := compare(left, one, comparisons["="]); i == 0 {
+				any = is
+			} else {
+				any = logical(any, is, true)
+			}
+		}
+		return any
+	}
+	if holds := comparisons[p.peek()]; holds != nil {
+		p.next()
+		return compare(left, p.value(), holds)
+	}
+	return left
+}
+
+func compare(a, b expression, holds func(int) bool) expression {
+	return expression{kind: always("BOOLEAN"), eval: func(s *scope) (any, error) {
+		x, err := a.eval(s)
+		if err != nil {
+			return nil, err
+		}
+		y, err := b.eval(s)
+		if err != nil || x == nil || y == nil {
+			return nil, err
+		}
+		c, err := order(x, y)
+		return holds(c), err
+	}}
+}
+
+// order compares two values of the same type.
+func order(x, y any) (int, error) {
+	if kindOf(x) != kindOf(y) {
+		return 0, fail("invalidQuery", "No matching signature for operator for argument types: %s, %s", kindOf(x), kindOf(y))
+	}
+	switch x := x.(type) {
+	case int64:
+		return cmp.Compare(x, y.(int64)), nil
+	case []byte:
+		return bytes.Compare(x, y.([]byte)), nil
+	case time.Time:
+		return x.Compare(y.(time.Time)), nil
+	case bool:
+		if x == y.(bool) {
+			return 0, nil
+		}
+		return 1, nil
+	}
+	return strings.Compare(x.(string), y.(string)), nil
+}
+
+// value is a parameter, a literal, a column, a function, or an expression in parentheses.
+func (p *parser) value() expression {
+	switch t := p.next(); {
+	case t == "(":
+		e := p.expression()
+		p.must(")")
+		return e
+	case strings.HasPrefix(t, "'"):
+		return constant(strings.Trim(t, "'"))
+	case strings.HasPrefix(t, "@"):
+		return parameter(t[1:])
+	case strings.EqualFold(t, "TRUE"), strings.EqualFold(t, "FALSE"):
+		return constant(strings.EqualFold(t, "TRUE"))
+	case strings.EqualFold(t, "NULL"):
+		return constant(nil)
+	case isWord(t) && p.peek() == "(":
+		return p.function(t)
+	case isWord(t):
+		return columnOf(t)
+	default:
+		n, err := strconv.ParseInt(t, 10, 64)
+		if err != nil {
+			p.at--
+			p.unknown()
+		}
+		return constant(n)
+	}
+}
+
+func parameter(name string) expression {
+	return expression{
+		kind: func(s *scope) string { return canonical(s.params[name].ParameterType.Type) },
+		eval: func(s *scope) (any, error) {
+			is, found := s.params[name]
+			if !found {
+				return nil, fail("invalidQuery", "Query parameter '%s' not found", name)
+			}
+			if is.ParameterValue.Value == nil {
+				return nil, nil
+			}
+			return parse(is.ParameterType.Type, *is.ParameterValue.Value)
+		}}
+}
+
+func columnOf(name string) expression {
+	return expression{plain: name,
+		kind: func(s *scope) string {
+			if s.table != nil && s.table.field(name) != nil {
+				return canonical(s.table.field(name).Type)
+			}
+			return ""
+		},
+		eval: func(s *scope) (any, error) {
+			if s.table == nil || s.table.field(name) == nil {
+				return nil, fail("invalidQuery", "Unrecognized name: %s", name)
+			}
+			return s.row[name], nil
+		}}
+}
+
+func (p *parser) function(name string) expression {
+	name = strings.ToUpper(name)
+	args := list(p, p.expression)
+	switch {
+	case name == "CURRENT_TIMESTAMP" && len(args) == 0:
+		return expression{kind: always("TIMESTAMP"), eval: func(s *scope) (any, error) { return s.now, nil }}
+	case name == "IFNULL" && len(args) == 2:
+		return expression{kind: args[0].kind, eval: func(s *scope) (any, error) {
+			if value, err := args[0].eval(s); value != nil || err != nil {
+				return value, err
+			}
+			return args[1].eval(s)
+		}}
+	case name == "FROM_BASE64" && len(args) == 1:
+		return expression{kind: always("BYTES"), eval: func(s *scope) (any, error) {
+			text, err := args[0].eval(s)
+			if text == nil || err != nil {
+				return nil, err
+			}
+			return base64.StdEncoding.DecodeString(text.(string))
+		}}
+	case name == "TIMESTAMP_DIFF" && len(args) == 3 && args[2].plain == "MILLISECOND":
+		return expression{kind: always("INTEGER"), eval: func(s *scope) (any, error) {
+			a, err := args[0].eval(s)
+			if err != nil {
+				return nil, err
+			}
+			b, err := args[1].eval(s)
+			if a == nil || b == nil || err != nil {
+				return nil, err
+			}
+			return a.(time.Time).Sub(b.(time.Time)).Milliseconds(), nil
+		}}
+	case name == "MAX" && len(args) == 1 && p.take("OVER"):
+		p.must("(", "PARTITION", "BY")
+		by := p.expression()
+		p.must(")")
+		return greatest(args[0], by)
+	}
+	p.unknown()
+	return expression{}
+}
+
+// greatest is MAX(of) OVER (PARTITION BY by). A statement is parsed for each run, so it is
+// worked out once.
+func greatest(of, by expression) expression {
+	var most map[any]any // by the partition's value as a cell
+	return expression{kind: of.kind, eval: func(s *scope) (any, error) {
+		if most == nil {
+			most = make(map[any]any)
+			inside := *s
+			for _, inside.row = range s.window {
+				if err := inside.raise(most, of, by); err != nil {
+					return nil, err
+				}
+			}
+		}
+		partition, err := by.eval(s)
+		return most[cell(partition)], err
+	}}
+}
+
+// raise raises the partition's greatest value to the row's, if that is greater.
+func (s *scope) raise(most map[any]any, of, by expression) error {
+	value, err := of.eval(s)
+	if value == nil || err != nil {
+		return err
+	}
+	partition, err := by.eval(s)
+	if err != nil {
+		return err
+	}
+	last := most[cell(partition)]
+	if last == nil {
+		most[cell(partition)] = value
+		return nil
+	}
+	c, err := order(value, last)
+	if c > 0 {
+		most[cell(partition)] = value
+	}
+	return err
+}
+
+// column is a column of a result.
+type column struct {
+	expression
+	name string
+}
+
+// query is a SELECT.
+type query struct {
+	columns        []column
+	table          string
+	where, qualify *expression
+	order          string // a column; empty: as they were inserted
+	descending     bool
+	limit          int // below 0: there is none
+}
+
+func (q *query) run(p *project, params map[string]param) (r result, err error) {
+	s := newScope(params)
+	rows := []row{{}}
+	if q.table != "" {
+		t, err := p.find(q.table)
+		if err != nil {
+			return r, err
+		}
+		if t.meta.View != nil {
+			return r, fail("invalidQuery", "the fake does not read views")
+		}
+		s, rows = s.of(t), t.rows
+	}
+	for _, condition := range []*expression{q.where, q.qualify} {
+		if condition == nil {
+			continue
+		}
+		if rows, err = s.filter(rows, *condition); err != nil {
+			return r, err
+		}
+	}
+	if rows, err = q.sort(s, rows); err != nil {
+		return r, err
+	}
+	for _, c := range q.columns {
+		r.fields = append(r.fields, &bq.TableFieldSchema{Name: c.name, Type: c.kind(s), Mode: "NULLABLE"})
+	}
+	for _, s.row = range rows {
+		cells := make([]*bq.TableCell, len(q.columns))
+		for i, c := range q.columns {
+			value, err := c.eval(s)
+			if err != nil {
+				return result{}, err
+			}
+			cells[i] = &bq.TableCell{V: cell(value)}
+		}
+		r.rows = append(r.rows, &bq.TableRow{F: cells})
+	}
+	return r, nil
+}
+
+// sort orders the rows and cuts them off at the limit. NULL comes first.
+func (q *query) sort(s *scope, rows []row) ([]row, error) {
+	if q.order != "" {
+		if s.table == nil || s.table.field(q.order) == nil {
+			return nil, fail("invalidQuery", "Unrecognized name: %s", q.order)
+		}
+		rows = slices.Clone(rows)
+		slices.SortStableFunc(rows, func(a, b row) (c int) {
+			switch x, y := a[q.order], b[q.order]; {
+			case x == nil || y == nil:
+				c = cmp.Compare(btoi(x != nil), btoi(y != nil))
+			default:
+				c, _ = order(x, y) // values of a column have one type
+			}
+			if q.descending {
+				return -c
+			}
+			return c
+		})
+	}
+	if q.limit >= 0 && len(rows) > q.limit {
+		rows = rows[:q.limit]
+	}
+	return rows, nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,226 @@
+// Package bigquery runs a BigQuery on local sockets, for tests. Nothing that is deployed
+// imports it.
+//
+// It speaks the REST API, with Google's own types of the requests, and of the Storage
+// Write API what default streams need. Tables keep their rows in memory. Statements are
+// parsed and run by a small interpreter: INSERT of one row, SELECT from one table, and
+// DELETE; anything else fails as an invalid query. Tests that need more SQL run on
+// bigquery-emulator, by make prove, and so do the tests that run here: the emulator says
+// whether the statements are SQL.
+//
+// What an emulator that does one thing at a time cannot do, it does: jobs run beside each
+// other and are not done at once, they queue behind each other for a table
+// ([Server.LimitInserts]), they wait or fail ([Server.OnJob]), and requests are refused,
+// delayed or lose their answer ([Server.OnRequest]). As in the service, an ID of a job is
+// taken for good, a table that is dropped frees none, a statement sees the tables as they
+// are at one moment, and a row can be read when its job is done or its append was
+// acknowledged. insertAll never removes duplicates, though the service may.
+//
+// It has no permissions, prices, or ends of partitions, and answers all rows on one page.
+package bigquery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
+	"google.golang.org/grpc"
+)
+
+// Server is a BigQuery on sockets of this machine. All methods are safe for concurrent
+// use.
+type Server struct {
+	rest, storage net.Listener
+	http          *http.Server
+	grpc          *grpc.Server
+	serving       sync.WaitGroup
+	ended         context.Context // when the server is closed
+	end           context.CancelFunc
+
+	mu       sync.Mutex
+	projects map[string]*project
+	requests []Request
+	onRest   func(Request) Fault
+	onJob    func(Job) Fate
+	limit    limit
+}
+
+// Start starts a server on free ports of 127.0.0.1. Every project exists and is empty.
+// Close stops it.
+func Start() (*Server, error) {
+	rest, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("fake BigQuery: %w", err)
+	}
+	storage, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("fake BigQuery: %w", err), rest.Close())
+	}
+	s := &Server{rest: rest, storage: storage, projects: make(map[string]*project)}
+	s.ended, s.end = context.WithCancel(context.Background())
+	s.http = &http.Server{Handler: http.HandlerFunc(s.serve)}
+	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxAppend))
+	storagepb.RegisterBigQueryWriteServer(s.grpc, &appends{server: s})
+	s.serving.Go(func() { _ = s.http.Serve(rest) })    // until Close
+	s.serving.Go(func() { _ = s.grpc.Serve(storage) }) // until Close
+	return s, nil
+}
+
+// New starts a server for a test, which ends when the test does.
+func New(t testing.TB) *Server {
+	t.Helper()
+	s, err := Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// The variables that tell a client, and a store, where another BigQuery listens.
+const (
+	restVariable    = "BIGQUERY_EMULATOR_HOST"
+	storageVariable = "BIGQUERY_STORAGE_EMULATOR_HOST"
+)
+
+// Main runs the tests of a package, for its TestMain. Where the variables
+// BIGQUERY_EMULATOR_HOST and BIGQUERY_STORAGE_EMULATOR_HOST name an emulator, the tests
+// use that; otherwise Main starts a server and sets the variables. It returns the exit code.
+func Main(m *testing.M) int {
+	if os.Getenv(restVariable) != "" {
+		onEmulator = true
+		return m.Run()
+	}
+	s, err := Start()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for name, value := range map[string]string{restVariable: s.Host(), storageVariable: s.StorageHost()} {
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	code := m.Run()
+	if err := s.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+var onEmulator bool
+
+// OnEmulator says whether Main found an emulator for the tests, which knows more SQL and
+// is slower.
+func OnEmulator() bool { return onEmulator }
+
+// Host returns the address of the REST API, as BIGQUERY_EMULATOR_HOST wants it.
+func (s *Server) Host() string { return s.rest.Addr().String() }
+
+// StorageHost returns the address of the Storage Write API, as
+// BIGQUERY_STORAGE_EMULATOR_HOST wants it.
+func (s *Server) StorageHost() string { return s.storage.Addr().String() }
+
+// Close stops the server, cuts its connections and waits for it to end.
+func (s *Server) Close() error {
+	s.end()
+	err := s.http.Close()
+	s.grpc.Stop()
+	s.serving.Wait()
+	return err
+}
+
+// project returns a project, which exists from then on.
+func (s *Server) project(name string) *project {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.projects[name]
+	if p == nil {
+		p = newProject(name, s)
+		s.projects[name] = p
+	}
+	return p
+}
+
+// Request is a request that the server has received.
+type Request struct {
+	Method  string // as the API names it: "jobs.insert"; "AppendRows" of the Storage Write API
+	Project string
+	ID      string // of the job, table or dataset, where the address has one
+}
+
+// Fault is what goes wrong with a request. The zero value: nothing.
+type Fault struct {
+	// Hold, if not nil, makes the request wait until it is closed, or until the client
+	// goes away, in which case the request is not served.
+	Hold <-chan struct{}
+	// Delay is how long the request waits before it is served.
+	Delay time.Duration
+	// Status, if not 0, is answered with Reason instead of serving the request.
+	Status int
+	Reason string
+	// Drop cuts the connection after the request was served: the work is done and the
+	// answer is lost.
+	Drop bool
+}
+
+// OnRequest has decide say what goes wrong with each request from now on; nil: nothing.
+// It is called from many goroutines at once.
+func (s *Server) OnRequest(decide func(Request) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onRest = decide
+}
+
+// Requests returns what the server has received.
+func (s *Server) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Request(nil), s.requests...)
+}
+
+// receive notes a request and returns what is to go wrong with it.
+func (s *Server) receive(r Request) Fault {
+	s.mu.Lock()
+	s.requests = append(s.requests, r)
+	decide := s.onRest
+	s.mu.Unlock()
+	if decide == nil {
+		return Fault{}
+	}
+	return decide(r)
+}
+
+// pause waits for the delay and until hold is closed; false: ctx ended before.
+func pause(ctx context.Context, delay time.Duration, hold <-chan struct{}) bool {
+	if delay > 0 {
+		timer := time.NewTimer(delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
