@@ -17,6 +17,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/drivertest"
+	"example.com/eventdriver/internal/fake/bigquery"
 	"example.com/eventdriver/stores/memstore"
 )
 
@@ -141,8 +142,12 @@ func TestEveryRequestFailsOnce(t *testing.T) {
 	for _, fault := range []fault{refused, tooMany, lostBefore, lostAfter, servedLate} {
 		t.Run("BigQuery, "+string(fault), func(t *testing.T) {
 			config := onBigQuery(t)
-			if fault == servedLate {
-				config.StoreTimeout = 2 * time.Second // likewise
+			config.StoreTimeout = 500 * time.Millisecond // likewise
+			if bigquery.OnEmulator() {
+				config.StoreTimeout = time.Minute
+				if fault == servedLate {
+					config.StoreTimeout = 2 * time.Second
+				}
 			}
 			everyRequest(t, "BIGQUERY_EMULATOR_HOST", config, fault)
 		})

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/eventdriver/internal/fake/bigquery"
 	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/proof/instances"
 )
@@ -31,7 +32,7 @@ var build = sync.OnceValues(func() (program string, err error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := bigquery.Main(m)
 	if built != "" {
 		_ = os.RemoveAll(built)
 	}

@@ -11,11 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"example.com/eventdriver/internal/fake/bigquery"
 	"example.com/eventdriver/internal/fake/gcs"
 )
 
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if output, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("%v: %s", err, output))
 	}
-	code := m.Run()
+	code := bigquery.Main(m)
 	_ = os.RemoveAll(folder)
 	os.Exit(code)
 }
@@ -60,9 +60,6 @@ func TestDemo(t *testing.T) {
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL, "GCS_BUCKET=second"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if slices.Contains(c.args, "bigquery") && os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
-				t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test builds BigQuery's emulator, starts it and runs this")
-			}
 			demo := command(t, c.variables, append([]string{"-demo"}, c.args...)...)
 			var log bytes.Buffer
 			demo.Stderr = &log

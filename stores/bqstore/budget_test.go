@@ -21,6 +21,8 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/joiner"
+	fake "example.com/eventdriver/internal/fake/bigquery"
+	"example.com/eventdriver/internal/repo/prove"
 	"example.com/eventdriver/stores/bqstore"
 )
 
@@ -118,6 +120,9 @@ var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")
 
 // TestDocumentedQueries runs each query of docs/bigquery.md.
 func TestDocumentedQueries(t *testing.T) {
+	if !fake.OnEmulator() {
+		t.Skip(prove.Left + "queries for people need the SQL of BigQuery's emulator")
+	}
 	s := settings(t)
 	store := ready(t, s)
 	if err := store.Persist(t.Context(), driver.Message{Key: "order-1", Source: "event1"}); err != nil {

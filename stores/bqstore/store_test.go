@@ -10,18 +10,18 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/drivertest"
+	fake "example.com/eventdriver/internal/fake/bigquery"
 	"example.com/eventdriver/stores/bqstore"
 )
 
-// settings returns those of a store in a project that no other test has. It skips
-// the test where there is no emulator.
-func settings(t testing.TB) bqstore.Settings {
-	t.Helper()
-	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
-		t.Skip("BIGQUERY_EMULATOR_HOST is not set: make test builds BigQuery's emulator, starts it and runs this")
-	}
+// The tests run on the stand-in of internal/fake/bigquery, and in make prove on
+// bigquery-emulator.
+func TestMain(m *testing.M) { os.Exit(fake.Main(m)) }
+
+// settings returns those of a store in a project that no other test has.
+func settings(testing.TB) bqstore.Settings {
 	return bqstore.Config("p"+strings.ToLower(rand.Text()), "orders").WithLocation("EU").
-		WithTimeout(bqstore.Timeout{Default: new(10 * time.Minute)}) // the emulator does one thing at a time
+		WithTimeout(bqstore.Timeout{Default: new(10 * time.Minute)}) // the emulator is slow
 }
 
 func open(t testing.TB, s bqstore.Settings) *bqstore.Store {
@@ -68,9 +68,8 @@ func TestConformanceOfDML(t *testing.T) {
 }
 
 func harness(t *testing.T, writer bqstore.EventWriter) drivertest.Harness[*bqstore.Store] {
-	settings(t)
 	var of sync.Map
-	return drivertest.Harness[*bqstore.Store]{
+	h := drivertest.Harness[*bqstore.Store]{
 		Open: func(t *testing.T) *bqstore.Store {
 			s := settings(t).WithEventWriter(writer)
 			store := ready(t, s)
@@ -81,10 +80,13 @@ func harness(t *testing.T, writer bqstore.EventWriter) drivertest.Harness[*bqsto
 			of, _ := of.Load(s)
 			return open(t, of.(bqstore.Settings))
 		},
-		Lease:     2 * time.Second,
 		Exclusive: true,
-		Callers:   20,
+		Parallel:  true,
 	}
+	if fake.OnEmulator() { // it does one thing at a time
+		h.Parallel, h.Lease, h.Callers = false, 2*time.Second, 20
+	}
+	return h
 }
 
 func emulator() string { return os.Getenv("BIGQUERY_EMULATOR_HOST") }
