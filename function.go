@@ -50,7 +50,9 @@ func init() {
 			slog.Warn("unknown variable: " + sentence)
 		}
 		limitHeap(processMemory())
-		go function.exitOnSIGTERM()
+		terminated := make(chan os.Signal, 1)
+		signal.Notify(terminated, syscall.SIGTERM) // before the process listens
+		go function.exitOn(terminated)
 	}
 	functions.HTTP("EventDriver", function.ServeHTTP)
 	functions.CloudEvent("EventDriverCloudEvent", function.Receive)
@@ -185,11 +187,9 @@ const (
 	flushWithin = 100 * time.Millisecond
 )
 
-// exitOnSIGTERM lets the events that are being handled finish before the process
-// ends; the framework would cut them off. Those that still come are sent away.
-func (f *Function) exitOnSIGTERM() {
-	terminated := make(chan os.Signal, 1)
-	signal.Notify(terminated, syscall.SIGTERM)
+// exitOn waits for the signal, and lets the events that are being handled finish before
+// the process ends; the framework would cut them off. Those that still come are sent away.
+func (f *Function) exitOn(terminated <-chan os.Signal) {
 	<-terminated
 	f.draining.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
