@@ -253,14 +253,7 @@ func TestFunctionStartsWithItsVariables(t *testing.T) {
 	} {
 		printed, _ := script(t, absent, append(args, "--dry-run")...)
 		environ := variablesOf(t, printed)
-		_, err := eventdriver.ConfigFromEnv(func(name string) (string, bool) {
-			for _, variable := range environ {
-				if value, ok := strings.CutPrefix(variable, name+"="); ok {
-					return value, true
-				}
-			}
-			return "", false
-		})
+		_, err := configOf(environ)
 		if unknown := eventdriver.UnknownVariables(environ); err != nil || len(unknown) > 0 {
 			t.Errorf("%q: %v, %q; the variables are %q", args, err, unknown, environ)
 		}

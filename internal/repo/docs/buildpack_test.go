@@ -105,10 +105,12 @@ func TestRuntimeIsNoOlderThanGoMod(t *testing.T) {
 		t.Fatal("go.mod has no go directive")
 	}
 	want := "go" + directive[1] + directive[2]
-	for _, name := range []string{"terraform/variables_function.tf", "deploy/gcloud.sh"} {
-		if found := regexp.MustCompile(`\bgo1\d\d\b`).FindString(read(t, name)); found != want {
-			t.Errorf("%s deploys to the runtime %s, want %s as in go.mod", name, found, want)
-		}
+	m := terraform(t, false)
+	if is := m.value(m.attribute(m.block("variable", "runtime"), "default")).AsString(); is != want {
+		t.Errorf("Terraform deploys to the runtime %s, want %s as in go.mod", is, want)
+	}
+	if !strings.Contains(read(t, "deploy/gcloud.sh"), " --runtime="+want+" ") {
+		t.Errorf("deploy/gcloud.sh does not deploy to the runtime %s, as in go.mod", want)
 	}
 }
 
@@ -126,18 +128,25 @@ func TestFrameworkIsInGoMod(t *testing.T) {
 	t.Error("nothing imports funcframework")
 }
 
-// TestBothWaysBuildAlike: what is checked is built as what is deployed, by Terraform
-// and by gcloud.
-func TestBothWaysBuildAlike(t *testing.T) {
-	for name, wants := range map[string][]string{
-		"terraform/variables_function.tf": {`GOFLAGS          = "-tags=disable_grpc_modules"`, `GOOGLE_GOLDFLAGS = "-s -w"`},
-		"deploy/gcloud.sh":                {"--set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'"},
-		"deploy/build.sh":                 {"GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build"},
-	} {
-		for _, want := range wants {
-			if !strings.Contains(read(t, name), want) {
-				t.Errorf("%s lacks %s", name, want)
-			}
+// TestTestsAloneNeedTheirParsers: what reads documents and Terraform for the tests is in
+// go.mod, and in no program.
+func TestTestsAloneNeedTheirParsers(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".", "./driver/...", "./stores/...", "./publish/...", "./cmd/...")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := strings.Fields(string(out))
+	if !slices.Contains(modules, "cloud.google.com/go/storage") {
+		t.Fatalf("go list names %d modules only", len(modules))
+	}
+	for _, parser := range []string{"github.com/yuin/goldmark", "github.com/hashicorp/hcl/v2", "github.com/zclconf/go-cty"} {
+		if slices.Contains(modules, parser) {
+			t.Errorf("a program contains %s", parser)
+		}
+		if !strings.Contains(read(t, "go.mod"), parser+" v") {
+			t.Errorf("go.mod lacks %s: is it used under this name?", parser)
 		}
 	}
 }

@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"example.com/eventdriver/stores/bqstore"
 )
@@ -70,37 +71,42 @@ func created(t *testing.T) map[string]table {
 // TestTablesOfTerraformAreThoseOfTheStore compares the tables that Terraform makes,
 // for which it reads the store's files, with those that the store itself asks for.
 func TestTablesOfTerraformAreThoseOfTheStore(t *testing.T) {
-	module := read(t, "terraform/stores.tf")
-	layout := regexp.MustCompile(`(?m)^ +(\w+) += \{ partition = "(\w+)", clustering = (\[[^\]]*\]) \}$`).FindAllStringSubmatch(module, -1)
-	tables := created(t)
-	if len(layout) != 3 || len(tables) != len(layout)+1 {
-		t.Fatalf("Terraform makes %d tables and a view, the store %d", len(layout), len(tables))
+	m := terraform(t, false)
+	each, ok := m.local("tables").(*hclsyntax.ForExpr)
+	if !ok {
+		t.Fatal("local.tables is no for expression any more")
 	}
-	for _, is := range layout {
+	layouts := m.value(each.CollExpr).AsValueMap()
+	tables := created(t)
+	if len(layouts) != 3 || len(tables) != len(layouts)+1 {
+		t.Fatalf("Terraform makes %d tables and a view, the store %d", len(layouts), len(tables))
+	}
+	for name, layout := range layouts {
 		var fields []field
-		if err := json.Unmarshal([]byte(read(t, "stores/bqstore/schema/"+is[1]+".json")), &fields); err != nil {
+		if err := json.Unmarshal([]byte(read(t, "stores/bqstore/schema/"+name+".json")), &fields); err != nil {
 			t.Fatal(err)
 		}
 		var clustering []string
-		if err := json.Unmarshal([]byte(is[3]), &clustering); err != nil {
-			t.Fatal(err)
+		for _, column := range layout.GetAttr("clustering").AsValueSlice() {
+			clustering = append(clustering, column.AsString())
 		}
-		want := tables[is[1]]
+		partition := layout.GetAttr("partition").AsString()
+		want := tables[name]
 		for i := range want.Schema.Fields {
 			if want.Schema.Fields[i].Mode == "" {
 				want.Schema.Fields[i].Mode = "NULLABLE" // what BigQuery takes it for
 			}
 		}
 		if len(fields) == 0 || !reflect.DeepEqual(fields, want.Schema.Fields) {
-			t.Errorf("schema/%s.json has\n%q\nbut the store asks for\n%q", is[1], fields, want.Schema.Fields)
+			t.Errorf("schema/%s.json has\n%q\nbut the store asks for\n%q", name, fields, want.Schema.Fields)
 		}
-		if !reflect.DeepEqual(clustering, want.Clustering.Fields) || is[2] != want.TimePartitioning.Field || want.TimePartitioning.Type != "DAY" {
+		if !reflect.DeepEqual(clustering, want.Clustering.Fields) || partition != want.TimePartitioning.Field || want.TimePartitioning.Type != "DAY" {
 			t.Errorf("terraform/stores.tf partitions %s by %s and clusters it by %q, but the store asks for %+v and %+v",
-				is[1], is[2], clustering, want.TimePartitioning, want.Clustering)
+				name, partition, clustering, want.TimePartitioning, want.Clustering)
 		}
 		// 7 days, and one more, as terraform/tests expect of Terraform.
 		if want.TimePartitioning.ExpirationMs != "691200000" {
-			t.Errorf("the store keeps partitions of %s for %s ms", is[1], want.TimePartitioning.ExpirationMs)
+			t.Errorf("the store keeps partitions of %s for %s ms", name, want.TimePartitioning.ExpirationMs)
 		}
 	}
 	query := strings.NewReplacer("${events}", "`my-project-123.orders.events`", "${claims}", "`my-project-123.orders.claims`").Replace(read(t, "stores/bqstore/schema/keys.sql"))

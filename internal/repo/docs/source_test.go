@@ -30,14 +30,10 @@ func uploaded(t *testing.T) []string {
 // an excluded folder is excluded with it.
 func packed(t *testing.T) []string {
 	t.Helper()
-	_, list, found := strings.Cut(read(t, "terraform/function.tf"), "source_excludes = concat([")
-	if !found {
-		t.Fatal("terraform/function.tf has no source_excludes")
-	}
-	list, _, _ = strings.Cut(list, "], var.source_excludes)")
+	m := terraform(t, false)
 	var patterns [][]string
-	for _, quoted := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(list, -1) {
-		patterns = append(patterns, strings.Split(quoted[1], "/"))
+	for _, pattern := range m.words(m.onlyCall(m.local("source_excludes"), "concat").Args[0]) {
+		patterns = append(patterns, strings.Split(pattern, "/"))
 	}
 	excluded := func(name string) bool {
 		return slices.ContainsFunc(patterns, func(p []string) bool { return matches(t, p, strings.Split(name, "/")) })

@@ -1,134 +1,123 @@
 package docs
 
 import (
-	"maps"
-	"path"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"example.com/eventdriver/driver/convert"
-)
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
-var (
-	defined   = regexp.MustCompile(`(?m)^(?:variable|output) "(\w+)" \{\n  description = "(.*)"$`)
-	linked    = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
-	declared  = regexp.MustCompile(`(?m)^(?:variable|output) "(\w+)"`)
-	described = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|")
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/internal/repo/markdown"
 )
 
 // TestInputsAndOutputsAreDescribed compares the module's variables and outputs with
-// the tables of its README.
+// the tables of its README: names, defaults, and the descriptions in the same words.
 func TestInputsAndOutputsAreDescribed(t *testing.T) {
-	names := func(of *regexp.Regexp, text string) (found []string) {
-		for _, match := range of.FindAllStringSubmatch(text, -1) {
-			found = append(found, match[1])
-		}
-		slices.Sort(found)
-		return found
+	inputs := rows(t, "terraform/README.md", "input", "default", "meaning")
+	outputs := rows(t, "terraform/README.md", "output", "meaning")
+	check := func(m module) []string {
+		return append(undescribed(m, "variable", inputs), undescribed(m, "output", outputs)...)
 	}
-	var module strings.Builder
-	for _, name := range files(t, func(name string) bool { return path.Dir(name) == "terraform" && path.Ext(name) == ".tf" }) {
-		module.WriteString(read(t, name))
+	for _, problem := range check(terraform(t, false)) {
+		t.Errorf("terraform/README.md: %s", problem)
 	}
-	if got, want := names(described, read(t, "terraform/README.md")), names(declared, module.String()); !slices.Equal(got, want) {
-		t.Errorf("terraform/README.md describes\n%q\nbut the module has\n%q", got, want)
-	}
-	// Each description is in the README, in the same words.
-	readme := "\n" + strings.ReplaceAll(linked.ReplaceAllString(read(t, "terraform/README.md"), "$1"), "`", "")
-	for _, match := range defined.FindAllStringSubmatch(module.String(), -1) {
-		row := regexp.MustCompile(`\n\| ` + match[1] + ` \|.* ` + regexp.QuoteMeta(match[2]) + ` \|\n`)
-		if !row.MatchString(readme) {
-			t.Errorf("terraform/README.md doesn't say of %s: %s", match[1], match[2])
-		}
-	}
+	tells(t, false, check, []lie{
+		{[3]string{"terraform/outputs.tf", `output "bucket"`, `output "pail"`}, "pail is not described"},
+		{[3]string{"terraform/outputs.tf", `output "bucket"`, `output "pail"`}, "bucket is described"},
+		{[3]string{"terraform/variables.tf", `default     = "20h"`, `default     = "21h"`}, "max_event_age is 21h by default"},
+		{[3]string{"terraform/variables.tf", `default     = "gcs"`, ``}, "store is required by default"},
+		{[3]string{"terraform/variables.tf", "Billing must be on.", "Billing must be off."}, "project_id:"},
+	})
 }
 
-// TestModuleTellsTheFunctionWhatItReads: each variable that the module sets is one
-// that the function, or the platform, reads.
-func TestModuleTellsTheFunctionWhatItReads(t *testing.T) {
-	_, environment, found := strings.Cut(read(t, "terraform/function.tf"), "environment = merge(")
-	if !found {
-		t.Fatal("terraform/function.tf sets no environment")
+// undescribed returns what the rows, each with the name first and the description last, do not
+// say of the module.
+func undescribed(m module, kind string, table []markdown.Row) (problems []string) {
+	described := make(map[string]markdown.Row)
+	for _, row := range table {
+		described[row[0]] = row
 	}
-	environment, _, _ = strings.Cut(environment, "\n  )\n")
-	_, environment, _ = strings.Cut(environment, "var.environment,") // what comes before are defaults
-	known := append(variablesDocumented(t, "docs/configuration.md"), "CLOUD_RUN_TIMEOUT_SECONDS", "LOG_EXECUTION_ID")
-	set := regexp.MustCompile(`\b([A-Z][A-Z_]+[A-Z]) += `).FindAllStringSubmatch(environment, -1)
-	if len(set) < 10 {
-		t.Fatalf("found %q only", set)
-	}
-	_, taken, _ := strings.Cut(read(t, "terraform/variables_function.tf"), "setintersection(keys(var.environment), [")
-	taken, _, _ = strings.Cut(taken, "])")
-	for _, match := range set {
-		if !strings.Contains(taken, `"`+match[1]+`"`) {
-			t.Errorf("terraform/variables_function.tf lets environment set %s, which the module sets", match[1])
+	for _, b := range m.blocks {
+		if b.Type != kind {
+			continue
 		}
-		if !slices.Contains(known, match[1]) && !strings.HasPrefix(match[1], "BIGQUERY_") {
-			t.Errorf("terraform/function.tf sets %s, which nothing reads", match[1])
+		name := b.Labels[0]
+		row, found := described[name]
+		delete(described, name)
+		if !found {
+			problems = append(problems, name+" is not described")
+			continue
+		}
+		// What takes several lines is in the README in other words.
+		if says := m.value(m.attribute(b, "description")).AsString(); !strings.Contains(says, "\n") && row[len(row)-1] != says {
+			problems = append(problems, fmt.Sprintf("%s: %s", name, says))
+		}
+		byDefault := "required"
+		if a := b.Body.Attributes["default"]; a != nil {
+			byDefault = m.text(a.Expr)
+		}
+		if kind == "variable" && !strings.Contains(byDefault, "\n") && row[1] != byDefault {
+			problems = append(problems, fmt.Sprintf("%s is %s by default", name, strings.Trim(byDefault, `"`)))
 		}
 	}
+	for name := range described {
+		problems = append(problems, name+" is described, and not there")
+	}
+	return problems
 }
 
 // TestTriggersCallPathsThatTheFunctionKnows compares the paths of both deployments with
 // those by which the function knows a source, and the names that they allow.
 func TestTriggersCallPathsThatTheFunctionKnows(t *testing.T) {
-	for file, c := range map[string]struct{ path, variable, names string }{
-		"terraform/triggers.tf": {`(?m)^ +path +=( ".*")$`, "${each.key}", "terraform/variables_sources.tf"},
-		"deploy/gcloud.sh":      {`(?m) path=(\S+)$`, "${events[i]}", "deploy/gcloud.sh"},
-	} {
-		path := regexp.MustCompile(c.path).FindStringSubmatch(read(t, file))
-		allowed := regexp.MustCompile(`\^\[[A-Za-z-]+\]\[-[_A-Za-z0-9-]+\]\{0,38\}\$`).FindString(read(t, c.names))
-		if path == nil || allowed == "" {
-			t.Errorf("%s: paths %q, names %q", file, path, allowed)
-			continue
+	const names = `^[A-Za-z][-_A-Za-z0-9]{0,38}$`
+	check := func(m module) (problems []string) {
+		trigger := m.block("resource", "google_eventarc_trigger", "this")
+		path := m.attribute(m.within(m.within(trigger, "destination"), "cloud_run_service"), "path")
+		var allowed []string
+		for _, call := range calls(m.block("variable", "sources").Body, "regex") {
+			allowed = append(allowed, m.value(call.Args[0]).AsString())
 		}
-		for _, name := range []string{"event1", "a", "order-created", "Paid_2", "1st", "a.b", "", "-a", "é", "a/b"} {
-			want := strings.Trim(strings.ReplaceAll(path[1], c.variable, name), ` "`)
-			if regexp.MustCompile(allowed).MatchString(name) && convert.SourcePath(name) != want {
-				t.Errorf("%s: the trigger of %q calls %s, and the function knows it by %q", file, name, want, convert.SourcePath(name))
+		if !slices.Contains(allowed, names) {
+			problems = append(problems, fmt.Sprintf("the names of sources are not bound by %s, but by one of %q", names, allowed))
+		}
+		return append(problems, wrongPaths(names, func(source string) string {
+			v, diagnostics := path.Value(&hcl.EvalContext{Variables: map[string]cty.Value{
+				"each": cty.ObjectVal(map[string]cty.Value{"key": cty.StringVal(source)})}})
+			if diagnostics.HasErrors() {
+				t.Fatal(diagnostics)
 			}
-		}
+			return v.AsString()
+		})...)
+	}
+	for _, problem := range check(terraform(t, false)) {
+		t.Errorf("terraform: %s", problem)
+	}
+	tells(t, false, check, []lie{
+		{[3]string{"terraform/triggers.tf", "/events/${", "/event/${"}, `"event1" calls /event/event1`},
+		{[3]string{"terraform/variables_sources.tf", "^[A-Za-z][-_A-Za-z0-9]{0,38}$", "^[A-Za-z0-9][-_A-Za-z0-9]{0,38}$"}, "not bound by"},
+	})
+
+	script := read(t, "deploy/gcloud.sh")
+	path := regexp.MustCompile(`(?m) path=(\S+)$`).FindStringSubmatch(script)
+	allowed := regexp.MustCompile(`\^\[[A-Za-z-]+\]\[-[_A-Za-z0-9-]+\]\{0,38\}\$`).FindString(script)
+	if path == nil || allowed == "" {
+		t.Fatalf("deploy/gcloud.sh: paths %q, names %q", path, allowed)
+	}
+	for _, problem := range wrongPaths(allowed, func(source string) string { return strings.ReplaceAll(path[1], "${events[i]}", source) }) {
+		t.Errorf("deploy/gcloud.sh: %s", problem)
 	}
 }
 
-// TestModuleGrantsTheseAndNoMore lists every grant that the module makes, so that
-// none is added, and no role widened, without a look at this list. Those on the
-// project are the ones for which Google has nothing smaller.
-func TestModuleGrantsTheseAndNoMore(t *testing.T) {
-	want := map[string]string{
-		"google_artifact_registry_repository_iam_member.build_writer": "roles/artifactregistry.writer",
-		"google_bigquery_dataset_iam_member.run":                      "roles/bigquery.dataEditor",
-		"google_cloud_run_v2_service_iam_member.trigger_invoker":      "roles/run.invoker",
-		"google_kms_crypto_key_iam_member.this":                       "roles/cloudkms.cryptoKeyEncrypterDecrypter",
-		"google_project_iam_member.build_copied_source":               "roles/storage.objectViewer",
-		"google_project_iam_member.build_logs":                        "roles/logging.logWriter",
-		"google_project_iam_member.run_jobs":                          "roles/bigquery.jobUser",
-		"google_project_iam_member.storage_publisher":                 "roles/pubsub.publisher",
-		"google_project_iam_member.trigger_receiver":                  "roles/eventarc.eventReceiver",
-		"google_pubsub_topic_iam_member.run_publisher":                "roles/pubsub.publisher",
-		"google_service_account_iam_member.pubsub_token":              "roles/iam.serviceAccountTokenCreator",
-		"google_storage_bucket_iam_member.build_source":               "roles/storage.objectViewer",
-		"google_storage_bucket_iam_member.run":                        "roles/storage.objectUser",
-	}
-	// Whatever else gives access: to a dataset, by a policy, by a list of one's own.
-	other := regexp.MustCompile(`\ballUsers\b|\ballAuthenticatedUsers\b|_iam_(?:binding|policy|audit_config)"|_(?:acl|access_control)"|_dataset_access"|^\s+access \{`)
-	grant := regexp.MustCompile(`(?ms)^resource "(google_\w+_iam_\w+)" "(\w+)" \{$(.*?)^\}$`)
-	role := regexp.MustCompile(`(?m)^  role +=(.*)$`)
-	got := make(map[string]string)
-	for _, name := range files(t, func(name string) bool { return strings.HasPrefix(name, "terraform/") && path.Ext(name) == ".tf" }) {
-		text := read(t, name)
-		if found := other.FindString(text); found != "" {
-			t.Errorf("%s: %s", name, found)
-		}
-		for _, block := range grant.FindAllStringSubmatch(text, -1) {
-			for _, value := range role.FindAllStringSubmatch(block[3], -1) {
-				got[block[1]+"."+block[2]] += strings.Trim(value[1], ` "`)
-			}
+// wrongPaths says which of the sources with such names have another path than the function knows.
+func wrongPaths(names string, path func(source string) string) (problems []string) {
+	for _, name := range []string{"event1", "a", "order-created", "Paid_2", "1st", "a.b", "", "-a", "é", "a/b"} {
+		if regexp.MustCompile(names).MatchString(name) && convert.SourcePath(name) != path(name) {
+			problems = append(problems, fmt.Sprintf("the trigger of %q calls %s, and the function knows it by %q", name, path(name), convert.SourcePath(name)))
 		}
 	}
-	if !maps.Equal(got, want) {
-		t.Errorf("the module grants\n%q\nwant\n%q", got, want)
-	}
+	return problems
 }
