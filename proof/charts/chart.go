@@ -47,11 +47,11 @@ type Strip struct {
 	Spans []Span
 }
 
-// Span is a mark, from one time since the start to another; one that ends when it
-// begins is a tick.
+// Span is a mark, from one time since the start to another. A span of no length is a
+// tick.
 type Span struct{ From, To time.Duration }
 
-// The drawing's measures, in pixels.
+// The measures of the drawing, in pixels.
 const (
 	width      = 960
 	left       = 170 // of the panels and strips
@@ -163,7 +163,7 @@ func (d *drawing) timeAxis(y int) {
 
 func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
 
-// niceStep is 1, 2 or 5 times a power of ten, such that about n steps make up to.
+// niceStep returns 1, 2 or 5 times a power of ten, such that about n steps reach to.
 func niceStep(to float64, n int) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(to/float64(n))))
 	for _, f := range []float64{1, 2, 5} {

@@ -17,16 +17,16 @@ type Fates interface {
 	Paused(instance string, since time.Time) bool
 }
 
-// Config is what a ledger is set up with. All functions must be set, and are called
+// Config configures a ledger. All functions must be set, and are called
 // from many goroutines at once, without a lock.
 type Config struct {
 	// Lease is the length of the leases that the instances ask for.
 	Lease time.Duration
 	// Fates tells what happened to instances.
 	Fates Fates
-	// OnBegin is called before a run that may go on is told so, and says what it is
-	// told: GoOn, Fail or Panic. OnApplied is called when an effect has been applied,
-	// before the run is told so, and OnStale when a run has been refused.
+	// OnBegin is called for each run that may go on, and returns the answer to it: GoOn,
+	// Fail or Panic. OnApplied is called when an effect has been applied, before the run
+	// is answered, and OnStale when a run has been refused.
 	OnBegin   func(Run) Answer
 	OnApplied func(Run)
 	OnStale   func(Run)
@@ -41,9 +41,9 @@ type Counts struct {
 	AfterPause int `json:"after_pause"` // of the repeats: it was paused
 	AfterLease int `json:"after_lease"` // of the repeats: it lost its lease for another reason
 	Stale      int `json:"stale"`       // runs refused, since a newer token was seen: zombies
-	Doubled    int `json:"doubled"`     // runs of a claim that another has, or of a completed order
-	Unexcused  int `json:"unexcused"`   // runs beside, or after the effect of, a holder whose lease had not run out
-	Wrong      int `json:"wrong"`       // runs of no known order, or with other content than was sent
+	Doubled    int `json:"doubled"`     // runs with a claim that another run has, or of a completed order
+	Unexcused  int `json:"unexcused"`   // runs beside a holder whose lease had not run out, or after its effect
+	Wrong      int `json:"wrong"`       // runs of an unknown order, or with other content than was sent
 }
 
 // Ledger applies effects and judges runs. Make one with [New]; its methods are safe
@@ -65,7 +65,7 @@ type order struct {
 	applied int64             // the token of the run whose effect counts; 0: none
 }
 
-// record is a run, and what became of it.
+// record is a run and its outcome.
 type record struct {
 	Run
 	began time.Time // when its claim was asked for
@@ -127,11 +127,11 @@ func (l *Ledger) enter(r Run) bool {
 	return true
 }
 
-// clockError is by how much times of two processes of one machine may differ.
+// clockError is how far the clocks of two processes of one machine may differ.
 const clockError = 50 * time.Millisecond
 
-// act applies the effect of a run, unless that has been done, or a newer token has
-// been seen.
+// act applies the effect of a run, unless it has been applied or a newer token has been
+// seen.
 func (l *Ledger) act(r Run) Answer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,11 +155,11 @@ func (l *Ledger) act(r Run) Answer {
 	return Again
 }
 
-// repeated judges a run that comes to an order whose effect has been applied by
-// another, the one window. It is excused by nothing but that the lease of the run
-// that did so has run out, since its holder could not complete: then this run, or
-// one between them, took over. A token between them that the ledger has not seen
-// counts as one that did, since it had no other way to the key either.
+// repeated judges a run of an order whose effect another run has applied: the one window.
+// Its only excuse is that the other run's lease ran out, since its holder could not
+// complete. Then this run took over, or one between them did. A token between them that
+// the ledger has not seen counts as a takeover: its holder could get the key in no other
+// way.
 func (l *Ledger) repeated(o *order, r Run) {
 	l.counts.Repeats++
 	first := o.runs[o.applied]
@@ -181,7 +181,7 @@ func (l *Ledger) repeated(o *order, r Run) {
 }
 
 // Completed judges the runs of an order that was completed at that time by the
-// store's clock: whoever asked for a claim a second later could see that.
+// store's clock. Who asked for a claim a second later, or more, could see the completion.
 func (l *Ledger) Completed(key string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -208,7 +208,7 @@ func (l *Ledger) Counts() Counts {
 	return l.counts
 }
 
-// Violations says of each run that had no right to be, why; the first hundred.
+// Violations says why runs had no right to run; the first hundred.
 func (l *Ledger) Violations() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -235,7 +235,7 @@ func (l *Ledger) violated(count *int, r Run, format string, args ...any) {
 	}
 }
 
-// differs says in what the content is not that of the events that were sent.
+// differs says where the content differs from that of the events that were sent.
 func (o *order) differs(content json.RawMessage) string {
 	var got map[string]json.RawMessage
 	if err := json.Unmarshal(content, &got); err != nil {

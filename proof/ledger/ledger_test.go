@@ -17,8 +17,8 @@ type fates struct{ killed, paused string }
 func (f fates) Killed(instance string) bool              { return instance == f.killed }
 func (f fates) Paused(instance string, _ time.Time) bool { return instance == f.paused }
 
-// step is a run of the business on the one order: its claim was asked for so long
-// after the beginning.
+// step is a run of the business on the one order. Its claim was asked for this long after
+// the beginning.
 type step struct {
 	instance string
 	token    int64
@@ -26,7 +26,7 @@ type step struct {
 	takeover bool
 	told     ledger.Answer // to begin; empty: to go on
 	acts     ledger.Answer // what acting is answered; empty: it does not act
-	refused  bool          // it is not even let begin
+	refused  bool          // it must not even begin
 }
 
 func TestRunsAreJudged(t *testing.T) {
@@ -74,7 +74,7 @@ func TestRunsAreJudged(t *testing.T) {
 
 var beginning = time.Now()
 
-// play has runs come to a ledger over HTTP, one after another.
+// play sends runs to a ledger over HTTP, one after another.
 func play(t *testing.T, fates fates, steps []step) *ledger.Ledger {
 	t.Helper()
 	told := ledger.GoOn

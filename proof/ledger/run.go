@@ -1,8 +1,7 @@
-// Package ledger is the system that an order's business acts upon, as a system of
-// one's own should be: it applies the effect of an order once, refuses tokens that
-// are older than the newest it has seen, and recognises a repetition. It also
-// judges: each time that the business runs, it checks that the run had a right to.
-// Nothing that is deployed imports it.
+// Package ledger is the system that an order's business acts upon, built as your own
+// should be: it applies the effect of an order once, refuses tokens that are older than
+// the newest it has seen, and recognises a repeat. It also judges: it checks that each
+// run of the business had the right to run. Nothing that is deployed imports it.
 package ledger
 
 import (
@@ -16,7 +15,7 @@ import (
 	"time"
 )
 
-// Run is one run of the business, as it says itself.
+// Run is one run of the business, as that run describes itself.
 type Run struct {
 	ID       string          // the run's own
 	Instance string          // where it runs
@@ -50,12 +49,12 @@ func (r Run) Begin(ctx context.Context, url string) (Answer, error) {
 	return r.post(ctx, url+beginPath)
 }
 
-// Act has the ledger at url apply the effect.
+// Act asks the ledger at url to apply the effect.
 func (r Run) Act(ctx context.Context, url string) (Answer, error) { return r.post(ctx, url+actPath) }
 
-// post has no timeout: the business waits for as long as it takes. There is one
-// connection for each request, so that the client never sends one twice; one that
-// can't be made is tried again, since nothing was sent.
+// post has no timeout: the business waits for as long as it takes. Each request has its
+// own connection, so that the client never sends one twice. A connection that can't be
+// made is tried again, since nothing was sent.
 func (r Run) post(ctx context.Context, url string) (answer Answer, err error) {
 	body, err := json.Marshal(r)
 	if err != nil {

@@ -13,10 +13,10 @@ import (
 // maxAppend is how large an append may be.
 const maxAppend = 20 << 20
 
-// appends stands before the emulators' Storage Write API. An emulator knows a stream
-// only after it was asked for it, and takes one schema on a connection, where
-// clients that share one send several. So each append is a connection of its own to
-// the emulator.
+// appends stands before the emulators' Storage Write API. An emulator knows a stream only
+// after somebody asked for it, and takes one schema on a connection, while clients that
+// share a connection send several. So each append gets its own connection to the
+// emulator.
 type appends struct {
 	storagepb.UnimplementedBigQueryWriteServer
 	projects *projects

@@ -6,13 +6,15 @@
 //	                          a line each: that of the API, and that of the Storage
 //	                          Write API
 //
-// It differs from the emulator's own program in this: it listens on 127.0.0.1 only;
-// each project that it is asked about is an emulator of its own, which exists from
-// then on; it answers a second
-// job with the same ID as BigQuery does (409, reason "duplicate"), where the emulator
-// says 400; it keeps the emulator's answers about finished jobs and deletes the jobs,
-// since the emulator reads all of them for each request; and it takes any number of
-// appends at once.
+// It differs from the emulator's own program:
+//
+//   - It listens on 127.0.0.1 only.
+//   - Each project that it is asked about becomes an emulator of its own.
+//   - It answers a second job with the same ID as BigQuery does (409, reason
+//     "duplicate"), where the emulator says 400.
+//   - It keeps the emulator's answers about finished jobs and deletes the jobs, since the
+//     emulator reads all of them for each request.
+//   - It takes any number of appends at once.
 package main
 
 import (

@@ -13,8 +13,8 @@ import (
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 )
 
-// project is an emulator with one project. It does one thing at a time: statements
-// and appends that meet each other lock it up.
+// project is an emulator with one project. It does one thing at a time, because
+// statements and appends at the same time lock the emulator up.
 type project struct {
 	name       string
 	emulator   *server.Server
@@ -25,8 +25,8 @@ type project struct {
 	jobs map[string]*job // by ID; guarded by busy
 }
 
-// projects are those that were asked about. They are kept until the end: an emulator
-// that is stopped gives hardly any memory back.
+// projects are the projects that somebody asked about. They are kept until the end: an
+// emulator that is stopped gives hardly any memory back.
 type projects struct {
 	mu   sync.Mutex
 	used map[string]*project

@@ -48,8 +48,8 @@ func (w *wrapper) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// job is what the emulator said of a job. The emulator itself reads all its jobs,
-// with their results, for each request, so each is deleted once it is done.
+// job is the emulator's last answer about a job. The emulator reads all its jobs, with
+// their results, for each request, so each job is deleted once it is done.
 type job struct{ status, results *answer }
 
 // answer is a response of the emulator.

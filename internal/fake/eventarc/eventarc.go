@@ -1,6 +1,6 @@
-// Package eventarc plays Pub/Sub and Eventarc on one machine: what is published it
-// delivers to a function as a CloudEvent in binary form, in no order, and again
-// until it is acknowledged. Nothing that is deployed imports it.
+// Package eventarc plays Pub/Sub and Eventarc on one machine: it delivers what is
+// published to a function, as CloudEvents in binary form, in no order, and again until
+// they are acknowledged. Nothing that is deployed imports it.
 package eventarc
 
 import (
@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// What holds where [Config] does not say. The stand-in waits less between
-// deliveries than Eventarc's 10 to 600 seconds.
+// The defaults of [Config]. The stand-in waits less between deliveries than Eventarc's
+// 10 to 600 seconds.
 const (
 	DefaultFirstBackoff   = 100 * time.Millisecond
 	DefaultLongestBackoff = 10 * time.Second
@@ -28,19 +28,18 @@ const (
 
 // Config says how events are delivered. Route must be set.
 type Config struct {
-	// Route says where to deliver now, and is told when that delivery is over. It
-	// may wait; it returns the context's error when that ends.
+	// Route returns the URL to deliver to now, and a function that is called when that
+	// delivery is over. It may wait; when the context ends, it returns the context's error.
 	Route func(ctx context.Context) (url string, done func(), err error)
 	// Path returns the path that the trigger of a topic calls, as in /events/event1;
 	// "", or no Path: that of the URL.
 	Path func(topic string) string
 	// Deadline is how long a delivery may take; 0: DefaultDeadline.
 	Deadline time.Duration
-	// FirstBackoff is the pause after the first delivery that failed, which doubles
-	// up to LongestBackoff; each is shortened by chance, by half at most. 0: the
-	// defaults.
+	// FirstBackoff is the pause after the first failed delivery. It doubles up to
+	// LongestBackoff. Each pause is shortened at random, by half at most. 0: the defaults.
 	FirstBackoff, LongestBackoff time.Duration
-	// OnFailure is told of each delivery that was not acknowledged; nil: nobody is.
+	// OnFailure, if not nil, is called for each delivery that was not acknowledged.
 	OnFailure func(id string, again time.Duration, err error)
 }
 
@@ -49,8 +48,8 @@ func Fixed(url string) func(context.Context) (string, func(), error) {
 	return func(context.Context) (string, func(), error) { return url, func() {}, nil }
 }
 
-// Eventarc delivers events. It forgets what is not acknowledged when the process
-// ends. Make one with [New]; it is safe for concurrent use.
+// Eventarc delivers events. When the process ends, events that are not acknowledged are
+// lost. Make one with [New]; it is safe for concurrent use.
 type Eventarc struct {
 	ctx      context.Context // ends the deliveries
 	config   Config
@@ -118,8 +117,8 @@ func (e *Eventarc) Publish(topic, key string, data []byte) (id string) {
 	return event.ID
 }
 
-// Deliver delivers an event in the background until it is acknowledged, and calls
-// acknowledged then. Called again with the same event, it delivers a duplicate.
+// Deliver delivers an event in the background until it is acknowledged, and then calls
+// acknowledged. Called again with the same event, it delivers a duplicate.
 func (e *Eventarc) Deliver(event Event, acknowledged func()) {
 	e.under.Go(func() {
 		if e.deliver(event) {
@@ -187,6 +186,6 @@ func (e *Eventarc) Close() { e.client.CloseIdleConnections() }
 // Deliveries returns how many times an event was sent to the function.
 func (e *Eventarc) Deliveries() int { return int(e.attempts.Load()) }
 
-// Acknowledged returns how many of the calls of Deliver and Publish have come to
-// their end.
+// Acknowledged returns how many of the events that were given to Deliver and Publish have
+// been acknowledged.
 func (e *Eventarc) Acknowledged() int { return int(e.acked.Load()) }

@@ -64,15 +64,15 @@ type Fault struct {
 	Hold <-chan struct{}
 	// Status, if not 0, is answered at once instead of serving the request.
 	Status int
-	// Missing has the request answered as if the object did not exist.
+	// Missing answers the request as if the object did not exist.
 	Missing bool
 	// Drop cuts the connection after the request was served: the work is done
 	// and the answer is lost.
 	Drop bool
 }
 
-// OnRequest has decide say what goes wrong with each request from now on; nil:
-// nothing. It is called from many goroutines at once.
+// OnRequest lets decide choose the fault of each request from now on; nil: no faults.
+// decide is called from many goroutines at once.
 func (s *Server) OnRequest(decide func(Request) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,7 +114,7 @@ func (s *Server) Reset() {
 	s.requests, s.received, s.decide = nil, 0, nil
 }
 
-// receive notes a request and returns what is to go wrong with it.
+// receive notes a request and returns its fault.
 func (s *Server) receive(r Request) Fault {
 	s.mu.Lock()
 	r.N = s.received
@@ -131,7 +131,7 @@ func (s *Server) receive(r Request) Fault {
 	return decide(r)
 }
 
-// serve counts a request, has go wrong what was asked for, and passes it on.
+// serve counts a request, injects its fault, and passes it on.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	// The whole body first: only then does the server notice a client that goes
 	// away, and a fault never leaves half a request behind.
@@ -161,13 +161,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.fake.HTTPHandler().ServeHTTP(&answer{ResponseWriter: w, server: s, request: request}, r)
 }
 
-// answer says of what does not exist what the service says: of objects, and of their
-// buckets, and of downloads not in JSON. The fake says "Not Found" to all.
+// answer gives a 404 the words of the service, which differ for objects, for buckets, and
+// for downloads, whose answer is not JSON. The fake says "Not Found" for all of them.
 type answer struct {
 	http.ResponseWriter
 	server  *Server
 	request Request
-	instead bool // of the fake's body another was written
+	instead bool // another body was written in place of the fake's
 }
 
 // WriteHeader implements [http.ResponseWriter].

@@ -7,10 +7,10 @@
 // with option.WithEndpoint(server.Endpoint()) and option.WithoutAuthentication(),
 // or with the environment variable STORAGE_EMULATOR_HOST set to server.Host().
 //
-// A 404 has the service's words, which say whether it is the object or the bucket that
-// does not exist. What the fake does differently from the service: it honours generation
-// conditions on inserts only, never answers 429, and gets slow with thousands of
-// objects, so each test takes a small bucket, and best a server, of its own.
+// A 404 has the service's words, which say whether the object or the bucket does not
+// exist. The fake differs from the service: it honours generation conditions on inserts
+// only, never answers 429, and gets slow with thousands of objects. So each test should
+// use a small bucket of its own, or better a server of its own.
 package gcs
 
 import (
@@ -43,8 +43,8 @@ type Server struct {
 }
 
 // Start starts a server that listens on addr, "127.0.0.1:4443" or, for any free
-// port, "127.0.0.1:0". The host must be 127.0.0.1, since the fake tells requests
-// for objects by it. The server has no buckets. Close stops it.
+// port, "127.0.0.1:0". The host must be 127.0.0.1, by which the fake recognises requests
+// for objects. The server has no buckets. Close stops it.
 func Start(addr string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *Server) Host() string { return s.listener.Addr().String() }
 // Endpoint returns the address as option.WithEndpoint wants it.
 func (s *Server) Endpoint() string { return s.URL + "/storage/v1/" }
 
-// CreateBucket makes an empty bucket; one that exists is left alone.
+// CreateBucket makes an empty bucket; it leaves an existing one as it is.
 func (s *Server) CreateBucket(name string) {
 	s.fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: name})
 }

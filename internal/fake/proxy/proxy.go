@@ -39,7 +39,7 @@ func Start(target string) (*Proxy, error) {
 // Addr returns the host and port at which the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// SetTarget has new connections passed on to another server, and cuts the old ones.
+// SetTarget passes new connections on to another server, and cuts the old ones.
 func (p *Proxy) SetTarget(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -47,8 +47,7 @@ func (p *Proxy) SetTarget(target string) {
 	p.closeAll()
 }
 
-// Cut cuts all connections in the middle of what they were doing, and every new
-// one, until Mend.
+// Cut cuts all connections in the middle of their work, and every new one, until Mend.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +62,7 @@ func (p *Proxy) Mend() {
 	p.cut = false
 }
 
-// Slow holds everything back that the server sends, for d each time, from now on.
+// Slow delays all that the server sends from now on, by d each time.
 func (p *Proxy) Slow(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

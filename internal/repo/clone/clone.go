@@ -1,5 +1,5 @@
-// Package clone says what a git clone of this project consists of. It is for the
-// tools and tests that work on the clone as a whole.
+// Package clone lists the files of a git clone of this project, for the tools and tests
+// that work on the clone as a whole.
 package clone
 
 import (
@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// ErrNoGit: there is no git, or the folder is no clone, so that nothing says which
-// files belong to it.
+// ErrNoGit says that git is not installed, or that the folder is not a clone. Then the
+// files that belong to it are unknown.
 var ErrNoGit = errors.New("not a git clone, or git is not installed")
 
 // Files returns the regular files of the clone at root, ordered, with slashes:

@@ -1,5 +1,5 @@
-// Package doctable keeps tables and lists of documents as the tests have them that run
-// their rows.
+// Package doctable compares tables and lists of documents with the tests that run their
+// rows.
 package doctable
 
 import (
@@ -74,7 +74,7 @@ func check(t testing.TB, name, heading string, want []string, is func(line strin
 		}
 	}
 	if got := lines[first:end]; !t.Failed() && !slices.Equal(got, want) {
-		t.Errorf("%s, %q has other lines, or another order, than what is run: run this test with -update", name, heading)
+		t.Errorf("%s, %q has other lines than the tests, or another order: run this test with -update", name, heading)
 	}
 }
 
