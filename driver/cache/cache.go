@@ -57,6 +57,7 @@ type Cache struct {
 	lease    time.Duration  // 0: from the context
 	skew     time.Duration
 	wait     time.Duration
+	logger   *slog.Logger // nil: slog.Default(), when needed
 	runs     runs
 }
 
@@ -179,11 +180,11 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 		return err
 	}
 	if held.claim.Takeover {
-		slog.WarnContext(ctx, "took over an expired lease: the last holder crashed or hung, whether it acted is unknown",
+		c.log().WarnContext(ctx, "took over an expired lease: the last holder crashed or hung, whether it acted is unknown",
 			"key", key, "scope", c.scope, "source", in.Source, "token", held.claim.Token)
 	}
 	if held.quarantined {
-		slog.WarnContext(ctx, "the key is in quarantine: whether its last run acted is unknown",
+		c.log().WarnContext(ctx, "the key is in quarantine: whether its last run acted is unknown",
 			"key", key, "scope", c.scope, "source", in.Source, "token", held.claim.Token)
 		next = c.afterExpiry(next)
 	}
@@ -196,9 +197,11 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 
 // skip handles a message whose key is completed.
 func (c *Cache) skip(ctx context.Context, key string, in driver.Message, next driver.Next) error {
-	slog.DebugContext(ctx, "key is completed already", "key", key, "scope", c.scope, "source", in.Source)
+	c.log().DebugContext(ctx, "key is completed already", "key", key, "scope", c.scope, "source", in.Source)
 	return c.onDone.Process(ctx, in, next)
 }
+
+func (c *Cache) log() *slog.Logger { return driver.Logger(c.logger) }
 
 // afterExpiry is what is called for a key in quarantine in place of next. The
 // handler may call next, as long as the lease lasts.

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -69,6 +70,13 @@ func ClockSkew(d time.Duration) Option {
 // the same Cache a message waits until its context ends, whatever is set here.
 func WaitOnHeld(d time.Duration) Option {
 	return func(c *Cache) { c.wait = max(d, 0) }
+}
+
+// Logger is where the cache logs; the default is [slog.Default] as it is when a message
+// comes. Debug: the key is completed already. Warn: a lease that ran out was taken over, or
+// the key is in quarantine.
+func Logger(logger *slog.Logger) Option {
+	return func(c *Cache) { c.logger = logger }
 }
 
 // QuarantineOnExpiry is for effects that must never happen twice. A key is not

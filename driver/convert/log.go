@@ -35,31 +35,8 @@ func (e *endpoint) report(ctx context.Context, event *cloudevents.Event, o outco
 	e.log().LogAttrs(ctx, level, text, describe(event, o)...)
 }
 
-// log returns the logger, made safe: an event must not fail because its log line does.
-func (e *endpoint) log() *slog.Logger {
-	logger := e.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	return slog.New(safeLogs{logger.Handler()})
-}
-
-// safeLogs is a handler of log records that neither panics nor ends the goroutine.
-type safeLogs struct{ slog.Handler }
-
-// Enabled implements [slog.Handler].
-func (h safeLogs) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
-	_ = driver.Guard(func() error {
-		enabled = h.Handler.Enabled(ctx, level)
-		return nil
-	})
-	return enabled
-}
-
-// Handle implements [slog.Handler].
-func (h safeLogs) Handle(ctx context.Context, r slog.Record) error {
-	return driver.Guard(func() error { return h.Handler.Handle(ctx, r) })
-}
+// log returns the logger: an event must not fail because its log line does.
+func (e *endpoint) log() *slog.Logger { return driver.Logger(e.logger) }
 
 // describe returns what is known of an event and its failure, except for the payload.
 func describe(event *cloudevents.Event, o outcome) []slog.Attr {

@@ -19,6 +19,8 @@ type Condition interface {
 // Expression is a condition made by this package. It is immutable.
 type Expression struct {
 	holds func(sources []string) bool
+	// lacking says what is needed, beside what has arrived, for the condition to hold.
+	lacking func(arrived []string) string
 	// named are the sources that the condition speaks of, ordered.
 	named []string
 	// needed, if not nil: the condition holds when all of these have arrived,
@@ -63,6 +65,7 @@ func AtLeast(n int, sources ...string) *Expression {
 		}
 		return count >= n
 	}}
+	e.lacking = func(arrived []string) string { return lackingAtLeast(n, named, arrived) }
 	if n == len(named) && n > 0 {
 		e.needed = named
 	}
@@ -76,6 +79,7 @@ func And(conditions ...Condition) *Expression {
 	e.holds = func(sources []string) bool {
 		return !slices.ContainsFunc(conditions, func(c Condition) bool { return !c.Evaluate(sources) })
 	}
+	e.lacking = func(arrived []string) string { return lackingAll(conditions, arrived) }
 	e.needed = allNeeded(conditions)
 	return e
 }
@@ -87,6 +91,7 @@ func Or(conditions ...Condition) *Expression {
 	e.holds = func(sources []string) bool {
 		return slices.ContainsFunc(conditions, func(c Condition) bool { return c.Evaluate(sources) })
 	}
+	e.lacking = func(arrived []string) string { return lackingOne(conditions, arrived) }
 	return e
 }
 
@@ -94,6 +99,12 @@ func Or(conditions ...Condition) *Expression {
 func XOr(a, b Condition) *Expression {
 	e := combine([]Condition{a, b})
 	e.holds = func(sources []string) bool { return a.Evaluate(sources) != b.Evaluate(sources) }
+	e.lacking = func(arrived []string) string {
+		if a.Evaluate(arrived) {
+			return noHope // both hold
+		}
+		return lackingOne([]Condition{a, b}, arrived)
+	}
 	e.monotone = false
 	return e
 }
@@ -102,6 +113,7 @@ func XOr(a, b Condition) *Expression {
 func Not(c Condition) *Expression {
 	e := combine([]Condition{c})
 	e.holds = func(sources []string) bool { return !c.Evaluate(sources) }
+	e.lacking = func([]string) string { return noHope }
 	e.monotone = false
 	return e
 }

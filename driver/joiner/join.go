@@ -14,7 +14,7 @@ import (
 // needed. What it did not find then, it looks for again after in is persisted:
 // without this second look, two events that arrive together could both miss the
 // other. It returns nil if one is still missing.
-func (j *Joiner) complete(ctx context.Context, in driver.Message) ([]driver.Message, error) {
+func (j *Joiner) complete(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
 	first, free := driver.ScopeMemory(ctx)
 	messages, errs := each(j.needed, func(source string) (driver.Message, error) {
 		if source == in.Source {
@@ -29,6 +29,7 @@ func (j *Joiner) complete(ctx context.Context, in driver.Message) ([]driver.Mess
 		if errs[i] == nil || noRoom(errs[i]) { // it is there
 			continue
 		}
+		w.missing = missing(j.needed[i:], errs[i:])
 		m, err := j.store.LookUp(first, in.Key, source)
 		if errors.Is(err, driver.ErrNotFound) {
 			return nil, nil
@@ -43,7 +44,7 @@ func (j *Joiner) complete(ctx context.Context, in driver.Message) ([]driver.Mess
 	}
 	if j.policy == KeepLast {
 		free()
-		return j.lookAgain(ctx, in.Key)
+		return j.lookAgain(ctx, in.Key, w)
 	}
 	return messages, nil
 }
@@ -57,10 +58,11 @@ func noRoom(err error) bool {
 // lookAgain reads all that is needed, once it is known that all is there. What was read
 // before may have been replaced, and its replacement acknowledged, before the last of
 // the others was stored.
-func (j *Joiner) lookAgain(ctx context.Context, key string) ([]driver.Message, error) {
+func (j *Joiner) lookAgain(ctx context.Context, key string, w *waiting) ([]driver.Message, error) {
 	messages, errs := each(j.needed, func(source string) (driver.Message, error) {
 		return j.store.LookUp(ctx, key, source)
 	})
+	w.missing = missing(j.needed, errs)
 	for _, err := range errs {
 		if errors.Is(err, driver.ErrNotFound) { // it has expired meanwhile
 			return nil, nil
@@ -74,7 +76,7 @@ func (j *Joiner) lookAgain(ctx context.Context, key string) ([]driver.Message, e
 
 // decided persists in, and joins what is decided. If nothing is, and the condition holds
 // for what has arrived, that is decided. It returns nil if the condition does not hold.
-func (j *Joiner) decided(ctx context.Context, in driver.Message) ([]driver.Message, error) {
+func (j *Joiner) decided(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
 	kept, err := j.persistUndecided(ctx, in)
 	if err != nil {
 		return nil, err
@@ -86,6 +88,7 @@ func (j *Joiner) decided(ctx context.Context, in driver.Message) ([]driver.Messa
 	}
 	if decided == nil {
 		sources = slices.DeleteFunc(sources, func(s string) bool { return !j.names(s) })
+		w.arrived = sources
 		if !j.condition.Evaluate(slices.Clone(sources)) {
 			return nil, nil
 		}

@@ -62,6 +62,12 @@ func Name(name string) Option {
 	return func(j *Joiner) { j.name = name }
 }
 
+// Logger is where the joiner logs; the default is [slog.Default] as it is when an event
+// comes. Debug: for which sources a join waits. Warn: other content was stored before.
+func Logger(logger *slog.Logger) Option {
+	return func(j *Joiner) { j.logger = logger }
+}
+
 // Joiner is a handler that keeps events and goes on when the condition holds for
 // the sources that have arrived. Create it with [New].
 //
@@ -88,6 +94,7 @@ type Joiner struct {
 	store     driver.EventStore
 	policy    ConflictPolicy
 	name      string
+	logger    *slog.Logger // nil: slog.Default(), when needed
 }
 
 // New returns a joiner. It panics if the condition can never hold, or holds for nothing
@@ -164,12 +171,15 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	if j.needed == nil {
 		join = j.decided
 	}
-	messages, err := join(ctx, in)
+	var w waiting
+	messages, err := join(ctx, in, &w)
 	if err != nil {
 		return err
 	}
 	if messages == nil {
-		slog.DebugContext(ctx, "event stored, the join is not complete", "key", in.Key, "source", in.Source)
+		if logger := driver.Logger(j.logger); logger.Enabled(ctx, slog.LevelDebug) {
+			logger.DebugContext(ctx, "waiting for "+j.waitsFor(w), "key", in.Key, "source", in.Source)
+		}
 		driver.RunFrom(ctx).Wait()
 		return nil
 	}
@@ -220,7 +230,7 @@ func (j *Joiner) persist(ctx context.Context, m driver.Message) (driver.Message,
 	case j.policy == Reject:
 		return m, driver.Reject(driver.ReasonConflict, err)
 	}
-	slog.WarnContext(ctx, "other content was stored before, it is kept", "key", m.Key, "source", m.Source, "event", m.ID, "kept", conflict.Stored.ID)
+	driver.Logger(j.logger).WarnContext(ctx, "other content was stored before, it is kept", "key", m.Key, "source", m.Source, "event", m.ID, "kept", conflict.Stored.ID)
 	return conflict.Stored, nil
 }
 

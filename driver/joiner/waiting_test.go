@@ -1,0 +1,68 @@
+package joiner_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// TestWaitingSaysForWhat: the log of an event that does not complete its join.
+func TestWaitingSaysForWhat(t *testing.T) {
+	a, b, c := joiner.MatchAll("a"), joiner.MatchAll("b"), joiner.MatchAll("c")
+	for name, test := range map[string]struct {
+		condition joiner.Condition
+		arrive    string // one letter for each source
+		want      string // of the last
+	}{
+		"all":                     {joiner.MatchAll("a", "b", "c"), "b", "a, c"},
+		"all but one":             {joiner.MatchAll("a", "b", "c"), "bc", "a"},
+		"both":                    {joiner.MatchAll("a").And(joiner.MatchAll("b", "c")), "b", "a, c"},
+		"any, with another":       {joiner.MatchAny("a", "b").And(c), "c", "one of a, b"},
+		"two of four":             {joiner.AtLeast(3, "a", "b", "c", "d"), "b", "2 of a, c, d"},
+		"or":                      {joiner.MatchAll("a", "b").Or(c), "a", "b or c"},
+		"and within or":           {a.And(joiner.MatchAny("b", "c")).Or(joiner.MatchAll("d", "e")), "d", "(a and one of b, c) or e"},
+		"xor":                     {a.XOr(joiner.MatchAll("b", "c")), "b", "a or c"},
+		"both sides of an xor":    {a.XOr(b).And(c), "ab", "nothing any more: the condition excludes what has arrived"},
+		"excluded":                {joiner.MatchNone("a").And(b), "a", "nothing any more: the condition excludes what has arrived"},
+		"one alternative is gone": {joiner.MatchNone("a").And(b).Or(c), "a", "c"},
+		"of a user's":             {own(func(s []string) bool { return len(s) == 2 }), "a", "the condition joiner_test.own"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			p := driver.New(joiner.New(test.condition, memstore.New(), joiner.Logger(logger)))
+			for _, source := range strings.Split(test.arrive, "") {
+				log.Reset()
+				if err := p.Process(t.Context(), driver.Message{Key: "k", Source: source, Content: []byte(`1`)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := `level=DEBUG msg="waiting for ` + test.want + `" key=k source=`; !strings.Contains(log.String(), want) {
+				t.Errorf("it logs %s\nwant %s", log.String(), want)
+			}
+		})
+	}
+}
+
+// TestLoggerThatPanics fails no event.
+func TestLoggerThatPanics(t *testing.T) {
+	p := driver.New(joiner.New(joiner.MatchAll("a", "b"), memstore.New(), joiner.Logger(slog.New(panics{}))))
+	for _, content := range []string{"1", "2"} { // waiting, and another content
+		if err := p.Process(t.Context(), driver.Message{Key: "k", Source: "a", Content: []byte(content)}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+type panics struct{}
+
+func (panics) Enabled(context.Context, slog.Level) bool  { return true }
+func (panics) Handle(context.Context, slog.Record) error { panic("disk full") }
+func (panics) WithAttrs([]slog.Attr) slog.Handler        { return panics{} }
+func (panics) WithGroup(string) slog.Handler             { return panics{} }

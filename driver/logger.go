@@ -1,0 +1,43 @@
+package driver
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Logger returns logger, or [slog.Default] for nil, for handlers that log: a record that
+// can't be written, whatever the logger's handler does, is no reason to fail an event.
+func Logger(logger *slog.Logger) *slog.Logger {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	if _, already := logger.Handler().(safeLogs); already {
+		return logger
+	}
+	return slog.New(safeLogs{logger.Handler()})
+}
+
+// safeLogs is a handler of log records that neither panics nor ends the goroutine.
+type safeLogs struct{ slog.Handler }
+
+// Enabled implements [slog.Handler].
+func (h safeLogs) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
+	_ = Guard(func() error {
+		enabled = h.Handler.Enabled(ctx, level)
+		return nil
+	})
+	return enabled
+}
+
+// Handle implements [slog.Handler].
+func (h safeLogs) Handle(ctx context.Context, r slog.Record) error {
+	return Guard(func() error { return h.Handler.Handle(ctx, r) })
+}
+
+// WithAttrs implements [slog.Handler].
+func (h safeLogs) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return safeLogs{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements [slog.Handler].
+func (h safeLogs) WithGroup(name string) slog.Handler { return safeLogs{h.Handler.WithGroup(name)} }
