@@ -110,7 +110,7 @@ func join(t *testing.T, s stores, key, mishap string) {
 	// runs out within the tries, each of which waits for two seconds.
 	config := DefaultConfig()
 	config.Lease = time.Minute
-	pipeline, err := newPipeline(config, s, business)
+	pipeline, err := newPipeline(config, s, business, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,15 +41,16 @@ func init() {
 	config, err := ConfigFromEnv(os.LookupEnv)
 	function := newFunction(config, Business(), err)
 	if deployed() {
-		slog.SetDefault(NewLogger(os.Stderr, config.LogLevel))
+		function.logger = NewLogger(os.Stderr, config.LogLevel)
+		slog.SetDefault(function.logger) // for the business handler and for libraries
 		if err != nil {
-			slog.Error("the configuration is wrong, mend these variables: " + err.Error())
+			function.log().Error("the configuration is wrong, fix these variables: " + err.Error())
 			os.Exit(1)
 		}
 		for _, sentence := range UnknownVariables(os.Environ()) {
-			slog.Warn("unknown variable: " + sentence)
+			function.log().Warn("unknown variable: " + sentence)
 		}
-		limitHeap(processMemory())
+		limitHeap(processMemory(), function.log())
 		terminated := make(chan os.Signal, 1)
 		signal.Notify(terminated, syscall.SIGTERM) // before the process listens
 		go function.exitOn(terminated)
@@ -71,8 +72,9 @@ func inCloud() bool { return os.Getenv("K_SERVICE") != "" }
 type Function struct {
 	config   Config
 	business driver.Handler
-	err      error // what is wrong with the configuration
-	memory   int64 // bytes that the process may take; 0: as many as there are
+	err      error        // what is wrong with the configuration
+	memory   int64        // bytes that the process may take; 0: as many as there are
+	logger   *slog.Logger // nil: slog.Default(), when needed
 
 	mu       sync.Mutex
 	opened   atomic.Pointer[parts]
@@ -93,6 +95,9 @@ func newFunction(config Config, business driver.Handler, err error) *Function {
 	return &Function{config: config, business: business, err: err, memory: processMemory()}
 }
 
+// log returns where all of the function's parts log.
+func (f *Function) log() *slog.Logger { return driver.Logger(f.logger) }
+
 var errDraining = errors.New("this instance is about to end: deliver it again")
 
 // ServeHTTP answers one event: a CloudEvent in binary or structured form, or a
@@ -108,7 +113,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := withTrace(r)
 	parts, err := f.open(ctx)
 	if err != nil {
-		slog.ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
+		f.log().ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
 		turnAway(w, http.StatusInternalServerError, err.Error())
 		return
 	}
@@ -133,7 +138,7 @@ func (f *Function) Receive(ctx context.Context, event cloudevents.Event) error {
 	}
 	parts, err := f.open(ctx)
 	if err != nil {
-		slog.ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
+		f.log().ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
 		return err
 	}
 	return parts.receive(ctx, event)
@@ -195,7 +200,7 @@ func (f *Function) exitOn(terminated <-chan os.Signal) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
 	if err := f.Drain(ctx); err != nil {
-		slog.Warn("the process ends while events are being handled; they will be delivered again", "events", f.active.Load())
+		f.log().Warn("the process ends while events are being handled; they will be delivered again", "events", f.active.Load())
 	}
 	time.Sleep(flushWithin)
 	os.Exit(0)
@@ -244,16 +249,20 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	pipeline, err := newPipeline(f.config, stores, f.business)
+	pipeline, err := newPipeline(f.config, stores, f.business, f.logger)
 	if err != nil {
 		return nil, errors.Join(err, stores.close())
 	}
+	if f.config.uses(StoreMemory) && inCloud() {
+		f.log().WarnContext(ctx, "EVENT_STORE or CLAIM_STORE is memory: each instance has its own, and forgets it when it ends. "+
+			"Orders WILL be lost and doubled. Set GCS_BUCKET.")
+	}
 	gate := admission.New(eventMemory(f.memory))
 	if largest := convert.LargestBody(gate); largest < f.config.BodyLimit {
-		slog.WarnContext(ctx, "BODY_LIMIT is more than the memory is enough for: larger bodies are cut and dead-lettered. Give the function more memory.",
+		f.log().WarnContext(ctx, "BODY_LIMIT is more than the memory is enough for: larger bodies are cut and dead-lettered. Give the function more memory.",
 			"limit", f.config.BodyLimit, "largest", largest)
 	}
-	opts := []convert.Option{convert.Admission(gate), convert.BodyLimit(f.config.BodyLimit)}
+	opts := []convert.Option{convert.Admission(gate), convert.BodyLimit(f.config.BodyLimit), convert.Logger(f.logger)}
 	if f.config.DeadLetters {
 		opts = append(opts, convert.DeadLetters(stores.deadLetters), convert.MaxAge(f.config.MaxEventAge))
 	}

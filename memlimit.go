@@ -35,16 +35,16 @@ var processMemory = sync.OnceValue(func() int64 {
 
 // limitHeap has Go collect garbage as often as it takes for the process to stay within
 // its memory.
-func limitHeap(memory int64) {
+func limitHeap(memory int64, logger *slog.Logger) {
 	if memory <= 0 {
 		if inCloud() {
-			slog.Warn("the container does not tell how much memory it has, and events may hold more than that: set GOMEMLIMIT",
+			logger.Warn("the container does not tell how much memory it has, and events may hold more than that: set GOMEMLIMIT",
 				"events", eventMemory(memory))
 		}
 		return
 	}
 	debug.SetMemoryLimit(memory / 100 * heapPercent)
-	slog.Debug("memory is limited", "bytes", memory, "events", eventMemory(memory))
+	logger.Debug("memory is limited", "bytes", memory, "events", eventMemory(memory))
 }
 
 // eventMemory is how many bytes events may hold at once in a process of so many.

@@ -176,7 +176,7 @@ func TestUnknownMemoryIsWarnedAbout(t *testing.T) {
 		t.Setenv("K_SERVICE", service)
 		var log syncBuffer
 		slog.SetDefault(NewLogger(&log, slog.LevelInfo))
-		limitHeap(0)
+		limitHeap(0, slog.Default())
 		if got := strings.Contains(log.String(), "GOMEMLIMIT"); got != want {
 			t.Errorf("K_SERVICE=%q: logged %q", service, log.String())
 		}

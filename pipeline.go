@@ -2,6 +2,7 @@ package eventdriver
 
 import (
 	"fmt"
+	"log/slog"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
@@ -15,17 +16,20 @@ import (
 // that it is the only time, act, and publish. The business handler decides whether
 // what it acted upon is published, and what of it, by what it gives to its next;
 // the key counts as processed when Pub/Sub has confirmed the message.
-func newPipeline(c Config, s stores, business driver.Handler) (*driver.Pipeline, error) {
+func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logger) (*driver.Pipeline, error) {
 	if _, can := s.events.(driver.Replacer); !can && c.ConflictPolicy == joiner.KeepLast {
 		return nil, fmt.Errorf("CONFLICT_POLICY last can't be had with EVENT_STORE %s", c.EventStore)
 	}
-	idempotency := []cache.Option{cache.SkipOnConflict(), cache.Lease(c.Lease)}
+	if _, hasName := business.(fmt.Stringer); !hasName {
+		business = driver.Named("business", business)
+	}
+	idempotency := []cache.Option{cache.SkipOnConflict(), cache.Lease(c.Lease), cache.Logger(logger)}
 	if c.QuarantineOnExpiry {
 		idempotency = append(idempotency, cache.QuarantineOnExpiry(nil))
 	}
 	handlers := []driver.Handler{
 		transformer.New(transformer.EraseContentFromSources(c.EraseSources...)),
-		joiner.New(joiner.MatchAll(c.Sources...), s.events, joiner.OnConflict(c.ConflictPolicy)),
+		joiner.New(joiner.MatchAll(c.Sources...), s.events, joiner.OnConflict(c.ConflictPolicy), joiner.Logger(logger)),
 		cache.New(s.claims, idempotency...),
 		business,
 	}

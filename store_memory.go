@@ -2,7 +2,6 @@ package eventdriver
 
 import (
 	"context"
-	"log/slog"
 
 	"example.com/eventdriver/stores/memstore"
 )
@@ -13,12 +12,6 @@ const StoreMemory = "memory"
 func memoryStore() storeKind {
 	return storeKind{
 		name: StoreMemory,
-		open: func(ctx context.Context, _ Config) (store, error) {
-			if inCloud() {
-				slog.WarnContext(ctx, "EVENT_STORE or CLAIM_STORE is memory: each instance has its own, and forgets it when it ends. "+
-					"Orders WILL be lost and doubled. Set GCS_BUCKET.")
-			}
-			return memstore.New(), nil
-		},
+		open: func(context.Context, Config) (store, error) { return memstore.New(), nil },
 	}
 }

@@ -15,8 +15,13 @@
 //
 // # Failures
 //
-// A handler says with its error what is to happen to the event. nil: the event
-// is acknowledged. An error: it is delivered again, later. An error wrapped by
-// [Permanent]: it can never succeed, so it is set aside as a [DeadLetter] and
-// then acknowledged.
+// A handler's error decides what happens to the event. nil: the event is acknowledged. An
+// error: the event is delivered again, later. An error wrapped by [Permanent]: the event can
+// never succeed, so it is kept as a [DeadLetter] and then acknowledged.
+//
+// # Configuration
+//
+// Constructors take options: joiner.New(condition, store, joiner.Name("orders")). Stores
+// take settings instead, made by Config and changed by With methods, since New also takes
+// the options of Google's clients: gcsstore.Config("my-bucket").WithFolder("orders").
 package driver
