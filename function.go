@@ -38,25 +38,65 @@ import (
 )
 
 func init() {
-	config, err := ConfigFromEnv(os.LookupEnv)
-	function := newFunction(config, Business(), err)
 	if deployed() {
-		function.logger = NewLogger(os.Stderr, config.LogLevel)
-		slog.SetDefault(function.logger) // for the business handler and for libraries
-		if err != nil {
-			function.log().Error("the configuration is wrong, fix these variables: " + err.Error())
-			os.Exit(1)
-		}
-		for _, sentence := range UnknownVariables(os.Environ()) {
-			function.log().Warn("unknown variable: " + sentence)
-		}
-		limitHeap(processMemory(), function.log())
-		terminated := make(chan os.Signal, 1)
-		signal.Notify(terminated, syscall.SIGTERM) // before the process listens
-		go function.exitOn(terminated)
+		registered().start()
 	}
-	functions.HTTP("EventDriver", function.ServeHTTP)
-	functions.CloudEvent("EventDriverCloudEvent", function.Receive)
+	functions.HTTP("EventDriver", func(w http.ResponseWriter, r *http.Request) { registered().ServeHTTP(w, r) })
+	functions.CloudEvent("EventDriverCloudEvent", func(ctx context.Context, e cloudevents.Event) error {
+		return registered().Receive(ctx, e)
+	})
+}
+
+// registered returns the function that the environment and orders.go describe. A test or
+// a tool that imports this package never calls it: there, neither the settings nor what
+// Business needs have to be present.
+var registered = sync.OnceValue(func() *Function {
+	config, err := ConfigFromEnv(os.LookupEnv)
+	if err != nil {
+		err = fmt.Errorf("configuration: %w", err)
+	}
+	var logger *slog.Logger
+	if deployed() {
+		logger = NewLogger(os.Stderr, config.LogLevel)
+		slog.SetDefault(logger) // for the business handler and for libraries
+	}
+	handler, businessErr := OpenBusiness()
+	f := newFunction(config, handler, errors.Join(err, businessErr))
+	f.logger = logger
+	return f
+})
+
+// OpenBusiness returns the handler of orders.go. A panic of [Business] is an error.
+func OpenBusiness() (driver.Handler, error) { return openBusiness(business) }
+
+func openBusiness(open func() (driver.Handler, error)) (handler driver.Handler, err error) {
+	err = driver.Guard(func() (err error) {
+		handler, err = open()
+		return err
+	})
+	if err == nil && handler == nil {
+		err = errors.New("it returned no handler")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("Business in orders.go: %w", err)
+	}
+	return handler, nil
+}
+
+// start prepares the process that the platform started, and ends it if a setting or
+// Business is wrong.
+func (f *Function) start() {
+	if f.err != nil {
+		f.log().Error("the function cannot start: " + f.err.Error())
+		os.Exit(1)
+	}
+	for _, sentence := range UnknownVariables(os.Environ()) {
+		f.log().Warn("unknown variable: " + sentence)
+	}
+	limitHeap(processMemory(), f.log())
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM) // before the process listens
+	go f.exitOn(terminated)
 }
 
 // deployed says whether the process was started to serve a function, rather than
@@ -72,7 +112,7 @@ func inCloud() bool { return os.Getenv("K_SERVICE") != "" }
 type Function struct {
 	config   Config
 	business driver.Handler
-	err      error        // what is wrong with the configuration
+	err      error        // what is wrong with the configuration or with Business
 	memory   int64        // bytes that the process may take; 0: as many as there are
 	logger   *slog.Logger // nil: slog.Default(), when needed
 
@@ -226,7 +266,7 @@ func (f *Function) open(ctx context.Context) (*parts, error) {
 		return parts, nil
 	}
 	if f.err != nil {
-		return nil, fmt.Errorf("configuration: %w", f.err)
+		return nil, f.err
 	}
 	var parts *parts
 	err := driver.Guard(func() (err error) {

@@ -223,7 +223,7 @@ func TestNothingIsOpenedBeforeTheFirstEvent(t *testing.T) {
 
 func TestConfigurationErrorIsAnsweredAndNamed(t *testing.T) {
 	config, err := configFrom(map[string]string{"LEASE": "soon"})
-	server := httptest.NewServer(newFunction(config, Business(), err))
+	server := httptest.NewServer(newFunction(config, count(), err))
 	defer server.Close()
 	if status, answer := post(t, server.URL, "event1", "order-1", `1`); status != http.StatusInternalServerError || !strings.Contains(answer, "LEASE") {
 		t.Errorf("%d %s; want 500 that names LEASE", status, answer)

@@ -36,7 +36,7 @@ func FuzzConfigFromEnv(f *testing.F) {
 		}
 		if c.EventStore == StoreMemory && c.ClaimStore == StoreMemory {
 			c.OutputTopic, c.DeadLetterTopic = "", "" // these need credentials
-			function := newFunction(c, Business(), nil)
+			function := newFunction(c, count(), nil)
 			if _, err := function.open(t.Context()); err != nil {
 				t.Fatalf("accepted, but can't be opened: %v", err)
 			}

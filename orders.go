@@ -8,8 +8,10 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// This file is the one to replace: it is the business that acts once, when all
-// the events of a key have arrived.
+// This file and orders_test.go are the ones to replace: they are the business that acts
+// once, when all the events of a key have arrived. Nothing else depends on them, but for
+// the call of Business when the function starts. If you need more files, call them
+// orders_….go.
 
 // Order is what the joined events say: the content of each under its source. The
 // content of event1 is erased, as it says only that there is something to do.
@@ -18,16 +20,18 @@ type Order struct {
 	Event3 json.RawMessage `json:"event3"`
 }
 
-// Business returns the handler that the joined events come to.
-func Business() driver.Handler {
-	return driver.JSON(processOrder)
+// Business returns the handler of joined events. It is called once, when the function
+// starts. Read your own environment variables here: if it returns an error, the function
+// logs it and does not start.
+func Business() (driver.Handler, error) {
+	return driver.JSON(processOrder), nil
 }
 
-// processOrder acts on one order. It is called again if it fails; an error that
-// no second try can mend is wrapped in [driver.Permanent]. An instance that
-// crashes after it acted cannot say so, and the order comes again with a greater
-// token: pass the token on to the system that is acted upon, and let it refuse
-// what is older than it has seen, or repeated.
+// processOrder acts on one order. If it fails, the event is delivered again, and it is
+// called again; wrap an error that a retry cannot fix in [driver.Permanent]. An instance
+// that crashes after it acted cannot record that, and the order comes again with a
+// greater token: pass the token on to the system that is acted upon, and let that system
+// reject a token that is older than the last one, or repeated.
 func processOrder(ctx context.Context, key string, order Order) error {
 	claim, _ := driver.ClaimFrom(ctx)
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+
+	"example.com/eventdriver/proof/instances"
 )
 
 // joinInTurn has one instance store two events, and the next one, which knows
@@ -60,7 +62,7 @@ func TestSIGTERMWaitsForWhatIsPublished(t *testing.T) {
 	var wait sync.WaitGroup
 	wait.Go(func() { status, _ = post(t, p.URL, "event3", "order-1", `3`) })
 	for line := range p.lines {
-		if line["message"] == "order processed" { // what is left is to publish it
+		if line["message"] == instances.Acted { // what is left is to publish it
 			break
 		}
 	}

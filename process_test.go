@@ -28,10 +28,15 @@ var build = sync.OnceValues(func() (program string, err error) {
 	if built, err = os.MkdirTemp("", "eventdriver"); err != nil {
 		return "", err
 	}
-	return instances.Build(context.Background(), built, nil)
+	return instances.Build(context.Background(), built, instances.Program{})
 })
 
+// TestMain has the tests see none of the function's variables, so that what the user's
+// shell has set for a deployment, or for make run, changes nothing here.
 func TestMain(m *testing.M) {
+	for _, name := range append(knownVariables(), "STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "PORT") {
+		_ = os.Unsetenv(name) // it fails for no name that knownVariables has
+	}
 	code := bigquery.Main(m)
 	if built != "" {
 		_ = os.RemoveAll(built)
@@ -73,7 +78,7 @@ func start(t *testing.T, variables ...string) instance {
 // orders returns the log lines of processed orders, once the process has ended.
 func (p instance) orders() (orders []map[string]any) {
 	for line := range p.lines {
-		if line["message"] == "order processed" {
+		if line["message"] == instances.Acted {
 			orders = append(orders, line)
 		}
 	}

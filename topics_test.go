@@ -48,7 +48,7 @@ func inTopic(server *pstest.Server, topic string) (messages []*pstest.Message) {
 
 func TestJoinedMessageIsPublishedOnce(t *testing.T) {
 	config, fake := withTopics(t)
-	_, server := serve(t, config, Business())
+	_, server := serve(t, config, count())
 	for range 2 {
 		for _, source := range []string{"event2", "event3", "event1"} {
 			deliver(t, server.URL, source, "order-1", `{"n":9007199254740993}`)
@@ -69,7 +69,7 @@ func TestJoinedMessageIsPublishedOnce(t *testing.T) {
 
 func TestOrderIsNotAcknowledgedBeforeItIsPublished(t *testing.T) {
 	config, fake := withTopics(t)
-	_, server := serve(t, config, Business())
+	_, server := serve(t, config, count())
 	if _, err := fake.GServer.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: testOutput}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestOrderIsNotAcknowledgedBeforeItIsPublished(t *testing.T) {
 
 func TestDeadLetterTopicTakesTheWholeEvent(t *testing.T) {
 	config, fake := withTopics(t)
-	_, server := serve(t, config, Business())
+	_, server := serve(t, config, count())
 	if status, answer := post(t, server.URL, "event1", "", `{"a":1}`); status != http.StatusOK || !strings.Contains(answer, "no-key") {
 		t.Fatalf("%d %s, want 200 and the reason", status, answer)
 	}
@@ -107,7 +107,7 @@ func TestDeadLetterTopicTakesTheWholeEvent(t *testing.T) {
 // can't be confirmed, and the event must come again.
 func TestEventIsNotAcknowledgedBeforeItIsSetAside(t *testing.T) {
 	config, fake := withTopics(t)
-	_, server := serve(t, config, Business())
+	_, server := serve(t, config, count())
 	if _, err := fake.GServer.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: testLetters}); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestEventIsNotAcknowledgedBeforeItIsSetAside(t *testing.T) {
 // Pub/Sub takes only its beginning.
 func TestEventTooLargeForItsTopicIsSetAsideWhole(t *testing.T) {
 	config, _ := withTopics(t)
-	f, err := New(config, Business())
+	f, err := New(config, count())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,9 @@
 # module of its own, with a main that the buildpack generates.
 #
 #   deploy/build.sh OUT        builds the program OUT
-#   deploy/build.sh --check    builds it, starts it with FUNCTION_TARGET and PORT
-#                              alone, and sends it an event; then with the stores
+#   deploy/build.sh --check    builds it, and builds it with the business of the tests,
+#                              whose program it starts with FUNCTION_TARGET and PORT
+#                              alone, and sends an event; then with the stores
 #                              in Cloud Storage and, where BigQuery's emulator has
 #                              been built (make emulators), in BigQuery
 #   deploy/build.sh --measure  prints size and start of the variants
@@ -13,7 +14,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
 case ${1-} in
   --check | --measure) ;;
   '' | -*) usage >&2; exit 2 ;;
@@ -77,9 +78,16 @@ MAIN
   ) >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
 }
 
-# build OUT builds the program, with the flags of the environment.
+# build OUT [OVERLAY] builds the program, with the flags of the environment, and with the
+# files that go build's overlay names in place of others.
 build() {
-  (cd "$tmp/app" && CGO_ENABLED=0 go build -ldflags "${GOOGLE_GOLDFLAGS-}" -o "$1" .)
+  (cd "$tmp/app" && CGO_ENABLED=0 go build ${2:+-overlay "$2"} -ldflags "${GOOGLE_GOLDFLAGS-}" -o "$1" .)
+}
+
+# build_as_deployed builds with what both ways to deploy set for the build, unless the
+# environment says otherwise.
+build_as_deployed() {
+  GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build "$@"
 }
 
 # start PROGRAM PORT starts the program with nothing but what the platform sets.
@@ -115,8 +123,10 @@ free_port() {
 
 check() {
   local port status
-  # With what both ways to deploy set for the build, unless the environment says otherwise.
-  GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build "$tmp/function"
+  build_as_deployed "$tmp/function"
+  printf '{"Replace":{"%s":"%s"}}' "$tmp/app/serverless_function_source_code/business.go" \
+    "$PWD/proof/instances/business/business.go" >"$tmp/overlay.json"
+  build_as_deployed "$tmp/function" "$tmp/overlay.json"
   port=$(free_port)
   start "$tmp/function" "$port"
   await "$port"

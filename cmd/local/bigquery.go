@@ -14,8 +14,7 @@ import (
 	"example.com/eventdriver/stores/bqstore"
 )
 
-// startBigQuery makes sure of a BigQuery with the tables, and sets the environment
-// so that the function finds both.
+// startBigQuery makes sure of a BigQuery with the tables, and has the function find both.
 func (l *local) startBigQuery(ctx context.Context) error {
 	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
 		if err := l.startBigQueryEmulator(ctx); err != nil {
@@ -23,13 +22,9 @@ func (l *local) startBigQuery(ctx context.Context) error {
 		}
 	}
 	for name, value := range map[string]string{"BIGQUERY_PROJECT": "local-project", "BIGQUERY_DATASET": "local", "BIGQUERY_LOCATION": "EU"} {
-		if os.Getenv(name) == "" {
-			if err := os.Setenv(name, value); err != nil {
-				return err
-			}
-		}
+		l.settings.setUnlessSet(name, value)
 	}
-	config, err := eventdriver.ConfigFromEnv(os.LookupEnv)
+	config, err := eventdriver.ConfigFromEnv(l.settings.lookup)
 	if err != nil {
 		return err
 	}

@@ -4,10 +4,13 @@
 //	go run ./cmd/local            serve until interrupted
 //	go run ./cmd/local -demo      tell a story of orders, and check its end
 //
-// The function is set up by the environment, as in the cloud (see
+// The function acts with orders.go and is set up by the environment, as in the cloud (see
 // docs/configuration.md), with Cloud Storage embedded unless STORAGE_EMULATOR_HOST
 // names another emulator. As in the cloud, the events of each topic are delivered to the
 // path of their source. Everything listens on 127.0.0.1 unless told otherwise.
+//
+// The demo has a business and settings of its own: it reads neither orders.go nor the
+// environment, except for the addresses of emulators.
 package main
 
 import (
@@ -18,6 +21,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
@@ -40,7 +44,7 @@ const target = "EventDriverLocal"
 func main() {
 	var o options
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where the function listens")
-	flag.StringVar(&o.publishAddr, "publish-addr", "127.0.0.1:8081", "where events are published: POST /publish/event1?key=order-1")
+	flag.StringVar(&o.publishAddr, "publish-addr", "127.0.0.1:8081", "where events are published: POST /publish/TOPIC?key=KEY")
 	flag.StringVar(&o.store, "store", "gcs", "where the state is kept: memory, gcs or bigquery (after make emulators)")
 	demo := flag.Bool("demo", false, "send a story of orders, check that each is processed once, and exit")
 	flag.Parse()
@@ -80,19 +84,24 @@ func (o *options) unlessSet(name string, addr *string) {
 	}
 }
 
-// serve runs until it is interrupted.
+// serve runs the user's function until it is interrupted.
 func serve(ctx context.Context, o options) error {
-	local, err := start(ctx, o, eventdriver.Business())
+	business, err := eventdriver.OpenBusiness()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, `The function listens on http://%s, and what you publish is delivered to it:
-
-  curl -d '{"item":"book"}'  'http://%[2]s/publish/event2?key=order-1'
-  curl -d '{"to":"Bergen"}'  'http://%[2]s/publish/event3?key=order-1'
-  curl -d ''                 'http://%[2]s/publish/event1?key=order-1'
-
-`, local.functionAddr, local.publishAddr)
+	local, err := start(ctx, o, business, settings{here: make(map[string]string), fallback: os.LookupEnv})
+	if err != nil {
+		return err
+	}
+	for _, sentence := range eventdriver.UnknownVariables(os.Environ()) {
+		slog.Warn("unknown variable: " + sentence)
+	}
+	fmt.Fprintf(os.Stderr, "The function listens on http://%s, and what you publish is delivered to it:\n\n", local.functionAddr)
+	for _, source := range local.sources {
+		fmt.Fprintf(os.Stderr, "  curl -d '{}' 'http://%s/publish/%s?key=order-1'\n", local.publishAddr, url.PathEscape(source))
+	}
+	fmt.Fprintln(os.Stderr)
 	<-ctx.Done()
 	return local.stop()
 }
@@ -101,52 +110,80 @@ func serve(ctx context.Context, o options) error {
 type local struct {
 	function                  *eventdriver.Function
 	eventarc                  *eventarc.Eventarc
+	settings                  settings
+	sources                   []string
 	functionAddr, publishAddr string
 	publisher                 *http.Server
 	closers                   []func() error
 }
 
 // start starts everything; the deliveries end with ctx.
-func start(ctx context.Context, o options, business driver.Handler) (*local, error) {
-	if err := os.Setenv("EVENT_STORE", o.store); err != nil {
-		return nil, err
+func start(ctx context.Context, o options, business driver.Handler, s settings) (*local, error) {
+	s.here["EVENT_STORE"] = o.store
+	l := &local{settings: s}
+	err := l.startStore(ctx, o.store)
+	if err == nil {
+		err = l.startAll(ctx, o, business)
 	}
-	l := &local{}
-	if o.store == eventdriver.StoreGCS {
-		if err := l.startStorage(ctx); err != nil {
-			return nil, errors.Join(err, l.stop())
-		}
-	}
-	if o.store == eventdriver.StoreBigQuery {
-		if err := l.startBigQuery(ctx); err != nil {
-			return nil, errors.Join(err, l.stop())
-		}
-	}
-	config, err := eventdriver.ConfigFromEnv(os.LookupEnv)
 	if err != nil {
-		return nil, errors.Join(err, l.stop())
-	}
-	slog.SetDefault(slog.New(byMessage{
-		orders: eventdriver.NewLogger(os.Stdout, config.LogLevel).Handler(),
-		others: eventdriver.NewLogger(os.Stderr, config.LogLevel).Handler(),
-	}))
-	for _, sentence := range eventdriver.UnknownVariables(os.Environ()) {
-		slog.Warn("unknown variable: " + sentence)
-	}
-	if l.function, err = eventdriver.New(config, business); err != nil {
-		return nil, errors.Join(err, l.stop())
-	}
-	if err := l.startFunction(o.addr); err != nil {
-		return nil, errors.Join(err, l.stop())
-	}
-	if err := l.startPublisher(ctx, o.publishAddr, config); err != nil {
 		return nil, errors.Join(err, l.stop())
 	}
 	return l, nil
 }
 
-// startStorage makes sure of a Cloud Storage with a bucket, and sets the
-// environment so that the function finds both.
+// startStore makes sure of a store with that name.
+func (l *local) startStore(ctx context.Context, name string) error {
+	switch name {
+	case eventdriver.StoreGCS:
+		return l.startStorage(ctx)
+	case eventdriver.StoreBigQuery:
+		return l.startBigQuery(ctx)
+	}
+	return nil
+}
+
+// startAll starts what needs the store.
+func (l *local) startAll(ctx context.Context, o options, business driver.Handler) error {
+	config, err := eventdriver.ConfigFromEnv(l.settings.lookup)
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(eventdriver.NewLogger(os.Stderr, config.LogLevel))
+	if l.function, err = eventdriver.New(config, business); err != nil {
+		return err
+	}
+	if err := l.startFunction(o.addr); err != nil {
+		return err
+	}
+	l.sources = config.Sources
+	return l.startPublisher(ctx, o.publishAddr, config)
+}
+
+// settings are the function's variables: those that are set here, and where one is not,
+// the value that fallback has for it.
+type settings struct {
+	here     map[string]string
+	fallback func(name string) (string, bool)
+}
+
+func (s settings) lookup(name string) (string, bool) {
+	if value, set := s.here[name]; set {
+		return value, true
+	}
+	return s.fallback(name)
+}
+
+// setUnlessSet returns the value of the variable, and sets it where it has none.
+func (s settings) setUnlessSet(name, value string) string {
+	if set, _ := s.lookup(name); set != "" {
+		return set
+	}
+	s.here[name] = value
+	return value
+}
+
+// startStorage makes sure of a Cloud Storage with a bucket, and has the function find
+// both.
 func (l *local) startStorage(ctx context.Context) error {
 	if os.Getenv("STORAGE_EMULATOR_HOST") == "" {
 		fake, err := gcs.Start("127.0.0.1:0")
@@ -158,11 +195,7 @@ func (l *local) startStorage(ctx context.Context) error {
 			return err
 		}
 	}
-	if os.Getenv("GCS_BUCKET") == "" {
-		if err := os.Setenv("GCS_BUCKET", "local"); err != nil {
-			return err
-		}
-	}
+	name := l.settings.setUnlessSet("GCS_BUCKET", "local")
 	client, err := storage.NewClient(ctx)
 	if err != nil {
 		return fmt.Errorf("cloud storage at %s: %w", os.Getenv("STORAGE_EMULATOR_HOST"), err)
@@ -170,13 +203,13 @@ func (l *local) startStorage(ctx context.Context) error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	bucket := client.Bucket(os.Getenv("GCS_BUCKET"))
+	bucket := client.Bucket(name)
 	_, err = bucket.Attrs(ctx)
 	if errors.Is(err, storage.ErrBucketNotExist) {
 		err = bucket.Create(ctx, "local", nil)
 	}
 	if err != nil {
-		return fmt.Errorf("bucket %s at %s: %w", os.Getenv("GCS_BUCKET"), os.Getenv("STORAGE_EMULATOR_HOST"), err)
+		return fmt.Errorf("bucket %s at %s: %w", name, os.Getenv("STORAGE_EMULATOR_HOST"), err)
 	}
 	return nil
 }
@@ -252,27 +285,4 @@ func (l *local) stop() error {
 		errs = append(errs, closer())
 	}
 	return errors.Join(errs...)
-}
-
-// byMessage writes the log lines of processed orders to one place, usually
-// standard output, and all others to another.
-type byMessage struct{ orders, others slog.Handler }
-
-func (b byMessage) Enabled(ctx context.Context, level slog.Level) bool {
-	return b.others.Enabled(ctx, level)
-}
-
-func (b byMessage) Handle(ctx context.Context, r slog.Record) error {
-	if strings.HasPrefix(r.Message, "order processed") {
-		return b.orders.Handle(ctx, r)
-	}
-	return b.others.Handle(ctx, r)
-}
-
-func (b byMessage) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return byMessage{b.orders.WithAttrs(attrs), b.others.WithAttrs(attrs)}
-}
-
-func (b byMessage) WithGroup(name string) slog.Handler {
-	return byMessage{b.orders.WithGroup(name), b.others.WithGroup(name)}
 }

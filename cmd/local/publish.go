@@ -50,7 +50,7 @@ func publishHandler(e *eventarc.Eventarc) http.Handler {
 		fmt.Fprintf(w, "{\"messageId\":%q}\n", id)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		http.Error(w, "publish with: POST /publish/event1?key=order-1, the content as the body", http.StatusNotFound)
+		http.Error(w, "publish with: POST /publish/TOPIC?key=KEY, the content as the body", http.StatusNotFound)
 	})
 	return mux
 }

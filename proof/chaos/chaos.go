@@ -29,11 +29,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	replace := map[string]string{"orders.go": "proof/chaos/business/orders.go"}
-	for name, other := range o.Replace {
-		replace[name] = other
-	}
-	program, err := instances.Build(ctx, folder, replace)
+	program, err := instances.Build(ctx, folder, instances.Program{Business: "proof/chaos/business/business.go", Replace: o.Replace})
 	if err != nil {
 		return nil, err
 	}

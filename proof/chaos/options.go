@@ -42,7 +42,7 @@ type Options struct {
 
 	// Logs is a folder for the instances' logs; empty: they are not kept.
 	Logs string `json:"-"`
-	// Replace has files of the module compiled from others, beside orders.go.
+	// Replace has files of the module compiled from others, beside business.go.
 	Replace map[string]string `json:"-"`
 	// Say is told how the run goes on; nil: nobody is.
 	Say func(line string) `json:"-"`

@@ -4,9 +4,11 @@
 package instances
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,22 +23,43 @@ func Module(ctx context.Context) (string, error) {
 	}
 	file := strings.TrimSpace(string(out))
 	folder := filepath.Dir(file)
-	if _, err := os.Stat(filepath.Join(folder, functionMain)); err != nil {
-		return "", fmt.Errorf("run this in the clone of the project: %q has no %s", folder, functionMain)
+	if _, err := os.Stat(filepath.Join(folder, function)); err != nil {
+		return "", fmt.Errorf("run this in the clone of the project: %q has no %s", folder, function)
 	}
 	return folder, nil
 }
 
-const functionMain = "proof/instances/function"
+const (
+	function     = "proof/instances/function"
+	business     = "proof/instances/business/business.go"
+	userBusiness = "business.go"
+)
 
-// Build builds the function into the folder and returns the program. replace has
-// files of the module, by their path in it, compiled from others: orders.go, say,
-// the one that users replace, too.
-func Build(ctx context.Context, folder string, replace map[string]string) (program string, err error) {
+// Acted is the message that the business of the package business logs, once for each run.
+const Acted = "the business acted"
+
+// Program is what [Build] builds. The zero Program is an instance of the function, with
+// the business of the package business.
+type Program struct {
+	// Package is the folder of the program; empty: proof/instances/function.
+	Package string
+	// Business is a file with a business of its own; empty: that of the package
+	// business. It is compiled in place of the file that calls the user's Business, so
+	// that orders.go and what belongs to it is compiled, too, but never called.
+	Business string
+	// Replace has files of the module compiled from others, by their path in it.
+	Replace map[string]string
+}
+
+// Build builds a program of this module into the folder, and returns its file.
+func Build(ctx context.Context, folder string, p Program) (file string, err error) {
 	module, err := Module(ctx)
 	if err != nil {
 		return "", err
 	}
+	replace := map[string]string{userBusiness: cmp.Or(p.Business, business)}
+	maps.Copy(replace, p.Replace)
+	main := cmp.Or(p.Package, function)
 	absolute := make(map[string]string)
 	for name, other := range replace {
 		if !filepath.IsAbs(other) {
@@ -57,11 +80,11 @@ func Build(ctx context.Context, folder string, replace map[string]string) (progr
 	if err := os.WriteFile(list, overlay, 0o600); err != nil {
 		return "", err
 	}
-	program = filepath.Join(folder, "function")
-	build := exec.CommandContext(ctx, "go", "build", "-overlay", list, "-o", program, "./"+functionMain)
+	file = filepath.Join(folder, filepath.Base(main))
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", list, "-o", file, "./"+main)
 	build.Dir = module
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return program, nil
+	return file, nil
 }

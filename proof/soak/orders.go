@@ -3,10 +3,12 @@ package soak
 import (
 	"encoding/json"
 	"sync"
+
+	"example.com/eventdriver/proof/instances"
 )
 
-// orders reads the function's log, in which the example business notes each order
-// that it processes.
+// orders reads the function's log, in which the business of the test's instances has a
+// line for each run.
 type orders struct {
 	mu        sync.Mutex
 	processed map[string]int // by key; 0: expected
@@ -36,7 +38,7 @@ func (o *orders) line(line []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var entry struct{ Message, Key string }
-	if json.Unmarshal(line, &entry) == nil && entry.Message == "order processed" {
+	if json.Unmarshal(line, &entry) == nil && entry.Message == instances.Acted {
 		o.processed[entry.Key]++
 	}
 }

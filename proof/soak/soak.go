@@ -65,7 +65,7 @@ func (s *soak) start(ctx context.Context) (err error) {
 	if s.folder, err = os.MkdirTemp("", "soak"); err != nil {
 		return err
 	}
-	if s.program, err = instances.Build(ctx, s.folder, nil); err != nil {
+	if s.program, err = instances.Build(ctx, s.folder, instances.Program{}); err != nil {
 		return err
 	}
 	if s.storage, err = newStorage(); err != nil {

@@ -1,6 +1,5 @@
-// Package eventdriver is the business of the chaos run. It is compiled into the
-// function in place of orders.go, the one file that users replace, too: see
-// process.Build.
+// Package eventdriver is the business of the chaos run. It is compiled into the function
+// in place of the root's business.go: see Build in proof/instances.
 package eventdriver
 
 import (
@@ -12,11 +11,13 @@ import (
 	"example.com/eventdriver/proof/ledger"
 )
 
-// Business returns the worst handler that may be asked to act: one that does not
+var _ = business // function.go calls it
+
+// business is the worst handler that may be asked to act: one that does not
 // look at its context, so that nothing but its token keeps it from acting beside
 // another. It says to the ledger that it is about to act, which is where it can be
 // caught while it holds the key, and then acts.
-func Business() driver.Handler {
+func business() (driver.Handler, error) {
 	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
 		claim, _ := driver.ClaimFrom(ctx)
 		run := ledger.Run{Instance: os.Getenv("INSTANCE"), Order: in.Key, Content: in.Content,
@@ -25,7 +26,7 @@ func Business() driver.Handler {
 			return err
 		}
 		return next(ctx, in)
-	})
+	}), nil
 }
 
 func act(ctx context.Context, run ledger.Run, url string) error {
