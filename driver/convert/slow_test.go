@@ -167,7 +167,7 @@ func TestClientThatNeverReads(t *testing.T) {
 
 // On a socket, as in memory.
 func TestSlowBodyOnASocket(t *testing.T) {
-	h := convert.ToHTTPHandler(convert.CloudEventToInput, never(t), convert.ClientTimeout(time.Second), quiet)
+	h := convert.ToHTTPHandler(convert.CloudEventToInput, never(t), convert.ClientTimeout(50*time.Millisecond), quiet)
 	server := httptest.NewServer(h)
 	defer server.Close()
 	client, err := net.Dial("tcp", server.Listener.Addr().String())

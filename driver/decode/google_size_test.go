@@ -17,7 +17,7 @@ import (
 // adds where it is on: it has pools forget what they keep.
 func TestExpansionIsBounded(t *testing.T) {
 	const copies, fixed, most = 2, 1 << 20, 50 << 20
-	for _, n := range []int{25_000, 95_000, 150_000} { // MaxValues is 100,000
+	for _, n := range []int{10_000, 95_000, 110_000} { // MaxValues is 100,000
 		for format, shapes := range map[string]map[string]func(int) []byte{"protobuf": eventtest.ProtobufShapes, "json": eventtest.JSONShapes} {
 			for name, shape := range shapes {
 				data := shape(n)
@@ -44,7 +44,7 @@ func TestExpansionIsBounded(t *testing.T) {
 
 // A Storage event has fewer shapes.
 func TestStorageExpansionIsBounded(t *testing.T) {
-	const n = 150_000
+	const n = 110_000
 	for format, data := range map[string][]byte{
 		"json":     []byte(`{"metadata":` + eventtest.JSONMembers(n, `""`) + `}`),
 		"protobuf": bytes.Repeat(eventtest.Field(21, eventtest.Field(1, []byte("x"))), n),
