@@ -39,8 +39,10 @@ func answer(w http.ResponseWriter, o outcome) {
 
 // The headers of the answer to an event that was dead-lettered.
 const (
-	DeadLetterHeader = "Event-Driver-Dead-Letter" // the letter's [driver.Reason]
-	ErrorHeader      = "Event-Driver-Error"       // the beginning of its error, percent-encoded except for spaces and quotes
+	// DeadLetterHeader has the letter's [driver.Reason].
+	DeadLetterHeader = "Event-Driver-Dead-Letter"
+	// ErrorHeader has the beginning of its error, percent-encoded except for spaces and quotes.
+	ErrorHeader = "Event-Driver-Error"
 )
 
 // longestHeader is the most bytes of an error in a header: servers and proxies refuse answers

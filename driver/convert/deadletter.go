@@ -109,8 +109,8 @@ func headerText(header http.Header, attribute string) string {
 // its name, so it is left out.
 var harmless = []string{
 	"content-encoding", "content-length", "content-type", "date", "traceparent", "user-agent", "x-cloud-trace-context",
-	"x-goog-pubsub-delivery-attempt", "x-goog-pubsub-message-id", "x-goog-pubsub-ordering-key", "x-goog-pubsub-publish-time",
-	"x-goog-pubsub-subscription-name",
+	"x-goog-pubsub-delivery-attempt", "x-goog-pubsub-message-id", "x-goog-pubsub-ordering-key",
+	"x-goog-pubsub-publish-time", "x-goog-pubsub-subscription-name",
 }
 
 // keptHeaders returns a copy of the headers that a dead letter keeps.

@@ -146,7 +146,9 @@ func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (mess
 
 // processAll processes the messages one after the other until one fails, and returns the run
 // of the last: a join is complete when its last event has arrived.
-func (e *endpoint) processAll(ctx context.Context, in incoming, o *outcome, messages []driver.Message) (run *driver.Run) {
+func (e *endpoint) processAll(
+	ctx context.Context, in incoming, o *outcome, messages []driver.Message,
+) (run *driver.Run) {
 	if o.err != nil {
 		return nil
 	}

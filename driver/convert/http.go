@@ -140,7 +140,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 		}
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge { // also an outer handler's
-		return body, undecodable("the body is larger than %d bytes; the dead letter has only these: send less, or raise BODY_LIMIT", len(body))
+		return body, undecodable("the body is larger than %d bytes; the dead letter has only these: send less, or raise BODY_LIMIT",
+			len(body))
 	}
 	return body, err
 }

@@ -84,7 +84,9 @@ func encodeJoined(ctx context.Context, events []driver.Message, limit int64) ([]
 	}
 	j := joined{Version: joinedVersion, Events: make([]joinedEvent, len(events))}
 	for i, m := range events {
-		e := joinedEvent{ID: m.ID, Key: m.Key, Source: m.Source, MediaType: m.MediaType, Attributes: m.Attributes, Content: string(m.Content)}
+		e := joinedEvent{
+			ID: m.ID, Key: m.Key, Source: m.Source, MediaType: m.MediaType, Attributes: m.Attributes, Content: string(m.Content),
+		}
 		if !utf8.Valid(m.Content) {
 			e.Content, e.ContentEncoding = base64.StdEncoding.EncodeToString(m.Content), "base64"
 		}
@@ -112,8 +114,9 @@ func contentLength(content []byte) int64 {
 // asJoined turns a letter into that of a join.
 func asJoined(letter *driver.DeadLetter, body []byte) {
 	header := http.Header{
-		"Ce-Specversion": {"1.0"}, "Ce-Type": {JoinedType}, "Ce-Source": {"dev.eventdriver"}, "Content-Type": {"application/json"},
-		"Ce-Id": {decode.EncodeHeader("id", letter.ID)}, "Ce-Key": {decode.EncodeHeader("key", letter.Key)},
+		"Ce-Specversion": {"1.0"}, "Ce-Type": {JoinedType}, "Ce-Source": {"dev.eventdriver"},
+		"Content-Type": {"application/json"},
+		"Ce-Id":        {decode.EncodeHeader("id", letter.ID)}, "Ce-Key": {decode.EncodeHeader("key", letter.Key)},
 	}
 	maps.DeleteFunc(header, func(_ string, values []string) bool { return values[0] == "" })
 	letter.Path, letter.Header, letter.Body = "", header, body
@@ -137,13 +140,15 @@ func joinedData(event *cloudevents.Event) ([]byte, bool) {
 
 // readJoined returns the events of a join. It counts their memory before it decodes them.
 func readJoined(ctx context.Context, data []byte) ([]driver.Message, error) {
-	const malformed = "the data of an event of type " + JoinedType + " is not as a dead letter has it: send the letter as it was stored"
+	const malformed = "the data of an event of type " + JoinedType +
+		" is not as a dead letter has it: send the letter as it was stored"
 	if !json.Valid(data) {
 		return nil, undecodable(malformed)
 	}
 	values := rawjson.CountValues(data)
 	if values > decode.MaxValues {
-		return nil, driver.Reject(driver.ReasonTooLarge, fmt.Errorf("the joined events have more than %d values", decode.MaxValues))
+		err := fmt.Errorf("the joined events have more than %d values", decode.MaxValues)
+		return nil, driver.Reject(driver.ReasonTooLarge, err)
 	}
 	if err := driver.Grow(ctx, 2*len(data)+values*joinedValueBytes); err != nil {
 		return nil, err
@@ -170,7 +175,9 @@ func readJoined(ctx context.Context, data []byte) ([]driver.Message, error) {
 }
 
 func (e joinedEvent) message() (driver.Message, error) {
-	m := driver.Message{ID: e.ID, Key: e.Key, Source: e.Source, MediaType: e.MediaType, Attributes: e.Attributes, Content: []byte(e.Content)}
+	m := driver.Message{
+		ID: e.ID, Key: e.Key, Source: e.Source, MediaType: e.MediaType, Attributes: e.Attributes, Content: []byte(e.Content),
+	}
 	if e.Time != nil {
 		m.Time = e.Time.UTC()
 	}

@@ -40,7 +40,9 @@ func OutputToCloudResult(_ context.Context, err error) (*cloudevents.Event, clou
 //
 // The function is safe for concurrent use; the receiver is not quite (see
 // [ToHTTPHandler]). It panics if in, p or out is nil.
-func ToKNativeEventHandler(in InputConverter, p Processor, out OutputConverter, opts ...Option) func(context.Context, cloudevents.Event) (*cloudevents.Event, cloudevents.Result) {
+func ToKNativeEventHandler(
+	in InputConverter, p Processor, out OutputConverter, opts ...Option,
+) func(context.Context, cloudevents.Event) (*cloudevents.Event, cloudevents.Result) {
 	if out == nil {
 		panic("convert: the OutputConverter is nil")
 	}
@@ -52,7 +54,9 @@ func ToKNativeEventHandler(in InputConverter, p Processor, out OutputConverter, 
 
 // reply calls out. If out panics, [OutputToCloudResult] answers: the event has been handled,
 // and somebody waits for the answer.
-func (e *endpoint) reply(ctx context.Context, out OutputConverter, failure error) (event *cloudevents.Event, result cloudevents.Result) {
+func (e *endpoint) reply(
+	ctx context.Context, out OutputConverter, failure error,
+) (event *cloudevents.Event, result cloudevents.Result) {
 	returned := false
 	result = driver.Guard(func() (err error) {
 		event, err = out(ctx, failure)
@@ -60,7 +64,8 @@ func (e *endpoint) reply(ctx context.Context, out OutputConverter, failure error
 		return err
 	})
 	if !returned {
-		e.log().LogAttrs(ctx, slog.LevelError, "the OutputConverter panicked, the event is answered without it", slog.String("error", result.Error()))
+		e.log().LogAttrs(ctx, slog.LevelError, "the OutputConverter panicked, the event is answered without it",
+			slog.String("error", result.Error()))
 		return OutputToCloudResult(ctx, failure)
 	}
 	return event, result

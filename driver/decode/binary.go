@@ -13,9 +13,9 @@ import (
 	"github.com/cloudevents/sdk-go/v2/types"
 )
 
-// binaryEvent reads a CloudEvent in binary mode; decodeText gives the attribute that a
-// header's value stands for. Headers that start with ce- but can't be the name of a
-// CloudEvents attribute are left out. The event shares data.
+// binaryEvent reads a CloudEvent in binary mode. decodeText returns the text of an attribute from
+// the value of its header. A header that begins with ce-, but whose rest can't be the name of an
+// attribute, is ignored. The event shares the memory of data.
 func binaryEvent(
 	header http.Header, data []byte, decodeText func(name, value string) (string, error), w *Warnings,
 ) (*cloudevents.Event, error) {
@@ -47,7 +47,7 @@ func binaryEvent(
 	return e, nil
 }
 
-// oneText returns the text of a header, which must be there once.
+// oneText returns the text of a header, which must have one value.
 func oneText(attribute string, values []string, decodeText func(name, value string) (string, error)) (string, error) {
 	if ambiguous(values) {
 		return "", errors.New("the header is there several times, with different values: send it once")
@@ -55,12 +55,12 @@ func oneText(attribute string, values []string, decodeText func(name, value stri
 	return decodeText(attribute, values[0])
 }
 
-// ambiguous says that a header's values are several different ones.
+// ambiguous says that the values of a header differ.
 func ambiguous(values []string) bool {
 	return slices.ContainsFunc(values, func(value string) bool { return value != values[0] })
 }
 
-// asIs is for attributes that are not percent-encoded, as those of Pub/Sub messages.
+// asIs is for attributes that are not percent-encoded, such as those of Pub/Sub messages.
 func asIs(_, value string) (string, error) {
 	if !utf8.ValidString(value) {
 		return "", errors.New("not valid UTF-8: publish it as UTF-8")

@@ -12,10 +12,9 @@ import (
 	"github.com/cloudevents/sdk-go/v2/types"
 )
 
-// malformed decides about an attribute that can't be what it should be. Those that
-// every event has are needed, and those that hold a key: without it another place
-// would be looked at, and different customers' events could meet. Any other is left
-// out.
+// malformed decides about a malformed attribute. It rejects the event if every event needs the
+// attribute, or if it holds a key: otherwise the key would come from another place, and events of
+// different customers could be joined. Any other attribute is left out.
 func malformed(prefix, name string, why error, w *Warnings) error {
 	switch name {
 	case "specversion", "id", "source", "type", "key", "partitionkey":
@@ -25,7 +24,7 @@ func malformed(prefix, name string, why error, w *Warnings) error {
 	return nil
 }
 
-// shown returns how an attribute is called in errors.
+// shown returns the name of an attribute in errors.
 func shown(prefix, name string) string {
 	if prefix == "" {
 		return fmt.Sprintf("the CloudEvent's %.100q", name)
@@ -33,10 +32,9 @@ func shown(prefix, name string) string {
 	return prefix + name
 }
 
-// newEvent makes an event of its attributes: texts, and extensions that are not
-// text. Their names are in lower case, and are shown with prefix. The CloudEvents
-// SDK does not read them, for it rewrites sources, and refuses events for optional
-// attributes.
+// newEvent makes an event of its attributes: texts, and extensions of other types. Their names are
+// in lower case; errors show them with prefix. The SDK could read the attributes, too, but it
+// rewrites sources and refuses events for malformed optional attributes.
 func newEvent(prefix string, texts map[string]string, others map[string]any, w *Warnings) (*cloudevents.Event, error) {
 	if err := checkContext(prefix, texts); err != nil {
 		return nil, err
@@ -74,8 +72,8 @@ func setExtension(c *event.EventContextV1, name string, value any) {
 	c.Extensions[name] = value
 }
 
-// setOptional sets those attributes that an event need not have, as far as they are
-// well-formed. Only a time with a comma is worth more than the event.
+// setOptional sets the optional attributes that are well-formed. Only a time with a comma rejects
+// the event: see errComma.
 func setOptional(c *event.EventContextV1, prefix string, texts map[string]string, w *Warnings) error {
 	if text, ok := texts["time"]; ok {
 		at, err := parseTime(text)
@@ -112,12 +110,12 @@ func setOptional(c *event.EventContextV1, prefix string, texts map[string]string
 	return nil
 }
 
-// asWritten returns a URL whose String is that text, byte for byte. Parsed, many a
-// URI would become another text, with its scheme in lower case, for example.
+// asWritten returns a URL whose String is text, byte for byte. Parsed and written again, many a URI
+// becomes another text, for example with its scheme in lower case.
 func asWritten(text string) url.URL { return url.URL{Opaque: text} }
 
-// writtenSource says whether the event's source is what the producer wrote. It is
-// not where the SDK has read the event.
+// writtenSource says whether the event's source is what the producer wrote. It is not if the SDK
+// has read the event.
 func writtenSource(e *cloudevents.Event) bool {
 	var source url.URL
 	switch c := e.Context.(type) {
@@ -129,8 +127,8 @@ func writtenSource(e *cloudevents.Event) bool {
 	return source == asWritten(source.Opaque)
 }
 
-// coreAttribute says whether an attribute is one of CloudEvents' own, so that an
-// extension can't have its name.
+// coreAttribute says whether CloudEvents itself defines an attribute, so that no extension can have
+// its name.
 func coreAttribute(name string) bool {
 	switch name {
 	case "specversion", "id", "source", "type", "time", "subject", "datacontenttype", "dataschema", "schemaurl":
@@ -139,8 +137,8 @@ func coreAttribute(name string) bool {
 	return false
 }
 
-// checkContext checks the attributes that every CloudEvent has, so as to name the
-// one that is wrong and what it should be. Names are shown with prefix.
+// checkContext checks the attributes that every CloudEvent must have. Its errors show the name of
+// the wrong one with prefix, and what it should be.
 func checkContext(prefix string, attributes map[string]string) error {
 	for _, required := range []struct{ name, remedy string }{
 		{"specversion", `set it to "1.0"`},
@@ -170,8 +168,8 @@ func checkContext(prefix string, attributes map[string]string) error {
 	return nil
 }
 
-// possibleSource refuses what no reading takes for a URI reference: control
-// characters, and a % without two hexadecimal digits. Otherwise a source is a name.
+// possibleSource says whether a source can be a URI reference: it has no control characters, and
+// no % without two hexadecimal digits. Nothing else is checked: here a source is a name.
 func possibleSource(source string) bool {
 	for i := range len(source) {
 		switch c := source[i]; {
@@ -184,7 +182,7 @@ func possibleSource(source string) bool {
 	return true
 }
 
-// validate refuses what is no CloudEvent, whoever made it.
+// validate rejects an event that is no CloudEvent, whoever made it.
 func validate(e *cloudevents.Event) error {
 	if e == nil || e.Context == nil {
 		return undecodable("there is no CloudEvent: specversion, id, source and type are missing")

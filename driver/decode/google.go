@@ -16,7 +16,7 @@ import (
 	"example.com/eventdriver/driver/internal/rawjson"
 )
 
-// googleData are the payloads that are checked, by the start of the event's type.
+// googleData are the payloads that are checked, by the prefix of the event's type.
 var googleData = []struct {
 	prefix string
 	data   func() proto.Message
@@ -25,18 +25,16 @@ var googleData = []struct {
 	{"google.cloud.firestore.document.v1.", func() proto.Message { return &firestoredata.DocumentEventData{} }},
 }
 
-// auditLogs is how the types of audit log events start. google-cloudevents-go has
-// their payload's type, too, but a program that links it together with the Cloud
-// Storage client panics when it starts: both register the protobuf file
-// google/api/monitored_resource.proto.
+// auditLogs is the prefix of the types of audit log events. google-cloudevents-go has a type for
+// their payload, too, but a program that links it together with the Cloud Storage client panics
+// when it starts: both register the protobuf file google/api/monitored_resource.proto.
 const auditLogs = "google.cloud.audit.log.v1."
 
-// datastore is how the types of Datastore events start. Their data is protobuf, of a
-// type that this program does not know.
+// datastore is the prefix of the types of Datastore events. Their data is protobuf of a type that
+// this program does not have.
 const datastore = "google.cloud.datastore."
 
-// isGooglePayload says whether the data of events of a type is what the type says,
-// however it came.
+// isGooglePayload says whether the type of an event decides what its data is, however it arrived.
 func isGooglePayload(eventType string) bool {
 	for _, kind := range googleData {
 		if strings.HasPrefix(eventType, kind.prefix) {
@@ -46,7 +44,7 @@ func isGooglePayload(eventType string) bool {
 	return eventType == pubsubType || strings.HasPrefix(eventType, auditLogs) || strings.HasPrefix(eventType, datastore)
 }
 
-// payload returns the content of the event, which is not a Pub/Sub message.
+// payload returns the content of an event that is not a Pub/Sub message.
 func (u *unwrapped) payload(ctx context.Context) (content, error) {
 	e := u.event
 	for _, kind := range googleData {
@@ -66,36 +64,36 @@ func (u *unwrapped) payload(ctx context.Context) (content, error) {
 	return content{e.Data(), declared(e.DataContentType())}, nil
 }
 
-// auditPayload returns the event's data, after a look at whether it is an entry of
-// an audit log: a JSON object with a protoPayload.
+// auditPayload returns the event's data, after checking that it is an entry of an audit log: a JSON
+// object with a protoPayload.
 func auditPayload(ctx context.Context, e *cloudevents.Event) ([]byte, error) {
 	if media := mediaType(e.DataContentType()); media != "" && !isJSON(media) {
-		return nil, undecodable("content type %q of an event of type %q: set the trigger's event data content type to application/json", media, e.Type())
+		return nil, badBody(e, "has content type %q: "+askForJSON, media)
 	}
 	if len(e.Data()) == 0 {
-		return nil, undecodable("the body of an event of type %q is empty: it must be a LogEntryData", e.Type())
+		return nil, badBody(e, "is empty: it must be a LogEntryData")
 	}
 	data := rawjson.WithoutMark(e.Data())
 	if err := rawjson.Check(data); err != nil {
-		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
+		return nil, badBody(e, "can't be read: %w", err)
 	}
 	protoPayload, err := rawjson.Find(ctx, data, "protoPayload")
 	if err != nil {
 		return nil, err
 	}
 	if rawjson.FirstByte(data) != '{' || rawjson.FirstByte(protoPayload) != '{' {
-		return nil, undecodable("the body of an event of type %q is no LogEntryData: it has no protoPayload that is an object", e.Type())
+		return nil, badBody(e, "is no LogEntryData: it has no protoPayload that is an object")
 	}
 	return data, nil
 }
 
-// googlePayload returns the event's data as JSON, after it was decoded into
-// target. Fields that target doesn't have are no fault: Google adds some. Protobuf
-// that becomes more than limit bytes of JSON is rejected.
+// googlePayload returns the event's data as JSON, after checking that it is a target. Fields that
+// target does not have are accepted: Google adds some. Protobuf that becomes more than limit bytes
+// of JSON is rejected.
 func googlePayload(ctx context.Context, e *cloudevents.Event, target proto.Message, limit int64) ([]byte, error) {
 	name := target.ProtoReflect().Descriptor().Name()
 	if len(e.Data()) == 0 {
-		return nil, undecodable("the body of an event of type %q is empty: it must be a %s", e.Type(), name)
+		return nil, badBody(e, "is empty: it must be a %s", name)
 	}
 	switch media := declared(e.DataContentType()); {
 	case isProtobuf(media) || isUndeclared(media) && !json.Valid(rawjson.WithoutMark(e.Data())):
@@ -103,21 +101,21 @@ func googlePayload(ctx context.Context, e *cloudevents.Event, target proto.Messa
 	case isJSON(media) || isUndeclared(media):
 		return jsonPayload(ctx, e, target)
 	default:
-		return nil, undecodable("content type %q of an event of type %q: it must be application/json or application/protobuf", media, e.Type())
+		return nil, badBody(e, "has content type %q: it must be application/json or application/protobuf", media)
 	}
 }
 
-// isUndeclared says whether a media type leaves open what data is. Pub/Sub names none
-// when it pushes an event of Firestore as a message without wrapper.
+// isUndeclared says whether a media type leaves open what the data is. Pub/Sub declares none when
+// it pushes an event of Firestore without wrapper.
 func isUndeclared(media string) bool { return media == "" || media == mediaBytes }
 
-// jsonPayload checks that the event's data is a target in JSON. A member that is null
-// is as if absent, also in a map of strings, where protojson refuses it. An object with
-// more than [MaxValues] is taken as it is.
+// jsonPayload checks that the event's data is a target in JSON. A member that is null counts as
+// absent, also in a map of strings, where protojson refuses it. An object with more than
+// [MaxValues] is accepted without a check of its fields.
 func jsonPayload(ctx context.Context, e *cloudevents.Event, target proto.Message) ([]byte, error) {
 	data := rawjson.WithoutMark(e.Data())
 	if err := rawjson.Check(data); err != nil {
-		return nil, undecodable("the body of an event of type %q: %w", e.Type(), err)
+		return nil, badBody(e, "can't be read: %w", err)
 	}
 	if rawjson.FirstByte(data) == '{' {
 		x := jsonExpansion(data)
@@ -129,41 +127,40 @@ func jsonPayload(ctx context.Context, e *cloudevents.Event, target proto.Message
 		}
 	}
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(rawjson.WithoutNulls(data), target); err != nil {
-		return nil, undecodable("the body of an event of type %q is no %s%s", e.Type(), target.ProtoReflect().Descriptor().Name(), place(err))
+		return nil, badBody(e, "is no %s%s", target.ProtoReflect().Descriptor().Name(), place(err))
 	}
 	return data, nil
 }
 
-// protobufPayload turns protobuf into JSON. The same protobuf always gives the
-// same JSON: protojson varies its white space from build to build, so that is
-// taken out. Asked for several lines it would indent, by as many spaces as the
-// document is deep, and make gigabytes of a small one.
+// protobufPayload turns protobuf into JSON. The same protobuf always becomes the same JSON:
+// protojson varies its white space from build to build, so the white space is removed. Lines
+// would not help: indented by the depth of the document, a small one becomes gigabytes.
 func protobufPayload(ctx context.Context, e *cloudevents.Event, target proto.Message, limit int64) ([]byte, error) {
 	of := target.ProtoReflect().Descriptor()
 	x, err := protobufExpansion(e.Data(), of, limit)
 	if err != nil {
-		return nil, undecodable("the body of an event of type %q is no %s in protobuf", e.Type(), of.Name())
+		return nil, badBody(e, "is no %s in protobuf", of.Name())
 	}
-	if err := checkExpansion(x, limit, e.Type()); err != nil {
+	if err := x.check(limit, e.Type()); err != nil {
 		return nil, err
 	}
 	if err := x.grow(ctx, e.Data()); err != nil {
 		return nil, err
 	}
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(e.Data(), target); err != nil {
-		return nil, undecodable("the body of an event of type %q is no %s in protobuf", e.Type(), of.Name())
+		return nil, badBody(e, "is no %s in protobuf", of.Name())
 	}
-	if !anyField(target) { // many a text is, to protobuf, a message of unknown fields
-		return nil, undecodable("the body of an event of type %q has none of the fields of a %s", e.Type(), of.Name())
+	if !anyField(target) { // to protobuf, many texts are messages of unknown fields
+		return nil, badBody(e, "has none of the fields of a %s", of.Name())
 	}
 	text, err := (protojson.MarshalOptions{}).MarshalAppend(make([]byte, 0, x.json), target)
 	if err != nil {
-		return nil, undecodable("the body of an event of type %q can't be written as JSON: set the trigger's event data content type to application/json", e.Type())
+		return nil, badBody(e, "can't be written as JSON: "+askForJSON)
 	}
 	return rawjson.Compact(text), nil
 }
 
-// anyField says whether m has a value in any of the fields that its type knows.
+// anyField says whether m has a value in a field that its type has.
 func anyField(m proto.Message) bool {
 	found := false
 	m.ProtoReflect().Range(func(protoreflect.FieldDescriptor, protoreflect.Value) bool {
@@ -173,9 +170,17 @@ func anyField(m proto.Message) bool {
 	return found
 }
 
+// askForJSON is the remedy for events in protobuf that can't be read.
+const askForJSON = "set the trigger's event data content type to application/json"
+
+// badBody returns the rejection of an event for its data.
+func badBody(e *cloudevents.Event, format string, args ...any) error {
+	return undecodable("the body of an event of type %q "+format, append([]any{e.Type()}, args...)...)
+}
+
 var position = regexp.MustCompile(`\(line \d+:\d+\)`)
 
-// place returns where protojson found a fault, and leaves out what it found.
+// place returns the position of an error of protojson, without the data that it quotes.
 func place(err error) string {
 	if at := position.FindString(err.Error()); at != "" {
 		return " " + at

@@ -13,27 +13,26 @@ import (
 	"example.com/eventdriver/driver/internal/rawjson"
 )
 
-// MaxValues is how many values the payload of a Google event may have so that it is
-// decoded: two bytes of protobuf may be a value, and decoded it takes a hundred times as
-// much. JSON with more is taken as it is, without a look at its fields; protobuf with more
-// is rejected with [driver.ReasonTooLarge].
+// MaxValues is the most values of a Google payload that is decoded: two bytes of protobuf can be a
+// value, which takes a hundred times as much when it is decoded. JSON with more is accepted
+// without a check of its fields; protobuf with more is rejected with [driver.ReasonTooLarge].
 const MaxValues = 100_000
 
-// valueBytes is how much memory a decoded value takes at most, beside its text: see
-// TestExpansionIsBounded.
+// valueBytes is the most memory of a decoded value beside its text. TestExpansionIsBounded measures
+// it.
 const valueBytes = 300
 
-// expansion is what data becomes when it is decoded. It is found out beforehand, by a look
-// that allocates nothing.
+// expansion is the size that data has when it is decoded. It is computed before decoding, without
+// allocating memory.
 type expansion struct {
 	values int   // fields, elements and members, at any depth
-	json   int64 // bytes of the JSON that is made of it, at most
+	json   int64 // the most bytes of the JSON that it becomes
 }
 
 var errWire = errors.New("malformed protobuf")
 
-// protobufExpansion returns what the protobuf of a message becomes as JSON. It stops at
-// what is beyond a limit.
+// protobufExpansion returns the size of a message in protobuf as JSON. It stops at the first value
+// beyond a limit.
 func protobufExpansion(data []byte, of protoreflect.MessageDescriptor, limit int64) (x expansion, err error) {
 	err = x.addMessage(data, of, limit, MaxNesting)
 	return x, err
@@ -70,8 +69,10 @@ func (x *expansion) addMessage(data []byte, of protoreflect.MessageDescriptor, l
 	return nil
 }
 
-// addField adds one value of a field, as it is in the wire format.
-func (x *expansion) addField(value []byte, field protoreflect.FieldDescriptor, kind protowire.Type, limit int64, deepest int) error {
+// addField adds one value of a field, in the wire format.
+func (x *expansion) addField(
+	value []byte, field protoreflect.FieldDescriptor, kind protowire.Type, limit int64, deepest int,
+) error {
 	const longestNumber, longestTime = 26, 64
 	if kind != protowire.BytesType {
 		x.json += longestNumber
@@ -101,25 +102,25 @@ func (x *expansion) addField(value []byte, field protoreflect.FieldDescriptor, k
 	return nil
 }
 
-// jsonExpansion returns what valid JSON becomes when it is decoded.
+// jsonExpansion returns the size of valid JSON when it is decoded.
 func jsonExpansion(valid []byte) expansion {
 	return expansion{values: rawjson.CountValues(valid), json: int64(len(valid))}
 }
 
-// grow counts in the account of the event's memory what decoding data takes, the text of
-// its values included.
+// grow adds the memory of decoding data to the account of the event, its text included.
 func (x expansion) grow(ctx context.Context, data []byte) error {
 	return driver.Grow(ctx, len(data)+x.values*valueBytes+int(x.json))
 }
 
-// checkExpansion refuses an event whose protobuf becomes too much JSON.
-func checkExpansion(x expansion, limit int64, eventType string) error {
-	const remedy = "set the trigger's event data content type to application/json"
+// check rejects an event whose protobuf becomes too much JSON.
+func (x expansion) check(limit int64, eventType string) error {
 	switch {
 	case x.values > MaxValues:
-		return tooLarge("the body of an event of type %q has more than %d values in protobuf: %s", eventType, MaxValues, remedy)
+		return tooLarge("the body of an event of type %q has more than %d values in protobuf: %s",
+			eventType, MaxValues, askForJSON)
 	case x.json > limit:
-		return tooLarge("the body of an event of type %q becomes more than %d bytes of JSON, which is the limit of a body: %s", eventType, limit, remedy)
+		return tooLarge("the body of an event of type %q becomes more than %d bytes of JSON, the limit of a body: %s",
+			eventType, limit, askForJSON)
 	}
 	return nil
 }

@@ -2,21 +2,19 @@ package decode
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 )
 
 var errHeaderUTF8 = errors.New("not valid UTF-8: publish it as UTF-8, percent-encoded in a header")
 
-// DecodeHeader returns the attribute that the value of a ce- header stands for, as the
-// HTTP protocol binding of CloudEvents 1.0 says in section 3.1.3.2: a quoted string is
-// unquoted, then each %XX is the byte with that code, once. A % without two
-// hexadecimal digits behind it stands for itself, since many senders don't encode. It
-// returns an error where the outcome is not UTF-8.
+// DecodeHeader returns the attribute for the value of its ce- header, as section 3.1.3.2 of the
+// HTTP protocol binding of CloudEvents 1.0 says: a quoted string is unquoted, then each %XX
+// becomes the byte with that code, once. A % without two hexadecimal digits behind it stays as it
+// is, since many senders don't encode. It is an error if the result is not UTF-8.
 //
-// The source is not percent-decoded: it is a URI, which has a percent-encoding of its
-// own, and most senders don't encode that once more.
+// The source is not percent-decoded: it is a URI with a percent-encoding of its own, which most
+// senders don't encode once more.
 func DecodeHeader(attribute, value string) (string, error) {
 	value = unquoted(value)
 	if attribute != "source" {
@@ -28,9 +26,9 @@ func DecodeHeader(attribute, value string) (string, error) {
 	return value, nil
 }
 
-// EncodeHeader returns the value of a ce- header for an attribute, the opposite of
-// [DecodeHeader]: space, ", % and all that is not printable ASCII is percent-encoded.
-// The source is returned as it is.
+// EncodeHeader returns the value of the ce- header for an attribute, the opposite of
+// [DecodeHeader]: it percent-encodes space, ", % and all that is not printable ASCII. It returns
+// the source as it is.
 func EncodeHeader(attribute, text string) string {
 	if attribute == "source" {
 		return text
@@ -53,17 +51,8 @@ func percentEncoded(text string) string {
 	return b.String()
 }
 
-// headerText returns a header as text for people, where it can be decoded.
-func headerText(header http.Header, attribute string) string {
-	value := header.Get("Ce-" + attribute)
-	if text, err := DecodeHeader(attribute, value); err == nil {
-		return text
-	}
-	return value
-}
-
-// unquoted returns what is in a quoted string (RFC 7230, section 3.2.6), and any
-// other text as it is.
+// unquoted returns the text of a quoted string (RFC 7230, section 3.2.6), and any other text as it
+// is.
 func unquoted(value string) string {
 	inner, ok := strings.CutPrefix(value, `"`)
 	if !ok {

@@ -52,14 +52,16 @@ func checkLength(name, value string) error {
 
 func checkSize(what string, length int) error {
 	if length > MaxContext {
-		return undecodable("%s has %d bytes of attributes: it must not have more than %d; send the rest in the data", what, length, MaxContext)
+		return undecodable("%s has %d bytes of attributes: it must not have more than %d; send the rest in the data",
+			what, length, MaxContext)
 	}
 	return nil
 }
 
 func checkCount(what string, n int) error {
 	if n > MaxAttributes {
-		return undecodable("%s has %d attributes: it must not have more than %d; send the rest in the data", what, n, MaxAttributes)
+		return undecodable("%s has %d attributes: it must not have more than %d; send the rest in the data",
+			what, n, MaxAttributes)
 	}
 	return nil
 }

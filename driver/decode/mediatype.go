@@ -45,5 +45,9 @@ func isJSON(media string) bool {
 
 // isProtobuf says whether a media type is protobuf.
 func isProtobuf(media string) bool {
-	return media == "application/protobuf" || media == "application/x-protobuf" || media == "application/vnd.google.protobuf"
+	switch media {
+	case "application/protobuf", "application/x-protobuf", "application/vnd.google.protobuf":
+		return true
+	}
+	return false
 }

@@ -17,7 +17,7 @@ import (
 // pubsubType is the type of a Pub/Sub message as Eventarc delivers it.
 const pubsubType = "google.cloud.pubsub.topic.v1.messagePublished"
 
-// pubsubMessage is a Pub/Sub message with what its delivery says about it.
+// pubsubMessage is a Pub/Sub message, with what its delivery says about it.
 type pubsubMessage struct {
 	id              string
 	data            []byte
@@ -28,9 +28,9 @@ type pubsubMessage struct {
 	deliveryAttempt int       // 0: not said
 }
 
-// push is the body of a Pub/Sub push, which is also the data of Eventarc's
-// event. Google's library has no type for it. Pub/Sub writes some names twice,
-// in both spellings (https://cloud.google.com/pubsub/docs/push).
+// push is the body of a Pub/Sub push, which is also the data of Eventarc's event; D decodes the
+// message's data. Google's library has no type for it. Pub/Sub writes some names twice, in both
+// spellings (https://cloud.google.com/pubsub/docs/push).
 type push[D any] struct {
 	Message *struct {
 		Data          D                 `json:"data"`
@@ -47,16 +47,16 @@ type push[D any] struct {
 	DeliveryAttempt int    `json:"deliveryAttempt"`
 }
 
-// pushMembers is how many members a push may have, about, that are no attributes.
+// pushMembers is about how many members of a push are no attributes.
 const pushMembers = 24
 
-// messageOf reads the Pub/Sub message that e tells of.
+// messageOf reads the Pub/Sub message in an event of Eventarc.
 func messageOf(e *cloudevents.Event, w *Warnings) (pubsubMessage, error) {
 	switch media := declared(e.DataContentType()); {
 	case len(e.Data()) == 0:
 		return pubsubMessage{}, undecodable("the Pub/Sub event's body is empty: it must be JSON with a message")
 	case media != "" && !isJSON(media):
-		return pubsubMessage{}, undecodable("content type %q of a Pub/Sub event: set the trigger's event data content type to application/json", media)
+		return pubsubMessage{}, undecodable("content type %q of a Pub/Sub event: "+askForJSON, media)
 	}
 	m, data, err := parsePush[pushData](e.Data(), w)
 	if err != nil {
@@ -69,7 +69,7 @@ func messageOf(e *cloudevents.Event, w *Warnings) (pubsubMessage, error) {
 	return m, nil
 }
 
-// skippedData is a push's data where it is not needed yet.
+// skippedData skips a push's data where it is not needed yet.
 type skippedData struct{}
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -101,24 +101,26 @@ func decodeBase64(text []byte) ([]byte, error) {
 	return decoded[:n], err
 }
 
-// parsePush reads the body of a push. D is what is made of its data.
+const notPush = `the Pub/Sub body must be JSON as {"message": {"data": "…"}}`
+
+// parsePush reads the body of a push. D decodes the message's data.
 func parsePush[D any](body []byte, w *Warnings) (m pubsubMessage, data D, err error) {
 	body = rawjson.WithoutMark(body)
-	if !rawjson.ValidUnicode(body) { // decoded, different keys could meet at U+FFFD
+	if !rawjson.ValidUnicode(body) { // decoded, different keys could become the same U+FFFD
 		return m, data, undecodable("the Pub/Sub body is not Unicode text")
 	}
 	if err := rawjson.Check(body); err != nil {
-		return m, data, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, err)
+		return m, data, undecodable(notPush+": %w", err)
 	}
 	if err := checkCount("the Pub/Sub message", rawjson.CountMembers(body, 3)-pushMembers); err != nil {
 		return m, data, err
 	}
 	var p push[D]
 	if err := json.Unmarshal(body, &p); err != nil {
-		return m, data, undecodable(`the Pub/Sub body must be JSON as {"message": {"data": "…"}}: %w`, rawjson.Fault(err))
+		return m, data, undecodable(notPush+": %w", rawjson.Fault(err))
 	}
 	if p.Message == nil {
-		return m, data, undecodable(`the Pub/Sub body has no field "message": it must be JSON as {"message": {"data": "…"}}`)
+		return m, data, undecodable(notPush + `: it has no field "message"`)
 	}
 	length := 0
 	for name, value := range p.Message.Attributes {
@@ -148,12 +150,12 @@ func parsePush[D any](body []byte, w *Warnings) (m pubsubMessage, data D, err er
 	return m, p.Message.Data, nil
 }
 
-// unwrap returns the CloudEvent inside of m, or nil if there is none. See
+// unwrap returns the CloudEvent inside of the message, or nil if there is none. See
 // https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md.
 func (m pubsubMessage) unwrap(w *Warnings) (*cloudevents.Event, error) {
 	if m.attributes["form"] == "letter" && m.attributes["reason"] != "" {
 		return nil, undecodable("the Pub/Sub message is a dead letter whose headers did not fit into attributes: " +
-			"send the event again that its data holds, as JSON of header and body")
+			"its data is JSON of a header and a body; send these as a request")
 	}
 	header := m.header()
 	switch media := mediaType(header.Get("Content-Type")); {
@@ -167,19 +169,18 @@ func (m pubsubMessage) unwrap(w *Warnings) (*cloudevents.Event, error) {
 	return nil, nil
 }
 
-// header returns the attributes as HTTP would carry them: their names in any
-// letter case are one.
+// header returns the attributes as headers: names that differ only in their letter case are one.
 func (m pubsubMessage) header() http.Header {
 	header := http.Header{}
 	for name, value := range m.attributes {
-		if existing := header.Get(name); existing == "" || value < existing { // map order must not decide
+		if existing := header.Get(name); existing == "" || value < existing { // the order of the map must not decide
 			header.Set(name, value)
 		}
 	}
 	return header
 }
 
-// inside says of a failure that the Pub/Sub message's inner event is meant.
+// inside adds to an error that it is about the event in the Pub/Sub message.
 func inside(err error) error {
 	if err == nil {
 		return nil

@@ -65,7 +65,8 @@ func Attempt(header http.Header, attributes map[string]string) int {
 // [driver.ReasonUndecodable].
 func Request(r *http.Request, body []byte, w *Warnings) (*cloudevents.Event, error) {
 	if encoding := contentEncoding(r.Header); encoding != "" {
-		return nil, undecodable("the body has content encoding %q: send it as it is, without a header Content-Encoding", encoding)
+		return nil, undecodable("the body has content encoding %q: send it as it is, without a header Content-Encoding",
+			encoding)
 	}
 	if types := r.Header["Content-Type"]; ambiguous(types) {
 		return nil, undecodable("the request has %d headers Content-Type with different values: send one", len(types))
@@ -79,8 +80,8 @@ func Request(r *http.Request, body []byte, w *Warnings) (*cloudevents.Event, err
 	case media == "" || isJSON(media):
 		return pushEvent(r.URL.Path, body, w)
 	}
-	return nil, undecodable("the request is no CloudEvent: it has no ce- headers, and content type %q is neither application/cloudevents+json "+
-		"nor application/json, as a Pub/Sub push has", media)
+	return nil, undecodable("the request is no CloudEvent: it has no ce- headers, and content type %q is neither "+
+		"application/cloudevents+json nor application/json, as a Pub/Sub push has", media)
 }
 
 // contentEncoding returns the first encoding of the body that is not identity, or "". Each
@@ -111,10 +112,12 @@ func pushEvent(path string, body []byte, w *Warnings) (*cloudevents.Event, error
 	case m.id == "":
 		return nil, undecodable(`the Pub/Sub push has no field "message.messageId"`)
 	case source == "":
-		return nil, undecodable(`the Pub/Sub push has no field "subscription", and the path of the push endpoint does not contain projects/PROJECT/topics/TOPIC`)
+		return nil, undecodable(`the Pub/Sub push has no field "subscription", ` +
+			"and the path of the push endpoint does not contain projects/PROJECT/topics/TOPIC")
 	}
-	e, err := newEvent("", map[string]string{"specversion": event.CloudEventsVersionV1, "type": pubsubType, "id": m.id, "source": source,
-		"datacontenttype": mediaJSON}, nil, w)
+	e, err := newEvent("", map[string]string{
+		"specversion": event.CloudEventsVersionV1, "type": pubsubType, "id": m.id, "source": source, "datacontenttype": mediaJSON,
+	}, nil, w)
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,10 @@ import (
 	"example.com/eventdriver/driver/internal/rawjson"
 )
 
-// structuredEvent reads a CloudEvent in structured mode. A member that is null is as
-// if absent.
+// structuredEvent reads a CloudEvent in structured mode. A member that is null counts as absent.
+//
+// It is written by hand because the SDK decodes: JSON data would be rewritten, numbers would lose
+// digits, and a large event would be in memory several times.
 func structuredEvent(media string, body []byte, w *Warnings) (*cloudevents.Event, error) {
 	switch media {
 	case event.ApplicationCloudEventsJSON:
@@ -35,7 +37,7 @@ func structuredEvent(media string, body []byte, w *Warnings) (*cloudevents.Event
 	return e, setData(e, members)
 }
 
-// structuredMembers returns the members of the event in body but those that are null.
+// structuredMembers returns the members of the event in body, except for those that are null.
 func structuredMembers(media string, body []byte) (map[string]json.RawMessage, error) {
 	if body = rawjson.WithoutMark(body); len(body) == 0 {
 		return nil, undecodable("the body is empty: with content type %s it must be a CloudEvent", media)
@@ -63,8 +65,8 @@ func structuredMembers(media string, body []byte) (map[string]json.RawMessage, e
 	return object, nil
 }
 
-// contextEvent makes an event of the members but its data. Members that can't be the
-// name of an attribute are left out.
+// contextEvent makes an event, without its data, of the members. A member whose name can't be that
+// of an attribute is ignored.
 func contextEvent(members map[string]json.RawMessage, w *Warnings) (*cloudevents.Event, error) {
 	texts, others := map[string]string{}, map[string]any{}
 	for _, member := range slices.Sorted(maps.Keys(members)) { // "KEY" before "key", which prevails
@@ -90,12 +92,12 @@ func contextEvent(members map[string]json.RawMessage, w *Warnings) (*cloudevents
 	return newEvent("", texts, others, w)
 }
 
-// attributeValue returns the value of an attribute in JSON: a string, a bool or an
-// int32. A number that is no CloudEvents integer (32 bits) is a string of its digits.
+// attributeValue returns the value of an attribute in JSON: a string, a bool or an int32. A number
+// that is no CloudEvents integer (32 bits) becomes the string of its digits.
 func attributeValue(value json.RawMessage, mustBeText bool) (any, error) {
 	switch c := rawjson.FirstByte(value); {
 	case c == '"':
-		if !rawjson.ValidUnicode(value) { // decoded, different keys could meet at U+FFFD
+		if !rawjson.ValidUnicode(value) { // decoded, different keys could become the same U+FFFD
 			return nil, errors.New("the string is not Unicode text")
 		}
 		return string(rawjson.Text(value)), nil
@@ -111,15 +113,16 @@ func attributeValue(value json.RawMessage, mustBeText bool) (any, error) {
 	return literal, nil
 }
 
-// setData sets the event's data: JSON as it is written, which is what data is that
-// declares nothing, and a string's value for any other media type.
+// setData sets the event's data: JSON as it is written, also if nothing is declared, and the value
+// of a string for any other media type.
 func setData(e *cloudevents.Event, members map[string]json.RawMessage) (err error) {
 	data, dataBase64 := members["data"], members["data_base64"]
 	if data != nil && dataBase64 != nil {
 		return undecodable(`the CloudEvent has both "data" and "data_base64": it must have one of them at most`)
 	}
-	if data != nil && e.SpecVersion() == event.CloudEventsVersionV03 && rawjson.ScalarText(members["datacontentencoding"]) == event.Base64 {
-		data, dataBase64 = nil, data // how 0.3 says it
+	encoding := rawjson.ScalarText(members["datacontentencoding"])
+	if data != nil && e.SpecVersion() == event.CloudEventsVersionV03 && encoding == event.Base64 {
+		data, dataBase64 = nil, data // the form of CloudEvents 0.3
 	}
 	media := declared(e.DataContentType())
 	switch {
@@ -134,7 +137,8 @@ func setData(e *cloudevents.Event, members map[string]json.RawMessage) (err erro
 		e.SetDataContentType(event.ApplicationJSON) // the default of this format
 	case isJSON(media):
 	case rawjson.FirstByte(data) != '"':
-		return undecodable(`the CloudEvent's "data" must be a string where datacontenttype is %q: use "data_base64" for binary data`, media)
+		return undecodable(`the CloudEvent's "data" must be a string where datacontenttype is %q: `+
+			`use "data_base64" for binary data`, media)
 	case !rawjson.ValidUnicode(data):
 		return undecodable(`the CloudEvent's "data" is not Unicode text: use "data_base64" for binary data`)
 	default:

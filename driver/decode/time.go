@@ -8,19 +8,18 @@ import (
 
 var (
 	errTime = errors.New(`not a time as in RFC 3339, such as "2006-01-02T15:04:05Z"`)
-	// errComma is for a time that is exact to its writer. Left out, it would decide
-	// otherwise which of two events is the last.
+	// errComma rejects the event: its writer knew the time. Without the time, keep-last could keep
+	// another event.
 	errComma = errors.New("a comma before the fraction of a second, where RFC 3339 has a point: " +
 		`write it as "2006-01-02T15:04:05.5Z"`)
 )
 
-// parseTime reads a date-time of RFC 3339, section 5.6: letters in either case, any
-// number of digits in the fraction, which counts to the nanosecond, and an offset
-// up to 23:59. [time.Parse] is stricter there, and takes commas and other forms.
+// parseTime reads a date-time of RFC 3339, section 5.6: letters in either case, a fraction of any
+// length, of which nanoseconds count, and an offset up to 23:59. It is written by hand because
+// [time.Parse] refuses some of these, and accepts commas and other forms.
 //
-// A leap second is in the last minute of a month, UTC. It becomes the last
-// nanosecond before it: Go and Unix have no name for it, and so times keep their
-// order.
+// A leap second must be at the end of a month, UTC. It becomes the last nanosecond before it: Go
+// has no time for it, and this keeps the order of times.
 func parseTime(text string) (time.Time, error) {
 	t, ok := dateTime(text)
 	switch {
@@ -67,16 +66,16 @@ func daysIn(year, month int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// endsMonth says whether a month is over within a nanosecond.
+// endsMonth says whether t is the last nanosecond of a month.
 func endsMonth(t time.Time) bool { return t.Add(time.Nanosecond).Month() != t.Month() }
 
-// scanner reads a text from its start. Once something does not fit, ok is false.
+// scanner reads a text from its start. ok is false once a part did not fit.
 type scanner struct {
 	rest string
 	ok   bool
 }
 
-// oneOf takes one byte that is among those in set.
+// oneOf takes one byte, which must be in set.
 func (s *scanner) oneOf(set string) byte {
 	if s.rest == "" || strings.IndexByte(set, s.rest[0]) < 0 {
 		s.ok = false
@@ -87,7 +86,7 @@ func (s *scanner) oneOf(set string) byte {
 	return c
 }
 
-// number takes that many digits, whose value is in the range.
+// number takes a number of digits, whose value must be in the range.
 func (s *scanner) number(digits, least, most int) (n int) {
 	for range digits {
 		c := s.oneOf("0123456789")
@@ -100,7 +99,7 @@ func (s *scanner) number(digits, least, most int) (n int) {
 	return n
 }
 
-// fraction takes a point and the digits behind it, if there is one, as nanoseconds.
+// fraction takes a point and its digits, if they are next, and returns them in nanoseconds.
 func (s *scanner) fraction() (nanos int) {
 	if !strings.HasPrefix(s.rest, ".") {
 		return 0

@@ -62,9 +62,12 @@ func WithoutMark(data []byte) []byte { return bytes.TrimPrefix(data, byteOrderMa
 // of a JSON value.
 func FirstByte(data []byte) byte {
 	for _, c := range data {
-		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+		if !isSpace(c) {
 			return c
 		}
 	}
 	return 0
 }
+
+// isSpace says whether c is white space between the values of JSON.
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

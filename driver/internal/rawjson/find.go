@@ -139,7 +139,7 @@ func (s *scan) literal() {
 
 // space scans white space and returns where it ends.
 func (s *scan) space() int {
-	for s.at < len(s.json) && (s.json[s.at] == ' ' || s.json[s.at] == '\t' || s.json[s.at] == '\r' || s.json[s.at] == '\n') {
+	for s.at < len(s.json) && isSpace(s.json[s.at]) {
 		s.at++
 	}
 	s.look()
