@@ -93,18 +93,3 @@ func ExampleSourcePath() {
 	// order 42, removed: {"bucket":"parcels","name":"42"}
 	// /events/removed 204
 }
-
-// A router of one's own says by the context which source a request is of.
-func ExampleWithSource() {
-	handler := convert.ToHTTPHandler(convert.CloudEventToInput, myPipeline)
-	router := http.NewServeMux()
-	router.HandleFunc("POST /hooks/{source}", func(w http.ResponseWriter, r *http.Request) {
-		handler(w, r.WithContext(decode.WithSource(r.Context(), r.PathValue("source"))))
-	})
-
-	r := httptest.NewRequest(http.MethodPost, "/hooks/paid", strings.NewReader(`{"specversion":"1.0","id":"1","source":"/bank","type":"paid","key":"42","data":1}`))
-	r.Header.Set("Content-Type", "application/cloudevents+json")
-	router.ServeHTTP(httptest.NewRecorder(), r)
-	// Output:
-	// order 42, paid: 1
-}
