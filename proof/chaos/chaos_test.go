@@ -42,8 +42,8 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 	}
 }
 
-// TestBrokenProtocolsAreFound builds the function with one line of it changed, and
-// has chaos find out.
+// TestBrokenProtocolsAreFound builds the function with one line of it changed, and chaos
+// must find the fault.
 func TestBrokenProtocolsAreFound(t *testing.T) {
 	for _, c := range []struct {
 		name, file, line, instead string
@@ -57,8 +57,8 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			func(r *chaos.Report) int { return r.Lost }},
 		{"acknowledge while another holds the key", "driver/cache/cache.go",
 			"		r.held = err\n		return err\n", "		r.held = err\n		return nil\n",
-			// A lease that outlasts the redelivery, however busy the machine is, and no
-			// event but those of the delivery that the holder was killed in.
+			// The lease outlasts the redelivery, however busy the machine is, and no events
+			// come but those of the delivery in which the holder was killed.
 			func(o *chaos.Options) { o.Lease, o.PauseEvery, o.Duplicates = chaos.Duration(20*time.Second), 0, 0 },
 			func(r *chaos.Report) int { return r.Lost }},
 		{"take over a lease that runs", "stores/gcsstore/acquire.go",
@@ -79,7 +79,7 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			o := short()
 			o.Replace = change(t, c.file, c.line, c.instead)
 			c.harm(&o)
-			const tries = 5 // when the harm is done is up to the machine
+			const tries = 5 // the moment of the harm depends on the machine
 			for ; o.Seed <= tries; o.Seed++ {
 				if report := run(t, o); !report.Passed() && c.found(report) > 0 {
 					return
@@ -90,11 +90,11 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 	}
 }
 
-// leaveAlone does no harm to instances, which takes time, where duplicates and the
-// business's own failures show the fault.
+// leaveAlone does no harm to instances, which would take time: duplicates and the
+// business's own failures are enough to show the fault.
 func leaveAlone(o *chaos.Options) { o.KillEvery, o.PauseEvery, o.CutEvery, o.SlowEvery = 0, 0, 0, 0 }
 
-// change returns what has a file compiled with a part of it replaced.
+// change returns the replacement of a file in which one part is changed.
 func change(t *testing.T, name, part, instead string) map[string]string {
 	t.Helper()
 	module, err := instances.Module(t.Context())

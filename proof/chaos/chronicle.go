@@ -7,7 +7,7 @@ import (
 	"example.com/eventdriver/proof/charts"
 )
 
-// chronicle notes what happens, and to whom. It is safe for concurrent use.
+// chronicle notes what happens, and to which instance. It is safe for concurrent use.
 type chronicle struct {
 	start time.Time
 
@@ -45,7 +45,7 @@ func newChronicle() *chronicle {
 		spans: make(map[deed][]charts.Span), counts: make(map[deed]int)}
 }
 
-// tick notes a deed of a moment.
+// tick notes a deed that takes no time.
 func (c *chronicle) tick(d deed) {
 	now := time.Since(c.start)
 	c.span(d, now, now)
@@ -67,8 +67,8 @@ func (c *chronicle) kill(instance string, d deed) {
 	c.killed[instance] = true
 }
 
-// pause notes that an instance is about to be stopped, and returns what to call
-// when it goes on.
+// pause notes that an instance is about to be stopped, and returns a function to call
+// when the instance continues.
 func (c *chronicle) pause(instance string, d deed) (over func()) {
 	from := time.Since(c.start)
 	c.mu.Lock()

@@ -14,11 +14,11 @@ import (
 	"example.com/eventdriver/proof/instances"
 )
 
-// atOnce is how many deliveries an instance is given at once. One that is paused
-// keeps its own and gets no more, and the others go on.
+// atOnce is how many deliveries an instance has at once. A paused instance keeps its
+// deliveries and gets no more, and the others go on.
 const atOnce = 10
 
-// fleet are the instances of a round. What is killed is replaced.
+// fleet is the instances of a round. Killed instances are replaced.
 type fleet struct {
 	ctx       context.Context // ends the starts and the waiting for an instance
 	program   string
@@ -26,7 +26,7 @@ type fleet struct {
 	logs      string
 	name      string // what the instances' names begin with
 	chronicle *chronicle
-	tasks     sync.WaitGroup // starts, and watching over what was started
+	tasks     sync.WaitGroup // starts, and watches over what was started
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -126,7 +126,7 @@ func (discard) Close() error { return nil }
 // watch replaces an instance that ends by itself.
 func (f *fleet) watch(in *instance) {
 	<-in.process.Ended()
-	_ = in.log.Close() // it is for people, after something else went wrong
+	_ = in.log.Close() // for people who look into a failure
 	if f.leave(in) {
 		f.violated("%s ended by itself with exit code %d:\n%s", in.name, in.process.ExitCode(), in.process.Log())
 		f.start(in.slot)
@@ -163,9 +163,9 @@ func (f *fleet) kill(in *instance, d deed) bool {
 	return true
 }
 
-// pause stops an instance, and has it continued when until returns, in the
-// background. When pause returns, nothing in the instance runs. false: it is gone,
-// or stopped already.
+// pause stops an instance, and continues it in the background when until returns. When
+// pause returns, nothing in the instance runs. false: the instance is gone, or stopped
+// already.
 func (f *fleet) pause(in *instance, d deed, until func(ended <-chan struct{})) bool {
 	f.mu.Lock()
 	if in == nil || in.gone || in.stopped || f.ending {
@@ -214,8 +214,8 @@ func (f *fleet) choose(intN func(int) int, fits func(*instance) bool) *instance 
 	return fitting[intN(len(fitting))]
 }
 
-// route is where the next event is delivered: to any instance that is up, paused or
-// not, and has not got its fill.
+// route chooses where the next event is delivered: any instance that is up, paused or
+// not, and has fewer than atOnce deliveries.
 func (f *fleet) route(ctx context.Context) (url string, done func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -239,8 +239,8 @@ func (f *fleet) route(ctx context.Context) (url string, done func(), err error) 
 // nine seconds.
 const endWithin = time.Minute
 
-// end asks all instances to end, and sees to it that they do so in good order. All
-// pauses must have ended.
+// end asks all instances to end, and checks that they end in good order. All pauses must
+// have ended.
 func (f *fleet) end() {
 	f.mu.Lock()
 	f.ending = true

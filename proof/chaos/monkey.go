@@ -22,7 +22,7 @@ type monkey struct {
 	loops     sync.WaitGroup
 
 	mu       sync.Mutex
-	random   *rand.Rand // for what requests and runs meet
+	random   *rand.Rand // for the faults of requests and runs
 	toHolder harm       // for the next instance that holds a key; nil: none
 	toActed  harm       // for the next whose effect was applied
 }
@@ -42,8 +42,8 @@ func (m *monkey) start(ctx context.Context, round int) {
 	m.every(m.options.SlowEvery, source(4), func(random *rand.Rand, _ place) { m.slow(random) })
 }
 
-// end ends the harm and returns when nothing is cut or slow any more. Pauses end,
-// too, a moment later.
+// end ends the harm, and returns when nothing is cut or slow any more. Pauses end a
+// moment later.
 func (m *monkey) end() {
 	m.rest()
 	m.loops.Wait()
@@ -52,7 +52,7 @@ func (m *monkey) end() {
 	m.toHolder, m.toActed = nil, nil
 }
 
-// place is where in a run an instance meets with harm.
+// place is where in a run the harm meets an instance.
 type place int
 
 const (
@@ -61,8 +61,8 @@ const (
 	havingActed              // when it has acted and does not know it yet
 )
 
-// every does something again and again, from half to three halves of d apart: to a
-// holder first, so that no round is without that, and then as chance has it.
+// every repeats something, with pauses of half of d to one and a half. The first time it
+// is done to a holder, so that every round has that; then the place is random.
 func (m *monkey) every(d Duration, random *rand.Rand, do func(*rand.Rand, place)) {
 	if d == 0 {
 		return
@@ -99,9 +99,9 @@ func (m *monkey) kill(random *rand.Rand, where place) {
 	}
 }
 
-// pause stops an instance likewise: any for as long as two and a half leases; one
-// that has acted, until its lease has run out; or one that holds a key, until
-// another has acted for it, so that it comes back as a zombie.
+// pause stops an instance: any, for up to two and a half leases; one that has acted, until
+// its lease has run out; or one that holds a key, until another has acted in its place,
+// so that it comes back as a zombie.
 func (m *monkey) pause(random *rand.Rand, where place) {
 	lease := time.Duration(m.options.Lease)
 	length := time.Duration(random.Float64() * 2.5 * float64(lease))
@@ -124,7 +124,7 @@ func (m *monkey) pause(random *rand.Rand, where place) {
 	}
 }
 
-// until returns what waits for d at most, or until enough says so.
+// until returns a function that waits for d at most, or until enough returns true.
 func (m *monkey) until(d time.Duration, enough func() bool) func(ended <-chan struct{}) {
 	return func(ended <-chan struct{}) {
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -161,8 +161,9 @@ func (m *monkey) slow(random *rand.Rand) {
 	m.chronicle.span(slow, from, time.Since(m.chronicle.start))
 }
 
-// await has the harm done when its time comes. Where another is waiting for that
-// already, something else is done now: they would pile up, and no run get through.
+// await stores a harm for the next instance at its place. If another harm waits there
+// already, something else is done now; otherwise harm would pile up, and no run would get
+// through.
 func (m *monkey) await(where *harm, otherwise func(), h harm) {
 	m.mu.Lock()
 	waiting := *where != nil
@@ -175,7 +176,7 @@ func (m *monkey) await(where *harm, otherwise func(), h harm) {
 	}
 }
 
-// take returns the harm whose time has come, or nil.
+// take returns the harm that waits for this place, or nil.
 func (m *monkey) take(where *harm) (h harm) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -190,7 +191,7 @@ func (m *monkey) chance(p float64) bool {
 	return m.random.Float64() < p
 }
 
-// onBegin is the ledger's: the run's instance holds a key and has not acted.
+// onBegin is called by the ledger: the run's instance holds a key and has not acted.
 func (m *monkey) onBegin(run ledger.Run) ledger.Answer {
 	if h := m.take(&m.toHolder); h != nil {
 		if in := m.fleet.named(run.Instance); in != nil {
@@ -212,7 +213,7 @@ func (m *monkey) onBegin(run ledger.Run) ledger.Answer {
 	return ledger.GoOn
 }
 
-// onApplied is the ledger's: the run has acted, and does not know it yet.
+// onApplied is called by the ledger: the run has acted, and does not know it yet.
 func (m *monkey) onApplied(run ledger.Run) {
 	m.chronicle.applied()
 	if h := m.take(&m.toActed); h != nil {
@@ -222,7 +223,7 @@ func (m *monkey) onApplied(run ledger.Run) {
 	}
 }
 
-// onRequest is the store's.
+// onRequest is called by the store for each request.
 func (m *monkey) onRequest(gcs.Request) gcs.Fault {
 	switch {
 	case m.ctx.Err() != nil:

@@ -11,7 +11,7 @@ import (
 	"example.com/eventdriver/proof/ledger"
 )
 
-// Report is what a run came to. docs/chaos.md says what the figures mean.
+// Report is the result of a run. docs/chaos.md says what the figures mean.
 type Report struct {
 	Options Options `json:"options"`
 	Seconds float64 `json:"seconds"`
@@ -32,23 +32,23 @@ type Report struct {
 	Refused      int          `json:"refused_requests"`
 	BusinessFail int          `json:"business_failures"`
 	LongRuns     int          `json:"runs_longer_than_the_lease"`
-	Deeds        map[deed]int `json:"deeds"` // all of these, with the place where they met a run
+	Deeds        map[deed]int `json:"deeds"` // all kinds of harm, with the place where they met a run
 
 	ledger.Counts
 
-	Lost        int `json:"lost"`         // orders that were not acted upon, or not completed in the store
-	DeadLetters int `json:"dead_letters"` // events set aside; all can succeed
+	Lost        int `json:"lost"`         // orders without an effect, or not completed in the store
+	DeadLetters int `json:"dead_letters"` // events; all of them can succeed
 	Misbehaved  int `json:"misbehaved"`   // instances that ended by themselves, or not in good order
-	Rested      int `json:"rested"`       // rounds whose harm was ended, since they took long
+	Rested      int `json:"rested"`       // rounds whose harm was ended because they took too long
 
-	Violations []string `json:"violations"` // what is wrong with each, the first of them
+	Violations []string `json:"violations"` // the first of them, with reasons
 	OK         bool     `json:"passed"`
 
 	chronicle *chronicle
 }
 
-// Passed says that nothing was lost, nothing was processed twice, and no instance
-// did what it never should.
+// Passed says whether nothing was lost, nothing was processed twice, and no instance
+// misbehaved.
 func (r *Report) Passed() bool {
 	return r.Lost == 0 && r.Doubled == 0 && r.Unexcused == 0 && r.Wrong == 0 &&
 		r.DeadLetters == 0 && r.Misbehaved == 0 && r.Acknowledged == r.Events

@@ -21,16 +21,16 @@ const bucket = "orders"
 // The events of an order. The function keeps no content of the first.
 var events = []string{"event1", "event2", "event3"}
 
-// deadline is how long the delivery of an event may take: longer than a run that
-// outlasts its lease, and not much, so that those to paused instances end soon.
+// deadline is how long a delivery may take: slightly longer than a run that outlasts its
+// lease, so that deliveries to paused instances end soon.
 func deadline(lease time.Duration) time.Duration { return 2*lease + time.Second }
 
-// What the deliveries of a round are bounded by.
+// The bounds of a round's deliveries.
 const (
 	window   = 60  // orders whose events come mixed with each other
 	underWay = 200 // events that are not acknowledged, at most
-	// patience is for how long nothing need be acknowledged, without any harm, before
-	// the round is given up.
+	// patience is how long a round without harm may go on without an acknowledgement
+	// before it is given up.
 	patience = 2 * time.Minute
 )
 
@@ -47,7 +47,7 @@ type round struct {
 	eventarc *eventarc.Eventarc
 }
 
-// do runs the round, and adds to the report what came of it.
+// do runs the round, and adds its result to the report.
 func (r *round) do(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -91,7 +91,7 @@ func (r *round) do(ctx context.Context) (err error) {
 	return r.judge(len(published), acknowledged)
 }
 
-// somePaths has the triggers of two sources call their paths, and that of the third none,
+// somePaths lets the triggers of two sources call their paths, and the third call none,
 // as while a deployment changes.
 func somePaths(topic string) string {
 	if topic == "event2" {
@@ -100,15 +100,15 @@ func somePaths(topic string) string {
 	return convert.SourcePath(topic)
 }
 
-// delivery is an event that is to be delivered, or once more.
+// delivery is one delivery of an event.
 type delivery struct {
 	position float64 // among the others
 	order    string
 	event    eventarc.Event
 }
 
-// schedule makes the events of the orders, with duplicates, and puts them in an
-// order in which those of many orders are mixed, and some duplicates come late.
+// schedule makes the events of the orders, with duplicates. It mixes those of many orders,
+// and lets some duplicates come late.
 func (r *round) schedule() (deliveries []delivery) {
 	random := rand.New(rand.NewPCG(r.options.Seed, uint64(r.number)*10+9))
 	for i, key := range r.keys {
@@ -136,7 +136,7 @@ func (r *round) schedule() (deliveries []delivery) {
 	return deliveries
 }
 
-// duplicates is a number that is mean on average.
+// duplicates returns a random number whose average is mean.
 func duplicates(mean float64, random *rand.Rand) int {
 	n := int(mean)
 	if random.Float64() < mean-float64(n) {
@@ -145,7 +145,7 @@ func duplicates(mean float64, random *rand.Rand) int {
 	return n
 }
 
-// deliver delivers the events, at the rate that is asked for, and returns when all are acknowledged or ctx ends.
+// deliver delivers the events at the rate of the options, and returns when all are acknowledged or ctx ends.
 func (r *round) deliver(ctx context.Context, deliveries []delivery) {
 	free := make(chan struct{}, underWay)
 	start := time.Now()
@@ -174,8 +174,8 @@ func (r *round) deliver(ctx context.Context, deliveries []delivery) {
 	}
 }
 
-// waitPatiently returns when all is closed. It ends the harm when that takes long,
-// and gives up when nothing has been acknowledged for too long after that.
+// waitPatiently returns when all is closed. If that takes long it ends the harm, and it
+// gives up when nothing is acknowledged for too long after that.
 func (r *round) waitPatiently(ctx context.Context, all <-chan struct{}) {
 	harm := time.NewTimer(r.harmWithin())
 	defer harm.Stop()
@@ -205,9 +205,9 @@ func (r *round) waitPatiently(ctx context.Context, all <-chan struct{}) {
 	}
 }
 
-// harmWithin is how long the round is harmed at most. It is several times what it
-// takes, unless there is so much harm that hardly any order gets through; those that
-// are left then do so in peace.
+// harmWithin is the longest time that harm is done to a round: several times the usual
+// time of a round. With so much harm that hardly an order gets through, the rest of the
+// orders then go through in peace.
 func (r *round) harmWithin() time.Duration {
 	orders := float64(len(r.keys))
 	most := 45*time.Second + time.Duration(orders*float64(400*time.Millisecond))
@@ -217,7 +217,7 @@ func (r *round) harmWithin() time.Duration {
 	return most
 }
 
-// judge looks at what is in the store and in the ledger when all has ended.
+// judge checks the store and the ledger when everything has ended.
 func (r *round) judge(published, acknowledged int) error {
 	names, err := r.fake.Names(bucket)
 	if err != nil {

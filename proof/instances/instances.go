@@ -29,9 +29,9 @@ type Process struct {
 // attempts is how often a start is tried, in case another takes the port.
 const attempts = 5
 
-// Start starts a program that [Build] has built, with these variables, NAME=value,
-// and nothing else of this process's, and waits until it takes connections. Its
-// log is copied to copyTo, unless that is nil; a write that fails is forgotten.
+// Start starts a program that [Build] has built, and waits until it takes connections. Its
+// environment is these variables, NAME=value, and none of this process's. Its log is
+// copied to copyTo, unless that is nil; a write that fails is ignored.
 func Start(ctx context.Context, program string, variables []string, copyTo io.Writer) (*Process, error) {
 	var errs []error
 	for range attempts {
@@ -135,8 +135,8 @@ func (p *Process) ExitCode() int {
 // Log returns the end of what the process has logged.
 func (p *Process) Log() string { return p.log.String() }
 
-// FreePort returns a port of 127.0.0.1 that is free, and that the system gives to
-// nobody who does not ask for it: outgoing connections take theirs from 32768 up.
+// FreePort returns a free port of 127.0.0.1 below 32768. The system gives outgoing
+// connections ports from there up, so none of them takes it.
 func FreePort() (string, error) {
 	const first, last = 20000, 32000
 	var err error
@@ -181,7 +181,7 @@ func (l *log) String() string {
 }
 
 // Lines returns a writer that calls line with each whole line that is written to it,
-// one at a time, without its end.
+// one at a time, without the line's end.
 func Lines(line func([]byte)) io.Writer { return &lines{line: line} }
 
 type lines struct {

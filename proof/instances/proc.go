@@ -16,13 +16,13 @@ import (
 // [Metrics].
 const MetricsAddr = "METRICS_ADDR"
 
-// Metrics is what Go's runtime knows of a process.
+// Metrics are figures of a process from Go's runtime.
 type Metrics struct {
 	Goroutines int
 	Heap       uint64 // bytes in use after a garbage collection
 }
 
-// Usage is what a process takes of the system at a moment.
+// Usage is what a process uses of the system at a moment.
 type Usage struct {
 	Metrics
 	RSS         int64 // bytes of memory
@@ -30,7 +30,7 @@ type Usage struct {
 	Connections int   // open sockets
 }
 
-// Usage asks the system, and the process at metricsAddr. It needs Linux's /proc.
+// Usage asks the system, and the process itself at metricsAddr. It needs Linux's /proc.
 func (p *Process) Usage(ctx context.Context, metricsAddr string) (u Usage, err error) {
 	if u.Metrics, err = metrics(ctx, metricsAddr); err != nil {
 		return u, err

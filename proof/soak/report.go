@@ -9,7 +9,7 @@ import (
 	"example.com/eventdriver/proof/charts"
 )
 
-// Report is what a run came to.
+// Report is the result of a run.
 type Report struct {
 	Options Options `json:"-"`
 
@@ -29,11 +29,11 @@ type Report struct {
 	OK bool `json:"passed"`
 }
 
-// held is the share of the rate that a run must have kept to tell anything: what
-// only waits takes nothing.
+// held is the share of the rate that a run must have kept. A process that mostly waits
+// takes little, and its figures say nothing.
 const held = 0.9
 
-// Passed says that the rate was kept, nothing grew, nothing was left, and each order
+// Passed says whether the rate was kept, nothing grew, nothing was left, and each order
 // was processed once.
 func (r *Report) Passed() bool {
 	if r.Rate < held*r.Options.Rate {

@@ -9,21 +9,21 @@ import (
 	"example.com/eventdriver/proof/instances"
 )
 
-// Sample is what the process took at a moment.
+// Sample is what the process used at a moment.
 type Sample struct {
 	At time.Duration `json:"at"` // since the start
 	instances.Usage
 }
 
-// Curve is a figure over time, with the rule that it must keep: the median of the
-// last quarter is no greater than that of the second by more than the tolerance.
-// The first quarter is left out, since there the process warms up.
+// Curve is a figure over time, with the rule that it must keep: the median of its last
+// quarter exceeds the median of its second quarter by no more than the tolerance. The
+// first quarter is left out, since the process warms up in it.
 type Curve struct {
 	Name   string  `json:"name"`
 	Unit   string  `json:"unit"`
 	Second float64 `json:"second_quarter"` // median
 	Last   float64 `json:"last_quarter"`   // median
-	Most   float64 `json:"most"`           // that the last may be
+	Most   float64 `json:"most"`           // the greatest allowed value of Last
 	OK     bool    `json:"flat"`
 
 	of func(Sample) float64
@@ -32,10 +32,10 @@ type Curve struct {
 const mib = 1 << 20
 
 // curves are the figures, each with the share and the amount by which it may grow.
-// The heap in use after a garbage collection tells a leak of memory soonest: a
-// hundred bytes for each event at a hundred events a second are seen in five minutes.
-// The last three may differ by what so many deliveries at once explain, each with
-// its connection, three to the store, and their goroutines.
+// The heap in use after a garbage collection shows a leak of memory first: a leak of a
+// hundred bytes an event, at a hundred events a second, is seen in five minutes. The
+// last three may grow by what atOnce deliveries need: each has a connection, three to the
+// store, and their goroutines.
 var curves = []struct {
 	Curve
 	share, amount float64
@@ -47,7 +47,7 @@ var curves = []struct {
 	{Curve{Name: "connections", of: func(s Sample) float64 { return float64(s.Connections) }}, 0, 4 * atOnce},
 }
 
-// Judge returns the curves of the samples, which span that time.
+// Judge returns the curves of the samples, which span the time length.
 func Judge(samples []Sample, length time.Duration) (judged []Curve) {
 	for _, c := range curves {
 		curve := c.Curve

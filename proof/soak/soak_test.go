@@ -9,7 +9,7 @@ import (
 	"example.com/eventdriver/proof/soak"
 )
 
-// samples are what a process takes in 400 seconds, as usage says.
+// samples are 400 seconds of a process whose usage is as the function usage says.
 func samples(usage func(second int) instances.Usage) (s []soak.Sample) {
 	for second := range 400 {
 		s = append(s, soak.Sample{At: time.Duration(second) * time.Second, Usage: usage(second)})
@@ -56,8 +56,8 @@ func TestRuleTellsGrowthFromNoise(t *testing.T) {
 	}
 }
 
-// TestShortSoak is too short for the rule to tell anything; it shows that the run
-// works, and that the function leaves nothing.
+// TestShortSoak is too short for the rule. It shows that a run works, and that the function
+// leaves nothing.
 func TestShortSoak(t *testing.T) {
 	if err := instances.CanMeasure(); err != nil {
 		t.Skip(err)

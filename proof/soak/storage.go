@@ -25,7 +25,7 @@ func newStorage() (*storage, error) {
 	return &storage{now: now}, nil
 }
 
-// renew has the proxy lead to an empty storage from now on.
+// renew makes the proxy lead to an empty storage from now on.
 func (s *storage) renew(p *proxy.Proxy) error {
 	next, err := newStorage()
 	if err != nil {
@@ -38,8 +38,8 @@ func (s *storage) renew(p *proxy.Proxy) error {
 	return before.Close()
 }
 
-// openClaims counts the claims that are neither completed nor released: those that
-// the next instance would have to wait for.
+// openClaims counts the claims that are neither completed nor released. The next instance
+// would have to wait for these.
 func (s *storage) openClaims() (open int, err error) {
 	names, err := s.now.Names(bucket)
 	if err != nil {

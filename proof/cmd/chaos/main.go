@@ -45,7 +45,7 @@ func main() {
 	}
 }
 
-// command is what the command line says.
+// command is the command line.
 type command struct {
 	chaos.Options
 	report, plot string // files
@@ -59,7 +59,7 @@ func parse(args []string) (c command, err error) {
 	f.IntVar(&c.Orders, "orders", c.Orders, "how many orders, in all")
 	f.Float64Var(&c.Rate, "rate", c.Rate, "orders that are published in a second, at most; 0: as many as get through")
 	f.IntVar(&c.PerRound, "per-round", c.PerRound, "orders for which there is one bucket")
-	f.DurationVar((*time.Duration)(&c.For), "for", 0, "begin no other round after this time, though not all orders have come; 0: never")
+	f.DurationVar((*time.Duration)(&c.For), "for", 0, "begin no new round after this time, even if not all orders have come; 0: no limit")
 	rounds := f.Int("rounds", 0, "how many buckets; 0: as many as -per-round makes of -orders")
 	f.IntVar(&c.Instances, "instances", c.Instances, "how many instances of the function there are at a time")
 	every := func(name string, d *chaos.Duration, what string) {
@@ -72,11 +72,11 @@ func parse(args []string) (c command, err error) {
 	f.DurationVar((*time.Duration)(&c.Lease), "lease", time.Duration(c.Lease), "the function's LEASE")
 	f.Float64Var(&c.Duplicates, "duplicates", c.Duplicates, "how many more times each event is published, on average")
 	f.Float64Var(&c.Lose, "lose", c.Lose, "share of the store's requests whose answer is lost; as many are refused")
-	f.Float64Var(&c.Fail, "fail", c.Fail, "share of the business's runs that fail; each third panics")
+	f.Float64Var(&c.Fail, "fail", c.Fail, "share of the business's runs that fail; every third of them panics")
 	f.Float64Var(&c.Long, "long", c.Long, "share of the business's runs that last longer than the lease")
 	f.StringVar(&c.Logs, "logs", "", "a folder for the logs of the instances, one file each")
 	f.StringVar(&c.report, "report", "", "a file for the report, in JSON")
-	f.StringVar(&c.plot, "plot", "", "a file for the drawing, in SVG")
+	f.StringVar(&c.plot, "plot", "", "a file for the chart, in SVG")
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
@@ -92,7 +92,7 @@ func parse(args []string) (c command, err error) {
 	if c.Seed == 0 {
 		c.Seed = 1 + rand.Uint64N(1_000_000)
 	}
-	return c, errors.Join(c.Check(), charts.CanWrite(c.report, c.plot)) // rather now than after half an hour
+	return c, errors.Join(c.Check(), charts.CanWrite(c.report, c.plot)) // now rather than after half an hour
 }
 
 func run(ctx context.Context, c command) (passed bool, err error) {

@@ -1,6 +1,6 @@
-// Command soak runs the function at a fixed rate for minutes, and checks that its
-// memory, goroutines, connections and open files stay flat, and that it leaves
-// nothing when it ends:
+// Command soak runs the function at a fixed rate for minutes. It checks that memory,
+// goroutines, connections and open files stay flat, and that the function leaves nothing
+// when it ends:
 //
 //	go run ./proof/cmd/soak                          5 minutes
 //	go run ./proof/cmd/soak -for 1h -rate 20
@@ -42,7 +42,7 @@ func main() {
 	}
 }
 
-// command is what the command line says.
+// command is the command line.
 type command struct {
 	soak.Options
 	report, plot string // files
@@ -57,14 +57,14 @@ func parse(args []string) (c command, err error) {
 	f.DurationVar(&c.Every, "every", c.Every, "how often the process is looked at")
 	f.StringVar(&c.Store, "store", c.Store, "where the function keeps its state: gcs or memory")
 	f.StringVar(&c.report, "report", "", "a file for the report, in JSON")
-	f.StringVar(&c.plot, "plot", "", "a file for the drawing, in SVG")
+	f.StringVar(&c.plot, "plot", "", "a file for the chart, in SVG")
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
 	if f.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	return c, errors.Join(c.Check(), charts.CanWrite(c.report, c.plot)) // rather now than after an hour
+	return c, errors.Join(c.Check(), charts.CanWrite(c.report, c.plot)) // now rather than after an hour
 }
 
 func run(ctx context.Context, c command) (passed bool, err error) {

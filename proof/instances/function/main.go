@@ -1,7 +1,7 @@
-// Command function is an instance of the function as the tests of whole processes
-// run it: the main that Google's buildpack generates, on 127.0.0.1. It ends when
-// its standard input does, so that none outlives whoever started it. Where
-// METRICS_ADDR is set, it serves what Go's runtime knows of the process there.
+// Command function is an instance of the function for tests of whole processes: the main
+// that Google's buildpack generates, on 127.0.0.1. It ends when its standard input does,
+// so that it does not outlive its parent. If METRICS_ADDR is set, it serves figures of
+// Go's runtime there.
 package main
 
 import (
@@ -31,8 +31,8 @@ func main() {
 	}
 }
 
-// metrics answers with the process's numbers after a garbage collection, so that the
-// heap is what is in use.
+// metrics answers with the figures of the process after a garbage collection, so that the
+// heap has only what is in use.
 func metrics(w http.ResponseWriter, _ *http.Request) {
 	runtime.GC()
 	var memory runtime.MemStats
