@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Builds the function as Google's buildpack does: the source, as it is deployed, in a
-# module of its own, with a main that the buildpack generates.
+# Builds the function as Google's buildpack does: the deployed source, in a module of
+# its own, with a generated main.
 #
-#   deploy/build.sh OUT        builds the program OUT
-#   deploy/build.sh --check    builds it, and builds it with the business of the tests,
-#                              whose program it starts with FUNCTION_TARGET and PORT
-#                              alone, and sends an event; then with the stores
-#                              in Cloud Storage and, where BigQuery's emulator has
-#                              been built (make emulators), in BigQuery
-#   deploy/build.sh --measure  prints size and start of the variants
+#   deploy/build.sh OUT        build the program OUT
+#   deploy/build.sh --check    build it; then build it with the business of the tests,
+#                              start that with only FUNCTION_TARGET and PORT set, and
+#                              send it an event; then test it with its state in Cloud
+#                              Storage and, if make emulators has built its emulator,
+#                              in BigQuery
+#   deploy/build.sh --measure  print the size and the start time of all variants
 #
-# GOOGLE_GOLDFLAGS and GOFLAGS are honoured, as by the buildpack.
+# GOOGLE_GOLDFLAGS and GOFLAGS are used as the buildpack uses them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; }
 case ${1-} in
   --check | --measure) ;;
   '' | -*) usage >&2; exit 2 ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Deploys the function with gcloud, without Terraform: one function that is called
-# over HTTP, and an Eventarc trigger for each event. Run it again to deploy a change;
-# what is there already is left, or updated.
+# Deploys the function with gcloud, without Terraform: one function that is called over
+# HTTP, and an Eventarc trigger for each event. Run it again after a failure or a
+# change: it makes what is missing, and updates the function.
 #
 #   deploy/gcloud.sh --project=PROJECT [--region=REGION] [--name=NAME]
 #                    [--sources=EVENT[:TOPIC],…] [--output-topic=TOPIC]
@@ -9,22 +9,23 @@
 #                    [--env=NAME=VALUE]… [--dry-run]
 #                    [--revisions | --rollback=REVISION | --letters | --destroy]
 #
-#   --region     where; europe-west1
-#   --name       of the function, and the beginning of all other names; event-driver
-#   --sources    the events, each with its topic if that is not called NAME-EVENT;
-#                event1,event2,event3. Topics that are missing are created
-#   --output-topic  where joined messages are published; nowhere
-#   --memory     of an instance, in Mi or Gi; 512Mi
-#   --concurrency  how many events an instance handles at once; as many as the memory
-#                is enough for, up to 80
-#   --env        one more environment variable, taken as it is; may be given again.
-#                See docs/configuration.md
-#   --dry-run    print the commands that would be run, and run none
-#   --revisions  list the revisions that were deployed, the newest first
-#   --rollback   send all events to that revision, until the next deployment
-#   --letters    show ten dead letters; they stay
-#   --destroy    remove all that this script creates, except for topics, APIs and
-#                the bucket with the state
+#   --region        default: europe-west1
+#   --name          the function's name, and the beginning of all other names;
+#                   default: event-driver
+#   --sources       the events, each with its topic if that is not NAME-EVENT;
+#                   missing topics are created; default: event1,event2,event3
+#   --output-topic  the topic that joined messages are published to; default: none
+#   --memory        of an instance, in Mi or Gi; default: 512Mi
+#   --concurrency   how many events an instance handles at once; default: as many as
+#                   fit into the memory, at most 80
+#   --env           an environment variable, see docs/configuration.md; may be
+#                   repeated
+#   --dry-run       print the commands and run none
+#   --revisions     list the deployed revisions, newest first
+#   --rollback      send all events to this revision, until the next deployment
+#   --letters       show ten dead letters; they stay
+#   --destroy       remove what this script creates, except topics, APIs and the
+#                   bucket with the state
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -45,22 +46,22 @@ for argument; do
     --letters) task=letters ;;
     --destroy) task=destroy destroy=true ;;
     --dry-run) dry_run=true ;;
-    -h | --help) sed -n '2,31s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,28s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "gcloud.sh: unknown argument $argument; see --help" >&2; exit 2 ;;
   esac
 done
 fail() { echo "gcloud.sh: $1" >&2; exit 2; }
-[[ $project =~ ^[a-z][-a-z0-9]{4,28}[a-z0-9]$ ]] || fail "--project=PROJECT must be given, a project's ID"
+[[ $project =~ ^[a-z][-a-z0-9]{4,28}[a-z0-9]$ ]] || fail "--project must be the ID of a project"
 [[ $name =~ ^[a-z][-a-z0-9]{1,18}[a-z0-9]$ ]] || fail "--name must be 3 to 20 lower-case letters, digits and hyphens"
 [[ $region =~ ^[a-z]+-[a-z]+[0-9]+$ ]] || fail "--region must be a region, as in europe-west1"
 $dry_run || command -v gcloud >/dev/null || fail "gcloud is not installed"
 
 for pair in ${more_env[@]+"${more_env[@]}"}; do
-  [[ $pair =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || fail "--env must be NAME=VALUE, once for each variable: $pair"
+  [[ $pair =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || fail "--env must be NAME=VALUE: $pair"
   case ${pair%%=*} in
     EVENT_SOURCES | SOURCE_ALIASES | EVENT_STORE | CLAIM_STORE | GCS_BUCKET | GOOGLE_CLOUD_PROJECT | OUTPUT_TOPIC | DEAD_LETTER_TOPIC | CLOUD_RUN_TIMEOUT_SECONDS)
       fail "--env: ${pair%%=*} is set by this script" ;;
-    PORT | K_* | FUNCTION_* | X_GOOGLE_*) fail "--env: ${pair%%=*} is the platform's" ;;
+    PORT | K_* | FUNCTION_* | X_GOOGLE_*) fail "--env: ${pair%%=*} is set by the platform" ;;
   esac
 done
 
@@ -85,7 +86,7 @@ body_limit=$(setting BODY_LIMIT 14000000)
 [[ $body_limit =~ ^[1-9][0-9]{0,8}$ ]] || fail "--env: BODY_LIMIT must be a number of bytes: $body_limit"
 needed=$((1 + (16 * body_limit + 1048575) / 1048576))
 [ "$needed" -ge 132 ] || needed=132
-[ "$mebibytes" -ge "$needed" ] || fail "--memory=$memory is too small for one event of BODY_LIMIT, $body_limit bytes: that needs ${needed}Mi. Give more, or a smaller --env=BODY_LIMIT"
+[ "$mebibytes" -ge "$needed" ] || fail "--memory=$memory is too small for one event of BODY_LIMIT, $body_limit bytes, which needs ${needed}Mi: give more, or a smaller --env=BODY_LIMIT"
 most=$(((mebibytes - 128) / 4))
 [ -n "$concurrency" ] || concurrency=$((most < 80 ? most : 80))
 [[ $concurrency =~ ^[1-9][0-9]{0,3}$ && $concurrency -le 1000 ]] || fail "--concurrency must be 1 to 1000: $concurrency"
@@ -98,22 +99,22 @@ folder=$(setting GCS_FOLDER "$name")
 
 # is_topic says whether a text is a topic's name, without its project.
 is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]]; }
-[ -z "$output_topic" ] || is_topic "$output_topic" || fail "--output-topic: no name of a topic of this project: $output_topic"
+[ -z "$output_topic" ] || is_topic "$output_topic" || fail "--output-topic must be the name of a topic in this project: $output_topic"
 
 # Each event and the topic of the same index; events is what the function is told.
 events=() topics=()
 IFS=, read -ra pairs <<<"$sources"
 for pair in ${pairs[@]+"${pairs[@]}"}; do
   event=${pair%%:*}
-  [[ $event =~ ^[a-z][-a-z0-9]{0,38}$ ]] || fail "--sources: an event's name is lower-case letters, digits and hyphens: $event"
+  [[ $event =~ ^[a-z][-a-z0-9]{0,38}$ ]] || fail "--sources: an event's name must be lower-case letters, digits and hyphens: $event"
   topic=$name-$event
   [[ $pair != *:* ]] || topic=${pair#*:}
-  is_topic "$topic" || fail "--sources: no name of a topic: $topic"
+  is_topic "$topic" || fail "--sources: not the name of a topic: $topic"
   [[ " ${events[*]-} " != *" $event "* ]] || fail "--sources: $event is there twice"
-  [[ " ${topics[*]-} " != *" $topic "* ]] || fail "--sources: two events have the topic $topic, and each of its messages would be both"
+  [[ " ${topics[*]-} " != *" $topic "* ]] || fail "--sources: two events have the topic $topic, so each message would belong to both"
   events+=("$event") topics+=("$topic")
 done
-[ ${#events[@]} -gt 0 ] || fail "--sources must name an event at least, as in event1,event2,event3"
+[ ${#events[@]} -gt 0 ] || fail "--sources must name at least one event, as in event1,event2,event3"
 
 bucket=$project-$name-events
 account() { echo "$name-$1@$project.iam.gserviceaccount.com"; }
@@ -207,7 +208,7 @@ environment() {
   [[ " ${more_env[*]-}" == *" GOMEMLIMIT="* ]] || all+=("GOMEMLIMIT=${mebibytes}MiB")
   all+=(${more_env[@]+"${more_env[@]}"})
   for separator in ';' '|' '#' '~' '@' ''; do
-    [ -n "$separator" ] || fail "--env: the values have each of ; | # ~ @ in them, and gcloud needs one that is in none"
+    [ -n "$separator" ] || fail "--env: the values contain all of ; | # ~ @, and gcloud needs one of them as a separator"
     [[ ${all[*]} == *"$separator"* ]] || break
   done
   (IFS=$separator && printf '^%s^%s' "$separator" "${all[*]}")
@@ -276,24 +277,24 @@ everything() {
   letters
   deploy
   triggers
-  printf '\nPublish an order, in any order:\n\n'
+  printf '\nPublish the events of an order, in any order:\n\n'
   local topic
   for topic in "${topics[@]}"; do
     printf "  gcloud pubsub topics publish %s --project=%s --attribute=key=order-1 --message='{}'\n" "$topic" "$project"
   done
-  printf '\nand read what became of it:\n\n  gcloud functions logs read %s --project=%s --region=%s --gen2 --limit=20\n' "$name" "$project" "$region"
+  printf '\nand read the log:\n\n  gcloud functions logs read %s --project=%s --region=%s --gen2 --limit=20\n' "$name" "$project" "$region"
 }
 
 case $task in
   deploy) everything ;;
   revisions) run gcloud run revisions list --service="$name" --project="$project" --region="$region" ;;
   rollback)
-    [[ $revision =~ ^$name-[-a-z0-9]+$ ]] || fail "--rollback must be a revision, as --revisions lists them: $name-00001-abc"
+    [[ $revision =~ ^$name-[-a-z0-9]+$ ]] || fail "--rollback must be a revision that --revisions lists, as in $name-00001-abc"
     run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-revisions="$revision=100"
     ;;
   letters) run gcloud pubsub subscriptions pull "$name-dead-letters" --project="$project" --limit=10 --format=json ;;
   destroy)
     remove
-    echo "What is left: the topics, and the state; to remove it: gcloud storage rm --recursive gs://$bucket"
+    echo "The topics and the state are left. To remove the state: gcloud storage rm --recursive gs://$bucket"
     ;;
 esac

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Checks the module in terraform/: format, validity, tests; the tests plan the examples,
-# too, with a mocked provider, so that no account is needed. It needs terraform, and the
-# registry that terraform gets providers from; where either is missing it says so and
-# does nothing. TERRAFORM_CHECK may name a program that checks a folder without a
-# registry, and is then run in place of all of this.
+# Checks the module in terraform/: format, validity and tests, which also plan the
+# examples, with a mocked provider and without an account. It needs terraform and its
+# registry; if either is missing it says so and does nothing. If TERRAFORM_CHECK names a
+# program, that is run instead: one that checks a folder without a registry.
 set -euo pipefail
 cd "$(dirname "$0")/../terraform"
 

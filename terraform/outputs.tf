@@ -9,17 +9,17 @@ output "function_uri" {
 }
 
 output "service_account" {
-  description = "The e-mail of the account that the function runs as: grant it what the business handler needs."
+  description = "The e-mail of the function's account: grant it what the business handler needs."
   value       = google_service_account.run.email
 }
 
 output "trigger_service_account" {
-  description = "The e-mail of the account that the triggers call the function as."
+  description = "The e-mail of the account with which triggers call the function."
   value       = google_service_account.trigger.email
 }
 
 output "build_service_account" {
-  description = "The e-mail of the account that the function is built as."
+  description = "The e-mail of the account that builds the function."
   value       = google_service_account.build.email
 }
 
@@ -29,27 +29,27 @@ output "triggers" {
 }
 
 output "topics" {
-  description = "The topics to publish to, by event, as projects/PROJECT/topics/TOPIC. Events that come from elsewhere have none."
+  description = "The topics to publish to, by event, as projects/PROJECT/topics/TOPIC. Sources of other kinds have none."
   value       = local.topics
 }
 
 output "bucket" {
-  description = "The bucket that keeps the state; null if none does."
+  description = "The bucket that keeps the state; null if there is none."
   value       = one(google_storage_bucket.events[*].name)
 }
 
 output "dataset" {
-  description = "The dataset that keeps the state; null if none does."
+  description = "The dataset that keeps the state; null if there is none."
   value       = one(google_bigquery_dataset.events[*].dataset_id)
 }
 
 output "output_topic" {
-  description = "The topic that joined messages are published to; null if they aren't."
+  description = "The topic that joined messages are published to; null if there is none."
   value       = local.output_topic
 }
 
 output "dead_letter_topic" {
-  description = "The topic that events are published to which can never succeed."
+  description = "The topic of dead letters."
   value       = local.dead_letter_topic
 }
 

@@ -21,7 +21,7 @@ variable "region" {
 }
 
 variable "name" {
-  description = "The function's name; all that is created is called after it. Several can live in one project under different names."
+  description = "The function's name, and the beginning of all other names. Each function in a project needs its own."
   type        = string
   default     = "event-driver"
   nullable    = false
@@ -45,7 +45,7 @@ variable "store" {
 }
 
 variable "claim_store" {
-  description = "Where claims and completions are kept: gcs or bigquery. null: where the events are. Claims in BigQuery suit some joins a second; gcs takes more."
+  description = "Where claims and completions are kept: gcs, or bigquery, which takes few claims a second. null: the same as store."
   type        = string
   default     = null
 
@@ -56,7 +56,7 @@ variable "claim_store" {
 }
 
 variable "retention_days" {
-  description = "How many days events are kept; in Cloud Storage, claims stay a day longer and completions two. They must outlive the day for which Eventarc delivers again. Dead letters in the bucket are not deleted."
+  description = "How many days events are kept, at least two: Eventarc delivers again for one. In Cloud Storage claims are kept a day longer, completions two, and dead letters are never deleted."
   type        = number
   default     = 7
   nullable    = false
@@ -94,21 +94,21 @@ variable "dataset_id" {
 }
 
 variable "force_destroy" {
-  description = "Whether destroying removes the state's bucket, or dataset, though there is something in it that this module didn't put there: events, or other tables."
+  description = "Whether terraform destroy also deletes events in the bucket, and other tables in the dataset."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to destroy or to replace BigQuery's tables, in which events may be waiting. To destroy, apply it as false first."
+  description = "Whether Terraform refuses to destroy or replace BigQuery's tables, in which events may wait. Apply false before you destroy."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "output_topic" {
-  description = "The topic that joined messages are published to, by its name or as projects/PROJECT/topics/TOPIC. null: they are not published."
+  description = "The topic that joined messages are published to, by its name or as projects/PROJECT/topics/TOPIC. null: none."
   type        = string
   default     = null
 
@@ -119,7 +119,7 @@ variable "output_topic" {
 }
 
 variable "create_output_topic" {
-  description = "Whether output_topic is created; otherwise it must exist."
+  description = "Whether to create output_topic; otherwise it must exist."
   type        = bool
   default     = false
   nullable    = false
@@ -131,7 +131,7 @@ variable "create_output_topic" {
 }
 
 variable "dead_letter_topic" {
-  description = "A topic that exists, to which events that can never succeed are published. null: one is created, called NAME-dead-letters."
+  description = "An existing topic for dead letters. null: NAME-dead-letters is created."
   type        = string
   default     = null
 
@@ -142,7 +142,7 @@ variable "dead_letter_topic" {
 }
 
 variable "max_event_age" {
-  description = "Events that still fail when they are older than this are dead-lettered, as in 20h. Pub/Sub forgets them silently after 24 hours; null leaves it at that."
+  description = "The age from which events that still fail are dead-lettered. Pub/Sub forgets events silently after 24 hours. null: never."
   type        = string
   default     = "20h"
 
@@ -153,7 +153,7 @@ variable "max_event_age" {
 }
 
 variable "alert_channels" {
-  description = "Notification channels of Cloud Monitoring, as in projects/PROJECT/notificationChannels/ID, that are told of dead letters, failures and events that wait. Empty: no alerts."
+  description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of dead letters, failures and waiting events. Empty: no alerts."
   type        = list(string)
   default     = []
   nullable    = false
@@ -165,7 +165,7 @@ variable "alert_channels" {
 }
 
 variable "kms_key" {
-  description = "A Cloud KMS key that everything that keeps data is encrypted with, as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K; it must be in the region. null: Google's keys."
+  description = "A Cloud KMS key in the region, as projects/P/locations/REGION/keyRings/R/cryptoKeys/K, which encrypts everything that keeps data. null: Google's keys."
   type        = string
   default     = null
 
@@ -176,14 +176,14 @@ variable "kms_key" {
 }
 
 variable "grant_agents" {
-  description = "Whether this instance grants Google's service agents what belongs to the project and not to it: the use of kms_key, and Cloud Storage's right to publish events. Where several instances share a project or a key, true for one of them that stays; destroying another would take the grants from all."
+  description = "Whether this instance lets Google's service agents use kms_key, and lets Cloud Storage publish events. Of instances that share a project or a key, set it for one that stays: destroying that one takes the grants from all."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "labels" {
-  description = "Labels for all that takes labels."
+  description = "Labels for everything that takes labels."
   type        = map(string)
   default     = {}
   nullable    = false

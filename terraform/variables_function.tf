@@ -1,11 +1,11 @@
 variable "source_dir" {
-  description = "The folder with the function's source. null: the one above this module, which is the repository's root."
+  description = "The folder with the function's source. null: the repository's root, above this module."
   type        = string
   default     = null
 }
 
 variable "source_excludes" {
-  description = "More paths, or patterns in which ** stands for any number of folders, to leave out of the source."
+  description = "More paths to leave out of the source; ** stands for any folders."
   type        = list(string)
   default     = []
   nullable    = false
@@ -72,7 +72,7 @@ variable "timeout_seconds" {
 }
 
 variable "concurrency" {
-  description = "How many events an instance handles at once. null: as many as the memory is enough for, up to 80; 1 where cpu is less than 1."
+  description = "How many events an instance handles at once. null: as many as fit into the memory, at most 80; 1 if cpu is less than 1."
   type        = number
   default     = null
 
@@ -111,7 +111,7 @@ variable "max_instances" {
 }
 
 variable "environment" {
-  description = "More environment variables of the function; see docs/configuration.md. What has an input of its own can't be set here."
+  description = "More environment variables of the function, see docs/configuration.md. Those that other inputs set are refused."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -130,7 +130,7 @@ variable "environment" {
 }
 
 variable "build_environment" {
-  description = "The environment of the build. The default leaves gRPC out of the Cloud Storage client and strips the program; docs/deploy.md has the numbers."
+  description = "The environment of the build. The default makes the program smaller: see docs/deploy.md."
   type        = map(string)
   default = {
     GOFLAGS          = "-tags=disable_grpc_modules"
@@ -140,7 +140,7 @@ variable "build_environment" {
 }
 
 variable "ingress" {
-  description = "From where the function can be called: ALLOW_INTERNAL_ONLY (Eventarc is internal), ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL. Callers need permission in any case."
+  description = "From where the function can be called: ALLOW_INTERNAL_ONLY (Eventarc is internal), ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL. Callers always need permission."
   type        = string
   default     = "ALLOW_INTERNAL_ONLY"
   nullable    = false
@@ -152,7 +152,7 @@ variable "ingress" {
 }
 
 variable "vpc_connector" {
-  description = "A Serverless VPC Access connector, as in projects/P/locations/REGION/connectors/C, for a business handler that calls into a network. null: none."
+  description = "A Serverless VPC Access connector, as projects/P/locations/REGION/connectors/C, for a business handler that calls into a network. null: none."
   type        = string
   default     = null
 
@@ -175,7 +175,7 @@ variable "vpc_egress" {
 }
 
 variable "settle_seconds" {
-  description = "How long to wait after new service accounts got their roles, before they are used: IAM takes up to a minute or two to know of them everywhere."
+  description = "How long to wait until new service accounts and their roles are known everywhere."
   type        = number
   default     = 60
   nullable    = false

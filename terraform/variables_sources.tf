@@ -1,20 +1,20 @@
 variable "sources" {
   description = <<-D
-    The events to join, by name. What an event comes from is one of:
+    The events to join, by name. An event comes from one of these:
 
-    - nothing, or create_topic: a topic that is created, called NAME-EVENT or as create_topic says;
-    - topic: a topic that exists, by its name or as projects/PROJECT/topics/TOPIC;
+    - without settings, or with create_topic: a topic that is created, called NAME-EVENT or as create_topic says;
+    - topic: an existing topic, by its name or as projects/PROJECT/topics/TOPIC;
     - event_type, with filters and path_patterns (attribute to value, or to pattern) and perhaps a channel:
-      Cloud Storage, Firestore, audit logs, third parties' and custom events.
+      events of Cloud Storage, Firestore, audit logs, third parties and your own.
 
-    location is the trigger's, where it isn't the region (a multi-region bucket's or Firestore's, say);
-    content_type is what the data is encoded in, where there is a choice; content is what the function takes it for,
-    auto, json, text or bytes, see CONTENT in docs/configuration.md. key_pointer points to the key in this source's
-    events; without it, that of the module holds.
+    location is where the trigger is, if not in the region: for a multi-region bucket or Firestore database, say.
+    content_type is the encoding of the data, if there is a choice. content is what the function takes the data for: auto,
+    json, text or bytes, see CONTENT in docs/configuration.md. key_pointer points to the key in this source's events,
+    instead of the module's key_pointer.
 
-    Each trigger calls the path of its source, /events/NAME, by which the function knows where an event comes from.
-    aliases are for events that reach it otherwise, see SOURCE_ALIASES in docs/configuration.md; those of topics and
-    buckets are made. One that two sources would have is left out.
+    Each trigger calls the path of its source, /events/NAME, which tells the function the source. aliases are for other
+    requests, see SOURCE_ALIASES in docs/configuration.md. The names of topics and buckets are added to them, unless two
+    sources share one.
   D
   type = map(object({
     create_topic  = optional(string)
@@ -119,7 +119,7 @@ variable "sources" {
 }
 
 variable "erase_sources" {
-  description = "The events whose content is not kept. null: what the function does by default, event1 where that is joined; []: none."
+  description = "The events whose content is not kept. null: event1, if it is joined; []: none."
   type        = list(string)
   default     = null
 
@@ -130,7 +130,7 @@ variable "erase_sources" {
 }
 
 variable "key_pointer" {
-  description = "JSON pointer to the key in the events' content, as in /order/id, for the sources that have none of their own. null: the key is an attribute of the event, see KEY_POINTER in docs/configuration.md."
+  description = "JSON pointer to the key in the content, as in /order/id, for sources without one of their own. null: the key is an attribute, see KEY_POINTER in docs/configuration.md."
   type        = string
   default     = null
 
