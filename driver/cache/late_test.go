@@ -247,3 +247,42 @@ func TestWaitingIsCheap(t *testing.T) {
 		}
 	})
 }
+
+// slowRenewal is a store whose first renewal is answered late, and whose others fail.
+type slowRenewal struct {
+	driver.ClaimStore
+	late    time.Duration
+	renewed bool
+}
+
+func (s *slowRenewal) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	if s.renewed {
+		return driver.Claim{}, errors.New("the store is down")
+	}
+	s.renewed = true
+	c, err := s.ClaimStore.Renew(ctx, c, ttl)
+	time.Sleep(s.late)
+	return c, err
+}
+
+// A renewed lease counts from when it was asked for: the store's clock began to count no
+// later than that answer was on its way.
+func TestRenewedLeaseCountsFromTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const lease, late = time.Minute, 15 * time.Second
+		start, store := time.Now(), memstore.New()
+		var ended time.Duration
+		waits := driver.HandlerFunc(func(ctx context.Context, _ driver.Message, _ driver.Next) error {
+			<-ctx.Done()
+			ended = time.Since(start)
+			return ctx.Err()
+		})
+		p := driver.New(cache.New(&slowRenewal{ClaimStore: store, late: late}, cache.Lease(lease)), waits)
+		if err := p.Process(t.Context(), order); err == nil {
+			t.Error("the handler outlived its lease")
+		}
+		if want := lease/3 + lease - cache.DefaultClockSkew; ended != want {
+			t.Errorf("the handler's context ended after %v, want %v", ended, want)
+		}
+	})
+}

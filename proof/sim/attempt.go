@@ -21,6 +21,7 @@ type attempt struct {
 	troubled bool // one of its operations had a fault, or its context ended
 	returned bool
 	hungUp   bool
+	late     bool // its context ended while it acted, and the act may still arrive
 
 	// What it has done, as the verifier sees it.
 	kept     bool           // its event was stored

@@ -93,6 +93,11 @@ func (g *gate) giveUp(r *request) {
 		if r.op == "Complete" {
 			g.verify.gaveUp(r.by)
 		}
+		// Where nothing may run twice, a context that ends under way leaves the outcome unknown.
+		if r.kind == act && g.verify.scenario.Quarantine {
+			r.state, r.by.late = adrift, true
+			return
+		}
 		g.setAdrift(r)
 	case answered:
 		g.remove(r)
@@ -277,9 +282,10 @@ func (g *gate) called(ctx context.Context, in driver.Message) {
 }
 
 // finished notes how the attempt's business ended.
-func (g *gate) finished(a *attempt, err error) {
+func (g *gate) finished(ctx context.Context, a *attempt, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.verify.ended(ctx, a)
 	a.finished = err == nil
 }
 

@@ -125,6 +125,6 @@ func (b business) Process(ctx context.Context, in driver.Message, next driver.Ne
 	if err == nil {
 		err = next.Call(ctx, in)
 	}
-	b.gate.finished(by, err)
+	b.gate.finished(ctx, by, err)
 	return err
 }

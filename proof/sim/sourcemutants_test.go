@@ -71,6 +71,7 @@ func allMutants() []sourceMutant { return append(slices.Clone(memoryMutants), cl
 
 var (
 	scheduleLine = regexp.MustCompile(`-sim\.scenario='(.*)' -sim\.schedule='(.*)'`)
+	failedLine   = regexp.MustCompile(`(?m)^ *\w+_test\.go:\d+: .*$`)
 	brokenLine   = regexp.MustCompile(`(?m)^ *sim_test\.go:\d+: broken: (.*)$`)
 )
 
@@ -90,6 +91,9 @@ func explore(t *testing.T, m sourceMutant) (where, broken string) {
 			t.Fatal(err)
 		}
 	}
+	if m.test != "" {
+		return foundBy(t, m, overlay)
+	}
 	program := filepath.Join(folder, "sim.test")
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", overlay, "-o", program, ".")
 	if output, err := build.CombinedOutput(); err != nil {
@@ -106,6 +110,21 @@ func explore(t *testing.T, m sourceMutant) (where, broken string) {
 		return "nothing", "the run"
 	}
 	return "'" + string(by[1]) + "', schedule '" + string(by[2]) + "'", string(what[1])
+}
+
+// foundBy runs the test of the package that finds the mutant.
+func foundBy(t *testing.T, m sourceMutant, overlay string) (where, broken string) {
+	t.Helper()
+	test := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay, "-run", "^"+m.test+"$", "../../"+m.anchor.folder)
+	output, err := test.CombinedOutput()
+	if err == nil {
+		return "", ""
+	}
+	failed := failedLine.FindString(string(output))
+	if failed == "" {
+		t.Errorf("%s: %s did not end as it should:\n%s", m.name, m.test, output)
+	}
+	return m.test, failed
 }
 
 // runs runs the explorer of a mutant until it finds something: first the schedule that

@@ -131,7 +131,7 @@ func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
 func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	a := attemptFrom(ctx)
 	claim, _ := driver.ClaimFrom(ctx)
-	k, late := v.key(v.scenario.claimKey(in)), a.crashed
+	k, late := v.key(v.scenario.claimKey(in)), a.crashed || a.late
 	n := len(k.effects)
 	if late && (n > 0 && k.effects[n-1].token > claim.Token || k.fence > claim.Token) {
 		k.refused++
@@ -165,6 +165,13 @@ func (v *verifier) called(ctx context.Context, in driver.Message) {
 	a, k := attemptFrom(ctx), v.key(v.scenario.claimKey(in))
 	if claim, ok := driver.ClaimFrom(ctx); ok && !a.crashed && !v.holds(k, claim) {
 		v.violated("called with token %d, and not within its lease and margin: token %d, until %v", claim.Token, k.claim.Token, k.claim.Expires)
+	}
+}
+
+// ended checks that a client that goes away does not end the run of the business.
+func (v *verifier) ended(ctx context.Context, a *attempt) {
+	if a.hungUp && !a.crashed && context.Cause(ctx) == context.Canceled {
+		v.violated("event %d, try %d: its run ended with its client", a.delivery+1, a.number)
 	}
 }
 

@@ -196,3 +196,28 @@ func TestLostRenewalIsNotReliedUpon(t *testing.T) {
 		lost(t, "Complete after a renewal whose answer was lost", holder.Complete(t.Context(), claim))
 	})
 }
+
+// TestCompletionIsNotWaitedForBeyondTheLease: what is answered after the lease has safely
+// ended may have come after a takeover, so it is no completion.
+func TestCompletionIsNotWaitedForBeyondTheLease(t *testing.T) {
+	delay := func(r gcs.Request) time.Duration {
+		if writes("/done", r) {
+			return 20 * time.Second
+		}
+		return 0
+	}
+	inBubble(t, delayed(t, delay), func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
+		store := open(0)
+		want := driver.NewClaim("order-1")
+		want.Margin = 10 * time.Second
+		claim, err := store.Acquire(t.Context(), want, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		safeEnd := time.Now().Add(50 * time.Second)
+		time.Sleep(35 * time.Second) // there is time on the way, and no need to renew
+		if err := store.Complete(t.Context(), claim); !errors.Is(err, context.DeadlineExceeded) || time.Now().After(safeEnd) {
+			t.Errorf("Complete: %v, at %v; the lease safely ends at %v", err, time.Now(), safeEnd)
+		}
+	})
+}
