@@ -45,7 +45,9 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 func variablesUsed(t *testing.T) map[string]token.Position {
 	t.Helper()
 	found := make(map[string]token.Position)
-	for _, name := range files(t, func(name string) bool { return goFile(name) && !testFile(name) && !userFile(name) && path.Dir(name) == "." }) {
+	for _, name := range files(t, func(name string) bool {
+		return goFile(name) && !testFile(name) && !userFile(name) && path.Dir(name) == "."
+	}) {
 		set, file := parse(t, name)
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
