@@ -12,7 +12,7 @@ import (
 // required are the documents without which something is missing.
 var required = []string{
 	"README.md", "CONTRIBUTING.md", "CHANGELOG.md",
-	"docs/configuration.md", "docs/deploy.md", "docs/design.md", "docs/migration.md", "docs/operations.md",
+	"docs/README.md", "docs/tutorial.md", "docs/configuration.md", "docs/deploy.md", "docs/design.md", "docs/migration.md", "docs/operations.md",
 }
 
 func documents(t *testing.T) []string {

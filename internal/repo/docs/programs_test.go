@@ -10,16 +10,20 @@ import (
 	"testing"
 )
 
-// TestProgramsInDocumentsCompile compiles each block of Go that is a whole file.
-// An overlay has the compiler see it in this module, though it is nowhere in it.
+// TestProgramsInDocumentsCompile compiles each block of Go that is a whole file, together
+// with those of the same document that are of the same package.
 func TestProgramsInDocumentsCompile(t *testing.T) {
 	for _, name := range documents(t) {
+		programs := make(map[string][]string) // by package clause
 		for _, b := range document(t, name).Blocks {
-			if b.Language != "go" || !strings.HasPrefix(b.Text, "package ") {
-				continue
+			if b.Language == "go" && strings.HasPrefix(b.Text, "package ") {
+				clause, _, _ := strings.Cut(b.Text, "\n")
+				programs[clause] = append(programs[clause], b.Text)
 			}
-			t.Run(fmt.Sprintf("%s:%d", name, b.Line), func(t *testing.T) {
-				if out, err := compile(t, b.Text); err != nil {
+		}
+		for clause, files := range programs {
+			t.Run(name+", "+clause, func(t *testing.T) {
+				if out, err := compile(t, files...); err != nil {
 					t.Errorf("%v\n%s", err, out)
 				}
 			})
@@ -28,24 +32,30 @@ func TestProgramsInDocumentsCompile(t *testing.T) {
 }
 
 func TestProgramsThatDoNotCompileAreFound(t *testing.T) {
-	out, err := compile(t, "package main\n\nfunc main() { undefined() }\n")
+	out, err := compile(t, "package main\n\nfunc main() { undefined() }\n", "package main\n")
 	if err == nil || !strings.Contains(out, "undefined") {
 		t.Errorf("a program that is wrong: %v, %q; want an error that says why", err, out)
 	}
 }
 
-func compile(t *testing.T, text string) (string, error) {
+// compile compiles the files as a package of this module. An overlay shows them to the
+// compiler in a folder that does not exist.
+func compile(t *testing.T, files ...string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
-	program := filepath.Join(dir, "program.go")
-	if err := os.WriteFile(program, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+	replace := make(map[string]string)
+	for i, text := range files {
+		file := filepath.Join(dir, fmt.Sprintf("file%d.go", i))
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		seen, err := filepath.Abs(filepath.Join("program", filepath.Base(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace[seen] = file
 	}
-	seen, err := filepath.Abs("program/program.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {seen: program}})
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
