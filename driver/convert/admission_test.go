@@ -22,7 +22,7 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-// full is a gate of which everything for large requests is taken until release is called.
+// full returns a gate with no memory for large requests until release is called.
 func full(t *testing.T) (gate *admission.Gate, release func()) {
 	t.Helper()
 	gate = admission.New(admission.Least)
@@ -33,7 +33,7 @@ func full(t *testing.T) (gate *admission.Gate, release func()) {
 	return gate, grant.Release
 }
 
-// noticed is a body that knows whether it was read.
+// noticed is a body that remembers when it was first read.
 type noticed struct {
 	*bytes.Reader
 	first time.Time
@@ -95,8 +95,7 @@ func TestSmallRequestIsNotHeldUp(t *testing.T) {
 	})
 }
 
-// TestWhatARequestCounts: its body, the body again where the length was not known, and what it is
-// decoded into.
+// A request counts its body, the body again if the length was not known, and the decoded data.
 func TestWhatARequestCounts(t *testing.T) {
 	gate := admission.New(256 * megabyte)
 	push := fmt.Sprintf(`{"message":{"messageId":"1","data":"%s","attributes":{"key":"k"}},"subscription":"projects/p/subscriptions/s"}`,
@@ -158,8 +157,8 @@ func TestBodyIsCutWhereMemoryIsLess(t *testing.T) {
 	}
 }
 
-// TestEventWithoutMemoryComesAgain: it is no failure of its own, so it is not dead-lettered,
-// however old it is; one that never fits is.
+// An event for which no memory is free now is redelivered, and never dead-lettered as too old. An
+// event that never fits is dead-lettered.
 func TestEventWithoutMemoryComesAgain(t *testing.T) {
 	gate := admission.New(admission.Least)
 	store := memstore.New()
@@ -209,7 +208,7 @@ func TestEventWithoutMemoryComesAgain(t *testing.T) {
 	}
 }
 
-// TestAbandonedHandlerKeepsItsBytes: they are reachable until it ends.
+// A handler that does not end with its context holds the bytes of its event until it ends.
 func TestAbandonedHandlerKeepsItsBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := admission.New(admission.Least)
@@ -234,8 +233,8 @@ func TestAbandonedHandlerKeepsItsBytes(t *testing.T) {
 	})
 }
 
-// An event is in memory as it arrived, and once more if its data has to be decoded: what a
-// large one takes is what is accounted for.
+// An event is in memory once as it arrived, and once more if its data has to be decoded: no more
+// than what is counted for it.
 func TestEventIsHeldOnce(t *testing.T) {
 	const size = megabyte
 	data := strings.Repeat("0123456789abcdef", size/16)

@@ -82,7 +82,7 @@ func TestDeadLetterOutlivesTheRequest(t *testing.T) {
 	}
 }
 
-// What is known of an event with names that are too long is kept, and they are not.
+// The letter of an event with a name that is too long has all but that name.
 func TestLongNamesAreNotRepeated(t *testing.T) {
 	long := strings.Repeat("k", 1<<19)
 	d := deadLetter(t, eventtest.Binary(`{}`, "Ce-Key", long))
@@ -95,8 +95,8 @@ func TestLongNamesAreNotRepeated(t *testing.T) {
 	}
 }
 
-// Whatever becomes of a request, what may be a credential is neither logged nor
-// kept nor answered; nor are payloads logged or answered.
+// A header that may hold a credential is never logged, stored or answered, and a payload is never
+// logged or answered, whatever the outcome of the request.
 func TestSecretsStayOut(t *testing.T) {
 	secretHeaders := []string{"Authorization", "Proxy-Authorization", "X-Serverless-Authorization", "X-Forwarded-Authorization", "Cookie",
 		"X-Api-Key", "X-Access-Token", "X-Goog-Iap-Jwt-Assertion", "X-Amz-Security-Token", "X-Client-Secret", "X-Session-Id", "X-Hub-Signature",
@@ -148,7 +148,7 @@ func brokenRequest() *http.Request {
 	return r
 }
 
-// A dead letter keeps what says what the event is and how it came.
+// A dead letter keeps the headers that describe the event, and how it came.
 func TestLetterKeepsWhatDescribesTheEvent(t *testing.T) {
 	want := map[string]string{"Content-Type": "application/json", "User-Agent": "APIs-Google", "Date": "Wed, 25 Nov 2026 19:00:00 GMT",
 		"Traceparent": "00-1-2-01", "X-Cloud-Trace-Context": "1/2", "X-Goog-Pubsub-Message-Id": "7", "X-Goog-Pubsub-Delivery-Attempt": "5",
@@ -196,8 +196,8 @@ func TestRebuiltDeadLetter(t *testing.T) {
 	}
 }
 
-// A letter that the function makes of an event, or of a push, is the same event again
-// over HTTP, also where its attributes need percent-encoding there.
+// The letter of an event that came without its request is the same event when it is sent again over
+// HTTP, also if its attributes need percent-encoding there.
 func TestLetterIsTheSameEventAgain(t *testing.T) {
 	for _, text := range []string{"100%41", "Euro €", `"quoted"`, `a"b\c`, "%", "a b", "\u00e9\U0001f600", "a%2541"} {
 		store := memstore.New()
@@ -224,7 +224,7 @@ func TestLetterIsTheSameEventAgain(t *testing.T) {
 	}
 }
 
-// A letter tells by which path its event came, so that it can be sent there again.
+// A letter has the path by which its event came, so that it can be sent there again.
 func TestLetterRecordsThePath(t *testing.T) {
 	unknown := driver.Reject(driver.ReasonUnknownSource, errors.New("no such source"))
 	for name, c := range map[string]struct {

@@ -39,7 +39,7 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// What a converter of the user's returns is checked like our own.
+// The message of a converter of the user's is checked like that of CloudEventToInput.
 func TestConverterOfOnesOwn(t *testing.T) {
 	for name, c := range map[string]struct {
 		message driver.Message
@@ -132,7 +132,7 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
-// A client that goes away does not make an old event a dead letter: its run may go on.
+// An old event is not dead-lettered when its client disconnects: its run may go on.
 func TestMaxAgeOfAnEventWhoseClientIsGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -18,7 +18,7 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-// outcome sends a request and returns the message that came of it, or the letter.
+// outcome sends a request and returns its message, or its dead letter.
 func outcome(t *testing.T, r *http.Request) (m *driver.Message, d *driver.DeadLetter) {
 	t.Helper()
 	store := memstore.New()
@@ -37,7 +37,7 @@ func outcome(t *testing.T, r *http.Request) (m *driver.Message, d *driver.DeadLe
 	return m, d
 }
 
-// Whatever a request is, it is answered, and either processed or kept whole.
+// Each request is answered, and is either processed or dead-lettered as a whole.
 func FuzzCloudEventRequest(f *testing.F) {
 	for name, body := range eventtest.Samples(f, "") {
 		switch {
@@ -75,8 +75,8 @@ func FuzzCloudEventRequest(f *testing.F) {
 	})
 }
 
-// An event that a CloudEvent function dead-letters is the same event again when its
-// letter is sent as it is kept.
+// An event that a CloudEvent function dead-letters is the same event again when its letter is sent
+// as it was stored.
 func FuzzLetterOfFunction(f *testing.F) {
 	f.Add("id", "s", "com.example", "x", "1", "application/json", []byte(`{`))
 	f.Add("id", "//h/p", eventtest.PubSubType, "key", "k", "", []byte(eventtest.PushBody))

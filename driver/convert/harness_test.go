@@ -23,8 +23,7 @@ func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 
 var quiet = convert.Logger(slog.New(slog.DiscardHandler))
 
-// convertRequest sends r through a handler and returns the message that the
-// pipeline is given.
+// convertRequest sends r to a handler and returns the message that the pipeline gets.
 func convertRequest(t testing.TB, in convert.InputConverter, r *http.Request) driver.Message {
 	t.Helper()
 	var got []driver.Message
@@ -39,8 +38,7 @@ func convertRequest(t testing.TB, in convert.InputConverter, r *http.Request) dr
 	return got[0]
 }
 
-// deadLetter sends r through a handler that keeps dead letters, and returns the
-// one that comes of it.
+// deadLetter sends r to a handler and returns its dead letter.
 func deadLetter(t testing.TB, r *http.Request) driver.DeadLetter {
 	t.Helper()
 	store := memstore.New()
@@ -78,7 +76,7 @@ type storeFunc func(context.Context, driver.DeadLetter) error
 
 func (f storeFunc) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error { return f(ctx, d) }
 
-// brokenStore keeps no dead letters.
+// brokenStore fails to store dead letters.
 type brokenStore struct{ err error }
 
 func (s brokenStore) AddDeadLetter(context.Context, driver.DeadLetter) error { return s.err }
@@ -103,7 +101,7 @@ func readAll(t testing.TB, r io.Reader) string {
 
 func readCloser(body string) io.ReadCloser { return io.NopCloser(strings.NewReader(body)) }
 
-// to is the request, to another target.
+// to returns the request with another target.
 func to(t testing.TB, target string, r *http.Request) *http.Request {
 	t.Helper()
 	u, err := url.ParseRequestURI(target) // as the server does

@@ -57,7 +57,7 @@ type (
 	leavingError struct{}
 )
 
-// ends are ways for a function to end that a careless caller does not survive.
+// ends are ways of a function to end that a careless caller does not survive.
 var ends = map[string]func() error{
 	"panics with a nil error":         func() error { panic((*fs.PathError)(nil)) },
 	"panics with a hostile error":     func() error { panic(hostileError{}) },
@@ -75,14 +75,14 @@ var ends = map[string]func() error{
 	"returns a panic that did happen": func() error { return &driver.PanicError{Value: hostileError{}} },
 }
 
-// hooks are the stores, and whatever else others may write.
+// hooks are the stores, handlers and functions that users may write.
 type hooks struct {
 	*memstore.Store
 	at  string // which of them is hostile
 	end func() error
 }
 
-// call returns the end of the hostile hook, or what fn returns.
+// call ends like the hostile hook if it is that of the name, and else calls fn.
 func (h *hooks) call(name string, fn func() error) error {
 	if name == h.at {
 		return h.end()
@@ -132,7 +132,7 @@ func (h *hooks) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	return h.call("AddDeadLetter", func() error { return h.Store.AddDeadLetter(ctx, d) })
 }
 
-// handler returns a handler that is the hook of that name, and else goes on.
+// handler returns a handler that is the hook of that name, and goes on if it is not the hostile one.
 func (h *hooks) handler(name string) driver.Handler {
 	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
 		return h.call(name, func() error { return next(ctx, in) })
@@ -207,7 +207,7 @@ func (h *hooks) WithGroup(string) slog.Handler { return h }
 var hookNames = []string{"InputConverter", "Processor", "Rule", "Condition", "Persist", "LookUp", "Replace", "Decide", "ListDecided", "Parallel", "KeyFrom", "Acquire", "Complete",
 	"Release", "HandleDone", "QuarantineOnExpiry", "Business", "AddDeadLetter", "Logger.Enabled", "Logger.Handle"}
 
-// Whatever others have written, and whatever it does: each event is answered.
+// Each event is answered, whichever code of the user ends in whichever way.
 func TestEveryEventIsAnswered(t *testing.T) {
 	for _, name := range hookNames {
 		for does, end := range ends {

@@ -155,8 +155,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// A long error gets into a header as far as it fits, also where it is cut within a
-// character; and into the letter as a whole.
+// The header has as much of a long error as fits, also if the cut is inside of a character. The
+// letter has all of it.
 func TestErrorHeaderIsShort(t *testing.T) {
 	for n := range 4 {
 		text := strings.Repeat("x", n) + strings.Repeat("\u20ac\x00", 2000)
@@ -244,7 +244,7 @@ func post(t *testing.T, client *http.Client, url, key string) int {
 	return answer.StatusCode
 }
 
-// abort sends half of an event's body, and then disconnects.
+// abort sends a part of an event's body, and then disconnects.
 func abort(t *testing.T, address string) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

@@ -75,11 +75,11 @@ func plain(contentType, body string) inputs {
 	})
 }
 
-// rfc3339 are times that its grammar has.
+// rfc3339 are times in the grammar of RFC 3339.
 var rfc3339 = []string{"2026-03-01T08:15:00Z", "2026-03-01t08:15:00z", "2026-03-01T08:15:00z", "2016-12-31T23:59:60Z", "2016-12-31T15:59:60-08:00",
 	"1990-12-31t23:59:60.5z", "1985-04-12T23:20:50.1234567890123+23:59", "2026-03-01T08:15:00-00:00"}
 
-// notRFC3339 are times that its grammar does not have.
+// notRFC3339 are texts outside of the grammar of RFC 3339.
 var notRFC3339 = []string{"now", "2018-04-05", "2026-03-01 08:15:00Z", "2026-03-01T08:15:00", "2026-03-01T08:15Z", "2026-02-29T00:00:00Z",
 	"2026-03-01T08:15:00+0100", "1772352900"}
 

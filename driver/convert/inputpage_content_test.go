@@ -16,8 +16,8 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-// joinable is a row of docs/input.md: what an event says of its data, and what the
-// joined object has of it.
+// joinable is a row of docs/input.md: data of an event, as the event declares it, and its value in
+// the joined object.
 type joinable struct {
 	name   string
 	inputs inputs
@@ -104,8 +104,7 @@ func TestJoinedContent(t *testing.T) {
 	}
 }
 
-// joinedAlone returns what the joined object has of the event of a request, whatever
-// its source.
+// joinedAlone returns the value of a request's event in the joined object, whatever its source.
 func joinedAlone(t testing.TB, r *http.Request) (content string) {
 	t.Helper()
 	store := memstore.New()
@@ -124,7 +123,9 @@ func joinedAlone(t testing.TB, r *http.Request) (content string) {
 	return content
 }
 
-// The table of docs/input.md is made from this one.
+// The table of docs/input.md is made from these rows. To write it anew:
+//
+//	go test ./driver/convert -run TestInputPage -update
 func TestInputPageJoinedContent(t *testing.T) {
 	rows := [][]string{{"the event's data", "in the joined object"}}
 	for _, row := range joinables() {

@@ -50,8 +50,7 @@ func jsonHostiles() map[string]hostile {
 	return all
 }
 
-// malformed are texts that are no JSON, of each class of which there are tests in
-// public suites.
+// malformed are texts that are no JSON, of each class in the public test suites.
 var malformed = []string{
 	"[1 true]", "[a\xe5]", `["": 1]`, `[""],`, "[,1]", "[1,,2]", `["x",,]`, `["x"]]`, `["",]`, `["x"`, "[x", "[3[4]]", "[\xff]", "[1:2]", "[,]", "[-]",
 	"[   , \"\"]", "[1,\n1\n,1", "[\"\va\"\\f]", "[*]", `[""`, "[1,", "[{}", "[fals]", "[nul]", "[tru]", "123\x00", "[++1234]", "[+1]", "[+Inf]", "[-01]",
@@ -69,7 +68,7 @@ var malformed = []string{
 	strings.Repeat("[", 100_000), strings.Repeat(`[{"":`, 50_000),
 }
 
-// No malformed text passes for JSON, whatever carries it.
+// No malformed text is accepted as JSON, in any form of an event.
 func TestMalformedJSON(t *testing.T) {
 	for i, text := range malformed {
 		if json.Valid([]byte(text)) {

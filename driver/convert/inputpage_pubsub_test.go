@@ -90,7 +90,7 @@ func pushed(attributes string, texts ...string) (all inputs) {
 	return all
 }
 
-// almostJSON are texts that begin like JSON, and are none.
+// almostJSON are texts that begin like JSON, but are malformed.
 var almostJSON = []string{`{"items":`, `{`, `[`, " \r\n\t{", "\ufeff{\"a\":", `{"a":1}}`, `{"a":1} {"b":2}`, `[1,2,]`, `{'a':1}`, `{a:1}`, `{"a":NaN}`, `[01]`, `{"a":"` + "\xe9" + `"}`,
 	"{\"a\":\"\x00\"}", "{\"a\":\"\n\"}", `[INFO] started`, `{{template}}`, "\n{\n  \"a\": 1,\n}", "\n[\n  1,\n]", "\n{" + `"a":"` + strings.Repeat("x", 119) + "\n", `[[[`, `{"a":1`}
 

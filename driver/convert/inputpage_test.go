@@ -19,8 +19,7 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-// hostile is a row of docs/input.md: inputs of one kind, and the answer that each
-// gets.
+// hostile is a kind of input in docs/input.md, with the answer that each input of the kind gets.
 type hostile struct {
 	inputs inputs
 	answer string // the status, and the reason of a dead letter
@@ -76,8 +75,8 @@ func hostiles(t testing.TB) map[string]hostile {
 	return all
 }
 
-// Every input gets its answer, at the first delivery and at each further one: what
-// can never succeed is kept whole, with the reason, and acknowledged.
+// Every input gets its answer, at the first delivery and at each further one. An event that can
+// never succeed is dead-lettered as a whole, with the reason, and acknowledged.
 func TestHostileInput(t *testing.T) {
 	for name, h := range hostiles(t) {
 		t.Run(name, func(t *testing.T) {

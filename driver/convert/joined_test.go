@@ -23,15 +23,15 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-// again is a request with what a letter has.
+// again returns a request with the header and body of a letter.
 func again(d driver.DeadLetter) *http.Request {
 	r := eventtest.Request(d.Body)
 	r.Header = http.Header(maps.Clone(d.Header))
 	return r
 }
 
-// joined returns a handler that joins event1, event2 and event3 on a new store, and a
-// place where its letters go. The business fails for good while it is broken.
+// joined returns a handler that joins event1, event2 and event3 on a new store, which also has its
+// letters. The business fails with a permanent error while it is broken.
 func joined(broken *bool, acted *[]string) (http.Handler, *memstore.Store) {
 	store := memstore.New()
 	business := driver.HandlerFunc(func(_ context.Context, m driver.Message, _ driver.Next) error {
@@ -45,8 +45,8 @@ func joined(broken *bool, acted *[]string) (http.Handler, *memstore.Store) {
 	return convert.ToHTTPHandler(convert.CloudEventToInput, p, convert.DeadLetters(store), quiet), store
 }
 
-// The dead letter of a joined order has all its events, each exactly as it was, so that
-// it can be sent again where nothing else of the order is left.
+// The dead letter of a join has all its events, each exactly as it was, so that it can be sent again
+// if nothing else of the join is left.
 func TestDeadLetterOfAJoinHasItsEvents(t *testing.T) {
 	var acted []string
 	broken := true
@@ -91,7 +91,7 @@ func TestDeadLetterOfAJoinHasItsEvents(t *testing.T) {
 	}
 }
 
-// A letter that fails again is dead-lettered again, as the same order.
+// A letter that fails again becomes the same letter again.
 func TestJoinThatFailsAgainIsTheSameLetter(t *testing.T) {
 	var acted []string
 	broken := true
@@ -156,7 +156,7 @@ func TestMalformedJoins(t *testing.T) {
 	}
 }
 
-// What can't be sent again as one stays the event that it was.
+// If the joined events are too large to be sent again as one, the letter has the last event.
 func TestJoinThatIsTooLargeIsTheEventAlone(t *testing.T) {
 	store := memstore.New()
 	p := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), store), driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
@@ -172,7 +172,7 @@ func TestJoinThatIsTooLargeIsTheEventAlone(t *testing.T) {
 	}
 }
 
-// An order of which an event is missing waits for it, and says so.
+// A letter of a part of the events waits for the rest, and answers so.
 func TestJoinWithoutAnEventWaits(t *testing.T) {
 	var acted []string
 	broken := false
@@ -186,7 +186,7 @@ func TestJoinWithoutAnEventWaits(t *testing.T) {
 	}
 }
 
-// An order takes little memory that is not counted, whatever its data becomes.
+// Reading joined events takes little memory that is not counted, whatever their data becomes.
 func TestJoinedExpansionIsBounded(t *testing.T) {
 	const copies, fixed = 4, 1 << 20
 	for _, n := range []int{1000, 90_000, 110_000} {
@@ -210,7 +210,7 @@ func TestJoinedExpansionIsBounded(t *testing.T) {
 	}
 }
 
-// The letter of an order is counted with what its contents become in it.
+// The memory of a letter is counted, with the size that the contents have in it.
 func TestLetterOfAJoinIsCounted(t *testing.T) {
 	broken := true
 	handler, store := joined(&broken, nil)
@@ -231,7 +231,7 @@ func TestLetterOfAJoinIsCounted(t *testing.T) {
 	}
 }
 
-// What no order could be read of is not written either.
+// No letter is written that could not be read again.
 func TestJoinWithTooManyValuesIsTheEventAlone(t *testing.T) {
 	store := memstore.New()
 	attributes := make(map[string]string)

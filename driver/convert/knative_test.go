@@ -75,7 +75,7 @@ func TestKNativeReceiver(t *testing.T) {
 	}
 }
 
-// An OutputConverter that fails does not keep the event from being answered as it deserves.
+// An event gets its answer also if the OutputConverter panics.
 func TestOutputConverterThatPanics(t *testing.T) {
 	for does, end := range ends {
 		for _, failure := range []error{nil, errors.New("down"), driver.Permanent(errors.New("bad"))} {

@@ -48,8 +48,8 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// What is left out of an event is logged as one warning, with what is known of the
-// event, and without the values.
+// The attributes that were left out of an event are one warning, which identifies the event and does
+// not show the values.
 func TestWhatIsLeftOutIsLoggedOnce(t *testing.T) {
 	for name, r := range eventtest.RequestsFrom("event1") {
 		if strings.Contains(name, "structured") {
@@ -73,7 +73,7 @@ func TestWhatIsLeftOutIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// The log line has an end, however many attributes are malformed.
+// The log line is short, however many attributes are malformed.
 func TestManyMalformedAttributes(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))

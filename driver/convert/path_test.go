@@ -55,7 +55,7 @@ func TestPathNamesTheSource(t *testing.T) {
 	}
 }
 
-// The path decides, whatever form the event has and whatever names its source goes by.
+// The path names the source, whatever form the event has and whatever the event says.
 func TestPathPrevails(t *testing.T) {
 	aliased, err := decode.New(decode.SourceAliases(map[string][]string{"event1": {"topic-1", "bucket-1"}, "event2": nil}))
 	if err != nil {
@@ -87,7 +87,7 @@ func TestPathPrevails(t *testing.T) {
 	}
 }
 
-// Where an event names another of the sources than its path does, somebody should know.
+// There is a warning if an event names another of the sources than its path.
 func TestPathThatContradictsTheEventIsLogged(t *testing.T) {
 	in, err := decode.New(decode.SourceAliases(map[string][]string{"event1": {"topic-1"}, "event2": {"topic-2"}}))
 	if err != nil {

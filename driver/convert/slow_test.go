@@ -18,8 +18,7 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-// pipes is a listener whose connections are in memory, and keep the time of a
-// synctest bubble.
+// pipes is a listener whose connections are in memory, and use the time of a synctest bubble.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -69,8 +68,8 @@ func trickle(client net.Conn) (bytes int) {
 	}
 }
 
-// A body that comes byte by byte is waited for only so long, whether or not it is
-// wanted; the event is neither processed nor dead-lettered.
+// The wait for a body that arrives byte by byte has an end, also if the method is wrong. The event is
+// neither processed nor dead-lettered.
 func TestSlowBody(t *testing.T) {
 	for _, c := range []struct {
 		method string
@@ -122,8 +121,8 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// The time that a client has does not count for the pipeline: neither its context
-// nor the answer end with it, also on a connection that is used again.
+// The client's time does not limit the pipeline: neither its context nor the answer ends with it,
+// also on a connection that is used again.
 func TestSlowPipelineIsNotTheClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipeline := processorFunc(func(ctx context.Context, _ driver.Message) error {
@@ -148,7 +147,7 @@ func TestSlowPipelineIsNotTheClients(t *testing.T) {
 	})
 }
 
-// A client that never reads what it is answered does not hold the server.
+// The connection of a client that never reads the answer is closed.
 func TestClientThatNeverReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		handled := 0
@@ -165,7 +164,7 @@ func TestClientThatNeverReads(t *testing.T) {
 	})
 }
 
-// On a socket, as in memory.
+// The wait for a body has an end on a socket, too.
 func TestSlowBodyOnASocket(t *testing.T) {
 	h := convert.ToHTTPHandler(convert.CloudEventToInput, never(t), convert.ClientTimeout(50*time.Millisecond), quiet)
 	server := httptest.NewServer(h)

@@ -125,11 +125,11 @@ func (c content) undeclared(source string) (content, error) {
 		c.data = data
 		return c, nil
 	case errors.Is(err, errTooDeep):
-		return c, undecodable("the data, which declares nothing: %w: if it is to be joined as text, set CONTENT to %s:text",
+		return c, undecodable("the data, which declares nothing: %w: to join it as text, set CONTENT to %s:text",
 			err, source)
 	case beginsLikeJSON(data):
 		return c, undecodable("the data, which declares nothing, begins like JSON: %w: fix the publisher, "+
-			"or, if it is to be joined as text, set CONTENT to %s:text", err, source)
+			"or, to join it as text, set CONTENT to %s:text", err, source)
 	}
 	return c, nil
 }

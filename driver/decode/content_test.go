@@ -11,7 +11,7 @@ import (
 	"example.com/eventdriver/driver/internal/eventtest"
 )
 
-// What the settings say of a source's data prevails over what its events declare.
+// The kind of a source's data in the options prevails over what its events declare.
 func TestContentOfSource(t *testing.T) {
 	const (
 		auto, asJSON, text, bytes = decode.ContentAuto, decode.ContentJSON, decode.ContentText, decode.ContentBytes
@@ -59,7 +59,7 @@ func TestContentOfSource(t *testing.T) {
 	}
 }
 
-// The refusal says what can be done about it, and nothing of the data.
+// The rejection names the remedies, and shows nothing of the data.
 func TestMalformedJSONNamesTheRemedy(t *testing.T) {
 	m, err := rejection(t, eventtest.Request([]byte(`{"message":{"messageId":"1","attributes":{"key":"k"},"data":"`+
 		base64.StdEncoding.EncodeToString([]byte(`{"`+eventtest.Secret+`":`))+`"},"subscription":"projects/p/subscriptions/event1"}`), "Content-Type", "application/json"))
@@ -101,8 +101,8 @@ func TestContentSurvives(t *testing.T) {
 	}
 }
 
-// An event that a program has made is what it declares, also where its data was given as
-// a []byte, of which the SDK notes that it would be written in base64.
+// An event that a program has made is what it declares, also if its data was given as a []byte, for
+// which the SDK sets DataBase64.
 func TestEventMadeByAProgramIsWhatItDeclares(t *testing.T) {
 	for media, want := range map[string]string{"application/json": "application/json", "text/plain": "text/plain", "image/png": "image/png"} {
 		e := eventtest.Event("com.example", "event1", nil)

@@ -120,7 +120,7 @@ func (d *Decoder) Message(ctx context.Context, e *cloudevents.Event) (m driver.M
 	if warnings == nil {
 		warnings = &Warnings{}
 		defer func() {
-			warnings.Log(ctx, slog.Default(), slog.String("event", e.ID()), slog.String("source", m.Source))
+			warnings.Log(ctx, driver.Logger(nil), slog.String("event", e.ID()), slog.String("source", m.Source))
 		}()
 	}
 	u := unwrapped{event: e, warnings: warnings, limit: d.contentLimit()}

@@ -18,8 +18,8 @@ import (
 	"example.com/eventdriver/driver/internal/eventtest"
 )
 
-// checkMessage checks what holds of every conversion of an event, and that a
-// redelivery converts alike.
+// checkMessage checks what is true for the message of every event, and that a redelivery becomes the
+// same message.
 func checkMessage(t *testing.T, eventType, contentType string, data []byte) (driver.Message, error) {
 	t.Helper()
 	e := eventtest.Event(eventType, "event1", bytes.Clone(data))
@@ -64,7 +64,7 @@ func FuzzPubSub(f *testing.F) {
 	})
 }
 
-// Storage's JSON is the content as it came; of protobuf it is made.
+// The content of a Storage event is its JSON as it arrived, or JSON made from its protobuf.
 func FuzzStorage(f *testing.F) {
 	for _, body := range eventtest.Samples(f, "storage") {
 		f.Add(false, body)
@@ -153,7 +153,7 @@ func FuzzKeyPointer(f *testing.F) {
 	})
 }
 
-// lookUp evaluates a pointer the plain way, over the whole content decoded.
+// lookUp evaluates a pointer in the decoded content.
 func lookUp(pointer, content string) (string, error) {
 	d := json.NewDecoder(strings.NewReader(content))
 	d.UseNumber()

@@ -16,7 +16,7 @@ import (
 	"example.com/eventdriver/driver/internal/eventtest"
 )
 
-// What is accepted has the ID, the type, the key and the data that the request says.
+// The message of an accepted request has the ID, type, key and data of the request.
 func FuzzBinary(f *testing.F) {
 	f.Add("1.0", "id", "/source", "com.example", "k", "2018-04-05T03:56:24Z", "application/json; charset=utf-8", "x", "1", []byte(`{"a":1}`))
 	f.Add("0.3", "id", "//h/s#t", "dev.knative.kafka.event", "€", "", "", "datacontenttype", "text/plain", []byte{0xff})
@@ -96,7 +96,7 @@ func FuzzStructured(f *testing.F) {
 	})
 }
 
-// escaped says that content is what a JSON string holds, as text or in base64.
+// escaped says that content is the value of a JSON string, as text or in base64.
 func escaped(data, content []byte) bool {
 	var text string
 	if json.Unmarshal(data, &text) != nil {
@@ -106,7 +106,7 @@ func escaped(data, content []byte) bool {
 	return text == string(content) || err == nil && bytes.Equal(decoded, content)
 }
 
-// An event inside of a Pub/Sub message is what it is outside of one.
+// An event inside of a Pub/Sub message becomes the same message as outside of one.
 func FuzzWrapped(f *testing.F) {
 	f.Add("i", "s", "com.example", "k", "application/json", []byte(`{"a":1}`))
 	f.Add("i", "/s", "t", "", "", []byte{0xff})
@@ -145,8 +145,8 @@ func FuzzWrapped(f *testing.F) {
 	})
 }
 
-// The source of an event of Knative's Kafka source is what is behind the first #,
-// or all of it; its key is the extension's.
+// The source of an event of Knative's Kafka source is the text behind the first #, or all of
+// ce-source; its key is the extension.
 func FuzzKafka(f *testing.F) {
 	f.Add("/apis/v1/namespaces/n/kafkasources/s#topic", "k", []byte(`{"a":1}`))
 	f.Add("#", "", []byte{0})
@@ -167,8 +167,7 @@ func FuzzKafka(f *testing.F) {
 	})
 }
 
-// The key is the first that is there, in the order of the documentation, or what is
-// in the content where that is pointed to.
+// The key is the first in the order of the documentation, or the value that the pointer leads to.
 func FuzzKey(f *testing.F) {
 	f.Add("c", "k", "p", "a", "o", "s")
 	f.Add("", "", "", "", "o", "s")

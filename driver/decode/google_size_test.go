@@ -12,9 +12,9 @@ import (
 	"example.com/eventdriver/driver/internal/eventtest"
 )
 
-// What an event takes when it is decoded is counted before, and bounded: beside the
-// account nothing is allocated but a few times the body, and what the race detector
-// adds where it is on: it has pools forget what they keep.
+// The memory for decoding an event is counted before, and bounded. Beyond what is counted, decoding
+// allocates no more than a few times the body; and the race detector adds some, since it makes
+// pools drop their buffers.
 func TestExpansionIsBounded(t *testing.T) {
 	const copies, fixed, most = 2, 1 << 20, 50 << 20
 	for _, n := range []int{10_000, 95_000, 110_000} { // MaxValues is 100,000
@@ -57,7 +57,7 @@ func TestStorageExpansionIsBounded(t *testing.T) {
 	}
 }
 
-// An event for which there is no memory now comes again.
+// An event for which no memory is free now is not rejected.
 func TestExpansionWaitsForMemory(t *testing.T) {
 	for format, data := range map[string][]byte{"protobuf": eventtest.ProtobufShapes["nulls"](1000), "json": eventtest.JSONShapes["nulls"](1000)} {
 		for most, want := range map[int64]bool{1000: false, 10 << 20: true} {

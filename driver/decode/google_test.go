@@ -29,7 +29,7 @@ func TestProtobuf(t *testing.T) {
 	}
 }
 
-// An audit log carries types of services that this program knows nothing of.
+// An audit log may have types of services that this program does not have.
 func TestUnknownAny(t *testing.T) {
 	body := `{"protoPayload": {"status": {"code": 7, "details": [{"@type": "type.googleapis.com/no.such.Type", "a": {"b": [1]}}]}}}`
 	m := message(t, zero, eventtest.Binary(body, "Ce-Type", eventtest.AuditType))

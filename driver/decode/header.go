@@ -63,7 +63,7 @@ func unquoted(value string) string {
 		switch c := inner[i]; {
 		case c == '"':
 			if i != len(inner)-1 {
-				return value // more behind it
+				return value // more text behind the quoted string
 			}
 			return b.String()
 		case c == '\\' && i+1 < len(inner):
@@ -73,7 +73,7 @@ func unquoted(value string) string {
 			b.WriteByte(c)
 		}
 	}
-	return value // it does not end
+	return value // the quoted string does not end
 }
 
 func percentDecoded(text string) string {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// The examples are those of the HTTP protocol binding, and what it says of others.
+// The examples are those of the HTTP protocol binding, and others that follow from its text.
 func TestDecodeHeader(t *testing.T) {
 	for value, want := range map[string]string{
 		"":                        "",

@@ -62,7 +62,7 @@ func TestNoKeyNamesTheRemedy(t *testing.T) {
 	}
 }
 
-// keyAt returns what pointer finds in content.
+// keyAt returns the key that pointer finds in content.
 func keyAt(t testing.TB, pointer, content string) string {
 	t.Helper()
 	e := cloudevents.NewEvent()
@@ -138,8 +138,8 @@ func TestKeyPointerIsValidated(t *testing.T) {
 	}
 }
 
-// The pointer costs one pass over the content, however many tokens it has and however
-// deep it leads: nothing is copied or decoded on the way.
+// The pointer costs one pass over the content, however many tokens it has: nothing is copied or
+// decoded on the way.
 func TestKeyPointerReadsContentOnce(t *testing.T) {
 	const depth, size = 500, 4 << 20
 	deep := strings.Repeat(`{"a":`, depth) + `{"x":"` + strings.Repeat("x", size) + `","k":"key"}` + strings.Repeat(`}`, depth)
@@ -159,7 +159,7 @@ func TestKeyPointerReadsContentOnce(t *testing.T) {
 	}
 }
 
-// The look for the key ends when the context does, and its failure can be retried.
+// The search for the key ends with the context, and the event can be retried.
 func TestKeyPointerHonoursTheContext(t *testing.T) {
 	e := cloudevents.NewEvent()
 	e.SetID("1")
@@ -186,8 +186,8 @@ func (c *endingContext) Err() error {
 	return nil
 }
 
-// A source with a pointer has its key there and nowhere else; others have theirs
-// beside the content.
+// A source with a pointer has its key there and nowhere else; other sources have it outside of the
+// content.
 func TestKeyPointerDoesNotFallThrough(t *testing.T) {
 	of := func(opts ...decode.Option) *decode.Decoder { return decoder(t, opts...) }
 	each := decode.KeyPointers(map[string]string{"event1": "/order/id", "event2": "/id"})

@@ -11,8 +11,8 @@ import (
 	"example.com/eventdriver/driver/internal/eventtest"
 )
 
-// A content may have many members; an event of many attributes is refused before
-// they are decoded, which takes many times their memory.
+// A content may have many members. An event with many attributes is rejected before they are
+// decoded, which takes many times their memory.
 func TestManyMembers(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`"id":"first"`)

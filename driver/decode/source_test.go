@@ -83,7 +83,7 @@ func TestSourceOfWrappedEvents(t *testing.T) {
 var spellings = []string{"Shop:Orders", "URN:shop:orders", "HTTPS://Shop.Example:443/orders", "/orders#", "/orders?", "/a%2Fb", "/caf%c3%a9", "/caf\u00e9",
 	"a b", "/a/../b", "//user@host/x", "my_shop:orders", "1shop:orders", "?", "#", "/a#b#c", "mailto:Shop@example.com", "%41", "//[::1", "urn:x:a+b"}
 
-// A source is the text that the producer wrote, and what is configured matches it.
+// A source is the text that the producer wrote, and aliases match that text.
 func TestSourceIsWhatWasWritten(t *testing.T) {
 	for _, source := range spellings {
 		named := decoder(t, decode.SourceAliases(map[string][]string{"event1": {source}}))
@@ -110,7 +110,7 @@ func TestSourceIsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// Kafka's topic is what is behind the first #, as it was written.
+// Kafka's topic is the text behind the first #, as it was written.
 func TestKafkaTopicIsWhatWasWritten(t *testing.T) {
 	for _, topic := range []string{"orders", "Orders.v1", "a b", "a%20b", "a#b", "caf\u00e9"} {
 		m := message(t, zero, eventtest.Binary(`1`, "Ce-Type", "dev.knative.kafka.event", "Ce-Source", "/apis/v1/namespaces/N/kafkasources/s#"+topic))
@@ -120,8 +120,7 @@ func TestKafkaTopicIsWhatWasWritten(t *testing.T) {
 	}
 }
 
-// Where the SDK has parsed the event, what is configured matches what it has made of
-// the source.
+// If the SDK has parsed the event, aliases match the form that it gave the source.
 func TestSourceThatTheSDKParsed(t *testing.T) {
 	in := decoder(t, decode.SourceAliases(map[string][]string{"event1": {"Shop:Orders"}, "URN:shop": nil, "event2": {"/orders#"}, "x": {"A:x"}, "y": {"a:x"}}))
 	for source, want := range map[string]string{"Shop:Orders": "event1", "URN:shop": "URN:shop", "/orders#": "event2", "A:x": "y", "B:y": "b:y"} {
@@ -136,8 +135,7 @@ func TestSourceThatTheSDKParsed(t *testing.T) {
 	}
 }
 
-// The event that a converter of one's own is given has the source as it was written,
-// also in a copy.
+// The event that a converter of the user's gets has the source as it was written, also in a copy.
 func TestEventHasTheSourceAsWritten(t *testing.T) {
 	for _, source := range spellings {
 		for how, r := range eventtest.RequestsFrom(source) {
@@ -160,7 +158,7 @@ func TestEventHasTheSourceAsWritten(t *testing.T) {
 	}
 }
 
-// Whoever receives events by other means than a path names the source in the context.
+// The context can name the source.
 func TestSourceOfTheContext(t *testing.T) {
 	e := cloudevents.NewEvent()
 	e.SetID("1")

@@ -61,8 +61,7 @@ func TestParseTimeRefuses(t *testing.T) {
 	}
 }
 
-// Whatever a leap second has behind the point, it comes after the second before and
-// not after the next.
+// A leap second is after the second before it and not after the next one, whatever its fraction.
 func TestLeapSecondKeepsTheOrder(t *testing.T) {
 	var last time.Time
 	for _, text := range []string{"2016-12-31T23:59:59.999999999Z", "2016-12-31T23:59:60Z", "2016-12-31T23:59:60.9Z", "2017-01-01T00:00:00Z"} {
@@ -74,7 +73,7 @@ func TestLeapSecondKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// What Go's own layout takes, and writes, is read as the same time.
+// A time that Go writes is read as the same time.
 func FuzzParseTime(f *testing.F) {
 	f.Add("2026-03-01T08:15:00.123Z", int64(0))
 	f.Add("2016-12-31t23:59:60,5z", int64(1e18))
