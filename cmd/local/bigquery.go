@@ -14,7 +14,8 @@ import (
 	"example.com/eventdriver/stores/bqstore"
 )
 
-// startBigQuery makes sure of a BigQuery with the tables, and has the function find both.
+// startBigQuery starts a BigQuery unless there is one, makes the tables, and points the
+// function at them.
 func (l *local) startBigQuery(ctx context.Context) error {
 	if os.Getenv("BIGQUERY_EMULATOR_HOST") == "" {
 		if err := l.startBigQueryEmulator(ctx); err != nil {
@@ -73,7 +74,7 @@ func (l *local) startBigQueryEmulator(ctx context.Context) error {
 	return errors.New("the emulator does not start")
 }
 
-// newest is the file that was changed last.
+// newest returns the file that was changed last.
 func newest(names []string) (latest string) {
 	var at time.Time
 	for _, name := range names {

@@ -15,9 +15,9 @@ import (
 	"example.com/eventdriver/internal/fake/eventarc"
 )
 
-// tell runs the story: orders whose events come in every order, twice, and all at
-// once, a business that fails or panics the first time, and events that can never
-// succeed. It fails unless each order was processed exactly once.
+// tell runs the demo. Orders have their events in every order, twice, or all at once; for
+// two of them the business fails or panics the first time; and some events can never
+// succeed. It returns an error unless each order was processed exactly once.
 func tell(ctx context.Context, o options) error {
 	ledger := &ledger{log: eventdriver.NewLogger(os.Stdout, slog.LevelInfo),
 		mishaps: make(map[string]func() error), processed: make(map[string]int)}
@@ -37,8 +37,8 @@ func tell(ctx context.Context, o options) error {
 	return ledger.sum(expected, letters)
 }
 
-// story returns the settings of the story: the defaults, for orders that nobody has seen
-// before, whatever the environment says.
+// story returns the settings of the demo: the defaults, whatever the environment says, and
+// a folder that no demo has used before.
 func story() settings {
 	return settings{
 		here:     map[string]string{"EVENT_SOURCES": "event1,event2,event3", "ERASE_SOURCES": "event1", "GCS_FOLDER": "demo-" + rand.Text()},
@@ -46,7 +46,7 @@ func story() settings {
 	}
 }
 
-// hopeless is how many events of the story can never succeed.
+// hopeless is how many events of the demo can never succeed.
 const hopeless = 2
 
 // publishStory publishes the events and returns the keys of the orders.
@@ -90,8 +90,8 @@ var sequences = [][]string{
 	{"event3", "event1", "event2"}, {"event3", "event2", "event1"},
 }
 
-// ledger is the business of the story. It notes what was processed, and writes a line
-// for each order.
+// ledger is the business of the demo. It notes which orders were processed, and writes a
+// line for each.
 type ledger struct {
 	log *slog.Logger
 
@@ -125,7 +125,7 @@ func (l *ledger) Process(ctx context.Context, in driver.Message, next driver.Nex
 	return next.Call(ctx, in)
 }
 
-// sum prints the end of the story, and returns an error if it is a sad one.
+// sum prints the result, and returns an error unless each order was processed once.
 func (l *ledger) sum(orders []string, deadLettered int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,7 +144,7 @@ func (l *ledger) sum(orders []string, deadLettered int) error {
 		len(orders), once, lost, doubled, deadLettered)
 	for key := range l.processed {
 		if !slices.Contains(orders, key) {
-			return fmt.Errorf("demo: %q was processed, which is no order of the story", key)
+			return fmt.Errorf("demo: %q was processed, which is not an order of the demo", key)
 		}
 	}
 	switch {
@@ -156,7 +156,7 @@ func (l *ledger) sum(orders []string, deadLettered int) error {
 	return nil
 }
 
-// countDeadLetters counts what the function has set aside.
+// countDeadLetters counts the dead letters of the function.
 func countDeadLetters(ctx context.Context, function *eventdriver.Function) (int, error) {
 	store, err := function.DeadLetters(ctx)
 	if err != nil {

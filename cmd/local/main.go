@@ -1,13 +1,14 @@
-// Command local runs the whole thing on one machine, without a cloud account: the
-// function under the Functions Framework, Cloud Storage, and Eventarc.
+// Command local runs the function under the Functions Framework on one machine, with
+// stand-ins for Cloud Storage and Eventarc. It needs no cloud account.
 //
 //	go run ./cmd/local            serve until interrupted
-//	go run ./cmd/local -demo      tell a story of orders, and check its end
+//	go run ./cmd/local -demo      send orders, and check that each is processed once
 //
-// The function acts with orders.go and is set up by the environment, as in the cloud (see
-// docs/configuration.md), with Cloud Storage embedded unless STORAGE_EMULATOR_HOST
-// names another emulator. As in the cloud, the events of each topic are delivered to the
-// path of their source. Everything listens on 127.0.0.1 unless told otherwise.
+// The function acts with orders.go and reads its settings from the environment, as in the
+// cloud (see docs/configuration.md). The Cloud Storage is part of the program, unless
+// STORAGE_EMULATOR_HOST names an emulator. As in the cloud, the events of each topic are
+// delivered to the path of their source. Everything listens on 127.0.0.1 unless flags say
+// otherwise.
 //
 // The demo has a business and settings of its own: it reads neither orders.go nor the
 // environment, except for the addresses of emulators.
@@ -46,7 +47,7 @@ func main() {
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where the function listens")
 	flag.StringVar(&o.publishAddr, "publish-addr", "127.0.0.1:8081", "where events are published: POST /publish/TOPIC?key=KEY")
 	flag.StringVar(&o.store, "store", "gcs", "where the state is kept: memory, gcs or bigquery (after make emulators)")
-	demo := flag.Bool("demo", false, "send a story of orders, check that each is processed once, and exit")
+	demo := flag.Bool("demo", false, "send orders, check that each is processed once, and exit")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "local: unexpected argument %q\n", flag.Arg(0))
@@ -106,7 +107,7 @@ func serve(ctx context.Context, o options) error {
 	return local.stop()
 }
 
-// local is all that runs on this machine.
+// local is everything that runs on this machine.
 type local struct {
 	function                  *eventdriver.Function
 	eventarc                  *eventarc.Eventarc
@@ -131,7 +132,7 @@ func start(ctx context.Context, o options, business driver.Handler, s settings) 
 	return l, nil
 }
 
-// startStore makes sure of a store with that name.
+// startStore starts the store with that name, unless it runs already.
 func (l *local) startStore(ctx context.Context, name string) error {
 	switch name {
 	case eventdriver.StoreGCS:
@@ -142,7 +143,7 @@ func (l *local) startStore(ctx context.Context, name string) error {
 	return nil
 }
 
-// startAll starts what needs the store.
+// startAll starts everything that needs the store.
 func (l *local) startAll(ctx context.Context, o options, business driver.Handler) error {
 	config, err := eventdriver.ConfigFromEnv(l.settings.lookup)
 	if err != nil {
@@ -159,8 +160,8 @@ func (l *local) startAll(ctx context.Context, o options, business driver.Handler
 	return l.startPublisher(ctx, o.publishAddr, config)
 }
 
-// settings are the function's variables: those that are set here, and where one is not,
-// the value that fallback has for it.
+// settings are the function's variables: those that are set here, and for all others the
+// values of fallback.
 type settings struct {
 	here     map[string]string
 	fallback func(name string) (string, bool)
@@ -173,7 +174,7 @@ func (s settings) lookup(name string) (string, bool) {
 	return s.fallback(name)
 }
 
-// setUnlessSet returns the value of the variable, and sets it where it has none.
+// setUnlessSet sets the variable unless it has a value, and returns its value.
 func (s settings) setUnlessSet(name, value string) string {
 	if set, _ := s.lookup(name); set != "" {
 		return set
@@ -182,8 +183,8 @@ func (s settings) setUnlessSet(name, value string) string {
 	return value
 }
 
-// startStorage makes sure of a Cloud Storage with a bucket, and has the function find
-// both.
+// startStorage starts a Cloud Storage unless there is one, makes the bucket, and points the
+// function at them.
 func (l *local) startStorage(ctx context.Context) error {
 	if os.Getenv("STORAGE_EMULATOR_HOST") == "" {
 		fake, err := gcs.Start("127.0.0.1:0")
@@ -245,8 +246,8 @@ func listening(addr string) error {
 	return fmt.Errorf("the function's server does not come up on %s", addr)
 }
 
-// freePort splits addr, and replaces port 0 by one that is free, since the
-// framework does not tell which it took. It fails where the port is taken.
+// freePort splits addr, and replaces port 0 by a free one, since the framework does not
+// say which port it took. It fails if the port is taken.
 func freePort(addr string) (host, port string, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -269,7 +270,7 @@ func (l *local) startPublisher(ctx context.Context, addr string, config eventdri
 	return nil
 }
 
-// stop lets what is under way finish, then closes everything.
+// stop lets deliveries that are under way finish, then closes everything.
 func (l *local) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

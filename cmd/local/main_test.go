@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // process's.
 func command(t *testing.T, variables []string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // what waits for it in vain then fails
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // so that a test that waits in vain fails
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Env = append([]string{"HOME=" + t.TempDir()}, variables...)
@@ -126,7 +126,7 @@ func TestServePublishAndStop(t *testing.T) {
 		acted += strings.Count(lines.Text(), line)
 	}
 	if response, err := http.Get(url + "/"); err != nil || response.StatusCode != http.StatusNotFound {
-		t.Errorf("a page that is none: %v, %v", response, err)
+		t.Errorf("a page that does not exist: %v, %v", response, err)
 	}
 	if err := local.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)

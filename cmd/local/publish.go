@@ -14,14 +14,14 @@ import (
 
 const publishLimit = 10 << 20 // bytes; Pub/Sub's limit for a message
 
-// logFailure logs a delivery that is to be made again.
+// logFailure logs a failed delivery, which will be repeated.
 func logFailure(id string, again time.Duration, err error) {
 	slog.Info("not acknowledged, it will be delivered again", "event", id, "after", again.String(), "answer", err.Error())
 }
 
-// triggers returns which path the trigger of each topic calls: that of the source
-// which the topic is called like, or is an alias of. The events of all other topics
-// get to the function without a path, and are dead-lettered.
+// triggers returns the path that the trigger of a topic calls. If the topic has the name
+// or an alias of a source, that is the source's path. Events of other topics reach the
+// function without a path, and are dead-lettered.
 func triggers(config eventdriver.Config) func(topic string) string {
 	paths := make(map[string]string)
 	for source, aliases := range config.SourceAliases {

@@ -18,8 +18,8 @@ type run struct {
 	report    *Report
 }
 
-// Run runs what the options say, and reports. The error is about what kept it from
-// doing so; what the function did wrong is in the report.
+// Run runs the function as the options say, and reports. An error means that the run
+// could not be made; faults of the function are in the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 		r.report.Rounds = n
 		r.say()
-		if !r.report.Passed() { // what follows would only hide it
+		if !r.report.Passed() { // more rounds would only hide it
 			break
 		}
 		if o.For > 0 && time.Since(r.chronicle.start) > time.Duration(o.For) {
@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return r.report, nil
 }
 
-// round returns the next round, with orders that no other has.
+// round returns the next round, with orders of its own.
 func (r *run) round(number int) *round {
 	next := &round{run: r, number: number}
 	for i := range min(r.options.PerRound, r.options.Orders-r.report.Orders) {

@@ -10,19 +10,20 @@ import (
 	"time"
 )
 
-// Options say what is run. Take [Default] and change that.
+// Options configure a run. Start from [Default].
 type Options struct {
-	Seed      uint64 `json:"seed"`      // of all choices; when they take effect is the machine's affair
+	Seed      uint64 `json:"seed"`      // of all choices; the moments depend on the machine
 	Orders    int    `json:"orders"`    // in all
-	PerRound  int    `json:"per_round"` // orders for which there is one bucket
+	PerRound  int    `json:"per_round"` // orders that share a bucket
 	Instances int    `json:"instances"`
 	// Rate is how many orders are published in a second, at most; 0: as many as get
-	// through. With a rate, what meets an order does not depend on the machine's speed.
+	// through. With a rate, the harm to each order does not depend on the machine's speed.
 	Rate float64 `json:"rate"`
-	// For is when to begin no other round, though not all orders have come; 0: never.
+	// For is the time after which no new round begins, even if not all orders have come;
+	// 0: no limit.
 	For Duration `json:"for"`
 
-	// Each of these happens once in about that time; 0: never.
+	// Each of these happens about once in that time; 0: never.
 	KillEvery  Duration `json:"kill_every"`
 	PauseEvery Duration `json:"pause_every"`
 	CutEvery   Duration `json:"cut_every"`
@@ -32,19 +33,19 @@ type Options struct {
 	Lease Duration `json:"lease"`
 	// Duplicates is how many more times an event is delivered, on average.
 	Duplicates float64 `json:"duplicates"`
-	// Lose is the share of the store's requests whose answer is lost; as many are
-	// refused.
+	// Lose is the share of the store's requests whose answer is lost, and also the share
+	// that is refused.
 	Lose float64 `json:"lose"`
-	// Fail is the share of the business's runs that fail, each third by a panic.
+	// Fail is the share of the business's runs that fail, every third of them by a panic.
 	Fail float64 `json:"fail"`
 	// Long is the share of its runs that last longer than the lease.
 	Long float64 `json:"long"`
 
 	// Logs is a folder for the instances' logs; empty: they are not kept.
 	Logs string `json:"-"`
-	// Replace has files of the module compiled from others, beside business.go.
+	// Replace are files of the module that are compiled from others, beside business.go.
 	Replace map[string]string `json:"-"`
-	// Say is told how the run goes on; nil: nobody is.
+	// Say, if not nil, is called with the progress of the run.
 	Say func(line string) `json:"-"`
 }
 
@@ -54,7 +55,7 @@ type Duration time.Duration
 // MarshalText implements [encoding.TextMarshaler].
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// Default is what is run unless something else is asked for.
+// Default returns the options of a run of 10,000 orders.
 func Default() Options {
 	return Options{
 		Orders:     10_000,
@@ -73,11 +74,11 @@ func Default() Options {
 	}
 }
 
-// shortest is the shortest time between two of the same kind: a process takes about
-// as long to start.
+// shortest is the shortest allowed time between two harms of a kind. A process takes
+// about that long to start.
 const shortest = 50 * time.Millisecond
 
-// Check returns an error that says of each option that is wrong what it should be.
+// Check returns an error that names each wrong option and says what it should be.
 func (o Options) Check() error {
 	var errs []error
 	wrong := func(ok bool, flag, want string, is any) {

@@ -47,7 +47,7 @@ type Program struct {
 	// business. It is compiled in place of the file that calls the user's Business, so
 	// that orders.go and what belongs to it is compiled, too, but never called.
 	Business string
-	// Replace has files of the module compiled from others, by their path in it.
+	// Replace are files of the module, by their path in it, that are compiled from others.
 	Replace map[string]string
 }
 

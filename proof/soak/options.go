@@ -1,6 +1,6 @@
-// Package soak runs the function at a fixed rate for minutes, and checks that what
-// it takes of the system does not grow, and that it leaves nothing when it ends.
-// docs/chaos.md says how. Nothing that is deployed imports it.
+// Package soak runs the function at a fixed rate for minutes. It checks that the
+// function's use of the system does not grow, and that the function leaves nothing when
+// it ends. docs/chaos.md says how. Nothing that is deployed imports it.
 package soak
 
 import (
@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Options say what is run. Take [Default] and change that.
+// Options configure a run. Start from [Default].
 type Options struct {
 	For   time.Duration // how long
 	Rate  float64       // orders a second, of three events and a late duplicate
-	Every time.Duration // how often the process is looked at
+	Every time.Duration // the time between two samples of the process
 	Store string        // gcs or memory
 	Say   func(line string)
 }
@@ -24,12 +24,12 @@ const (
 	Memory = "memory"
 )
 
-// Default is what is run unless something else is asked for.
+// Default returns the options of a run of five minutes.
 func Default() Options {
 	return Options{For: 5 * time.Minute, Rate: 10, Every: time.Second, Store: GCS, Say: func(string) {}}
 }
 
-// Check returns an error that says of each option that is wrong what it should be.
+// Check returns an error that names each wrong option and says what it should be.
 func (o Options) Check() error {
 	var errs []error
 	wrong := func(ok bool, flag, want string, is any) {

@@ -22,7 +22,7 @@ func (o *orders) expect(key string) {
 	o.processed[key] += 0
 }
 
-// forgive expects no order any more that has not been processed.
+// forgive no longer expects the orders that have not been processed.
 func (o *orders) forgive() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -44,7 +44,7 @@ func (o *orders) line(line []byte) {
 }
 
 // sum returns how many orders were expected, how many of them were processed, and
-// how many more than once.
+// how many were processed more than once.
 func (o *orders) sum() (expected, processed, doubled int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

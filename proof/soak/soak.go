@@ -19,10 +19,10 @@ type soak struct {
 	options  Options
 	folder   string // of the program
 	program  string
-	metrics  string // where the function serves its own
+	metrics  string // where the function serves its metrics
 	orders   *orders
 	storage  *storage
-	proxy    *proxy.Proxy // to the storage of the moment
+	proxy    *proxy.Proxy // to the current storage
 	function *instances.Process
 	target   atomic.Pointer[instances.Process] // the one that events go to
 	eventarc *eventarc.Eventarc
@@ -32,8 +32,8 @@ type soak struct {
 	report    *Report
 }
 
-// Run runs what the options say, and reports. The error is about what kept it from
-// doing so; what the function did wrong is in the report.
+// Run runs the function as the options say, and reports. An error means that the run
+// could not be made; faults of the function are in the report.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := errors.Join(o.Check(), instances.CanMeasure()); err != nil {
 		return nil, err
@@ -91,11 +91,11 @@ func (s *soak) start(ctx context.Context) (err error) {
 	return nil
 }
 
-// atOnce is how many deliveries there are at once. It bounds how many goroutines and
-// connections the function can have rightly, however busy the machine is.
+// atOnce is how many deliveries there are at once. It bounds the goroutines and
+// connections that the function needs, however busy the machine is.
 const atOnce = 4
 
-// route leads to the function, when less than that is under way.
+// route leads to the function, and waits while atOnce deliveries are under way.
 func (s *soak) route(ctx context.Context) (url string, done func(), err error) {
 	select {
 	case s.underWay <- struct{}{}:
@@ -105,7 +105,7 @@ func (s *soak) route(ctx context.Context) (url string, done func(), err error) {
 	}
 }
 
-// load publishes orders at the rate, and looks at the process meanwhile.
+// load publishes orders at the rate, and samples the process meanwhile.
 func (s *soak) load(ctx context.Context) error {
 	start := time.Now()
 	look := time.NewTicker(s.options.Every)
@@ -142,12 +142,12 @@ func (s *soak) load(ctx context.Context) error {
 	}
 }
 
-// The stand-in for Cloud Storage slows down with the number of objects, and what
-// waits for it is goroutines and connections of the function. So it is replaced by
-// an empty one after so many orders, when nothing is under way.
+// The stand-in for Cloud Storage slows down with the number of objects, and then more
+// goroutines and connections of the function wait for it. So an empty one replaces it
+// after renewAfter orders, when nothing is under way.
 const renewAfter = 300
 
-// ready says whether the order of that number can come: not while the storage is
+// ready says whether the order with that number can come. It can't while the storage is
 // full and in use.
 func (s *soak) ready(n int) (bool, error) {
 	if s.options.Store != GCS || n/renewAfter == s.storage.renewed {
@@ -159,9 +159,9 @@ func (s *soak) ready(n int) (bool, error) {
 	return true, s.storage.renew(s.proxy)
 }
 
-// publish publishes the order of that number, and an earlier one's last event once
-// more. The store in memory keeps all that it has ever seen, so there the orders come
-// again: from the second quarter on all are duplicates, and nothing is left to keep.
+// publish publishes the order with that number, and the last event of an earlier one once
+// more. The store in memory keeps all that it has ever seen. So with that store the same
+// orders come again: from the second quarter on all are duplicates, and nothing is added.
 func (s *soak) publish(n int) {
 	if s.options.Store == Memory {
 		s.publishOrder(fmt.Sprintf("order-%d", n%max(1, int(s.options.Rate*s.options.For.Seconds()/5))))
@@ -191,8 +191,8 @@ func content(name string) []byte {
 	return fmt.Appendf(nil, `{"order":%q,"text":"%0400d"}`, name, 7)
 }
 
-// shutDown ends the function with SIGTERM while events are coming, and looks at what
-// is left.
+// shutDown ends the function with SIGTERM while events are coming, and checks what it
+// leaves.
 func (s *soak) shutDown(ctx context.Context) error {
 	s.options.Say("SIGTERM, while events are coming")
 	for n := range 20 {
@@ -210,7 +210,7 @@ func (s *soak) shutDown(ctx context.Context) error {
 	s.report.EndedAfter = time.Since(asked).Seconds()
 	s.report.ExitCode = s.function.ExitCode()
 	if s.options.Store == Memory {
-		s.orders.forgive() // what was under way is gone with the memory
+		s.orders.forgive() // their state is gone with the memory
 		return nil
 	}
 	var err error
@@ -218,7 +218,7 @@ func (s *soak) shutDown(ctx context.Context) error {
 	return errors.Join(err, s.finish(ctx))
 }
 
-// finish has another instance process what the first one could not.
+// finish lets another instance process what the first one could not.
 func (s *soak) finish(ctx context.Context) error {
 	last, err := instances.Start(ctx, s.program, []string{"GCS_BUCKET=" + bucket, "STORAGE_EMULATOR_HOST=" + s.proxy.Addr()}, instances.Lines(s.orders.line))
 	if err != nil {
@@ -231,7 +231,7 @@ func (s *soak) finish(ctx context.Context) error {
 	return nil
 }
 
-// close ends all that is still there.
+// close ends everything that still runs.
 func (s *soak) close() error {
 	var errs []error
 	if s.function != nil {

@@ -13,10 +13,10 @@ import (
 
 var _ = business // function.go calls it
 
-// business is the worst handler that may be asked to act: one that does not
-// look at its context, so that nothing but its token keeps it from acting beside
-// another. It says to the ledger that it is about to act, which is where it can be
-// caught while it holds the key, and then acts.
+// business is the worst handler that a pipeline may have: it ignores its context, so that
+// nothing but its token keeps it from acting beside another. It first tells the ledger
+// that it is about to act, and there the monkey can catch it while it holds the key. Then
+// it acts.
 func business() (driver.Handler, error) {
 	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
 		claim, _ := driver.ClaimFrom(ctx)

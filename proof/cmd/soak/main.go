@@ -54,7 +54,7 @@ func parse(args []string) (c command, err error) {
 	f := flag.NewFlagSet("soak", flag.ContinueOnError)
 	f.DurationVar(&c.For, "for", c.For, "how long")
 	f.Float64Var(&c.Rate, "rate", c.Rate, "orders a second, of three events and a late duplicate")
-	f.DurationVar(&c.Every, "every", c.Every, "how often the process is looked at")
+	f.DurationVar(&c.Every, "every", c.Every, "the time between two samples of the process")
 	f.StringVar(&c.Store, "store", c.Store, "where the function keeps its state: gcs or memory")
 	f.StringVar(&c.report, "report", "", "a file for the report, in JSON")
 	f.StringVar(&c.plot, "plot", "", "a file for the chart, in SVG")
