@@ -9,11 +9,11 @@
 //   - EventDriverCloudEvent, the same with the CloudEvent signature, for hosts
 //     that call it one request at a time. The framework passes all requests to
 //     such functions through one channel of the CloudEvents SDK, and under
-//     concurrent requests some hang for ever (cloudevents/sdk-go issues 1224 and
-//     1332): on Cloud Run, where an instance serves many at once, do not use it.
+//     concurrent requests some hang forever (cloudevents/sdk-go issues 1224 and
+//     1332): do not use it on Cloud Run, where an instance serves many at once.
 //
-// What acts is in orders.go, the one file to replace. The parts that it is made
-// of are in the packages under driver and stores.
+// The business is in orders.go, the file to replace. The packages under driver and
+// stores hold the parts of the function.
 package eventdriver
 
 import (
@@ -106,9 +106,8 @@ func deployed() bool { return os.Getenv("FUNCTION_TARGET") != "" }
 // inCloud says whether the process runs on Cloud Run, which sets K_SERVICE.
 func inCloud() bool { return os.Getenv("K_SERVICE") != "" }
 
-// Function is the whole thing: events in, answers out. It opens its stores when
-// the first event arrives, and keeps them open. Create it with [New]; it is safe
-// for any number of requests at once.
+// Function answers events. It opens its stores when the first event arrives, and
+// keeps them open. Create it with [New]. It is safe for concurrent use.
 type Function struct {
 	config   Config
 	business driver.Handler
@@ -119,7 +118,7 @@ type Function struct {
 	mu       sync.Mutex
 	opened   atomic.Pointer[parts]
 	active   atomic.Int64 // events that are being handled
-	draining atomic.Bool  // the process is about to end
+	draining atomic.Bool  // the process is shutting down
 }
 
 // New returns a function that joins events as config says, and gives the joined
@@ -138,11 +137,11 @@ func newFunction(config Config, business driver.Handler, err error) *Function {
 // log returns where all of the function's parts log.
 func (f *Function) log() *slog.Logger { return driver.Logger(f.logger) }
 
-var errDraining = errors.New("this instance is about to end: deliver it again")
+var errDraining = errors.New("this instance is shutting down: deliver the event again")
 
 // ServeHTTP answers one event: a CloudEvent in binary or structured form, or a
-// message that Pub/Sub pushed. 2xx acknowledges it, and anything else has it
-// delivered again; [convert.ToHTTPHandler] says which is when.
+// message that Pub/Sub pushed. A 2xx status acknowledges it; after any other the
+// platform delivers it again. [convert.ToHTTPHandler] lists the statuses.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.active.Add(1)
 	defer f.active.Add(-1)
@@ -160,8 +159,8 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parts.serveHTTP.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// turnAway answers a request whose body is of no use. The server would wait for the
-// rest of it, for as long as the client likes.
+// turnAway answers a request whose body nobody reads, and closes the connection: the
+// server would wait for the rest of the body for as long as the client likes.
 func turnAway(w http.ResponseWriter, status int, text string) {
 	connection, until := http.NewResponseController(w), time.Now().Add(convert.DefaultClientTimeout)
 	_ = errors.Join(connection.SetReadDeadline(until), connection.SetWriteDeadline(until)) // not every server can
@@ -184,8 +183,8 @@ func (f *Function) Receive(ctx context.Context, event cloudevents.Event) error {
 	return parts.receive(ctx, event)
 }
 
-// DeadLetters returns where the function sets events aside, and opens the stores
-// if that has not been done.
+// DeadLetters returns the store of the function's dead letters. It opens the stores
+// if they are not open yet.
 func (f *Function) DeadLetters(ctx context.Context) (driver.DeadLetterStore, error) {
 	parts, err := f.open(ctx)
 	if err != nil {
@@ -194,8 +193,8 @@ func (f *Function) DeadLetters(ctx context.Context) (driver.DeadLetterStore, err
 	return parts.stores.deadLetters, nil
 }
 
-// Drain returns when no event is being handled, or with the context's error.
-// Handlers that were abandoned when their request ended count, too.
+// Drain waits until no event is being handled, or returns the context's error.
+// Handlers that still run though their request has ended count, too.
 func (f *Function) Drain(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -214,8 +213,8 @@ func (f *Function) busy() bool {
 	return f.active.Load() > 0 || parts != nil && parts.pipeline.Abandoned() > 0
 }
 
-// Close closes the stores. Call it after [Function.Drain]; the next event would
-// open them again.
+// Close closes the stores. Call it after [Function.Drain]: another event opens them
+// again.
 func (f *Function) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -225,15 +224,15 @@ func (f *Function) Close() error {
 	return nil
 }
 
-// Cloud Run gives an instance 10 seconds after SIGTERM. The rest is for answers
-// that net/http still writes when their handlers have returned.
+// Cloud Run kills an instance 10 seconds after SIGTERM. Most of that is for handlers;
+// flushWithin is for net/http, which writes answers after their handlers returned.
 const (
 	drainWithin = 9 * time.Second
 	flushWithin = 100 * time.Millisecond
 )
 
-// exitOn waits for the signal, and lets the events that are being handled finish before
-// the process ends; the framework would cut them off. Those that still come are sent away.
+// exitOn waits for the signal, lets running events finish, and ends the process. The
+// framework would cut them off. New events are refused meanwhile.
 func (f *Function) exitOn(terminated <-chan os.Signal) {
 	<-terminated
 	f.draining.Store(true)
@@ -246,7 +245,7 @@ func (f *Function) exitOn(terminated <-chan os.Signal) {
 	os.Exit(0)
 }
 
-// parts are what a function is made of once it is open.
+// parts is what an open function consists of.
 type parts struct {
 	stores    stores
 	pipeline  *driver.Pipeline
@@ -254,8 +253,8 @@ type parts struct {
 	receive   func(context.Context, cloudevents.Event) error
 }
 
-// open returns the parts, and makes them if need be. If that fails, the next
-// event tries again.
+// open returns the parts. The first call makes them; if it fails, the next event
+// tries again.
 func (f *Function) open(ctx context.Context) (*parts, error) {
 	if parts := f.opened.Load(); parts != nil {
 		return parts, nil

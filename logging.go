@@ -16,7 +16,7 @@ func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(traced{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging})})
 }
 
-// cloudLogging renames what Cloud Logging calls otherwise.
+// cloudLogging gives attributes the names that Cloud Logging knows.
 func cloudLogging(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a
@@ -43,7 +43,7 @@ func severity(level slog.Level) string {
 	return "ERROR"
 }
 
-// traced is a handler that adds the trace of the request that the context is of.
+// traced is a handler that adds the trace of the context's request.
 type traced struct{ slog.Handler }
 
 func (t traced) Handle(ctx context.Context, r slog.Record) error {
@@ -60,7 +60,8 @@ type traceKey struct{}
 
 type trace struct{ attrs []slog.Attr }
 
-// withTrace returns the request's context with what ties its log lines together.
+// withTrace returns the request's context with its trace, by which Cloud Logging
+// groups the lines of a request.
 func withTrace(r *http.Request) context.Context {
 	id, span := traceOf(r.Header)
 	if id == "" {

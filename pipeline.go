@@ -12,13 +12,13 @@ import (
 	"example.com/eventdriver/driver/transformer"
 )
 
-// newPipeline is the order of things: erase what nobody uses, join, make sure
-// that it is the only time, act, and publish. The business handler decides whether
-// what it acted upon is published, and what of it, by what it gives to its next;
-// the key counts as processed when Pub/Sub has confirmed the message.
+// newPipeline returns the steps in their order: erase content that nobody uses, join,
+// let each key pass once, act, publish. The business handler decides what is
+// published: the message that it passes to next. A key counts as processed when
+// Pub/Sub has confirmed that message.
 func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logger) (*driver.Pipeline, error) {
 	if _, can := s.events.(driver.Replacer); !can && c.ConflictPolicy == joiner.KeepLast {
-		return nil, fmt.Errorf("CONFLICT_POLICY last can't be had with EVENT_STORE %s", c.EventStore)
+		return nil, fmt.Errorf("CONFLICT_POLICY must not be last: the store %s can't replace events", c.EventStore)
 	}
 	if _, hasName := business.(fmt.Stringer); !hasName {
 		business = driver.Named("business", business)
@@ -48,8 +48,8 @@ func (c Config) input() (convert.InputConverter, error) {
 	return decoder.Message, nil
 }
 
-// keyPointers has the pointer for all events unless it is empty: the empty JSON
-// pointer would point at the whole content.
+// keyPointers leaves out a pointer for all events that is empty: as a JSON pointer it
+// would point to the whole content.
 func (c Config) keyPointers() []decode.Option {
 	each := decode.KeyPointers(c.KeyPointers)
 	if c.KeyPointer == "" {
@@ -58,8 +58,8 @@ func (c Config) keyPointers() []decode.Option {
 	return []decode.Option{decode.KeyPointer(c.KeyPointer), each}
 }
 
-// sourceNames gives each source's aliases, also where it has none: so that a
-// topic that is called like an event is known to be that event's.
+// sourceNames returns the aliases of every source, even of those that have none, so
+// that a topic with the name of an event is known to bring it.
 func (c Config) sourceNames() decode.Option {
 	names := make(map[string][]string)
 	for _, source := range c.Sources {

@@ -23,7 +23,7 @@ func UnknownVariables(environ []string) (sentences []string) {
 			continue
 		}
 		if nearest, suspicious := nearestVariable(name, known); suspicious {
-			sentences = append(sentences, fmt.Sprintf("%s is read by nothing here; the nearest variable that is read is %s", name, nearest))
+			sentences = append(sentences, fmt.Sprintf("%s is not read; the variable with the nearest name is %s", name, nearest))
 		}
 	}
 	slices.Sort(sentences)
