@@ -20,7 +20,7 @@ func planOf(events []driver.Message) plan {
 	p := plan{events: events, forms: make([]form, len(events)), size: len("{}") + max(len(events)-1, 0)}
 	for i, event := range events {
 		p.forms[i] = formOf(event)
-		p.size += textSize([]byte(member(event.Source))) + len(":") + valueSize(event.Content, p.forms[i])
+		p.size += textSize([]byte(driver.ToText(event.Source))) + len(":") + valueSize(event.Content, p.forms[i])
 	}
 	return p
 }
@@ -41,7 +41,7 @@ func (p plan) compose(name, key string) (driver.Message, []part) {
 		} else {
 			content = append(content, ',')
 		}
-		content = appendText(content, []byte(member(event.Source)))
+		content = appendText(content, []byte(driver.ToText(event.Source)))
 		content = append(content, ':')
 		parts[i] = part{event: event, start: len(content), form: p.forms[i]}
 		content = appendValue(content, event.Content, p.forms[i])
@@ -87,18 +87,6 @@ func restore(content []byte, parts []part) []driver.Message {
 		}
 	}
 	return events
-}
-
-// base64Mark begins a member's name that is not the source itself.
-const base64Mark = "base64:"
-
-// member returns the member's name that stands for a source: different ones have different
-// names, also where a JSON string can't hold them.
-func member(source string) string {
-	if utf8.ValidString(source) && !strings.HasPrefix(source, base64Mark) {
-		return source
-	}
-	return base64Mark + base64.StdEncoding.EncodeToString([]byte(source))
 }
 
 // formOf returns how an event's content becomes a JSON value, with nothing lost: see

@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"example.com/eventdriver/driver"
 )
 
 // An append is tried this often, each time on a new connection, and has an equal
@@ -280,7 +282,7 @@ func (r eventRow) encode(key, incarnation string) ([]byte, error) {
 	columns := rowDescriptors().message
 	m := dynamicpb.NewMessage(columns)
 	for name, value := range map[protoreflect.Name]any{
-		"key": toText(key), "source": r.Source, "kind": string(r.Kind), "seq": r.Seq, "writer": r.Writer, "digest": r.Digest,
+		"key": driver.ToText(key), "source": r.Source, "kind": string(r.Kind), "seq": r.Seq, "writer": r.Writer, "digest": r.Digest,
 		"event_id": r.EventID, "media_type": r.MediaType, "content": append([]byte{}, r.Content...), "attributes": r.Attributes, "incarnation": incarnation,
 		"created_at": r.CreatedAt.UnixMicro(),
 	} {

@@ -22,9 +22,9 @@ func (s *Store) ballot(key, source string) *eventBallot {
 // column is what the rows have as source.
 func (b *eventBallot) column() string {
 	if b.join != "" {
-		return decisionMark + toText(b.join)
+		return decisionMark + driver.ToText(b.join)
 	}
-	return toText(b.source)
+	return driver.ToText(b.source)
 }
 
 func (b *eventBallot) log() log {
@@ -48,7 +48,7 @@ func (b *eventBallot) read(ctx context.Context) (eventRow, error) {
 }
 
 func (b *eventBallot) rows(ctx context.Context) ([]eventRow, error) {
-	return b.s.eventRows(ctx, eventColumns, "key = @key AND source = @source", "key", toText(b.key), "source", b.column())
+	return b.s.eventRows(ctx, eventColumns, "key = @key AND source = @source", "key", driver.ToText(b.key), "source", b.column())
 }
 
 // eventRows returns, for each source, the last row that is kept, or else all rows.
@@ -101,7 +101,7 @@ func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
 // NULL: the client can't read a job that has one, as refused does
 // (https://pkg.go.dev/cloud.google.com/go/bigquery#Job.Config).
 func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
-	parameters := []any{"key", toText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
+	parameters := []any{"key", driver.ToText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
 		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType, "attributes", r.Attributes}
 	eventTime := "NULL"
 	if r.EventTime.Valid {

@@ -112,7 +112,7 @@ func (s *Store) claimLog(c driver.Claim) log {
 
 // successor is the row to write behind r so that the key is the owner's.
 func (r claimRow) successor(c driver.Claim, n int64, ttl time.Duration) (claimRow, error) {
-	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: toText(c.Owner), LeaseMS: milliseconds(ttl), Incarnation: r.Incarnation}
+	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: driver.ToText(c.Owner), LeaseMS: milliseconds(ttl), Incarnation: r.Incarnation}
 	switch {
 	case r.Seq == 0:
 	case r.Kind == released:
@@ -219,7 +219,7 @@ func (s *Store) record(ctx context.Context, c driver.Claim, r claimRow) (claimRo
 		"VALUES (@scope, @key, @seq, @kind, @token, @owner, @takeover, @mark, @lease_ms, @incarnation, CURRENT_TIMESTAMP())"
 	table := s.settings.tables.Claims
 	incarnation, err := s.append(ctx, s.claimLog(c), r.Incarnation, r.Seq, "INSERT INTO "+s.name(table)+" "+values,
-		"scope", toText(c.Scope), "key", toText(c.Key), "kind", string(r.Kind), "token", r.Token, "owner", r.Owner,
+		"scope", driver.ToText(c.Scope), "key", driver.ToText(c.Key), "kind", string(r.Kind), "token", r.Token, "owner", r.Owner,
 		"takeover", r.Takeover, "mark", r.Mark, "lease_ms", r.LeaseMS)
 	r.Incarnation = incarnation
 	return r, err
@@ -236,7 +236,7 @@ func (s *Store) end(ctx context.Context, c driver.Claim) (claimRow, error) {
 	rows, err := query[claimRow](ctx, s, "SELECT seq, kind, token, owner, takeover, IFNULL(mark, '') AS mark, lease_ms, incarnation, "+
 		"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms FROM "+s.name(table)+
 		" WHERE IFNULL(scope, '') = @scope AND key = @key AND incarnation = @incarnation AND created_at >= @since ORDER BY seq DESC LIMIT 1",
-		"scope", toText(c.Scope), "key", toText(c.Key), "incarnation", id.incarnation, "since", s.since())
+		"scope", driver.ToText(c.Scope), "key", driver.ToText(c.Key), "incarnation", id.incarnation, "since", s.since())
 	if err != nil || len(rows) == 0 {
 		return claimRow{}, err
 	}

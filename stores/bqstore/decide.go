@@ -40,7 +40,7 @@ func (s *Store) decide(ctx context.Context, key, name string, sources []string) 
 	}
 	texts := make([]string, len(mine))
 	for i, source := range mine {
-		texts[i] = toText(source)
+		texts[i] = driver.ToText(source)
 	}
 	list := toJSON(texts)
 	row, err := s.first(ctx, &eventBallot{s: s, key: key, join: name},
@@ -83,7 +83,7 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 		return nil, nil, failedJoin(OpListDecided, key, name, err)
 	}
 	// What is agreed on is kept in the end, even where a slot has yet to say so.
-	if v, ok := decisions[toText(name)]; ok {
+	if v, ok := decisions[driver.ToText(name)]; ok {
 		if decided, err = v.row.decided(); err != nil {
 			return nil, nil, failedJoin(OpListDecided, key, name, err)
 		}

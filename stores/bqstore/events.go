@@ -144,7 +144,7 @@ func (b *eventBallot) replaces(ctx context.Context, m, stored driver.Message) (b
 	rows, err := query[eventRow](ctx, b.s, "SELECT event_time FROM "+b.s.name(b.s.settings.tables.Events)+
 		" WHERE key = @key AND source = @source AND kind IN ('kept', 'agreed') AND digest = @digest AND event_id = @event_id"+
 		" AND created_at >= @since AND (seq = 0 OR incarnation = @incarnation)",
-		"key", toText(b.key), "source", b.column(), "digest", mine.Digest, "event_id", mine.EventID,
+		"key", driver.ToText(b.key), "source", b.column(), "digest", mine.Digest, "event_id", mine.EventID,
 		"since", b.s.since(), "incarnation", id.incarnation)
 	return !slices.ContainsFunc(rows, func(r eventRow) bool {
 		return r.EventTime.Valid == mine.EventTime.Valid && r.EventTime.Timestamp.Equal(mine.EventTime.Timestamp)
@@ -229,7 +229,7 @@ func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, err
 // verdicts returns what is kept of each of the key's sources, and what is decided, by
 // the text of the join's name.
 func (s *Store) verdicts(ctx context.Context, key, columns string) (events, decisions map[string]verdict, err error) {
-	rows, err := s.eventRows(ctx, columns, "key = @key", "key", toText(key))
+	rows, err := s.eventRows(ctx, columns, "key = @key", "key", driver.ToText(key))
 	if err != nil {
 		return nil, nil, err
 	}

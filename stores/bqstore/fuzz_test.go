@@ -23,11 +23,11 @@ func FuzzText(f *testing.F) {
 	}
 	f.Add("\xff", "base64:/w==")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		text := toText(a)
+		text := driver.ToText(a)
 		if fromText(text) != a || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			t.Errorf("%q is kept as %q, and comes back as %q", a, text, fromText(text))
 		}
-		if (text == toText(b)) != (a == b) {
+		if (text == driver.ToText(b)) != (a == b) {
 			t.Errorf("%q and %q meet in %q", a, b, text)
 		}
 		attributes := map[string]string{a: b, b: a}

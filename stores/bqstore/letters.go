@@ -41,9 +41,9 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	for name, values := range d.Header {
 		all := make([]string, len(values))
 		for i, value := range values {
-			all[i] = toText(value)
+			all[i] = driver.ToText(value)
 		}
-		header[toText(name)] = all
+		header[driver.ToText(name)] = all
 	}
 	texts := toJSON(header)
 	if room := max(rowLimit-len(texts), 0); len(d.Body) > room {
@@ -54,8 +54,8 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	_, err = query[letterRow](opCtx, s, "INSERT INTO "+s.name(s.settings.tables.DeadLetters)+
 		" (reason, error, handler, event_id, key, source, path, attempt, set_aside_at, header, body, created_at) VALUES "+
 		"(@reason, @error, @handler, @event_id, @key, @source, @path, @attempt, @set_aside_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
-		"reason", toText(string(d.Reason)), "error", toText(d.Error), "handler", toText(d.Handler), "event_id", toText(d.ID),
-		"key", toText(d.Key), "source", toText(d.Source), "path", toText(d.Path), "attempt", d.Attempt, "set_aside_at", at,
+		"reason", driver.ToText(string(d.Reason)), "error", driver.ToText(d.Error), "handler", driver.ToText(d.Handler), "event_id", driver.ToText(d.ID),
+		"key", driver.ToText(d.Key), "source", driver.ToText(d.Source), "path", driver.ToText(d.Path), "attempt", d.Attempt, "set_aside_at", at,
 		"header", texts, "body", base64.StdEncoding.EncodeToString(d.Body))
 	if err != nil {
 		return failed(OpAddDeadLetter, d.Key, d.Source, err)

@@ -34,12 +34,12 @@ const eventColumns = "source, kind, seq, writer, digest, event_id, content, IFNU
 func rowOf(m driver.Message) eventRow {
 	digest := sha256.Sum256(m.Content)
 	return eventRow{
-		Source:     toText(m.Source),
+		Source:     driver.ToText(m.Source),
 		Writer:     rand.Text(),
 		Digest:     hex.EncodeToString(digest[:]),
-		EventID:    toText(m.ID),
+		EventID:    driver.ToText(m.ID),
 		Content:    m.Content,
-		MediaType:  toText(m.MediaType),
+		MediaType:  driver.ToText(m.MediaType),
 		EventTime:  bigquery.NullTimestamp{Timestamp: m.Time.UTC().Truncate(time.Microsecond), Valid: !m.Time.IsZero()},
 		Attributes: attributesToText(m.Attributes),
 		CreatedAt:  time.Now().UTC(),

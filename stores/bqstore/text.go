@@ -1,36 +1,20 @@
 package bqstore
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"strings"
-	"unicode/utf8"
+
+	"example.com/eventdriver/driver"
 )
 
-// base64Mark begins a text that stands for a string that a STRING can't hold.
-const base64Mark = "base64:"
-
-// toText returns s as a column for people holds it: as it is, if it is UTF-8
-// without NUL; otherwise, or if it begins with the mark, in base64 behind the
-// mark. Two different strings never have the same text.
-func toText(s string) string {
-	if utf8.ValidString(s) && !strings.HasPrefix(s, base64Mark) && !strings.ContainsRune(s, 0) {
-		return s
-	}
-	return base64Mark + base64.StdEncoding.EncodeToString([]byte(s))
-}
-
-// fromText is the inverse of toText.
+// fromText is the inverse of driver.ToText, and returns as it is what that never makes.
 func fromText(text string) string {
-	if coded, ok := strings.CutPrefix(text, base64Mark); ok {
-		if b, err := base64.StdEncoding.Strict().DecodeString(coded); err == nil {
-			return string(b)
-		}
+	if s, err := driver.FromText(text); err == nil {
+		return s
 	}
 	return text
 }
 
-// toJSON returns v, of strings from toText, as JSON.
+// toJSON returns v, of texts, as JSON.
 func toJSON(v any) string {
 	b, _ := json.Marshal(v) // maps of strings can't fail
 	return string(b)
@@ -39,7 +23,7 @@ func toJSON(v any) string {
 func attributesToText(attributes map[string]string) string {
 	texts := make(map[string]string, len(attributes))
 	for name, value := range attributes {
-		texts[toText(name)] = toText(value)
+		texts[driver.ToText(name)] = driver.ToText(value)
 	}
 	return toJSON(texts)
 }

@@ -116,13 +116,13 @@ func (s *Store) readLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 // large.
 func encodeLetter(d driver.DeadLetter) (content, error) {
 	l := letter{
-		Reason:       toText(string(d.Reason)),
-		Error:        toText(d.Error),
-		Handler:      toText(d.Handler),
-		ID:           toText(d.ID),
-		Key:          toText(d.Key),
-		Source:       toText(d.Source),
-		Path:         toText(d.Path),
+		Reason:       driver.ToText(string(d.Reason)),
+		Error:        driver.ToText(d.Error),
+		Handler:      driver.ToText(d.Handler),
+		ID:           driver.ToText(d.ID),
+		Key:          driver.ToText(d.Key),
+		Source:       driver.ToText(d.Source),
+		Path:         driver.ToText(d.Path),
 		Attempt:      d.Attempt,
 		moment:       toMoment(d.Time),
 		Header:       make(map[string][]string, len(d.Header)),
@@ -131,9 +131,9 @@ func encodeLetter(d driver.DeadLetter) (content, error) {
 	for name, values := range d.Header {
 		texts := make([]string, len(values))
 		for i, value := range values {
-			texts[i] = toText(value)
+			texts[i] = driver.ToText(value)
 		}
-		l.Header[toText(name)] = texts
+		l.Header[driver.ToText(name)] = texts
 	}
 	writeBody := writeText
 	if !readable(d.Body) {

@@ -68,13 +68,13 @@ func (s *Store) decide(ctx context.Context, key, name string, sources []string) 
 func (s *Store) decisionObject(key, name string, sources []string) (object, error) {
 	texts := make([]string, len(sources))
 	for i, source := range sources {
-		texts[i] = toText(source)
+		texts[i] = driver.ToText(source)
 	}
 	list, err := json.Marshal(texts)
 	if err != nil {
 		return object{}, err
 	}
-	content, err := json.Marshal(decision{frameVersion, toText(key), toText(name), texts})
+	content, err := json.Marshal(decision{frameVersion, driver.ToText(key), driver.ToText(name), texts})
 	o := object{name: s.layout.decision(key, name), content: bytesOf(content), contentType: "application/json"}
 	if len(list) <= maxSources {
 		o.metadata = map[string]string{fieldSources: string(list)}
@@ -96,7 +96,7 @@ func (s *Store) readDecision(ctx context.Context, key, name string) ([]string, e
 	if d.Version > frameVersion {
 		return nil, s.unexpected(ctx, where, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, d.Version, frameVersion))
 	}
-	if d.Version < 1 || d.Key != toText(key) || d.Join != toText(name) {
+	if d.Version < 1 || d.Key != driver.ToText(key) || d.Join != driver.ToText(name) {
 		return nil, s.unexpected(ctx, where, fmt.Errorf("%w: decision: version %d, key %.80q, join %.80q", ErrCorrupt, d.Version, d.Key, d.Join))
 	}
 	return s.decidedSources(ctx, where, d.Sources)
@@ -107,7 +107,7 @@ func (s *Store) decidedSources(ctx context.Context, where string, texts []string
 	sources := make([]string, len(texts))
 	var err error
 	for i, text := range texts {
-		if sources[i], err = fromText(text); err == nil && sources[i] == "" {
+		if sources[i], err = driver.FromText(text); err == nil && sources[i] == "" {
 			err = errors.New("an empty source")
 		}
 		if err != nil {

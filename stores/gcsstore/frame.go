@@ -57,17 +57,17 @@ func encode(e driver.Succession, c Compression) (line, content []byte, err error
 	}
 	h := header{
 		Version:   frameVersion,
-		ID:        toText(m.ID),
-		Key:       toText(m.Key),
-		Source:    toText(m.Source),
-		MediaType: toText(m.MediaType),
+		ID:        driver.ToText(m.ID),
+		Key:       driver.ToText(m.Key),
+		Source:    driver.ToText(m.Source),
+		MediaType: driver.ToText(m.MediaType),
 		Length:    int64(len(m.Content)),
 		moment:    toMoment(m.Time),
 	}
 	if len(m.Attributes) > 0 {
 		h.Attributes = make(map[string]string, len(m.Attributes))
 		for name, value := range m.Attributes {
-			h.Attributes[toText(name)] = toText(value)
+			h.Attributes[driver.ToText(name)] = driver.ToText(value)
 		}
 	}
 	for _, print := range e.Replaced {

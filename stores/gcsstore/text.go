@@ -1,43 +1,15 @@
 package gcsstore
 
 import (
-	"encoding/base64"
-	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
+
+	"example.com/eventdriver/driver"
 )
-
-// base64Mark begins a string in JSON that is not the text itself.
-const base64Mark = "base64:"
-
-// toText returns s as JSON can hold it. encoding/json replaces bytes that are no
-// UTF-8, so strings that have any are written in base64, behind a mark; so are
-// those that begin with the mark themselves.
-func toText(s string) string {
-	if utf8.ValidString(s) && !strings.HasPrefix(s, base64Mark) {
-		return s
-	}
-	return base64Mark + base64.StdEncoding.EncodeToString([]byte(s))
-}
-
-// fromText is the inverse of toText.
-func fromText(text string) (string, error) {
-	coded, ok := strings.CutPrefix(text, base64Mark)
-	if !ok {
-		return text, nil
-	}
-	b, err := base64.StdEncoding.Strict().DecodeString(coded)
-	if err != nil {
-		return "", fmt.Errorf("%.80q: %w", text, err)
-	}
-	return string(b), nil
-}
 
 // fromTexts decodes each text in place and stops at the first that it can't.
 func fromTexts(texts ...*string) error {
 	for _, text := range texts {
-		s, err := fromText(*text)
+		s, err := driver.FromText(*text)
 		if err != nil {
 			return err
 		}
