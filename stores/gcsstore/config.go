@@ -18,15 +18,14 @@ const DefaultTimeout = 30 * time.Second
 // Settings say how a store works. They are values: each method returns a changed
 // copy. Start with [Config]. [New] checks them.
 type Settings struct {
-	bucket      string
-	folder      string
-	timeout     Timeout
-	compression Compression
-	client      *storage.Client
+	bucket  string
+	folder  string
+	timeout Timeout
+	client  *storage.Client
 }
 
 // Config returns the settings of a store in bucket, a name without "gs://": no
-// folder, [DefaultTimeout], no compression. The bucket must exist; its location
+// folder, [DefaultTimeout]. The bucket must exist; its location
 // decides about latency, and a lifecycle rule should delete old objects.
 func Config(bucket string) Settings {
 	return Settings{bucket: bucket}
@@ -64,17 +63,6 @@ const (
 var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided,
 	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters}
 
-// Compression is how the contents of events are compressed when they are
-// written. Every store reads all of them, whatever it writes itself.
-type Compression string
-
-// The kinds of compression.
-const (
-	None Compression = ""     // the default
-	Gzip Compression = "gzip" // RFC 1952
-	Zstd Compression = "zstd" // RFC 8878; faster, and smaller
-)
-
 // WithTimeout sets how long operations may take. Each timeout must be positive.
 func (s Settings) WithTimeout(t Timeout) Settings {
 	if t.Default != nil {
@@ -93,13 +81,6 @@ func (s Settings) WithTimeout(t Timeout) Settings {
 // default, "", is the bucket itself.
 func (s Settings) WithFolder(folder string) Settings {
 	s.folder = folder
-	return s
-}
-
-// WithCompression has the contents of events compressed, where that makes them
-// smaller.
-func (s Settings) WithCompression(c Compression) Settings {
-	s.compression = c
 	return s
 }
 
@@ -122,9 +103,6 @@ func (s Settings) Check() error {
 	}
 	if err := checkFolder(s.folder); err != nil {
 		problems = append(problems, fmt.Errorf("folder %q: %w", s.folder, err))
-	}
-	if !slices.Contains([]Compression{None, Gzip, Zstd}, s.compression) {
-		problems = append(problems, fmt.Errorf("compression %q: must be None, Gzip or Zstd", s.compression))
 	}
 	if d := s.timeout.Default; d != nil && *d <= 0 {
 		problems = append(problems, fmt.Errorf("Timeout.Default %v: must be positive", *d))

@@ -45,7 +45,6 @@ func TestNewRefuses(t *testing.T) {
 		`Timeout.Default 0s: must be positive`:     config.WithTimeout(gcsstore.Timeout{Default: &zero}),
 		`Timeout.Operation["renew"] -1s: must`:     config.WithTimeout(gcsstore.Timeout{Operation: map[gcsstore.Operation]time.Duration{gcsstore.OpRenew: negative}}),
 		`Timeout.Operation["eat"]: must be one of`: config.WithTimeout(gcsstore.Timeout{Operation: map[gcsstore.Operation]time.Duration{"eat": time.Second}}),
-		`compression "lzw": must be`:               config.WithCompression("lzw"),
 		`folder "/a": must be like`:                config.WithFolder("/a"),
 		`folder "a/": must be like`:                config.WithFolder("a/"),
 		`folder "a//b": must be like`:              config.WithFolder("a//b"),
@@ -73,7 +72,7 @@ func TestSettingsAreValues(t *testing.T) {
 	d, zero := time.Second, time.Duration(0)
 	perOperation := map[gcsstore.Operation]time.Duration{gcsstore.OpRenew: time.Second}
 	good := gcsstore.Config(bucket).WithTimeout(gcsstore.Timeout{Default: &d, Operation: perOperation})
-	good.WithFolder("/").WithCompression("lzw").WithTimeout(gcsstore.Timeout{Default: &zero})
+	good.WithFolder("/").WithTimeout(gcsstore.Timeout{Default: &zero})
 	d, perOperation["eat"] = 0, 0
 	store, err := gcsstore.New(t.Context(), good, option.WithoutAuthentication())
 	if err != nil {

@@ -111,18 +111,13 @@ func own(ctx context.Context, kept, m driver.Message) (driver.Message, error) {
 // write stores an event in place of a generation of its object, or errRefused.
 func (s *Store) write(ctx context.Context, e driver.Succession, replaces int64) (int64, error) {
 	m := e.Last
-	if s.settings.compression != None { // the compressed content, too, is held
-		if err := driver.Grow(ctx, len(m.Content)); err != nil {
-			return 0, err
-		}
-	}
-	line, content, err := encode(e, s.settings.compression)
+	line, err := encode(e)
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)
 	}
 	return s.insert(ctx, object{
 		name:        s.layout.event(m.Key, m.Source),
-		content:     bytesOf(line, content),
+		content:     bytesOf(line, m.Content),
 		contentType: "application/octet-stream",
 	}, replaces)
 }

@@ -3,15 +3,12 @@ package gcsstore
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
 
 	"example.com/eventdriver/driver"
 )
@@ -27,11 +24,9 @@ var ErrCorrupt = errors.New("corrupt object")
 // revision can read the object.
 var ErrNewer = errors.New("object of a newer form")
 
-// An event's object is a line of JSON, the header, and then the content, as it
-// is or compressed. So one media GET, which returns no custom metadata, returns
-// all of a message, and a person can read it. The object's own Content-Encoding
-// stays empty, or Cloud Storage would decompress on the way
-// (https://cloud.google.com/storage/docs/transcoding).
+// An event's object is a line of JSON, the header, and then the content as it is. So one
+// media GET, which returns no custom metadata, returns all of a message, and a person can
+// read it.
 type header struct {
 	Version    int               `json:"v"`
 	ID         string            `json:"id,omitempty"`
@@ -40,20 +35,18 @@ type header struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	MediaType  string            `json:"mediaType,omitempty"`
 	// Replaced are the fingerprints of events that this one has replaced.
-	Replaced []string    `json:"replaced,omitempty"`
-	Encoding Compression `json:"encoding,omitempty"`
-	Length   int64       `json:"length"` // of the content, decompressed
+	Replaced []string `json:"replaced,omitempty"`
+	Length   int64    `json:"length"` // of the content
 	moment
 }
 
 const frameVersion = 1
 
-// encode returns an event as an object holds it: its header, and its content as it is or
-// compressed. Content that does not get smaller is not compressed.
-func encode(e driver.Succession, c Compression) (line, content []byte, err error) {
+// encode returns the header with which an object holds an event; the content follows it.
+func encode(e driver.Succession) (line []byte, err error) {
 	m := e.Last
 	if err := checkContent(m); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	h := header{
 		Version:   frameVersion,
@@ -73,16 +66,7 @@ func encode(e driver.Succession, c Compression) (line, content []byte, err error
 	for _, print := range e.Replaced {
 		h.Replaced = append(h.Replaced, base64.RawURLEncoding.EncodeToString(print[:]))
 	}
-	if content, err = compress(m.Content, c); err != nil {
-		return nil, nil, err
-	}
-	if len(content) < len(m.Content) {
-		h.Encoding = c
-	} else {
-		content = m.Content
-	}
-	line, err = h.line()
-	return line, content, err
+	return h.line()
 }
 
 // line returns the header as a line of JSON that is not larger than need be.
@@ -121,7 +105,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// decode is the inverse of encode, however the content is compressed. It reads the
+// decode is the inverse of encode. It reads the
 // header, which is counted where it is long; what is wrong with the object is an ErrCorrupt.
 func decode(ctx context.Context, object io.Reader) (frame, error) {
 	f := frame{object: &watched{Reader: object}}
@@ -203,26 +187,22 @@ func readLine(ctx context.Context, r *bufio.Reader) (line []byte, err error) {
 // read returns the message with its content, which is counted before it is read.
 // Where it is the same as like, it is like, and takes no memory of its own.
 func (f frame) read(ctx context.Context, like []byte) (driver.Message, error) {
-	from, err := decompress(f.rest, f.header.Encoding)
-	if err != nil {
-		return driver.Message{}, f.corrupt("content", err)
-	}
-	defer from.Close()
 	f.message.Content = like
-	var rest io.Reader = from
+	var rest io.Reader = f.rest
 	same := false
 	if f.header.Length == int64(len(like)) {
-		rest, same = compare(from, like)
+		rest, same = compare(f.rest, like)
 	}
 	if !same {
 		if err := driver.Grow(ctx, int(f.header.Length)); err != nil {
 			return driver.Message{}, err
 		}
-		if f.message.Content, err = readExactly(rest, f.header.Length); err != nil {
+		f.message.Content = make([]byte, f.header.Length)
+		if _, err := io.ReadFull(rest, f.message.Content); err != nil {
 			return driver.Message{}, f.corrupt("content", err)
 		}
 	}
-	switch n, err := io.CopyN(io.Discard, from, 1); {
+	switch n, err := io.CopyN(io.Discard, f.rest, 1); {
 	case n > 0:
 		return driver.Message{}, f.corrupt("content", fmt.Errorf("more than the %d bytes that the header says", f.header.Length))
 	case err != io.EOF:
@@ -243,13 +223,6 @@ func compare(from io.Reader, like []byte) (rest io.Reader, same bool) {
 		at += n
 	}
 	return from, true
-}
-
-// readExactly reads so many bytes.
-func readExactly(from io.Reader, length int64) ([]byte, error) {
-	content := make([]byte, length)
-	_, err := io.ReadFull(from, content)
-	return content, err
 }
 
 // decodeHeader returns the message that a header describes, without its content.
@@ -279,48 +252,4 @@ func decodeHeader(line []byte) (driver.Message, header, error) {
 		m.Attributes[name] = value
 	}
 	return m, h, nil
-}
-
-// compress returns content compressed, or as it is where c says so.
-func compress(content []byte, c Compression) ([]byte, error) {
-	var (
-		b   bytes.Buffer
-		w   io.WriteCloser
-		err error
-	)
-	switch c {
-	case Gzip:
-		w = gzip.NewWriter(&b)
-	case Zstd:
-		w, err = zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
-	default:
-		return content, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-// decompress returns a reader of the content.
-func decompress(content io.Reader, c Compression) (io.ReadCloser, error) {
-	switch c {
-	case None:
-		return io.NopCloser(content), nil
-	case Gzip:
-		return gzip.NewReader(content)
-	case Zstd:
-		unzip, err := zstd.NewReader(content, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(widestWindow))
-		if err != nil {
-			return nil, err
-		}
-		return unzip.IOReadCloser(), nil
-	}
-	return nil, fmt.Errorf("encoding %q is not known", c)
 }

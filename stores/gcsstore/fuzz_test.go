@@ -83,19 +83,16 @@ func TestTokensOfCorruptClaims(t *testing.T) {
 	}
 }
 
-// What decode accepts, encode writes so that it is the same again, whatever the
-// compression.
+// What decode accepts, encode writes so that it is the same again.
 func FuzzDecodeTwice(f *testing.F) {
-	for _, c := range []Compression{None, Gzip, Zstd} {
-		object, err := objectBytes(driver.Message{ID: "i", Key: "k", Source: "s", Content: []byte(strings.Repeat("x", 1000)), Time: time.Unix(1, 2),
-			Attributes: map[string]string{"\xff": "base64:"}}, c)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(object)
+	object, err := objectBytes(driver.Message{ID: "i", Key: "k", Source: "s", Content: []byte(strings.Repeat("x", 1000)), Time: time.Unix(1, 2),
+		Attributes: map[string]string{"\xff": "base64:"}})
+	if err != nil {
+		f.Fatal(err)
 	}
+	f.Add(object)
 	f.Add([]byte(`{"v":1,"key":"k","source":"s","length":0,"since1970":[9223372036854775807,-1]}` + "\n"))
-	f.Add([]byte(`{"v":1,"key":"k","source":"s","length":9223372036854775807,"encoding":"gzip"}` + "\n\x1f\x8b"))
+	f.Add([]byte(`{"v":1,"key":"k","source":"s","length":9223372036854775807}` + "\nx"))
 	f.Fuzz(func(t *testing.T, object []byte) {
 		m, err := message(object)
 		if err != nil {
@@ -104,16 +101,14 @@ func FuzzDecodeTwice(f *testing.F) {
 			}
 			return
 		}
-		for _, c := range []Compression{None, Gzip, Zstd} {
-			object, err := objectBytes(m, c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			again, err := message(object)
-			if err != nil || again.ID != m.ID || again.Key != m.Key || again.Source != m.Source || string(again.Content) != string(m.Content) ||
-				!again.Time.Equal(m.Time) || !maps.Equal(again.Attributes, m.Attributes) {
-				t.Errorf("%+v came back as %+v, %v", m, again, err)
-			}
+		object, err = objectBytes(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := message(object)
+		if err != nil || again.ID != m.ID || again.Key != m.Key || again.Source != m.Source || string(again.Content) != string(m.Content) ||
+			!again.Time.Equal(m.Time) || !maps.Equal(again.Attributes, m.Attributes) {
+			t.Errorf("%+v came back as %+v, %v", m, again, err)
 		}
 	})
 }

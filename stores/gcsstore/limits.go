@@ -8,17 +8,14 @@ import (
 
 const (
 	// MaxContent is how many bytes the content of an event may have: twice as many as a
-	// request to Cloud Run. What has more is not stored, and an object that says it has
-	// more is not read, however small it is: compressed, a gigabyte may be.
+	// request to Cloud Run. What has more is not stored, and an object whose header says that it
+	// has more is not read.
 	MaxContent = 64 << 20
 	// longestHeader is more than an event's header can have: decode.MaxContext bounds
 	// the attributes, four times wrapped at most.
 	longestHeader = 16 << 20
 	// headerCopies is how often a header is there at most: as its line grows, and decoded.
 	headerCopies = 3
-	// widestWindow is how much of what it has decompressed zstd may look back at.
-	// The encoder takes 8 MiB at most.
-	widestWindow = 8 << 20
 )
 
 // checkContent refuses what could not be read again.

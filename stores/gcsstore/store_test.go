@@ -40,8 +40,8 @@ func TestConformance(t *testing.T) {
 		settings gcsstore.Settings
 		callers  int // 0: as many as the suite sees fit
 	}{
-		"plain":                 {gcsstore.Config(bucket), 0},
-		"folder and compressed": {gcsstore.Config(bucket).WithFolder("team/orders").WithCompression(gcsstore.Zstd), 8},
+		"plain":  {gcsstore.Config(bucket), 0},
+		"folder": {gcsstore.Config(bucket).WithFolder("team/orders"), 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
