@@ -10,6 +10,7 @@ import (
 
 	"cloud.google.com/go/bigquery/storage/managedwriter"
 	"cloud.google.com/go/bigquery/storage/managedwriter/adapt"
+	"github.com/googleapis/gax-go/v2"
 	"golang.org/x/sync/singleflight"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
@@ -30,7 +31,9 @@ import (
 // one that the other side has closed for long.
 const (
 	appendAttempts = 3
-	appendPause    = 200 * time.Millisecond // after the first; then more
+	// The pauses between attempts are of a random length, up to these.
+	firstAppendPause   = 400 * time.Millisecond
+	longestAppendPause = 2 * time.Second
 	// appendPatience is how long must have been waited to give a connection up, on
 	// which others may wait, too. Most appends take much less.
 	appendPatience = 3 * time.Second
@@ -80,6 +83,7 @@ func (a *appender) append(ctx context.Context, key, incarnation string, r eventR
 	if err != nil {
 		return fmt.Errorf("encode the row: %w", err)
 	}
+	pause := gax.Backoff{Initial: firstAppendPause, Max: longestAppendPause, Multiplier: 2} // with jitter
 	for attempt := 1; ; attempt++ {
 		c, err := a.connect(ctx)
 		if err == nil {
@@ -92,19 +96,9 @@ func (a *appender) append(ctx context.Context, key, incarnation string, r eventR
 				a.giveUp(c)
 			}
 		}
-		if attempt == appendAttempts || isFinal(err) || !sleep(ctx, time.Duration(attempt)*appendPause) {
+		if attempt == appendAttempts || isFinal(err) || gax.Sleep(ctx, pause.Pause()) != nil {
 			return fmt.Errorf("append to %s: %w", a.table, plain(ctx, err))
 		}
-	}
-}
-
-// sleep waits for d, and says whether the context is still alive then.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }
 
