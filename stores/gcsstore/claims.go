@@ -142,3 +142,127 @@ func (s *Store) failedClaim(op Operation, c driver.Claim, err error) error {
 	}
 	return fmt.Errorf("gcsstore: %s: %v: %w", op, c, err)
 }
+
+// onTheWay is how long a request may take to arrive: longer than its sender waits for
+// the answer, perhaps. A completion is sent only where the lease safely lasts for as
+// long.
+const onTheWay = 10 * time.Second
+
+// errSlow asks for another try: the next one renews the lease again.
+var errSlow = errors.New("renewing the lease took so long that the key can't be completed within it")
+
+// known is what the store knows of a claim without asking.
+type known struct {
+	record record
+	// until is when the lease runs out at the earliest. It counts from before the
+	// request was sent, so it is no later than by the server's clock, which began
+	// to count when it stored the claim.
+	until time.Time
+}
+
+// marginOf is how long before its end a lease is not relied on any more, for clocks
+// that differ: as the holder says. Where it says nothing it is package cache's
+// default, or a quarter of a short lease.
+func marginOf(c driver.Claim, ttl time.Duration) time.Duration {
+	if c.Margin > 0 {
+		return c.Margin
+	}
+	return min(ttl/4, 10*time.Second)
+}
+
+// safeUntil is until when nobody can have taken the lease over.
+func (k known) safeUntil(c driver.Claim) time.Time {
+	return k.until.Add(-marginOf(c, k.record.ttl))
+}
+
+// lasts says whether a request that is sent now arrives before safeUntil.
+func (k known) lasts(c driver.Claim, now time.Time) bool {
+	enough := k.safeUntil(c).Add(-onTheWay)
+	// Both clocks of the process: the monotonic one stands still while a machine
+	// is suspended, the wall clock can be set back.
+	return now.Before(enough) && now.Round(0).Before(enough.Round(0))
+}
+
+// Complete implements [driver.ClaimStore]. The completion lasts as long as its
+// object. It costs one Class A operation and one round trip, as long as this store
+// knows the claim and its lease lasts for the claim's margin and 10 s more. Otherwise
+// the lease is renewed first, which costs another A and round trip; and two B and one
+// more round trip, where the store does not know the claim.
+func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
+	if err := s.complete(ctx, c); err != nil {
+		return s.failedClaim(OpComplete, c, err)
+	}
+	s.held.Forget(c)
+	return nil
+}
+
+// complete makes sure that nobody takes the key over before its done object is
+// there.
+//
+// The done object is not the claim's, so creating it can't depend on the claim's
+// generation. What it stands on is the lease: others take a key over only after
+// its lease has run out. While that is safely not so, by this process's clock,
+// which began to count before the server's did, nobody can have taken it over and
+// the claim need not be read. The request's deadline is the safe end of the lease, an
+// answer that arrives in time says that the object was created in time. Where the
+// answer is late the caller is told so, and not that it has completed. A request that
+// arrives after its deadline would create the object when another has taken over; so
+// none is sent unless there is time for it on the way.
+//
+// Otherwise the lease is renewed first, by compare-and-swap on the claim. That
+// fails if another has taken over, and if not, it keeps others away as above. So
+// a holder that comes back after its lease ran out either completes, or learns
+// that it has lost; never both it and another.
+func (s *Store) complete(ctx context.Context, c driver.Claim) error {
+	ctx, cancel, err := s.begin(ctx, OpComplete, c.Key, anySource)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+
+	k, ok := s.held.Find(c)
+	if !ok {
+		st, err := s.look(ctx, c)
+		if err != nil {
+			return err
+		}
+		if st.isDone {
+			return completedBy(c, st.done)
+		}
+		k.record = st.record
+	}
+	if !ok || !k.lasts(c, time.Now()) {
+		ttl := max(k.record.ttl, marginOf(c, k.record.ttl)+2*onTheWay) // for the renewal, and for the completion
+		if k, err = s.extend(ctx, c, k.record, ttl); err != nil {
+			return err
+		}
+		if !k.lasts(c, time.Now()) {
+			return errSlow
+		}
+	}
+	// A claim that was given up, or whose completion is under way and uncertain,
+	// is not remembered: what comes next has to look.
+	s.held.Forget(c)
+	ctx, cancel = context.WithDeadline(ctx, k.safeUntil(c))
+	defer cancel()
+	err = s.createDone(ctx, c)
+	if !errors.Is(err, errRefused) {
+		return err
+	}
+	done, isDone, err := s.readDone(ctx, c)
+	if err != nil {
+		return err
+	}
+	if !isDone { // deleted meanwhile, long before its time
+		return driver.ErrLost
+	}
+	return completedBy(c, done)
+}
+
+// completedBy returns nil if it was c that completed the key.
+func completedBy(c driver.Claim, done completion) error {
+	if done.by(c) {
+		return nil
+	}
+	return driver.ErrLost
+}

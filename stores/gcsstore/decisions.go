@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/googleapis/gax-go/v2"
+
 	"example.com/eventdriver/driver"
 )
 
@@ -50,7 +52,7 @@ func (s *Store) decide(ctx context.Context, key, name string, sources []string) 
 	if err != nil {
 		return nil, err
 	}
-	for refused := (pauses{}); ; {
+	for pause := rewriting(); ; {
 		if _, err := s.insert(ctx, o, absent); !errors.Is(err, errRefused) {
 			return mine, err
 		}
@@ -59,7 +61,7 @@ func (s *Store) decide(ctx context.Context, key, name string, sources []string) 
 		if !errors.Is(err, driver.ErrNotFound) {
 			return decided, err
 		}
-		if err := refused.wait(ctx); err != nil { // it was deleted meanwhile
+		if err := gax.Sleep(ctx, pause.Pause()); err != nil { // it was deleted meanwhile
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"github.com/googleapis/gax-go/v2"
@@ -51,6 +52,36 @@ func bytesOf(parts ...[]byte) content {
 		}
 		return nil
 	}
+}
+
+// retries has idempotent requests repeated: reads, lists, and every write of
+// this package, since each has a precondition and so is done once however often
+// it is sent. The client's own rule says the same, so storage.RetryAlways would
+// add nothing but the loss of that check.
+//
+// The error function is the client's default too. It has to be named, because
+// uploads go by another default without it, which gives up when the server
+// closes a connection without an answer. The first pause is 100 ms rather than
+// the default of 1 s, as an event's deadline is short.
+func retries() []storage.RetryOption {
+	return []storage.RetryOption{
+		storage.WithPolicy(storage.RetryIdempotent),
+		storage.WithErrorFunc(storage.ShouldRetry),
+		storage.WithBackoff(backoff()),
+	}
+}
+
+// backoff is the pauses between the repetitions of a request, with gax's jitter.
+func backoff() gax.Backoff {
+	return gax.Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
+}
+
+// rewriting is the pauses before an object is written again that another has written at the
+// same moment: Cloud Storage takes about one write a second for one name, from all writers
+// together. They are of a random length, so that those who were refused together do not
+// come back together.
+func rewriting() gax.Backoff {
+	return gax.Backoff{Initial: 2 * time.Second, Max: 8 * time.Second, Multiplier: 2}
 }
 
 // insert writes o in place of the given generation, or errRefused. It returns

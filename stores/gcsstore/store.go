@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"cloud.google.com/go/storage"
-	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -72,28 +70,6 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 		bucket:    client.Bucket(settings.bucket).Retryer(retries()...),
 		plainLook: make(chan struct{}, 1),
 	}, nil
-}
-
-// retries has idempotent requests repeated: reads, lists, and every write of
-// this package, since each has a precondition and so is done once however often
-// it is sent. The client's own rule says the same, so storage.RetryAlways would
-// add nothing but the loss of that check.
-//
-// The error function is the client's default too. It has to be named, because
-// uploads go by another default without it, which gives up when the server
-// closes a connection without an answer. The first pause is 100 ms rather than
-// the default of 1 s, as an event's deadline is short.
-func retries() []storage.RetryOption {
-	return []storage.RetryOption{
-		storage.WithPolicy(storage.RetryIdempotent),
-		storage.WithErrorFunc(storage.ShouldRetry),
-		storage.WithBackoff(backoff()),
-	}
-}
-
-// backoff is the pauses between the repetitions of a request.
-func backoff() gax.Backoff {
-	return gax.Backoff{Initial: 100 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2}
 }
 
 // Close closes the connections of the client that New made. Operations that are
