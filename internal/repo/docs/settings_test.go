@@ -81,23 +81,44 @@ func variablesDocumented(t *testing.T, name string) (names []string) {
 // TestLogLinesInDocumentsAreLogged looks for each message that docs/operations.md
 // explains in the strings of the code.
 func TestLogLinesInDocumentsAreLogged(t *testing.T) {
-	var messages []string
+	texts := literals(t)
 	for _, row := range rows(t, "docs/operations.md", "message", "severity", "meaning, and what to do") {
-		messages = append(messages, row[0])
+		if !slices.ContainsFunc(texts, func(l string) bool { return strings.Contains(l, row[0]) }) {
+			t.Errorf("docs/operations.md: nothing logs %q", row[0])
+		}
 	}
-	var literals []string
+}
+
+// TestAnswersInDocumentsAreGiven does the same for the bodies of answers, up to what
+// differs from one to the next.
+func TestAnswersInDocumentsAreGiven(t *testing.T) {
+	texts, bodies := literals(t), 0
+	for _, row := range rows(t, "docs/operations.md", "status", "body", "meaning, and what to do") {
+		body, _, _ := strings.Cut(row[1], "REASON")
+		if body == "" || body == "anything else" {
+			continue
+		}
+		bodies++
+		if !slices.ContainsFunc(texts, func(l string) bool { return strings.Contains(l, body) }) {
+			t.Errorf("docs/operations.md: no answer has the body %q", body)
+		}
+	}
+	if bodies < 5 {
+		t.Errorf("docs/operations.md has %d bodies only", bodies)
+	}
+}
+
+// literals returns the strings in the code.
+func literals(t *testing.T) (texts []string) {
+	t.Helper()
 	for _, name := range files(t, func(name string) bool { return goFile(name) && !testFile(name) }) {
 		_, file := parse(t, name)
 		ast.Inspect(file, func(n ast.Node) bool {
 			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING {
-				literals = append(literals, text.Value)
+				texts = append(texts, text.Value)
 			}
 			return true
 		})
 	}
-	for _, message := range messages {
-		if !slices.ContainsFunc(literals, func(l string) bool { return strings.Contains(l, message) }) {
-			t.Errorf("docs/operations.md: nothing logs %q", message)
-		}
-	}
+	return texts
 }
