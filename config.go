@@ -29,9 +29,9 @@ type Config struct {
 	Location     string        // of Dataset; "": BigQuery is asked for it [BIGQUERY_LOCATION]
 	Retention    time.Duration // for how long StoreBigQuery sees its rows [BIGQUERY_RETENTION]
 	EventWriter  string        // how StoreBigQuery writes events [BIGQUERY_EVENT_WRITER]
-	StoreTimeout time.Duration // of each call of a store; 0: as the stores need, and for a claim half of Lease at most [STORE_TIMEOUT]
+	StoreTimeout time.Duration // of each call of a store; 0: see docs/configuration.md [STORE_TIMEOUT]
 
-	Lease              time.Duration         // how long a key is held after its holder vanished; 0: see [cache.Lease] [LEASE]
+	Lease              time.Duration         // of a key whose holder vanished; 0: see [cache.Lease] [LEASE]
 	QuarantineOnExpiry bool                  // dead-letter a key whose holder vanished [ON_LEASE_EXPIRY]
 	ConflictPolicy     joiner.ConflictPolicy // for an event that comes again with other content [CONFLICT_POLICY]
 	DeadLetters        bool                  // dead-letter events that can never succeed [DEAD_LETTERS]
@@ -126,7 +126,8 @@ var storeSettings = []setting{{
 	must:      oneOf(Stores()),
 	field:     func(c *Config) flag.Value { return (*text)(&c.ClaimStore) },
 	check:     func(c Config) error { return checkStore(c.ClaimStore) },
-	about:     "where claims and completions are kept: " + oneOf(inCode(Stores())) + "; BigQuery takes [few claims a second](bigquery.md#how-much-it-takes-and-how-long)",
+	about: "where claims and completions are kept: " + oneOf(inCode(Stores())) +
+		"; BigQuery takes [few claims a second](bigquery.md#how-much-it-takes-and-how-long)",
 }, {
 	name:      "STORE_TIMEOUT",
 	unsetText: "`10s`; `1m` if a store is `bigquery`",
@@ -206,9 +207,11 @@ var runSettings = []setting{{
 // The words for values that are not written out.
 var (
 	leaseExpiries    = words[bool]{{"retry", false}, {"quarantine", true}}
-	conflictPolicies = words[joiner.ConflictPolicy]{{"first", joiner.KeepFirst}, {"last", joiner.KeepLast}, {"reject", joiner.Reject}}
-	switches         = words[bool]{{"on", true}, {"off", false}}
-	logLevels        = words[slog.Level]{{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}}
+	conflictPolicies = words[joiner.ConflictPolicy]{
+		{"first", joiner.KeepFirst}, {"last", joiner.KeepLast}, {"reject", joiner.Reject}}
+	switches  = words[bool]{{"on", true}, {"off", false}}
+	logLevels = words[slog.Level]{
+		{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}}
 )
 
 // platformVariables are read, too. Nobody needs to set them by hand.

@@ -38,7 +38,8 @@ var processMemory = sync.OnceValue(func() int64 {
 func limitHeap(memory int64, logger *slog.Logger) {
 	if memory <= 0 {
 		if inCloud() {
-			logger.Warn("the container does not tell how much memory it has, and events may hold more than that: set GOMEMLIMIT",
+			logger.Warn("the container does not tell how much memory it has, "+
+				"and events may hold more than that: set GOMEMLIMIT",
 				"events", eventMemory(memory))
 		}
 		return

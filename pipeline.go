@@ -41,7 +41,8 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 
 // input returns what makes messages of events.
 func (c Config) input() (convert.InputConverter, error) {
-	decoder, err := decode.New(append(c.keyPointers(), c.sourceNames(), decode.Content(c.Content), decode.ContentLimit(c.BodyLimit))...)
+	opts := append(c.keyPointers(), c.sourceNames(), decode.Content(c.Content), decode.ContentLimit(c.BodyLimit))
+	decoder, err := decode.New(opts...)
 	if err != nil {
 		return nil, err
 	}

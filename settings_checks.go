@@ -28,7 +28,8 @@ func (c Config) checkSources() error {
 		case source == "":
 			problems = append(problems, errors.New("a name is empty"))
 		case len(source) > decode.MaxName || !utf8.ValidString(source):
-			problems = append(problems, fmt.Errorf("%.40q can't arrive: names are UTF-8 of up to %d bytes", source, decode.MaxName))
+			problems = append(problems, fmt.Errorf("%.40q can't arrive: names are UTF-8 of up to %d bytes",
+				source, decode.MaxName))
 		case slices.Contains(c.Sources[:i], source):
 			problems = append(problems, fmt.Errorf("%q is there twice", source))
 		}

@@ -68,7 +68,10 @@ var bigQuerySettings = []setting{{
 		"change it](bigquery.md#how-an-event-is-written) for a table in use.",
 }}
 
-var eventWriters = words[string]{{string(bqstore.StorageWrite), string(bqstore.StorageWrite)}, {string(bqstore.DML), string(bqstore.DML)}}
+var eventWriters = words[string]{
+	{string(bqstore.StorageWrite), string(bqstore.StorageWrite)},
+	{string(bqstore.DML), string(bqstore.DML)},
+}
 
 // checkBigQuery checks one value, which stands beside others that are right.
 func (c Config) checkBigQuery(value string, beside bqstore.Settings) error {

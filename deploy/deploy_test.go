@@ -175,8 +175,8 @@ func TestConcurrencyFollowsFromMemory(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--concurrency=97 needs --memory=516Mi: 512Mi is enough for 96": {"--concurrency=97"},
 		"--concurrency=80 needs --memory=448Mi: 256Mi is enough for 32": {"--memory=256Mi", "--concurrency=80"},
-		"which needs 215Mi":          {"--memory=128Mi"},
-		"which needs 513Mi":          {"--env=BODY_LIMIT=33554432"},
+		"which needs 215Mi":         {"--memory=128Mi"},
+		"which needs 513Mi":         {"--env=BODY_LIMIT=33554432"},
 		"must be in Mi or Gi":       {"--memory=512M"},
 		"must be 1 to 1000":         {"--memory=8Gi", "--concurrency=0"},
 		"must be a number of bytes": {"--env=BODY_LIMIT=10MB"},

@@ -11,7 +11,7 @@ import (
 	"example.com/eventdriver/proof/ledger"
 )
 
-var _ = business // function.go calls it
+var _ = business // process.go calls it
 
 // business is the worst handler that a pipeline may have: it ignores its context, so that
 // nothing but its token keeps it from acting beside another. It first tells the ledger

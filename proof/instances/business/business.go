@@ -10,7 +10,7 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-var _ = business // function.go calls it
+var _ = business // process.go calls it
 
 func business() (driver.Handler, error) {
 	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
