@@ -10,6 +10,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"go/format"
 	"io"
@@ -19,29 +20,30 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/module"
+
 	"example.com/eventdriver/internal/repo/clone"
 )
 
 func main() {
-	module := strings.Join(os.Args[1:], " ")
-	if err := rename(os.Stdout, ".", module); err != nil {
+	path := strings.Join(os.Args[1:], " ")
+	if err := rename(os.Stdout, ".", path); err != nil {
 		fmt.Fprintln(os.Stderr, "rename:", err)
 		os.Exit(1)
 	}
 }
 
-// rename gives the module in the folder root, the top of a git clone, the path
-// module.
-func rename(out io.Writer, root, module string) error {
-	if err := checkModulePath(module); err != nil {
+// rename gives the module in the folder root, the top of a git clone, the path.
+func rename(out io.Writer, root, path string) error {
+	if err := checkModulePath(path); err != nil {
 		return err
 	}
 	old, err := clone.Module(root)
 	if err != nil {
 		return err
 	}
-	if module == old {
-		_, err := fmt.Fprintf(out, "This clone is %s already: nothing to do.\n", module)
+	if path == old {
+		_, err := fmt.Fprintf(out, "This clone is %s already: nothing to do.\n", path)
 		return err
 	}
 	files, err := clone.Files(root)
@@ -51,7 +53,7 @@ func rename(out io.Writer, root, module string) error {
 	changed := 0
 	files = slices.DeleteFunc(files, func(name string) bool { return name == "go.mod" })
 	for _, name := range append(files, "go.mod") { // last, since it says what is old
-		did, err := renameIn(filepath.Join(root, name), old, module)
+		did, err := renameIn(filepath.Join(root, name), old, path)
 		if err != nil {
 			return err
 		}
@@ -59,8 +61,21 @@ func rename(out io.Writer, root, module string) error {
 			changed++
 		}
 	}
-	_, err = fmt.Fprintf(out, "This clone is %s now: %d files have changed. Look with git diff, and run make test.\n", module, changed)
+	_, err = fmt.Fprintf(out, "This clone is %s now: %d files have changed. Look with git diff, and run make test.\n", path, changed)
 	return err
+}
+
+// checkModulePath returns what is wrong with a new module path. Go's own rule has it begin
+// with a host's name, which has a dot. That suits Google's Go buildpack, too, which takes
+// any other path for one of the standard library.
+func checkModulePath(path string) error {
+	if path == "" {
+		return errors.New("which module path? Say: make rename MODULE=github.com/you/orders")
+	}
+	if err := module.CheckPath(path); err != nil {
+		return fmt.Errorf("%w; say, for example, github.com/you/orders, as Go and Google's buildpack demand it", err)
+	}
+	return nil
 }
 
 // renameIn replaces the old path in one file, unless that is no text, and says
