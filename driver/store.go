@@ -39,8 +39,9 @@ type EventStore interface {
 	// LookUpByKey was called.
 	LookUpByKey(ctx context.Context, key string) ([]Message, error)
 
-	// ListSourcesByKey returns the sources of what is kept for key, ordered,
-	// with the same promises as LookUpByKey.
+	// ListSourcesByKey returns the sources of what is kept for key, ordered, with the same
+	// promises as LookUpByKey. No handler of this project calls it: it is for tools, which
+	// show what has arrived for a key without reading contents that may be large.
 	ListSourcesByKey(ctx context.Context, key string) ([]string, error)
 }
 

@@ -52,7 +52,7 @@ func TestPipelinesThatAreRight(t *testing.T) {
 	conflict := []driver.Message{event("event1", "1"), event("event1", "2"), event("event2", "3")}
 	orders := []driver.Message{{Key: "a", Source: "event1"}, {Key: "b", Source: "event1"}}
 	mayWait := drivertest.Exploration{MayWait: true}
-	unless := joiner.And(joiner.MatchAny("event1"), joiner.MatchNone("event2"))
+	unless := joiner.MatchAny("event1").And(joiner.MatchNone("event2"))
 	for name, c := range map[string]struct {
 		build  build
 		events []driver.Message

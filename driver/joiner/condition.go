@@ -48,7 +48,7 @@ func MatchAny(sources ...string) *Expression {
 }
 
 // MatchNone holds while none of the sources has arrived: also while nothing has, so it
-// is of use within [And], and refused alone.
+// is of use within And, and refused alone.
 func MatchNone(sources ...string) *Expression {
 	return MatchAny(sources...).Not()
 }
@@ -72,67 +72,52 @@ func AtLeast(n int, sources ...string) *Expression {
 	return e
 }
 
-// And holds when all of the conditions do.
-func And(conditions ...Condition) *Expression {
-	conditions = slices.Clone(conditions)
-	e := combine(conditions)
-	e.holds = func(sources []string) bool {
-		return !slices.ContainsFunc(conditions, func(c Condition) bool { return !c.Evaluate(sources) })
-	}
-	e.lacking = func(arrived []string) string { return lackingAll(conditions, arrived) }
-	e.needed = allNeeded(conditions)
-	return e
-}
-
-// Or holds when one of the conditions does.
-func Or(conditions ...Condition) *Expression {
-	conditions = slices.Clone(conditions)
-	e := combine(conditions)
-	e.holds = func(sources []string) bool {
-		return slices.ContainsFunc(conditions, func(c Condition) bool { return c.Evaluate(sources) })
-	}
-	e.lacking = func(arrived []string) string { return lackingOne(conditions, arrived) }
-	return e
-}
-
-// XOr holds when exactly one of the two conditions does.
-func XOr(a, b Condition) *Expression {
-	e := combine([]Condition{a, b})
-	e.holds = func(sources []string) bool { return a.Evaluate(sources) != b.Evaluate(sources) }
-	e.lacking = func(arrived []string) string {
-		if a.Evaluate(arrived) {
-			return noHope // both hold
-		}
-		return lackingOne([]Condition{a, b}, arrived)
-	}
-	e.monotone = false
-	return e
-}
-
-// Not holds when the condition doesn't.
-func Not(c Condition) *Expression {
-	e := combine([]Condition{c})
-	e.holds = func(sources []string) bool { return !c.Evaluate(sources) }
-	e.lacking = func([]string) string { return noHope }
-	e.monotone = false
-	return e
-}
-
 // And holds when e and all of the others do.
 func (e *Expression) And(others ...Condition) *Expression {
-	return And(append([]Condition{e}, others...)...)
+	conditions := append([]Condition{e}, others...)
+	and := combine(conditions)
+	and.holds = func(sources []string) bool {
+		return !slices.ContainsFunc(conditions, func(c Condition) bool { return !c.Evaluate(sources) })
+	}
+	and.lacking = func(arrived []string) string { return lackingAll(conditions, arrived) }
+	and.needed = allNeeded(conditions)
+	return and
 }
 
 // Or holds when e or one of the others does.
 func (e *Expression) Or(others ...Condition) *Expression {
-	return Or(append([]Condition{e}, others...)...)
+	conditions := append([]Condition{e}, others...)
+	or := combine(conditions)
+	or.holds = func(sources []string) bool {
+		return slices.ContainsFunc(conditions, func(c Condition) bool { return c.Evaluate(sources) })
+	}
+	or.lacking = func(arrived []string) string { return lackingOne(conditions, arrived) }
+	return or
 }
 
 // XOr holds when exactly one of e and other does.
-func (e *Expression) XOr(other Condition) *Expression { return XOr(e, other) }
+func (e *Expression) XOr(other Condition) *Expression {
+	conditions := []Condition{e, other}
+	xor := combine(conditions)
+	xor.holds = func(sources []string) bool { return e.Evaluate(sources) != other.Evaluate(sources) }
+	xor.lacking = func(arrived []string) string {
+		if e.Evaluate(arrived) {
+			return noHope // both hold
+		}
+		return lackingOne(conditions, arrived)
+	}
+	xor.monotone = false
+	return xor
+}
 
 // Not holds when e doesn't.
-func (e *Expression) Not() *Expression { return Not(e) }
+func (e *Expression) Not() *Expression {
+	not := combine([]Condition{e})
+	not.holds = func(sources []string) bool { return !e.Evaluate(sources) }
+	not.lacking = func([]string) string { return noHope }
+	not.monotone = false
+	return not
+}
 
 // combine returns an expression that speaks of all that the conditions do.
 func combine(conditions []Condition) *Expression {

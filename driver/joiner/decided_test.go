@@ -35,13 +35,13 @@ func TestAJoinIsDecidedOnce(t *testing.T) {
 	}{
 		"any":           {joiner.MatchAny("a", "b", "c"), "b", "abcb", "b"},
 		"two of three":  {joiner.AtLeast(2, "a", "b", "c"), "ac", "bca", "ac"},
-		"or":            {joiner.Or(a.And(b), c), "ab", "cab", "ab"},
+		"or":            {a.And(b).Or(c), "ab", "cab", "ab"},
 		"xor":           {a.XOr(b).And(joiner.MatchAny("a", "b")), "a", "ba", "a"},
 		"not":           {a.And(b, c.Not()), "ab", "cab", "ab"},
 		"none":          {a.And(b, joiner.MatchNone("c")), "ba", "cba", "ab"},
-		"all, listed":   {joiner.Or(joiner.MatchAll("a", "b", "c")), "abc", "abc", "abc"},
+		"all, listed":   {joiner.MatchAll("a", "b", "c").Or(), "abc", "abc", "abc"},
 		"a user's own":  {own(func(s []string) bool { return len(s) == 2 }), "ab", "cab", "ab"},
-		"with a user's": {joiner.And(own(func(s []string) bool { return len(s) == 2 }), joiner.MatchNone("c")), "ab", "cab", "ab"},
+		"with a user's": {joiner.MatchNone("c").And(own(func(s []string) bool { return len(s) == 2 })), "ab", "cab", "ab"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := joiner.New(test.condition, memstore.New())

@@ -102,7 +102,7 @@ type Joiner struct {
 // the store is no [driver.Decider] and the condition needs one: these are mistakes in the
 // program, to be seen when it starts.
 //
-// For [MatchAll], and for [And] of those, the joiner reads only the sources that
+// For [MatchAll], and for And of those, the joiner reads only the sources that
 // are needed, at the same time as it writes: an event waits for two store calls
 // one after the other at most, unless another arrives at the same time. With [KeepLast]
 // it waits for one more, and the event that completes the join for two.

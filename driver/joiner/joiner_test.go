@@ -41,8 +41,8 @@ func TestJoinsInEveryOrder(t *testing.T) {
 	events := []driver.Message{event("event1", `{"a":1}`), event("event2", `{"b":2}`), event("event3", `{"c":3}`)}
 	conditions := map[string]joiner.Condition{
 		"needed": joiner.MatchAll("event1", "event2", "event3"),
-		"listed": joiner.Or(joiner.MatchAll("event1", "event2", "event3")),
-		"of two": joiner.And(joiner.MatchAll("event1"), joiner.MatchAll("event2", "event3")),
+		"listed": joiner.MatchAll("event1", "event2", "event3").Or(),
+		"of two": joiner.MatchAll("event1").And(joiner.MatchAll("event2", "event3")),
 		"own":    own(func(s []string) bool { return len(s) == 3 }),
 	}
 	for name, condition := range conditions {

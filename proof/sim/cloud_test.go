@@ -76,7 +76,7 @@ var cloudScenarios = []explored{
 	{"Cloud Storage: two events", onCloud(leased(small())), single, one},
 	{"Cloud Storage: other content, the last is kept", onCloud(conflicting(joiner.KeepLast)), single, one},
 	{"Cloud Storage: other content, it is rejected", onCloud(conflicting(joiner.Reject, driver.ReasonConflict)), single, one},
-	{"Cloud Storage: joined by Or", onCloud(joining(sources("event1", "event2"), joiner.Or(matchBoth), 2)), single, one},
+	{"Cloud Storage: joined by Or", onCloud(joining(sources("event1", "event2"), matchBoth.Or(), 2)), single, one},
 	{"Cloud Storage: a short lease", onCloud(alone(nil)), single, pairs},
 	{"Cloud Storage: claim and completion are deleted", expiring(onCloud(leased(alone(nil))), "claim", "done"), deletions, triples},
 	{"Cloud Storage: the same, takeovers are set aside", expiring(onCloud(leased(quarantine(alone(nil)), cache.QuarantineOnExpiry(nil))), "claim", "done"), deletions, triples},

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver/cache"
-	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/proof/sim"
 )
 
@@ -40,7 +39,7 @@ var cloudMutants = []struct {
 	{"the lease is shorter than its holder believes", "", "its lease ends at", leased(alone(nil)), rewrite("claim", `"ttl":"30s"`, `"ttl":"20s"`)},
 	{"what can't be read is absent", "14=4", "was kept", leased(small()), errorIsAbsence},
 	{"a completion whose answer is lost is taken for stored", "3=7", "it is not what is stored", leased(alone(nil)), lostIsDone},
-	{"the list lacks an event", "", "LookUpByKey", joining(sources("event1", "event2"), joiner.Or(matchBoth), 2), shortList},
+	{"the list lacks an event", "", "LookUpByKey", joining(sources("event1", "event2"), matchBoth.Or(), 2), shortList},
 }
 
 // roundTrip is a transport.

@@ -91,9 +91,9 @@ var memoryScenarios = []explored{
 	{"two without the third, the business fails once", failsAtFirst(fickle()), one, twoOne},
 	{"two keys", twoKeys(), one, twoOne},
 	{"event1 twice", pipeline("event1", matchAll), one, twoOne},
-	{"event2 twice, joined by And", pipeline("event2", joiner.And(joiner.MatchAll("event1"), joiner.MatchAll("event2", "event3"))), single, twoOne},
+	{"event2 twice, joined by And", pipeline("event2", joiner.MatchAll("event1").And(joiner.MatchAll("event2", "event3"))), single, twoOne},
 	{"event3 twice", pipeline("event3", matchAll), single, twoOne},
-	{"event1 twice, joined by Or", decided(pipeline("event1", joiner.Or(matchAll))), one, twoOne},
+	{"event1 twice, joined by Or", decided(pipeline("event1", matchAll.Or())), one, twoOne},
 }
 
 var (
