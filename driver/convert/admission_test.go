@@ -97,11 +97,12 @@ func TestSmallRequestIsNotHeldUp(t *testing.T) {
 
 // A request counts its body, the body again if the length was not known, and the decoded data.
 func TestWhatARequestCounts(t *testing.T) {
+	const size = 128 << 10
 	gate := admission.New(256 * megabyte)
 	push := fmt.Sprintf(`{"message":{"messageId":"1","data":"%s","attributes":{"key":"k"}},"subscription":"projects/p/subscriptions/s"}`,
-		base64.StdEncoding.EncodeToString(make([]byte, megabyte)))
+		base64.StdEncoding.EncodeToString(make([]byte, size)))
 	structured := fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"s","type":"t","key":"k","data_base64":"%s"}`,
-		base64.StdEncoding.EncodeToString(make([]byte, megabyte)))
+		base64.StdEncoding.EncodeToString(make([]byte, size)))
 	unknown := func(r *http.Request) *http.Request {
 		r.ContentLength = -1
 		return r
@@ -110,10 +111,10 @@ func TestWhatARequestCounts(t *testing.T) {
 		request *http.Request
 		want    int
 	}{
-		"binary":                   {eventtest.Binary(strings.Repeat("1", megabyte)), megabyte},
-		"of unknown length":        {unknown(eventtest.Binary("1")), 2 * 8 * megabyte},
+		"binary":                   {eventtest.Binary(strings.Repeat("1", size)), size},
+		"of unknown length":        {unknown(eventtest.Binary("1")), 2 * 8 * size},
 		"a push":                   {eventtest.Request([]byte(push)), 2 * len(push)},
-		"a push of unknown length": {unknown(eventtest.Request([]byte(push))), 3 * 8 * megabyte},
+		"a push of unknown length": {unknown(eventtest.Request([]byte(push))), 3 * 8 * size},
 		"a Pub/Sub event": {eventtest.Binary(push, "Ce-Type", "google.cloud.pubsub.topic.v1.messagePublished",
 			"Ce-Source", "//pubsub.googleapis.com/projects/p/topics/t"), 2 * len(push)},
 		"structured": {eventtest.Request([]byte(structured), "Content-Type", "application/cloudevents+json"), 2 * len(structured)},
@@ -123,7 +124,7 @@ func TestWhatARequestCounts(t *testing.T) {
 			w := serve(convert.ToHTTPHandler(convert.CloudEventToInput, failing(func(driver.Message) error {
 				during = gate.InUse()
 				return nil
-			}), convert.Admission(gate), convert.BodyLimit(8*megabyte), quiet), test.request)
+			}), convert.Admission(gate), convert.BodyLimit(8*size), quiet), test.request)
 			if w.Code != http.StatusNoContent {
 				t.Fatalf("answered %d %s", w.Code, w.Body)
 			}

@@ -189,7 +189,7 @@ func TestJoinWithoutAnEventWaits(t *testing.T) {
 // Reading joined events takes little memory that is not counted, whatever their data becomes.
 func TestJoinedExpansionIsBounded(t *testing.T) {
 	const copies, fixed = 4, 1 << 20
-	for _, n := range []int{1000, 90_000, 110_000} {
+	for _, n := range []int{1000, 45_000, 110_000} {
 		for name, body := range map[string]string{
 			"events":             `{"v":1,"events":[` + strings.Repeat(`{},`, n) + `{}]}`,
 			"nulls":              `{"v":1,"events":[` + strings.Repeat(`null,`, n) + `null]}`,
