@@ -260,7 +260,7 @@ func TestLetterThatIsNoEventIsRefused(t *testing.T) {
 	if len(letters) != 1 || letters[0].Attributes["form"] != "letter" {
 		t.Fatalf("dead letters %v; want one of the form letter", letters)
 	}
-	if status, answer := push(t, server.URL, pushOf(t, letters[0])); status != http.StatusOK || !strings.Contains(answer, "undecodable") || !strings.Contains(answer, "send the event again") {
+	if status, answer := push(t, server.URL, pushOf(t, letters[0])); status != http.StatusOK || !strings.Contains(answer, "undecodable") || !strings.Contains(answer, "send these as a request") {
 		t.Errorf("sent again: %d %s, want it refused", status, answer)
 	}
 }
