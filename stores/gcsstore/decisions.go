@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/googleapis/gax-go/v2"
-
 	"example.com/eventdriver/driver"
 )
 
@@ -52,7 +50,7 @@ func (s *Store) decide(ctx context.Context, key, name string, sources []string) 
 	if err != nil {
 		return nil, err
 	}
-	for pause := rewriting(); ; {
+	for pause := newRewriting(); ; {
 		if _, err := s.insert(ctx, o, absent); !errors.Is(err, errRefused) {
 			return mine, err
 		}
@@ -61,7 +59,7 @@ func (s *Store) decide(ctx context.Context, key, name string, sources []string) 
 		if !errors.Is(err, driver.ErrNotFound) {
 			return decided, err
 		}
-		if err := gax.Sleep(ctx, pause.Pause()); err != nil { // it was deleted meanwhile
+		if err := pause.wait(ctx); err != nil { // it was deleted meanwhile
 			return nil, err
 		}
 	}

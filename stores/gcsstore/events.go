@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/googleapis/gax-go/v2"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/eventdriver/driver"
@@ -44,7 +43,7 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 // create keeps m where nothing is kept. It returns what is kept then, and the
 // generation of its object.
 func (s *Store) create(ctx context.Context, m driver.Message) (driver.Succession, int64, error) {
-	for pause := rewriting(); ; {
+	for pause := newRewriting(); ; {
 		mine := driver.Succession{Last: m}
 		generation, err := s.write(ctx, mine, absent)
 		if !errors.Is(err, errRefused) {
@@ -55,7 +54,7 @@ func (s *Store) create(ctx context.Context, m driver.Message) (driver.Succession
 		if !errors.Is(err, driver.ErrNotFound) {
 			return kept, generation, err
 		}
-		if err := gax.Sleep(ctx, pause.Pause()); err != nil { // it was deleted meanwhile
+		if err := pause.wait(ctx); err != nil { // it was deleted meanwhile
 			return driver.Succession{}, 0, err
 		}
 	}
@@ -81,7 +80,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 	}
 	defer cancel()
 	kept, generation, err := s.create(ctx, m)
-	for pause := rewriting(); err == nil; {
+	for pause := newRewriting(); err == nil; {
 		next, later := kept.Replace(m)
 		if !later {
 			return own(ctx, kept.Last, m)
@@ -92,7 +91,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 		if !errors.Is(err, errRefused) {
 			break
 		}
-		if err = gax.Sleep(ctx, pause.Pause()); err != nil {
+		if err = pause.wait(ctx); err != nil {
 			break
 		}
 		if kept, generation, err = s.lookUp(ctx, m.Key, m.Source, m.Content); errors.Is(err, driver.ErrNotFound) {

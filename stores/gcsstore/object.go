@@ -78,10 +78,17 @@ func backoff() gax.Backoff {
 
 // rewriting is the pauses before an object is written again that another has written at the
 // same moment: Cloud Storage takes about one write a second for one name, from all writers
-// together. They are of a random length, so that those who were refused together do not
-// come back together.
-func rewriting() gax.Backoff {
-	return gax.Backoff{Initial: 2 * time.Second, Max: 8 * time.Second, Multiplier: 2}
+// together. What is added to that second is of a random length, so that those who were
+// refused together do not come back together.
+type rewriting struct{ more gax.Backoff }
+
+func newRewriting() rewriting {
+	return rewriting{gax.Backoff{Initial: time.Second, Max: 8 * time.Second, Multiplier: 2}}
+}
+
+// wait pauses. It returns the context's error if that ends first.
+func (r *rewriting) wait(ctx context.Context) error {
+	return gax.Sleep(ctx, time.Second+r.more.Pause())
 }
 
 // insert writes o in place of the given generation, or errRefused. It returns
