@@ -1,6 +1,7 @@
 package eventdriver
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -266,6 +267,20 @@ func TestStoreOfCloudStorageNeedsABucket(t *testing.T) {
 		if _, err := configFrom(map[string]string{name: "gcs"}); err == nil || !strings.Contains(err.Error(), "GCS_BUCKET must be the name of a bucket") {
 			t.Errorf("%s=gcs alone: %v", name, err)
 		}
+	}
+}
+
+// A plain build has all stores; nobigquery_test.go tests one that lacks BigQuery.
+func TestStoresAreFoundByName(t *testing.T) {
+	kinds := []storeKind{memoryStore(), {name: "tape", leftOut: "notape"}}
+	if kind, err := findStore(kinds, StoreMemory); err != nil || kind.name != StoreMemory {
+		t.Errorf("found %q, %v", kind.name, err)
+	}
+	if _, err := findStore(kinds, "tape"); err == nil || !strings.Contains(err.Error(), "-tags notape") {
+		t.Errorf("%v; want the tag that left the store out", err)
+	}
+	if _, err := findStore(kinds, "redis"); !errors.Is(err, errInvalid) {
+		t.Errorf("%v; want %v", err, errInvalid)
 	}
 }
 

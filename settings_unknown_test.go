@@ -1,12 +1,13 @@
 package eventdriver
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
 func TestUnknownVariablesAreNamed(t *testing.T) {
-	for variable, nearest := range map[string]string{
+	misspelled := map[string]string{
 		"EVENT_SOURCE":     "EVENT_SOURCES",
 		"EVENTS_SOURCES":   "EVENT_SOURCES",
 		"EVENTSOURCES":     "EVENT_SOURCES",
@@ -22,7 +23,11 @@ func TestUnknownVariablesAreNamed(t *testing.T) {
 		"DEAD_LETTERTOPIC": "DEAD_LETTER_TOPIC",
 		"BODY_LIMITS":      "BODY_LIMIT",
 		"LOG_LEVL":         "LOG_LEVEL",
-	} {
+	}
+	if slices.Contains(Stores(), StoreBigQuery) {
+		misspelled["BIGQUERY_DATASE"] = "BIGQUERY_DATASET"
+	}
+	for variable, nearest := range misspelled {
 		got := UnknownVariables([]string{"PATH=/bin", variable + "=a=b", "HOME=/"})
 		if len(got) != 1 || !strings.HasPrefix(got[0], variable+" ") || !strings.HasSuffix(got[0], " "+nearest) {
 			t.Errorf("%s: %q; want one sentence that names it and %s", variable, got, nearest)

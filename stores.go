@@ -49,8 +49,8 @@ func Stores() (names []string) {
 	return names
 }
 
-func findStore(name string) (storeKind, error) {
-	kinds := storeKinds()
+// findStore returns the kind of that name, which this program must have.
+func findStore(kinds []storeKind, name string) (storeKind, error) {
 	i := slices.IndexFunc(kinds, func(k storeKind) bool { return k.name == name })
 	switch {
 	case i < 0:
@@ -62,7 +62,7 @@ func findStore(name string) (storeKind, error) {
 }
 
 func checkStore(name string) error {
-	_, err := findStore(name)
+	_, err := findStore(storeKinds(), name)
 	return err
 }
 
@@ -138,7 +138,7 @@ func openStores(ctx context.Context, c Config) (stores, error) {
 }
 
 func openStore(ctx context.Context, name string, c Config) (store, error) {
-	kind, err := findStore(name)
+	kind, err := findStore(storeKinds(), name)
 	if err != nil {
 		return nil, err
 	}

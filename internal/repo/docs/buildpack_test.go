@@ -150,3 +150,35 @@ func TestTestsAloneNeedTheirParsers(t *testing.T) {
 		}
 	}
 }
+
+// TestBigQueryCanBeLeftOut: a program that is built with -tags nobigquery has no client of
+// BigQuery in it, and the tests of such a build compile.
+func TestBigQueryCanBeLeftOut(t *testing.T) {
+	deps := func(tags string) []string {
+		cmd := exec.Command("go", "list", "-deps", "-tags", tags, ".")
+		cmd.Dir = root
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(string(out))
+	}
+	module, err := clone.Module(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, without := deps(""), deps("nobigquery")
+	for _, name := range []string{module + "/stores/bqstore", "cloud.google.com/go/bigquery"} {
+		if !slices.Contains(plain, name) {
+			t.Errorf("a plain build lacks %s", name)
+		}
+		if slices.Contains(without, name) {
+			t.Errorf("a build with -tags nobigquery contains %s", name)
+		}
+	}
+	cmd := exec.Command("go", "vet", "-tags", "nobigquery", ".")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("go vet -tags nobigquery: %v\n%s", err, out)
+	}
+}

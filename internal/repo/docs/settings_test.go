@@ -122,3 +122,33 @@ func literals(t *testing.T) (texts []string) {
 	}
 	return texts
 }
+
+// assignment is a text that begins like NAME=value.
+var assignment = regexp.MustCompile(`^[A-Z][A-Z0-9_]+=`)
+
+// TestVariablesInTheCodeAreKnown finds misspelled variables in what tools and tests start
+// the function with. The tests of the warning about such variables misspell them on purpose.
+func TestVariablesInTheCodeAreKnown(t *testing.T) {
+	found := 0
+	for _, name := range files(t, func(name string) bool { return goFile(name) && path.Base(name) != "settings_unknown_test.go" }) {
+		set, file := parse(t, name)
+		ast.Inspect(file, func(n ast.Node) bool {
+			text, ok := n.(*ast.BasicLit)
+			if !ok || text.Kind != token.STRING {
+				return true
+			}
+			s, err := strconv.Unquote(text.Value)
+			if err != nil || !assignment.MatchString(s) {
+				return true
+			}
+			found++
+			for _, sentence := range eventdriver.UnknownVariables([]string{s}) {
+				t.Errorf("%s: %s", set.Position(text.Pos()), sentence)
+			}
+			return true
+		})
+	}
+	if found < 20 {
+		t.Errorf("found %d variables only", found)
+	}
+}
