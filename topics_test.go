@@ -1,6 +1,7 @@
 package eventdriver
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -139,8 +140,10 @@ func TestEventTooLargeForItsTopicIsSetAsideWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := make([]byte, 10_000_000)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
 	// The fake takes no message of that size: what counts here is what came before.
-	_ = parts.stores.deadLetters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: body})
+	_ = parts.stores.deadLetters.AddDeadLetter(ctx, driver.DeadLetter{Reason: driver.ReasonTooOld, Body: body})
 	kept := parts.stores.events.(*memstore.Store).DeadLetters()
 	if len(kept) != 1 || len(kept[0].Body) != len(body) {
 		t.Errorf("the event store has %d letters", len(kept))
