@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/eventdriver/internal/repo/prove"
 	"example.com/eventdriver/proof/instances"
 )
 
@@ -32,6 +33,7 @@ const (
 // some of the orders. The process stays within its memory, each event is acknowledged in
 // the end, and small events meanwhile at once.
 func TestMemoryOfLargeEvents(t *testing.T) {
+	prove.Only(t, "sends a gigabyte of events")
 	if err := instances.CanMeasure(); err != nil {
 		t.Skip(err)
 	}

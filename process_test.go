@@ -219,6 +219,7 @@ func killAt(t *testing.T, object string, served bool) (first, second []map[strin
 }
 
 func TestCrashBeforePersist(t *testing.T) {
+	t.Parallel() // it waits for leases
 	first, second := killAt(t, "/events/event3", false)
 	if len(first) != 0 || len(second) != 1 || second[0]["token"].(float64) < 1 {
 		t.Errorf("processed %v, then %v; want nothing, then once", first, second)
@@ -226,6 +227,7 @@ func TestCrashBeforePersist(t *testing.T) {
 }
 
 func TestCrashAfterPersistBeforeClaim(t *testing.T) {
+	t.Parallel() // it waits for leases
 	first, second := killAt(t, "/claim", false)
 	if len(first) != 0 || len(second) != 1 {
 		t.Errorf("processed %v, then %v; want nothing, then once", first, second)
@@ -233,6 +235,7 @@ func TestCrashAfterPersistBeforeClaim(t *testing.T) {
 }
 
 func TestCrashHoldingTheClaim(t *testing.T) {
+	t.Parallel() // it waits for leases
 	first, second := killAt(t, "/claim", true)
 	// Killed before it could ask again for the answer that it lost, it did nothing;
 	// or else it acted, and may even have completed the key.
@@ -245,6 +248,7 @@ func TestCrashHoldingTheClaim(t *testing.T) {
 // The one window: the effect happened, and nobody could note it. It happens again,
 // and the greater token tells.
 func TestCrashAfterTheEffectBeforeComplete(t *testing.T) {
+	t.Parallel() // it waits for leases
 	first, second := killAt(t, "/done", false)
 	if len(first) != 1 || len(second) != 1 || second[0]["token"] != first[0]["token"].(float64)+1 {
 		t.Errorf("processed %v, then %v; want one run, then another with the next token", first, second)
@@ -252,6 +256,7 @@ func TestCrashAfterTheEffectBeforeComplete(t *testing.T) {
 }
 
 func TestCrashAfterComplete(t *testing.T) {
+	t.Parallel() // it waits for leases
 	first, second := killAt(t, "/done", true)
 	if len(first) != 1 || len(second) != 0 {
 		t.Errorf("processed %v, then %v; want once, then never again", first, second)

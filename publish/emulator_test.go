@@ -14,6 +14,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/internal/repo/prove"
 	"example.com/eventdriver/publish"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -22,6 +23,7 @@ import (
 // installed, and returns a client of it.
 func emulator(t *testing.T) *pubsub.Client {
 	t.Helper()
+	prove.Only(t, "starts Google's Pub/Sub emulator")
 	for _, program := range []string{"gcloud", "java"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("Google's Pub/Sub emulator needs %s, which is not installed", program)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/eventdriver/internal/repo/prove"
 	"example.com/eventdriver/proof/chaos"
 	"example.com/eventdriver/proof/instances"
 )
@@ -33,6 +34,7 @@ func run(t *testing.T, o chaos.Options) *chaos.Report {
 }
 
 func TestChaosLosesAndDoublesNothing(t *testing.T) {
+	prove.Only(t, "waits for real leases")
 	report := run(t, short())
 	if !report.Passed() || report.Orders != 24 || report.Applied != 24 {
 		t.Errorf("passed: %v; %d orders, %d effects", report.Passed(), report.Orders, report.Applied)
@@ -45,6 +47,7 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 // TestBrokenProtocolsAreFound builds the function with one line of it changed, and chaos
 // must find the fault.
 func TestBrokenProtocolsAreFound(t *testing.T) {
+	prove.Only(t, "builds and tries five broken protocols, for minutes")
 	for _, c := range []struct {
 		name, file, line, instead string
 		harm                      func(*chaos.Options)

@@ -12,18 +12,27 @@ import (
 	"testing"
 	"time"
 
+	"example.com/eventdriver/internal/repo/prove"
 	"example.com/eventdriver/proof/sim"
 )
 
 var (
 	fully    = flag.Bool("sim.fully", false, "explore to the larger bound of each scenario")
-	together = flag.Int("sim.together", 10, "explore to so many deviations and faults together, if the bound is not smaller")
+	together = flag.Int("sim.together", ifProved(10, 1), "explore to so many deviations and faults together, if the bound is not smaller")
 	first    = flag.Bool("sim.first", false, "stop when a scenario fails")
-	random   = flag.Int("sim.random", 100, "how many random schedules of each scenario to run")
+	random   = flag.Int("sim.random", ifProved(100, 20), "how many random schedules of each scenario to run")
 	seed     = flag.Uint64("sim.seed", 0, "the seed of the random schedules; 0: another each time")
 	replayed = flag.String("sim.scenario", "event1 twice", "the scenario of -sim.schedule")
 	replay   = flag.String("sim.schedule", "none", "a schedule to run and to show, as a failure prints it")
 )
+
+// ifProved is a bound in make prove, and a smaller one in make test.
+func ifProved(bound, quick int) int {
+	if prove.Set() {
+		return bound
+	}
+	return quick
+}
 
 // failed says that the others need not run.
 var failed atomic.Bool

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/eventdriver/internal/repo/prove"
 	"example.com/eventdriver/proof/instances"
 	"example.com/eventdriver/proof/soak"
 )
@@ -59,6 +60,7 @@ func TestRuleTellsGrowthFromNoise(t *testing.T) {
 // TestShortSoak is too short for the rule. It shows that a run works, and that the function
 // leaves nothing.
 func TestShortSoak(t *testing.T) {
+	prove.Only(t, "measures processes for seconds")
 	if err := instances.CanMeasure(); err != nil {
 		t.Skip(err)
 	}

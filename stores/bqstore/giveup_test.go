@@ -70,6 +70,7 @@ func serveAppends(t *testing.T, to storagepb.BigQueryWriteServer) *appender {
 func TestConnectionThatIsGivenUp(t *testing.T) {
 	m := &mute{unanswered: make(chan struct{}, 10)}
 	a := serveAppends(t, m)
+	a.patience = 300 * time.Millisecond
 
 	results := make(chan error, 3)
 	appending := func(ctx context.Context) {
@@ -89,7 +90,7 @@ func TestConnectionThatIsGivenUp(t *testing.T) {
 		t.Errorf("a caller who went away: %v, and %d connections", err, m.connections.Load())
 	}
 
-	hasty, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	hasty, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	go appending(hasty)
 	<-m.unanswered

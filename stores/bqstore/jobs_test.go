@@ -17,6 +17,7 @@ import (
 // internal error, fails then, and not when its time is up: its results come as an
 // error after which BigQuery's client asks for them again, without an end.
 func TestJobThatFailsForAWhile(t *testing.T) {
+	t.Parallel() // it waits for resultsWithin
 	const failed = `{"errorResult":{"reason":"jobRateLimitExceeded","message":"too many jobs"},"state":"DONE"}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -36,7 +37,6 @@ func TestJobThatFailsForAWhile(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	t.Setenv("BIGQUERY_EMULATOR_HOST", "")
 	store, err := bqstore.New(t.Context(), bqstore.Config("project", "dataset").WithLocation("EU").WithEventWriter(bqstore.DML),
 		option.WithEndpoint(server.URL), option.WithoutAuthentication())
 	if err != nil {
