@@ -1,5 +1,6 @@
-# Every target works from a fresh clone with Go, git, a C compiler (for the race
-# detector) and make, on Linux and macOS. CI calls these targets and no others.
+# Every target works from a fresh clone with Go, git and make, on Linux and macOS; the
+# race detector and the BigQuery emulator need a C compiler. CI calls these targets and
+# no others.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -15,36 +16,17 @@ GOFMT = "$$($(GO) env GOROOT)/bin/gofmt"
 
 .PHONY: help
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-# go test ./... alone skips what needs the BigQuery emulator, and says so. The emulator
-# gets slower with what it has done, so there is more than one.
+##@ Every day
+
+# It prints what it leaves out at its end. TESTFLAGS go to go test: TESTFLAGS=-count=1.
 .PHONY: test
-test: ## run all tests, those of BigQuery on its emulator, which takes minutes to build for the first time
-	packages=$$($(GO) list ./...) && GO="$(GO)" internal/fake/bqemulator/with \
-		$(GO) test -timeout 30m $$(printf '%s\n' "$$packages" | grep -v '/stores/bqstore$$')
-	GO="$(GO)" internal/fake/bqemulator/with $(GO) test -timeout 30m -skip OfDML ./stores/bqstore
-	GO="$(GO)" internal/fake/bqemulator/with $(GO) test -timeout 30m -run OfDML ./stores/bqstore
-
-.PHONY: emulators
-emulators: ## build the BigQuery emulator; minutes for the first time
-	@GO="$(GO)" internal/fake/bqemulator/build
-
-# rename and sim are left out: the one builds a whole copy of this tree, the other
-# lets only one thing run at a time, many thousand times. The tests that are skipped are
-# about processes that the race detector is not in.
-.PHONY: race
-race: ## run all tests under the race detector
-	packages=$$($(GO) list ./...) && CGO_ENABLED=1 \
-		$(GO) test -race -timeout 30m -skip "TestBrokenProtocolsAreFound|TestMemoryOfLargeEvents" $$(printf '%s\n' "$$packages" | grep -vE '/internal/(rename|sim)$$')
-
-# The docs checks are among the tests that race runs.
-.PHONY: check
-check: fmt-check lint race ## all that CI wants: format, vet, staticcheck, race tests, docs checks
-	$(GO) test ./internal/repo/rename
+test: ## run the tests, but those that take long or need more than Go; at most five minutes
+	@$(GO) run ./internal/repo/quick $(TESTFLAGS) ./...
 
 .PHONY: lint
-lint: ## run go vet and staticcheck
+lint: fmt-check ## check the format, run go vet and staticcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
@@ -61,6 +43,36 @@ fmt-check: ## list the Go files that gofmt would change, and fail if there are a
 docs-check: ## check links, doc comments, examples and tables in the documentation
 	$(GO) test -count=1 ./internal/repo/docs
 
+.PHONY: demo
+demo: ## send a story of orders through the whole thing, and check its end
+	$(GO) run ./cmd/local -demo
+
+.PHONY: run
+run: ## serve the function on this machine, with a Cloud Storage of its own
+	$(GO) run ./cmd/local
+
+.PHONY: rename
+rename: ## make this clone yours: make rename MODULE=github.com/you/orders
+	@$(GO) run ./internal/repo/rename '$(MODULE)'
+
+##@ The proof
+
+# Of its steps, STEPS may name some: make prove STEPS='race explore'.
+.PHONY: prove
+prove: ## run what make test leaves out, and print a line for each; PROVE=long: for hours
+	$(GO) run ./proof/cmd/prove $(STEPS)
+
+.PHONY: check
+check: lint test prove ## run all that CI runs
+
+# rename and sim are left out: the one builds a whole copy of this tree, the other
+# lets only one thing run at a time, many thousand times. The tests that make prove runs
+# beside are left out, too: most are about processes that the race detector is not in.
+.PHONY: race
+race: ## run the tests under the race detector
+	packages=$$($(GO) list ./...) && PROVE= CGO_ENABLED=1 \
+		$(GO) test -race -timeout 30m $$(printf '%s\n' "$$packages" | grep -vE '/internal/repo/rename$$|/proof/sim$$')
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@list=$$($(GO) test -list '^Fuzz' ./...) || { printf '%s\n' "$$list"; exit 1; }; \
@@ -74,11 +86,11 @@ fuzz: ## run every fuzz target for FUZZTIME (30s) each
 
 .PHONY: explore
 explore: ## try every schedule of every scenario up to its larger bound, and many at random: an hour or so
-	$(GO) test ./proof/sim -count=1 -v -timeout 12h -run 'TestExplore|TestRandom' -sim.fully -sim.random=5000
+	PROVE=1 $(GO) test ./proof/sim -count=1 -v -timeout 12h -run 'TestExplore|TestRandom' -sim.fully -sim.random=5000
 
 .PHONY: mutants
 mutants: ## break the code in one place after another, and have the explorer find each: half an hour
-	$(GO) test ./proof/sim -count=1 -v -timeout 3h -run TestSourceMutants -sim.mutants
+	PROVE=1 $(GO) test ./proof/sim -count=1 -v -timeout 3h -run TestSourceMutants -sim.mutants
 
 # Options of chaos and soak go into ARGS: make chaos ARGS='-seed 7 -kill-every 500ms'.
 .PHONY: chaos
@@ -96,17 +108,9 @@ soak: ## run the function at a fixed rate for 5 minutes; all that it takes must 
 	@mkdir -p bin
 	$(GO) run ./proof/cmd/soak -report bin/soak.json -plot bin/soak.svg $(ARGS)
 
-.PHONY: bench
-bench: ## run all benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
-
-.PHONY: demo
-demo: ## send a story of orders through the whole thing, and check its end
-	$(GO) run ./cmd/local -demo
-
-.PHONY: run
-run: ## serve the function on this machine, with a Cloud Storage of its own
-	$(GO) run ./cmd/local
+.PHONY: emulators
+emulators: ## build the BigQuery emulator; 6 to 15 minutes for the first time
+	@GO="$(GO)" internal/fake/bqemulator/build
 
 # The providers come from Terraform's registry, unless TERRAFORM_CHECK names a program
 # that checks a folder without it.
@@ -118,6 +122,6 @@ terraform: ## check terraform/: format, validate, plan the examples, test
 buildpack: ## build and start the function as Google's buildpack does
 	deploy/build.sh --check
 
-.PHONY: rename
-rename: ## make this clone yours: make rename MODULE=github.com/you/orders
-	@$(GO) run ./internal/repo/rename '$(MODULE)'
+.PHONY: bench
+bench: ## run all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
