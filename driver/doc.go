@@ -10,7 +10,8 @@
 //   - joiner keeps events in an [EventStore] and goes on when all have arrived;
 //   - cache lets one holder of a [Claim] at a time process a key, and only
 //     until it is completed;
-//   - convert turns CloudEvents into messages and failures into answers;
+//   - decode turns requests and CloudEvents into messages;
+//   - convert serves events over HTTP and the SDK, and turns failures into answers;
 //   - drivertest is the conformance suite that every store passes.
 //
 // # Failures

@@ -128,7 +128,7 @@ func joinedData(event *cloudevents.Event) ([]byte, bool) {
 	if event == nil || event.Context == nil {
 		return nil, false
 	}
-	if bytes.Contains(event.Data(), []byte(JoinedType)) {
+	if event.Type() != JoinedType && bytes.Contains(event.Data(), []byte(JoinedType)) {
 		inner, err := decode.Unwrap(event)
 		if err != nil {
 			return nil, false

@@ -122,32 +122,47 @@ func parsePush[D any](body []byte, w *Warnings) (m pubsubMessage, data D, err er
 	if p.Message == nil {
 		return m, data, undecodable(notPush + `: it has no field "message"`)
 	}
+	m, err = p.message(w)
+	return m, p.Message.Data, err
+}
+
+// message returns the message of a push, without its data.
+func (p *push[D]) message(w *Warnings) (pubsubMessage, error) {
 	length := 0
 	for name, value := range p.Message.Attributes {
 		length += len(name) + len(value)
 	}
-	err = errors.Join(checkCount("the Pub/Sub message", len(p.Message.Attributes)), checkSize("the Pub/Sub message", length))
-	if err != nil {
-		return m, data, err
+	if err := checkCount("the Pub/Sub message", len(p.Message.Attributes)); err != nil {
+		return pubsubMessage{}, err
 	}
-	m = pubsubMessage{
+	if err := checkSize("the Pub/Sub message", length); err != nil {
+		return pubsubMessage{}, err
+	}
+	published, err := p.published(w)
+	return pubsubMessage{
 		id:              cmp.Or(p.Message.MessageID, p.Message.MessageID2),
 		attributes:      p.Message.Attributes,
 		orderingKey:     cmp.Or(p.Message.OrderingKey, p.Message.OrderingKey2),
+		published:       published,
 		subscription:    p.Subscription,
 		deliveryAttempt: cmp.Or(p.DeliveryAttempt, p.Message.DeliveryCount),
+	}, err
+}
+
+// published returns the time of publication, or zero if it is absent or left out as malformed.
+func (p *push[D]) published(w *Warnings) (time.Time, error) {
+	text := cmp.Or(p.Message.PublishTime, p.Message.PublishTime2)
+	if text == "" {
+		return time.Time{}, nil
 	}
-	if text := cmp.Or(p.Message.PublishTime, p.Message.PublishTime2); text != "" {
-		published, err := parseTime(text)
-		switch {
-		case errors.Is(err, errComma):
-			return m, data, undecodable(`the Pub/Sub field "message.publishTime": %w`, err)
-		case err != nil:
-			w.leaveOut("message.publishTime", err)
-		}
-		m.published = published
+	published, err := parseTime(text)
+	if errors.Is(err, errComma) {
+		return time.Time{}, undecodable(`the Pub/Sub field "message.publishTime": %w`, err)
 	}
-	return m, p.Message.Data, nil
+	if err != nil {
+		w.leaveOut("message.publishTime", err)
+	}
+	return published, nil
 }
 
 // unwrap returns the CloudEvent inside of the message, or nil if there is none. See
