@@ -37,7 +37,7 @@ func TestOneWrongEventOfAnOrderIsReplacedAsTheGuideSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			commands := guide(t, `jq 'del(`) + "\n" + guide(t, `jq '.body |=`) + "\n" + guide(t, `jq -r '.header | to_entries[]`)
+			commands := guide(t, `jq 'del(`) + "\n" + guide(t, `jq '.body =`) + "\n" + guide(t, `jq -r '.header | to_entries[]`)
 			if status := follow(t, commands, "letter.json", letter, url+"/"); !strings.HasPrefix(status, "204 ") {
 				t.Errorf("the letter: %s", status)
 			}

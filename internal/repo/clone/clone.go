@@ -44,6 +44,43 @@ func said(err error) string {
 	return ""
 }
 
+// Copy copies the files of the clone at root into dir, and makes that a clone of its own,
+// without a commit.
+func Copy(root, dir string) error {
+	files, err := Files(root)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if err := copyFile(filepath.Join(root, name), filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err // a file that is not there any more is being edited
+		}
+	}
+	for _, args := range [][]string{{"init", "--quiet"}, {"add", "-A"}} {
+		git := exec.Command("git", args...)
+		git.Dir = dir
+		if out, err := git.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", git, err, out)
+		}
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, text, info.Mode().Perm())
+}
+
 // Module returns the module path that go.mod in root declares.
 func Module(root string) (string, error) {
 	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))

@@ -18,7 +18,8 @@ import (
 func TestRenamedCloneBuilds(t *testing.T) {
 	prove.Only(t, "compiles a copy of this tree under another name")
 	const root = "../../.."
-	files, err := clone.Files(root)
+	dir := t.TempDir()
+	err := clone.Copy(root, dir)
 	if errors.Is(err, clone.ErrNoGit) {
 		t.Skip(err)
 	}
@@ -29,7 +30,6 @@ func TestRenamedCloneBuilds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := copyOf(t, root, files)
 
 	// A path that sorts after all others moves the imports of this module.
 	const module = "zoo.example/You/orders/v2"
@@ -65,35 +65,6 @@ func TestRenamedCloneBuilds(t *testing.T) {
 	if diff := command(t, dir, "git", "diff", "--name-only"); diff != "" {
 		t.Errorf("again: it changed\n%s", diff)
 	}
-}
-
-// copyOf copies the files in root to a clone of their own.
-func copyOf(t *testing.T, root string, files []string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range files {
-		info, err := os.Stat(filepath.Join(root, name))
-		if errors.Is(err, os.ErrNotExist) {
-			continue // somebody is editing
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		to := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, text, info.Mode().Perm()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command(t, dir, "git", "init", "--quiet")
-	command(t, dir, "git", "add", "-A")
-	return dir
 }
 
 // grep returns the names of the files in dir that contain s.
