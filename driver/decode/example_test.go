@@ -3,72 +3,119 @@ package decode_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/decode"
 )
 
-// printed is a pipeline that prints its messages.
-var printed = driver.New(driver.HandlerFunc(func(ctx context.Context, m driver.Message, next driver.Next) error {
-	fmt.Printf("order %s, %s: %s (%s)\n", m.Key, m.Source, m.Content, m.MediaType)
-	return next.Call(ctx, m)
-}))
-
-// deliver sends what a Pub/Sub push subscription of the topic orders-created sends for data.
-func deliver(handler http.Handler, data string) {
-	body := `{"message":{"messageId":"1","data":"` + data + `"},"subscription":"projects/p/subscriptions/s"}`
-	r := httptest.NewRequest(http.MethodPost, "/projects/p/topics/orders-created", strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	fmt.Println(w.Code)
+// show decodes an event with the options, and prints its message.
+func show(source, contentType, data string, opts ...decode.Option) {
+	d, err := decode.New(opts...)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e := cloudevents.NewEvent()
+	e.SetID("1")
+	e.SetType("placed")
+	e.SetSource(source)
+	e.SetExtension("key", "1")
+	if err := e.SetData(contentType, []byte(data)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := d.Message(context.Background(), &e)
+	if err != nil {
+		fmt.Println("rejected:", driver.ReasonOf(err))
+		return
+	}
+	fmt.Printf("key %s, source %s, %s: %s\n", m.Key, m.Source, m.MediaType, m.Content)
 }
 
-// The key is in the content, the source has a name of its own, and its publisher declares nothing.
 func ExampleNew() {
-	decoder, err := decode.New(
+	show("orders-created", "application/json", `{"order":{"id":42}}`,
 		decode.KeyPointer("/order/id"),
-		decode.SourceAliases(map[string][]string{"created": {"orders-created"}}),
-		decode.Content(map[string]decode.ContentKind{"created": decode.ContentJSON}),
-	)
-	if err != nil {
-		log.Fatal(err)
-	}
-	deliver(convert.ToHTTPHandler(decoder.Message, printed), "eyJvcmRlciI6eyJpZCI6NDJ9fQ==")
+		decode.SourceAliases(map[string][]string{"event1": {"orders-created"}}))
 	// Output:
-	// order 42, created: {"order":{"id":42}} (application/json)
-	// 204
+	// key 42, source event1, application/json: {"order":{"id":42}}
 }
 
-// Each source has its key in another place.
+func ExampleKeyPointer() {
+	show("event1", "application/json", `{"order":{"id":42}}`, decode.KeyPointer("/order/id"))
+	show("event1", "application/json", `{"order":{}}`, decode.KeyPointer("/order/id"))
+	// Output:
+	// key 42, source event1, application/json: {"order":{"id":42}}
+	// rejected: no-key
+}
+
+// The key stands at another place in the events of one source.
 func ExampleKeyPointers() {
-	decoder, err := decode.New(decode.KeyPointers(map[string]string{"orders-created": "/order/id", "payments": "/reference"}))
-	if err != nil {
-		log.Fatal(err)
-	}
-	deliver(convert.ToHTTPHandler(decoder.Message, printed), "eyJvcmRlciI6eyJpZCI6NDJ9fQ==")
+	pointers := decode.KeyPointers(map[string]string{"event2": "/orderId"})
+	show("event1", "application/json", `{"id":"42"}`, decode.KeyPointer("/id"), pointers)
+	show("event2", "application/json", `{"orderId":"42","id":"7"}`, decode.KeyPointer("/id"), pointers)
 	// Output:
-	// order 42, orders-created: {"order":{"id":42}} ()
-	// 204
+	// key 42, source event1, application/json: {"id":"42"}
+	// key 42, source event2, application/json: {"orderId":"42","id":"7"}
 }
 
-// A router of your own names the source of a request by the context.
+func ExampleSourceAliases() {
+	const topic = "//pubsub.googleapis.com/projects/p/topics/orders-v2"
+	aliases := decode.SourceAliases(map[string][]string{"event1": {"orders", topic}})
+	show("orders", "application/json", `1`, aliases)
+	show(topic, "application/json", `2`, aliases)
+	// Output:
+	// key 1, source event1, application/json: 1
+	// key 1, source event1, application/json: 2
+}
+
+// A publisher that declares JSON and sends text.
+func ExampleContent() {
+	show("event1", "application/json", `42 books`)
+	kinds := map[string]decode.ContentKind{"event1": decode.ContentText}
+	show("event1", "application/json", `42 books`, decode.Content(kinds))
+	// Output:
+	// rejected: undecodable
+	// key 1, source event1, text/plain: 42 books
+}
+
+// The JSON that is made of an event in protobuf may have 1 MiB.
+func ExampleContentLimit() {
+	show("event1", "application/json", `{"n":1}`, decode.ContentLimit(1<<20))
+	// Output:
+	// key 1, source event1, application/json: {"n":1}
+}
+
+// A router of one's own says by the context which source a request is of.
 func ExampleWithSource() {
-	handler := convert.ToHTTPHandler(new(decode.Decoder).Message, printed)
+	pipeline := driver.New(driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+		fmt.Printf("%s of %s: %s\n", in.Source, in.Key, in.Content)
+		return nil
+	}))
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, pipeline)
 	router := http.NewServeMux()
 	router.HandleFunc("POST /hooks/{source}", func(w http.ResponseWriter, r *http.Request) {
 		handler(w, r.WithContext(decode.WithSource(r.Context(), r.PathValue("source"))))
 	})
 
-	body := `{"specversion":"1.0","id":"1","source":"/bank","type":"paid","key":"42","data":1}`
-	r := httptest.NewRequest(http.MethodPost, "/hooks/paid", strings.NewReader(body))
+	event := `{"specversion":"1.0","id":"1","source":"/bank","type":"paid","key":"42","data":1}`
+	r := httptest.NewRequest(http.MethodPost, "/hooks/paid", strings.NewReader(event))
 	r.Header.Set("Content-Type", "application/cloudevents+json")
 	router.ServeHTTP(httptest.NewRecorder(), r)
 	// Output:
-	// order 42, paid: 1 (application/json)
+	// paid of 42: 1
+}
+
+// An attribute that is no printable ASCII is percent-encoded in a header.
+func ExampleEncodeHeader() {
+	value := decode.EncodeHeader("key", "Bücher 7")
+	text, err := decode.DecodeHeader("key", value)
+	fmt.Println(value, text, err)
+	// Output:
+	// B%C3%BCcher%207 Bücher 7 <nil>
 }

@@ -43,7 +43,8 @@ func TestProgram(t *testing.T) {
 	if err := run(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); strings.Count(got, "refund order-1: 1250 cents, token 1\n") != 1 || strings.Count(got, "refund") != 1 {
+	const want = "refund order-1: 1250 cents, token 1\n"
+	if got := out.String(); strings.Count(got, want) != 1 || strings.Count(got, "refund") != 1 {
 		t.Errorf("got\n%swant one refund", got)
 	}
 }

@@ -1,0 +1,186 @@
+package driver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// say returns a handler that prints the message's content and goes on.
+func say(who string) driver.Handler {
+	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+		fmt.Printf("%s: %s\n", who, in.Content)
+		return next.Call(ctx, in)
+	})
+}
+
+// Three events are joined, and acted upon once.
+func Example() {
+	store := memstore.New()
+	pipeline := driver.New(
+		joiner.New(joiner.MatchAll("event1", "event2", "event3"), store),
+		cache.New(store),
+		say("business"))
+
+	for i, source := range []string{"event3", "event1", "event2", "event3"} {
+		m := driver.Message{Key: "order-1", Source: source, Content: fmt.Appendf(nil, `{"n":%d}`, i%3)}
+		if err := pipeline.Process(context.Background(), m); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// business: {"event1":{"n":1},"event2":{"n":2},"event3":{"n":0}}
+}
+
+func ExampleNew() {
+	pipeline := driver.New(say("first"), say("second"))
+	err := pipeline.Process(context.Background(), driver.Message{Key: "order-1", Content: []byte("hello")})
+	fmt.Println(err)
+	// Output:
+	// first: hello
+	// second: hello
+	// <nil>
+}
+
+// A pipeline does not change: each call returns another one.
+func ExamplePipeline_WithNextHandler() {
+	short := driver.New().WithNextHandler(say("first"))
+	long := short.WithNextHandler(say("second"))
+	for _, pipeline := range []*driver.Pipeline{short, long} {
+		_ = pipeline.Process(context.Background(), driver.Message{Key: "order-1", Content: []byte("hello")})
+	}
+	// Output:
+	// first: hello
+	// first: hello
+	// second: hello
+}
+
+func ExamplePipeline_ProcessAsync() {
+	m := driver.Message{Key: "order-1", Content: []byte("hello")}
+	result := driver.New(say("only")).ProcessAsync(context.Background(), m)
+	fmt.Println(<-result)
+	// Output:
+	// only: hello
+	// <nil>
+}
+
+// A handler that decodes JSON.
+func ExampleJSON() {
+	type order struct {
+		Item  string
+		Cents int
+	}
+	ship := driver.JSON(func(_ context.Context, key string, o order) error {
+		fmt.Printf("ship %s: a %s for %d cents\n", key, o.Item, o.Cents)
+		return nil
+	})
+	pipeline := driver.New(ship)
+	for _, content := range []string{`{"item":"book","cents":1250}`, `{"item":7}`} {
+		m := driver.Message{Key: "order-1", Source: "event1", Content: []byte(content)}
+		err := pipeline.Process(context.Background(), m)
+		fmt.Println(err, driver.IsPermanent(err))
+	}
+	// Output:
+	// ship order-1: a book for 1250 cents
+	// <nil> false
+	// handler 1: key "order-1", source "event1": Item: got number, want string true
+}
+
+// Errors call a handler by its name.
+func ExampleNamed() {
+	outOfStock := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		return errors.New("out of stock")
+	})
+	pipeline := driver.New(driver.Named("ship", outOfStock))
+	fmt.Println(pipeline.Process(context.Background(), driver.Message{Key: "order-1", Source: "event1"}))
+	// Output:
+	// ship: key "order-1", source "event1": out of stock
+}
+
+// The branches run at the same time. Where one fails, the event is delivered to all of them
+// again, so each has a cache with a scope of its own.
+func ExampleParallel() {
+	store := memstore.New()
+	once := func(name string, business driver.Handler) driver.Handler {
+		branch := driver.New(cache.New(store, cache.Scope(name)), driver.Named(name, business))
+		return driver.HandlerFunc(func(ctx context.Context, in driver.Message, _ driver.Next) error {
+			return branch.Process(ctx, in)
+		})
+	}
+	tries := 0
+	bill := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		if tries++; tries == 1 {
+			return errors.New("the printer is out of paper")
+		}
+		fmt.Println("billed")
+		return nil
+	})
+	pipeline := driver.New(driver.Parallel(once("ship", say("shipped")), once("bill", bill)))
+
+	m := driver.Message{Key: "order-1", Source: "event1", Content: []byte("a book")}
+	fmt.Println(pipeline.Process(context.Background(), m))
+	fmt.Println(pipeline.Process(context.Background(), m))
+	// Output:
+	// shipped: a book
+	// bill: key "order-1", source "event1": the printer is out of paper
+	// billed
+	// <nil>
+}
+
+// An error that no redelivery can help with.
+func ExamplePermanent() {
+	check := driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+		if len(in.Content) == 0 {
+			return driver.Permanent(errors.New("an order of nothing"))
+		}
+		return nil
+	})
+	err := driver.New(check).Process(context.Background(), driver.Message{Key: "order-1", Source: "event1"})
+	fmt.Println(driver.IsPermanent(err))
+	// Output:
+	// true
+}
+
+// A permanent error with a reason, by which dead letters can be counted and found.
+func ExampleReject() {
+	const unknownCountry driver.Reason = "unknown-country"
+	check := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		return driver.Reject(unknownCountry, errors.New("there is no depot for Atlantis"))
+	})
+	err := driver.New(check).Process(context.Background(), driver.Message{Key: "order-1", Source: "event1"})
+	fmt.Println(driver.IsPermanent(err), driver.ReasonOf(err))
+	// Output:
+	// true unknown-country
+}
+
+// The fencing token lets the system that is acted upon refuse a holder that was taken over.
+func ExampleClaimFrom() {
+	pay := driver.HandlerFunc(func(ctx context.Context, in driver.Message, _ driver.Next) error {
+		claim, ok := driver.ClaimFrom(ctx)
+		fmt.Println("pay", in.Key, "with token", claim.Token, ok)
+		return nil
+	})
+	pipeline := driver.New(cache.New(memstore.New()), pay)
+	_ = pipeline.Process(context.Background(), driver.Message{Key: "order-1", Source: "event1"})
+	// Output:
+	// pay order-1 with token 1 true
+}
+
+// A Run tells what became of a message.
+func ExampleWithRun() {
+	store := memstore.New()
+	pipeline := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), store), cache.New(store))
+	for _, source := range []string{"event1", "event2"} {
+		ctx, run := driver.WithRun(context.Background())
+		err := pipeline.Process(ctx, driver.Message{Key: "order-1", Source: source})
+		fmt.Println(source, "waits:", run.Waiting(), "joined:", len(run.Events()), "error:", err)
+	}
+	// Output:
+	// event1 waits: true joined: 0 error: <nil>
+	// event2 waits: false joined: 2 error: <nil>
+}

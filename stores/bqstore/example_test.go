@@ -1,0 +1,96 @@
+package bqstore_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/bqstore"
+)
+
+// example opens a store with the settings, and keeps an event there. It runs on a stand-in for
+// BigQuery: see TestMain.
+func example(settings bqstore.Settings) {
+	ctx := context.Background()
+	store, err := bqstore.New(ctx, settings)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.EnsureTables(ctx); err != nil {
+		log.Fatal(err)
+	}
+	event := driver.Message{Key: "order-1", Source: "event1", Content: []byte(`{"n":1}`)}
+	if err := store.Persist(ctx, event); err != nil {
+		log.Fatal(err)
+	}
+	m, err := store.LookUp(ctx, "order-1", "event1")
+	fmt.Println(string(m.Content), err)
+}
+
+func ExampleNew() {
+	example(bqstore.Config("my-project", "orders"))
+	// Output:
+	// {"n":1} <nil>
+}
+
+func ExampleConfig() {
+	fmt.Println(bqstore.Config("my-project", "orders").WithLocation("EU").Check())
+	fmt.Println(bqstore.Config("my-project", "").Check())
+	// Output:
+	// <nil>
+	// dataset "": must be of letters, digits and underscores
+}
+
+func ExampleSettings_WithTimeout() {
+	minute := time.Minute
+	example(bqstore.Config("my-project-2", "orders").WithTimeout(bqstore.Timeout{
+		Default:   &minute,
+		Operation: map[bqstore.Operation]time.Duration{bqstore.OpPersist: 30 * time.Second},
+	}))
+	// Output:
+	// {"n":1} <nil>
+}
+
+func ExampleSettings_WithTables() {
+	example(bqstore.Config("my-project-3", "shop").WithTables(bqstore.Tables{
+		Events: "order_events", Claims: "order_claims", DeadLetters: "order_letters", Keys: "order_keys",
+	}))
+	// Output:
+	// {"n":1} <nil>
+}
+
+// Rows are seen for a month.
+func ExampleSettings_WithRetention() {
+	example(bqstore.Config("my-project-4", "orders").WithRetention(30 * 24 * time.Hour))
+	// Output:
+	// {"n":1} <nil>
+}
+
+// The dataset is in a region.
+func ExampleSettings_WithLocation() {
+	example(bqstore.Config("my-project-5", "orders").WithLocation("europe-west1"))
+	// Output:
+	// {"n":1} <nil>
+}
+
+// Events are written by statements, and not by the Storage Write API.
+func ExampleSettings_WithEventWriter() {
+	example(bqstore.Config("my-project-6", "orders").WithEventWriter(bqstore.DML))
+	// Output:
+	// {"n":1} <nil>
+}
+
+// Options for the connection of the Storage Write API alone.
+func ExampleSettings_WithAppendOptions() {
+	alive := grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute})
+	example(bqstore.Config("my-project-7", "orders").WithAppendOptions(option.WithGRPCDialOption(alive)))
+	// Output:
+	// {"n":1} <nil>
+}
