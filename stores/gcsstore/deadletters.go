@@ -19,6 +19,7 @@ import (
 // letter is a dead letter as its object holds it: JSON for a person to read.
 // Strings that JSON can't hold are in base64, behind "base64:".
 type letter struct {
+	Version int    `json:"v"` // 0: a letter of before versions were written down, which is of version 1
 	Reason  string `json:"reason"`
 	Error   string `json:"error,omitempty"`
 	Handler string `json:"handler,omitempty"`
@@ -33,6 +34,8 @@ type letter struct {
 	BodyEncoding string `json:"bodyEncoding"`
 	Body         string `json:"body"`
 }
+
+const letterVersion = 1
 
 // AddDeadLetter implements [driver.DeadLetterStore]. The letter is a JSON object in
 // the folder of its day (in UTC; today, if its Time is zero). Set aside again on
@@ -116,6 +119,7 @@ func (s *Store) readLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 // large.
 func encodeLetter(d driver.DeadLetter) (content, error) {
 	l := letter{
+		Version:      letterVersion,
 		Reason:       driver.ToText(string(d.Reason)),
 		Error:        driver.ToText(d.Error),
 		Handler:      driver.ToText(d.Handler),
@@ -211,6 +215,9 @@ func decodeLetter(content []byte) (driver.DeadLetter, error) {
 	var l letter
 	if err := json.Unmarshal(content, &l); err != nil {
 		return driver.DeadLetter{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if l.Version > letterVersion {
+		return driver.DeadLetter{}, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, l.Version, letterVersion)
 	}
 	at, err := l.time()
 	err = errors.Join(err, fromTexts(&l.Reason, &l.Error, &l.Handler, &l.ID, &l.Key, &l.Source, &l.Path))

@@ -28,6 +28,7 @@ func TestDeadLetterIsReadable(t *testing.T) {
 		t.Errorf("its name is %q", name)
 	}
 	want := `{
+  "v": 1,
   "reason": "no-key",
   "error": "the event has no key",
   "handler": "joiner",
