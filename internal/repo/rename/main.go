@@ -10,6 +10,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"go/format"
@@ -105,17 +106,12 @@ func renameIn(name, old, module string) (bool, error) {
 	return true, os.WriteFile(name, renamed, info.Mode().Perm())
 }
 
-// major is the major version that a module path ends in, from v2 on.
-var major = regexp.MustCompile(`/(v(?:[2-9]|[1-9][0-9]+))$`)
-
-// requireVersion has the go.mod of another module, which replaces the module by this clone, require
-// a version that the path allows: v2.0.0 for one that ends in /v2.
-func requireVersion(text []byte, module string) []byte {
-	version := "v0.0.0"
-	if v := major.FindStringSubmatch(module); v != nil {
-		version = v[1] + ".0.0"
-	}
-	required := regexp.MustCompile(`(?m)^((?:require)?\s+` + regexp.QuoteMeta(module) + `) v\S+`)
+// requireVersion has the go.mod of another module, which replaces the module at path by this clone,
+// require a version that the path allows: v2.0.0 for one that ends in /v2.
+func requireVersion(text []byte, path string) []byte {
+	_, major, _ := module.SplitPathVersion(path)
+	version := cmp.Or(module.PathMajorPrefix(major), "v0") + ".0.0"
+	required := regexp.MustCompile(`(?m)^((?:require)?\s+` + regexp.QuoteMeta(path) + `) v\S+`)
 	return required.ReplaceAll(text, []byte("$1 "+version))
 }
 

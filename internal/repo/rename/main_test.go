@@ -129,6 +129,25 @@ func TestReplacePath(t *testing.T) {
 	}
 }
 
+// TestRequireVersion: a module that requires this one, and replaces it, names a version that the
+// new path allows.
+func TestRequireVersion(t *testing.T) {
+	for path, want := range map[string]string{
+		"example.org/orders":    "v0.0.0",
+		"example.org/orders/v2": "v2.0.0",
+		"example.org/v2/orders": "v0.0.0",
+		"gopkg.in/orders.v3":    "v3.0.0",
+	} {
+		const mod = "module shop\n\nrequire PATH v1.2.3\n\n" +
+			"require (\n\tPATH v1.2.3\n\tPATH/other v1.2.3\n)\n\nreplace PATH => ../..\n"
+		got := string(requireVersion([]byte(strings.ReplaceAll(mod, "PATH", path)), path))
+		wanted := strings.Replace(mod, "PATH v1.2.3", "PATH "+want, 2)
+		if wanted = strings.ReplaceAll(wanted, "PATH", path); got != wanted {
+			t.Errorf("%s: got\n%swant\n%s", path, got, wanted)
+		}
+	}
+}
+
 func TestCheckModulePath(t *testing.T) {
 	tests := []struct{ path, problem string }{
 		{"github.com/you/orders", ""},
