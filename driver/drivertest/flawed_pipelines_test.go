@@ -110,6 +110,10 @@ var flawed = map[string]struct {
 		return driver.New(forgetful(env), cache.New(env.Store), env.Act)
 	}, "the order is lost"},
 
+	"a join that counts arrivals": {func(env *drivertest.Env) *driver.Pipeline {
+		return driver.New(counting(env), cache.New(env.Store), env.Act)
+	}, "depends on the order, or on memory"},
+
 	"a business that acts in the background": {func(env *drivertest.Env) *driver.Pipeline {
 		return onceJoined(env, func(ctx context.Context, in driver.Message, _ driver.Next) error {
 			time.AfterFunc(time.Second, func() { _ = env.Effect(ctx, in.Key, in.Content) })
@@ -188,6 +192,26 @@ func forgetful(env *drivertest.Env) driver.Handler {
 			return err
 		}
 		in.Content = []byte("both")
+		return next(ctx, in)
+	})
+}
+
+// counting goes on when two events have arrived, and takes a redelivery for another event.
+func counting(env *drivertest.Env) driver.Handler {
+	return handler(func(ctx context.Context, in driver.Message, next driver.Next) error {
+		arrived, err := env.Store.LookUpByKey(ctx, in.Key)
+		if err != nil {
+			return err
+		}
+		numbered := in
+		numbered.Source = fmt.Sprint("arrival ", len(arrived))
+		numbered.Content = []byte(in.Source)
+		if err := env.Store.Persist(ctx, numbered); err != nil || len(arrived) == 0 {
+			return err
+		}
+		sources := []string{string(arrived[0].Content), in.Source}
+		slices.Sort(sources)
+		in.Content = []byte(strings.Join(sources, " and "))
 		return next(ctx, in)
 	})
 }
