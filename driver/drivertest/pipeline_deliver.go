@@ -18,11 +18,13 @@ func (r *run) deliverAll() {
 	}
 	time.Sleep(settling)
 	r.checkActed()
-	if len(r.broken) > 0 {
+	if r.isBroken() {
 		return
 	}
+	r.mu.Lock()
 	r.repeated = true
-	r.note("each event is delivered once more:")
+	r.tell("each event is delivered once more:")
+	r.mu.Unlock()
 	once := make([]int, len(r.explorer.events))
 	for i := range once {
 		once[i] = i
@@ -47,7 +49,7 @@ func (r *run) deliver(events []int, first int) bool {
 	} else {
 		r.inTurn(attempts)
 	}
-	return len(r.broken) == 0
+	return !r.isBroken()
 }
 
 // inTurn delivers events one after the other, in rounds.

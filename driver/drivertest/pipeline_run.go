@@ -198,6 +198,13 @@ func (r *run) tell(format string, args ...any) {
 	r.story = append(r.story, fmt.Sprintf("%9.3fs  ", time.Since(r.start).Seconds())+fmt.Sprintf(format, args...))
 }
 
+// isBroken says whether something that must be true is not.
+func (r *run) isBroken() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.broken) > 0
+}
+
 // violated notes what must be true and is not. The caller holds the mutex.
 func (r *run) violated(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(r.broken, text) {
