@@ -179,8 +179,8 @@ var runSettings = []setting{{
 	about: "the topic, as `projects/PROJECT/topics/TOPIC`, for dead letters, instead of the event store. A " +
 		"letter is the event as it came, with the attributes `reason`, `error`, `handler`, `id`, `key`, " +
 		"`source`, `path`, `attempts` and `time`; published unchanged to a source's topic, it is the event " +
-		"again. Of a letter that is too large for Pub/Sub the topic gets the beginning, and the event store " +
-		"the whole.",
+		"again. Of a letter that does not fit into a message the topic gets what fits, with the attribute " +
+		"`left-out`, and the event store the whole.",
 }, {
 	name:  "MAX_EVENT_AGE",
 	must:  "a length of time, as in 20h",

@@ -153,7 +153,7 @@ func (s *stores) openTopics(ctx context.Context, c Config) error {
 			return fmt.Errorf("DEAD_LETTER_TOPIC: %w", err)
 		}
 		// What is too large for Pub/Sub is whole in the event store.
-		s.deadLetters, s.closers = publish.NewLetters(topic).KeepWhole(s.deadLetters), append(s.closers, topic)
+		s.deadLetters, s.closers = publish.NewLetters(topic, s.deadLetters), append(s.closers, topic)
 	}
 	if c.OutputTopic != "" {
 		topic, err := publish.Open(ctx, c.OutputTopic)

@@ -248,9 +248,9 @@ func TestPushCanBeSentAgain(t *testing.T) {
 	}
 }
 
-// TestLetterThatIsNoEventIsRefused: of an event whose headers do not fit into
-// attributes the letter has another form, which must not be taken for the event.
-func TestLetterThatIsNoEventIsRefused(t *testing.T) {
+// TestLetterThatLacksHeadersIsRefused: a letter that does not have all headers of its event
+// must not be taken for the event.
+func TestLetterThatLacksHeadersIsRefused(t *testing.T) {
 	config, fake := withTopics(t)
 	business := count()
 	_, server := serve(t, config, business)
@@ -260,10 +260,10 @@ func TestLetterThatIsNoEventIsRefused(t *testing.T) {
 		t.Fatalf("%d %s, want it set aside", status, answer)
 	}
 	letters := inTopic(fake, testLetters)
-	if len(letters) != 1 || letters[0].Attributes["form"] != "letter" {
-		t.Fatalf("dead letters %v; want one of the form letter", letters)
+	if len(letters) != 1 || letters[0].Attributes["left-out"] != "headers" || letters[0].Attributes["whole"] == "" {
+		t.Fatalf("dead letters %v; want one that lacks headers", letters)
 	}
-	if status, answer := push(t, server.URL, pushOf(t, letters[0])); status != http.StatusOK || !strings.Contains(answer, "undecodable") || !strings.Contains(answer, "send these as a request") {
+	if status, answer := push(t, server.URL, pushOf(t, letters[0])); status != http.StatusOK || !strings.Contains(answer, "undecodable") || !strings.Contains(answer, "send the event again from the store") {
 		t.Errorf("sent again: %d %s, want it refused", status, answer)
 	}
 }

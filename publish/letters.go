@@ -1,11 +1,10 @@
 package publish
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +19,10 @@ import (
 // Letters keeps dead letters in a topic: put a subscription on it first, for a
 // topic without one forgets what is published.
 //
-// The Pub/Sub message is the event as it came: its body as data, and its ce-
-// headers, decoded, and Content-Type as attributes, in lower case but for Content-Type. So
-// a letter that is published to one of the function's source topics, as it is, is
-// the event again, but for those of the form "letter". Beside them it has these
-// attributes, where they are known:
+// The Pub/Sub message is the event as it came: its body as data, and as attributes its
+// Content-Type and its ce- headers, decoded and in lower case. So a letter that is published
+// to one of the function's source topics, as it is, is the event again. The message has
+// these attributes, too, where they are known:
 //
 //   - reason: a word, see [driver.Reason];
 //   - error: a sentence;
@@ -32,18 +30,15 @@ import (
 //   - id, key and source: the event's, as the function understood them;
 //   - path: that of the request, if it named the source, as in /events/event1;
 //   - attempts: which delivery it was;
-//   - time: when it was set aside, in RFC 3339.
+//   - time: when it was dead-lettered, in RFC 3339;
+//   - left-out and whole: see below.
 //
-// Pub/Sub takes 100 attributes with names of 256 bytes and values of 1,024 bytes of
-// UTF-8. Of the attributes in the list, values are cut to that, bytes that are not
-// UTF-8 are replaced, and a key, id or source that has to be changed is left out
-// instead, since it would be another. Where the event's own headers do not fit, all
-// of them are in the data: the attribute form is then "letter" instead of "event",
-// and the data is JSON with the members header (of lists of strings, those that are
-// not UTF-8 in base64 behind "base64:") and body (base64). Of a body that is too
-// large, beyond about 10 MB, the message has the beginning, and the attribute
-// body-size says how large it was; the whole letter goes to another store first, see
-// [Letters.KeepWhole].
+// Pub/Sub takes 10 MB, and 100 attributes with names of 256 bytes and values of 1,024 bytes
+// of UTF-8. An error, a reason or a handler is cut to that; a key, id, source or path is left
+// out instead, since cut it would be another. Of an event that does not fit, the message has
+// the headers that fit and the beginning of the body; the attribute left-out is then
+// "headers", "body" or "headers, body", and no function takes the message for the event. The
+// whole event is in another store, and the attribute whole says so.
 type Letters struct {
 	topic *Topic
 	whole driver.DeadLetterStore // nil: nowhere
@@ -53,26 +48,18 @@ type Letters struct {
 // reserved is what of a message is kept free for attributes and framing.
 const reserved = 300_000
 
-// NewLetters returns a store of dead letters that publishes to topic.
-func NewLetters(topic *Topic) *Letters {
-	return &Letters{topic: topic, limit: maxMessage - reserved}
-}
-
-// KeepWhole returns a store like l that sets letters aside in store as well where
-// Pub/Sub takes only their beginning. Such a message has the attribute whole, which
-// says that the rest is there.
-func (l *Letters) KeepWhole(store driver.DeadLetterStore) *Letters {
-	other := *l
-	other.whole = store
-	return &other
+// NewLetters returns a store of dead letters that publishes to topic, and keeps in whole those
+// that don't fit into a message; nil keeps them nowhere.
+func NewLetters(topic *Topic, whole driver.DeadLetterStore) *Letters {
+	return &Letters{topic: topic, whole: whole, limit: maxMessage - reserved}
 }
 
 // AddDeadLetter publishes d, and returns nil when Pub/Sub has confirmed that. Where d does
 // not fit into a message, it is whole in the other store before.
 func (l *Letters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	m := letterMessage(d, l.limit)
-	if m.Attributes["body-size"] != "" && l.whole != nil {
-		// Where the other store can never take it, the beginning is better than nothing.
+	if m.Attributes["left-out"] != "" && l.whole != nil {
+		// Where the other store can never take it, a part is better than nothing.
 		if err := l.whole.AddDeadLetter(ctx, d); err == nil {
 			m.Attributes["whole"] = "in the event store"
 		} else if !driver.IsPermanent(err) {
@@ -84,57 +71,20 @@ func (l *Letters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error 
 
 // letterMessage has so many bytes of data at most.
 func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
-	about := describe(d)
-	const more = 3 // form, body-size and whole
-	if attributes, ok := eventAttributes(d.Header, maxAttributes-len(about)-more); ok {
-		for name, value := range attributes {
-			about[name] = value
-		}
-		about["form"] = "event"
-		return &pubsub.Message{Data: cut(d.Body, limit, about), Attributes: about}
+	attributes := describe(d)
+	const more = 2 // left-out and whole
+	var leftOut []string
+	if !addEvent(attributes, d.Header, maxAttributes-more) {
+		leftOut = append(leftOut, "headers")
 	}
-	about["form"] = "letter"
-	header := jsonOf(texts(d.Header))
-	body := cut(d.Body, max(limit-len(header), 0)/4*3, about) // as base64 it grows by a third
-	data := make([]byte, 0, len(`{"header":,"body":""}`)+len(header)+base64.StdEncoding.EncodedLen(len(body)))
-	data = fmt.Appendf(data, `{"header":%s,"body":"`, header)
-	data = append(base64.StdEncoding.AppendEncode(data, body), `"}`...)
-	return &pubsub.Message{Data: data, Attributes: about}
-}
-
-// jsonOf returns v, of strings, as JSON that is not larger than need be.
-func jsonOf(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // strings always have a JSON form
-	return bytes.TrimSpace(b.Bytes())
-}
-
-// base64Mark begins a text that stands for a string that JSON can't hold.
-const base64Mark = "base64:"
-
-// texts returns a header as JSON can hold it, with nothing lost.
-func texts(header map[string][]string) map[string][]string {
-	all := make(map[string][]string, len(header))
-	for name, values := range header {
-		for _, value := range values {
-			if !utf8.ValidString(value) || strings.HasPrefix(value, base64Mark) {
-				value = base64Mark + base64.StdEncoding.EncodeToString([]byte(value))
-			}
-			all[name] = append(all[name], value)
-		}
+	body := d.Body
+	if len(body) > limit {
+		body, leftOut = body[:limit], append(leftOut, "body")
 	}
-	return all
-}
-
-// cut returns the beginning of body, and notes in about what it was cut from.
-func cut(body []byte, limit int, about map[string]string) []byte {
-	if len(body) <= limit {
-		return body
+	if leftOut != nil {
+		attributes["left-out"] = strings.Join(leftOut, ", ")
 	}
-	about["body-size"] = strconv.Itoa(len(body))
-	return body[:limit]
+	return &pubsub.Message{Data: body, Attributes: attributes}
 }
 
 // describe returns the attributes that are not the event's own.
@@ -172,12 +122,12 @@ func shortened(text string) string {
 	return text
 }
 
-// eventAttributes returns those headers that are a CloudEvent's in binary mode, or
-// name its encoding, as attributes; false if they are not so few or do not fit.
-func eventAttributes(header map[string][]string, room int) (map[string]string, bool) {
-	attributes := make(map[string]string)
-	for name, values := range header {
-		lower := strings.ToLower(name)
+// addEvent adds those headers that are a CloudEvent's in binary mode, or name its encoding,
+// and says whether all of them fit.
+func addEvent(attributes map[string]string, header map[string][]string, room int) (all bool) {
+	all = true
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		values, lower := header[name], strings.ToLower(name)
 		isType := lower == "content-type"
 		if len(values) == 0 || !isType && !strings.HasPrefix(lower, "ce-") {
 			continue
@@ -188,12 +138,13 @@ func eventAttributes(header map[string][]string, room int) (map[string]string, b
 		} else { // in a Pub/Sub message nothing is percent-encoded
 			text, err = decode.DecodeHeader(strings.TrimPrefix(lower, "ce-"), text)
 		}
-		if err != nil || len(values) > 1 || len(name) > maxName || !utf8.ValidString(name) || !fits(text) {
-			return nil, false
+		if err != nil || len(values) > 1 || len(name) > maxName || !utf8.ValidString(name) || !fits(text) || len(attributes) == room {
+			all = false
+			continue
 		}
 		attributes[lower] = text
 	}
-	return attributes, len(attributes) <= room
+	return all
 }
 
 var _ driver.DeadLetterStore = (*Letters)(nil)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +67,7 @@ func joined(key string) driver.Message {
 func TestLettersKeepTheContract(t *testing.T) {
 	fake(t)
 	drivertest.TestDeadLetterStore(t, drivertest.Harness[*publish.Letters]{
-		Open: func(t *testing.T) *publish.Letters { return publish.NewLetters(open(t)) },
+		Open: func(t *testing.T) *publish.Letters { return publish.NewLetters(open(t), nil) },
 	}, nil)
 }
 
@@ -80,81 +79,74 @@ func TestLetterIsTheEventWithItsReason(t *testing.T) {
 		Header: map[string][]string{"Ce-Id": {"1"}, "Ce-Specversion": {"1.0"}, "Ce-Type": {"t"}, "Ce-Source": {"/s"}, "Ce-Traceparent": {"00-1"},
 			"Content-Type": {"application/json"}, "User-Agent": {"APIs-Google"}, "X-Many": {"a", "b"}},
 	}
-	if err := publish.NewLetters(open(t)).AddDeadLetter(t.Context(), letter); err != nil {
+	if err := publish.NewLetters(open(t), nil).AddDeadLetter(t.Context(), letter); err != nil {
 		t.Fatal(err)
 	}
 	got := only(t, server)
 	want := map[string]string{
 		"ce-id": "1", "ce-specversion": "1.0", "ce-type": "t", "ce-source": "/s", "ce-traceparent": "00-1", "Content-Type": "application/json",
 		"reason": "conflict", "error": letter.Error, "handler": letter.Handler, "id": "1", "key": "order/ü", "source": "event1", "path": "/events/event1",
-		"attempts": "3", "time": "2026-02-03T04:05:06Z", "form": "event",
+		"attempts": "3", "time": "2026-02-03T04:05:06Z",
 	}
 	if !maps.Equal(got.Attributes, want) || string(got.Data) != string(letter.Body) {
 		t.Errorf("published %q with %q; want %q with %q", got.Data, got.Attributes, letter.Body, want)
 	}
 }
 
-func TestLetterThatDoesNotFitLosesNothing(t *testing.T) {
+func TestLetterThatDoesNotFitIsKeptWhole(t *testing.T) {
 	long := strings.Repeat("é", 600) // 1,200 bytes
 	many := map[string][]string{}
 	for i := range 120 {
 		many[fmt.Sprint("Ce-X", i)] = []string{"v"}
 	}
-	for name, letter := range map[string]driver.DeadLetter{
-		"a header too long":    {Header: map[string][]string{"Ce-Id": {long}}, Key: long, Error: long, Body: []byte("b")},
-		"a header twice":       {Header: map[string][]string{"Ce-Id": {"1", "2"}}, Body: []byte("b")},
-		"not UTF-8":            {Header: map[string][]string{"Ce-Id": {"\xff"}}, Key: "\xff", Error: "\xff", Body: []byte("b")},
-		"too many headers":     {Header: many, Body: []byte("b")},
-		"a name that is long":  {Header: map[string][]string{"Ce-" + strings.Repeat("x", 300): {"v"}}, Body: []byte("b")},
-		"nothing at all there": {},
+	small, large := []byte("b"), []byte(strings.Repeat("0123456789", 10))
+	for name, test := range map[string]struct {
+		letter  driver.DeadLetter
+		leftOut string
+	}{
+		"a header too long":   {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {long}, "Ce-X": {"v"}}, Key: long, Error: long, Body: small}, "headers"},
+		"a header twice":      {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"1", "2"}}, Body: small}, "headers"},
+		"not UTF-8":           {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"\xff"}}, Key: "\xff", Error: "\xff", Body: small}, "headers"},
+		"too many headers":    {driver.DeadLetter{Header: many, Body: small}, "headers"},
+		"a name that is long": {driver.DeadLetter{Header: map[string][]string{"Ce-" + strings.Repeat("x", 300): {"v"}}, Body: small}, "headers"},
+		"a body too large":    {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"1"}}, Body: large}, "body"},
+		"both":                {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"1", "2"}}, Body: large}, "headers, body"},
+		"nothing at all":      {driver.DeadLetter{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := fake(t)
-			letter.Reason = driver.ReasonUndecodable
-			if err := publish.NewLetters(open(t)).AddDeadLetter(t.Context(), letter); err != nil {
+			server, store := fake(t), memstore.New()
+			test.letter.Reason = driver.ReasonUndecodable
+			if err := publish.NewLetters(open(t), store).Limit(90).AddDeadLetter(t.Context(), test.letter); err != nil {
 				t.Fatal(err)
 			}
-			got := only(t, server)
-			if len(letter.Header) > 0 && (got.Attributes["form"] != "letter" || !strings.Contains(string(got.Data), `"body":"Yg=="`)) {
-				t.Errorf("published %q with %q; want the whole letter in the data", got.Data, got.Attributes)
+			got, kept := only(t, server), store.DeadLetters()
+			if got.Attributes["left-out"] != test.leftOut || (got.Attributes["whole"] != "") != (test.leftOut != "") || !strings.HasPrefix(string(test.letter.Body), string(got.Data)) {
+				t.Errorf("published %q with %q", got.Data, got.Attributes)
+			}
+			if test.leftOut != "" && (len(kept) != 1 || string(kept[0].Body) != string(test.letter.Body) || len(kept[0].Header) != len(test.letter.Header)) {
+				t.Errorf("the other store has %v", kept)
 			}
 			if _, ok := got.Attributes["key"]; ok {
 				t.Errorf("the key %q was changed into another", got.Attributes["key"])
 			}
-			if len(got.Attributes) > 100 || len(got.Attributes["error"]) > 1024 {
-				t.Errorf("more than Pub/Sub takes: %q", got.Attributes)
+			if len(got.Attributes) > 100 || len(got.Attributes["error"]) > 1024 || test.letter.Header["Ce-X"] != nil && got.Attributes["ce-x"] != "v" {
+				t.Errorf("published with %q", got.Attributes)
 			}
 		})
 	}
 }
 
-func TestLetterTooLargeForPubSubIsKeptWhole(t *testing.T) {
-	body := []byte(strings.Repeat("0123456789", 10))
-	for form, header := range map[string]map[string][]string{"event": {"Ce-Id": {"1"}}, "letter": {"Ce-Id": {"1", "2"}}} {
-		for name, other := range map[string]struct {
-			err  error
-			kept bool
-		}{"kept": {nil, true}, "refused for good": {driver.Permanent(errors.New("too large")), false}} {
-			t.Run(form+" "+name, func(t *testing.T) {
-				server, store := fake(t), memstore.New()
-				letters := publish.NewLetters(open(t)).Limit(90).KeepWhole(letterStore(func(ctx context.Context, d driver.DeadLetter) error {
-					if other.err != nil {
-						return other.err
-					}
-					return store.AddDeadLetter(ctx, d)
-				}))
-				if err := letters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Header: header, Body: body}); err != nil {
-					t.Fatal(err)
-				}
-				got := only(t, server)
-				if got.Attributes["form"] != form || got.Attributes["body-size"] != "100" || (got.Attributes["whole"] != "") != other.kept {
-					t.Errorf("published %q with %q", got.Data, got.Attributes)
-				}
-				if kept := store.DeadLetters(); other.kept && (len(kept) != 1 || string(kept[0].Body) != string(body)) {
-					t.Errorf("the other store has %v", kept)
-				}
-			})
-		}
+// TestLetterThatIsKeptNowhereWhole: a part of it is better than nothing.
+func TestLetterThatIsKeptNowhereWhole(t *testing.T) {
+	server := fake(t)
+	letters := publish.NewLetters(open(t), letterStore(func(context.Context, driver.DeadLetter) error {
+		return driver.Permanent(errors.New("too large"))
+	})).Limit(90)
+	if err := letters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 100)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := only(t, server); len(got.Data) != 90 || got.Attributes["left-out"] != "body" || got.Attributes["whole"] != "" {
+		t.Errorf("published %q with %q", got.Data, got.Attributes)
 	}
 }
 
@@ -162,7 +154,7 @@ func TestLetterTooLargeForPubSubIsKeptWhole(t *testing.T) {
 // next delivery begins anew.
 func TestLetterIsNotAcknowledgedBeforeItIsWhole(t *testing.T) {
 	server, down := fake(t), errors.New("the store is down")
-	letters := publish.NewLetters(open(t)).Limit(10).KeepWhole(letterStore(func(context.Context, driver.DeadLetter) error { return down }))
+	letters := publish.NewLetters(open(t), letterStore(func(context.Context, driver.DeadLetter) error { return down })).Limit(10)
 	err := letters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonTooOld, Body: make([]byte, 11)})
 	if !errors.Is(err, down) || driver.IsPermanent(err) || len(server.Messages()) != 0 {
 		t.Errorf("%v, and %d messages were published", err, len(server.Messages()))
@@ -272,25 +264,13 @@ func TestTopicNames(t *testing.T) {
 func TestLetterHasTheAttributesDecoded(t *testing.T) {
 	header := map[string][]string{"Ce-Id": {"a%2520b"}, "Ce-Key": {"Euro%20%E2%82%AC"}, "Ce-Source": {"/a%20b"}, "Ce-X": {`"q"`}, "Content-Type": {"text/x%20"}}
 	m := publish.LetterMessage(driver.DeadLetter{Reason: driver.ReasonConflict, Header: header, Body: []byte("1")})
-	for name, want := range map[string]string{"ce-id": "a%20b", "ce-key": "Euro €", "ce-source": "/a%20b", "ce-x": "q", "Content-Type": "text/x%20", "form": "event"} {
+	for name, want := range map[string]string{"ce-id": "a%20b", "ce-key": "Euro €", "ce-source": "/a%20b", "ce-x": "q", "Content-Type": "text/x%20"} {
 		if got := m.Attributes[name]; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 	header["Ce-Key"] = []string{"%FF"}
-	if m := publish.LetterMessage(driver.DeadLetter{Header: header}); m.Attributes["form"] != "letter" || !strings.Contains(string(m.Data), "%FF") {
+	if m := publish.LetterMessage(driver.DeadLetter{Header: header}); m.Attributes["left-out"] != "headers" || m.Attributes["ce-key"] != "" {
 		t.Errorf("a key that is not UTF-8: %v, %s", m.Attributes, m.Data)
-	}
-}
-
-// A letter that is all in the data is composed in one piece, for its body may be large.
-func TestLetterIsComposedOnce(t *testing.T) {
-	d := driver.DeadLetter{Header: map[string][]string{"Ce-Key": {"\xff"}}, Body: make([]byte, 3_000_000)}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	m := publish.LetterMessage(d)
-	runtime.ReadMemStats(&after)
-	if took := int(after.TotalAlloc - before.TotalAlloc); m.Attributes["form"] != "letter" || took > len(m.Data)+1_000_000 {
-		t.Errorf("form %s: %d bytes were allocated for %d", m.Attributes["form"], took, len(m.Data))
 	}
 }

@@ -111,7 +111,7 @@ func TestJoinThatFailsAgainIsTheSameLetter(t *testing.T) {
 // letterPush is a Pub/Sub push of a dead letter from a topic: headers as attributes.
 func letterPush(t *testing.T, d driver.DeadLetter) *http.Request {
 	t.Helper()
-	attributes := map[string]string{"reason": "x", "form": "event"}
+	attributes := map[string]string{"reason": "x"}
 	for name, values := range d.Header {
 		attributes[strings.ToLower(name)] = values[0]
 	}

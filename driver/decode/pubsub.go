@@ -168,9 +168,9 @@ func (p *push[D]) published(w *Warnings) (time.Time, error) {
 // unwrap returns the CloudEvent inside of the message, or nil if there is none. See
 // https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md.
 func (m pubsubMessage) unwrap(w *Warnings) (*cloudevents.Event, error) {
-	if m.attributes["form"] == "letter" && m.attributes["reason"] != "" {
-		return nil, undecodable("the Pub/Sub message is a dead letter whose headers did not fit into attributes: " +
-			"its data is JSON of a header and a body; send these as a request")
+	if parts := m.attributes["left-out"]; parts != "" && m.attributes["reason"] != "" {
+		return nil, undecodable("the Pub/Sub message is a dead letter that lacks %s of its event, which did not fit: "+
+			"send the event again from the store that has it whole", parts)
 	}
 	header := m.header()
 	switch media := mediaType(header.Get("Content-Type")); {
