@@ -80,13 +80,13 @@ func ExampleNewOutput() {
 	// dev.eventdriver.joined.v1, order-1, token 1: {"item":"book"}
 }
 
-// Dead letters go to a topic, and those that are too large for a message to a store as well.
+// Dead letters go to a topic, and those that do not fit into a message to a store as well.
 func ExampleNewLetters() {
 	ctx := context.Background()
 	topic, server := exampleTopic(ctx)
 	defer server.Close()
 	defer topic.Close()
-	letters := publish.NewLetters(topic).KeepWhole(memstore.New())
+	letters := publish.NewLetters(topic, memstore.New())
 
 	letter := driver.DeadLetter{Reason: driver.ReasonNoKey, Error: "no key", Body: []byte(`{"n":1}`)}
 	fmt.Println(letters.AddDeadLetter(ctx, letter))
