@@ -199,20 +199,20 @@ func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
 // complete makes sure that nobody takes the key over before its done object is
 // there.
 //
-// The done object is not the claim's, so creating it can't depend on the claim's
-// generation. What it stands on is the lease: others take a key over only after
-// its lease has run out. While that is safely not so, by this process's clock,
-// which began to count before the server's did, nobody can have taken it over and
-// the claim need not be read. The request's deadline is the safe end of the lease, an
-// answer that arrives in time says that the object was created in time. Where the
-// answer is late the caller is told so, and not that it has completed. A request that
-// arrives after its deadline would create the object when another has taken over; so
-// none is sent unless there is time for it on the way.
+// No precondition can tie the creation of the done object to the claim's generation,
+// since they are two objects. It relies on the lease: others take a key over only after
+// its lease has run out. As long as the lease safely lasts, by this process's clock, which
+// began to count before the server's did, nobody can have taken the key over, and the
+// claim need not be read. The request's deadline is the safe end of the lease. An answer
+// in time says that the object was created in time; after a late answer the caller gets an
+// error, and not that it has completed. A request that arrived after its deadline could
+// create the object when another has taken over, so it is sent only if there is time for
+// it to arrive.
 //
 // Otherwise the lease is renewed first, by compare-and-swap on the claim. That
-// fails if another has taken over, and if not, it keeps others away as above. So
+// fails if another has taken over; if not, it keeps others away as above. So
 // a holder that comes back after its lease ran out either completes, or learns
-// that it has lost; never both it and another.
+// that it has lost. It never completes beside another.
 func (s *Store) complete(ctx context.Context, c driver.Claim) error {
 	ctx, cancel, err := s.begin(ctx, OpComplete, c.Key, anySource)
 	if err != nil {
