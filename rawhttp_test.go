@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,15 +103,20 @@ func raw(t *testing.T, url, request, want string) string {
 	return strings.Join(statuses, " ")
 }
 
-var update = flag.Bool("update", false, "write the tables of docs/configuration.md and docs/input.md")
+var update = flag.Bool("update", false, "write the tables and lists of docs/configuration.md and docs/input.md")
 
-// The table of docs/input.md is made from these. To write it anew:
+// The lists of docs/input.md are made from these. To write them anew:
 //
 //	go test . -run TestRawHTTPPage -update
 func TestRawHTTPPage(t *testing.T) {
-	rows := [][]string{{"request", "answer"}}
+	var lists []doctable.List
 	for _, c := range rawHTTP {
-		rows = append(rows, []string{c.name, c.statuses})
+		i := slices.IndexFunc(lists, func(l doctable.List) bool { return l.Lead == c.statuses })
+		if i < 0 {
+			i = len(lists)
+			lists = append(lists, doctable.List{Lead: c.statuses})
+		}
+		lists[i].Items = append(lists[i].Items, c.name)
 	}
-	doctable.Check(t, "docs/input.md", "## Requests", rows, *update)
+	doctable.CheckLists(t, "docs/input.md", "## Requests", lists, *update)
 }
