@@ -74,11 +74,10 @@ setting() {
   echo "$value"
 }
 
-# The function bounds what it holds in memory itself (docs/input.md, Memory). More events
-# at once than there is memory for would only be sent away: 128 MiB are the program's,
-# and an event that is handled takes 4 MiB. Half of the memory is for events, three
-# eighths of that for those that arrive, each up to three times: so a body of BODY_LIMIT
-# needs 16 times its size.
+# The function bounds the bytes that it holds for events (docs/input.md, Memory), and
+# sends away events that do not fit. The program takes 128 MiB, an event 4 MiB. Half of
+# the memory is for events, and three eighths of that for those that arrive, each up to
+# three times: so a body of BODY_LIMIT needs 16 times its size.
 [[ $memory =~ ^([1-9][0-9]{0,4})(Mi|Gi)$ ]] || fail "--memory must be in Mi or Gi, as in 512Mi or 1Gi: $memory"
 mebibytes=${BASH_REMATCH[1]}
 [ "${BASH_REMATCH[2]}" = Mi ] || mebibytes=$((mebibytes * 1024))
@@ -128,9 +127,9 @@ run() {
 }
 exec 3>&1
 
-# there says whether what a command describes exists, and ends the script where that
-# can't be told. A dry run assumes that nothing does, or, when destroying, that
-# everything does.
+# there says whether the thing that a command describes exists, and ends the script if
+# that can't be found out. A dry run assumes that nothing exists, or everything when
+# destroying.
 there() {
   if $dry_run; then
     $destroy
@@ -163,7 +162,7 @@ bucket() {
   there gcloud storage buckets describe "gs://$bucket" --project="$project" ||
     run gcloud storage buckets create "gs://$bucket" --project="$project" --location="$region" \
       --uniform-bucket-level-access --public-access-prevention --soft-delete-duration=0
-  # What is old is forgotten, but dead letters.
+  # Old objects are deleted, except dead letters.
   local rules=deploy/.build/$name-lifecycle.json
   mkdir -p deploy/.build
   sed -e "s|FOLDER/|$folder/|g" -e "s|\"/events/SOURCE\"|$(printf '"/events/%s"\n' "${events[@]}" | paste -sd, -)|" \
@@ -198,7 +197,7 @@ environment() {
   local i aliases='' separator all=("EVENT_SOURCES=$(IFS=, && echo "${events[*]}")" "GCS_BUCKET=$bucket"
     "GOOGLE_CLOUD_PROJECT=$project" "DEAD_LETTER_TOPIC=projects/$project/topics/$name-dead-letters" CLOUD_RUN_TIMEOUT_SECONDS=60)
   for i in "${!events[@]}"; do
-    # The triggers' paths say which event it is; this is for those that call / yet.
+    # The triggers' paths tell the event; this is for triggers that still call /.
     [[ " ${events[*]} " == *" ${topics[i]} "* ]] || aliases+=,${events[i]}:${topics[i]}
   done
   [ -z "$aliases" ] || all+=("SOURCE_ALIASES=${aliases#,}")
@@ -232,10 +231,10 @@ triggers() {
   for i in "${!events[@]}"; do
     trigger=$name-${events[i]} path=/events/${events[i]}
     topic "${topics[i]}"
-    # A trigger's filters and topic can't be changed; whoever wants another topic
-    # deletes the trigger first.
+    # A trigger's filters and topic can't be changed: for another topic, delete the
+    # trigger first.
     if there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region"; then
-      # One from before the paths calls / yet.
+      # An older one still calls /.
       [ "$(gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" \
         --format='value(destination.cloudRun.path)')" = "$path" ] ||
         run gcloud eventarc triggers update "$trigger" --project="$project" --location="$region" --destination-run-path="$path"

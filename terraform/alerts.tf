@@ -7,7 +7,7 @@ locals {
       aligner   = "ALIGN_MAX"
       threshold = 0
       duration  = "0s"
-      help      = "Read them with: gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead_letters.name} --project=${var.project_id} --limit=10. The attribute reason says why each was set aside."
+      help      = "Read them with: gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead_letters.name} --project=${var.project_id} --limit=10. The attribute reason says why each was dead-lettered."
     }
     failures = {
       title     = "events fail and are delivered again"

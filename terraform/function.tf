@@ -7,9 +7,9 @@ locals {
     "Makefile", "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
   ], var.source_excludes)
 
-  # What the function knows an event's source by where a request has no source's path:
-  # while triggers of before are changed, and for the revisions of before, which know no
-  # paths. What two sources have in common tells nothing, and is left out.
+  # Tells the function an event's source if a request has no source's path: while older
+  # triggers are changed, and in older revisions, which know no paths. A name that two
+  # sources share is left out.
   known_by = { for event, s in var.sources : event => distinct(concat(
     s.event_type == null ? [reverse(split("/", local.topics[event]))[0]] : [],
     startswith(coalesce(s.event_type, "-"), "google.cloud.storage.") ? compact([lookup(s.filters, "bucket", "")]) : [],
@@ -29,11 +29,10 @@ locals {
   ])
   content = [for event, s in var.sources : "${event}:${s.content}" if s.content != null]
 
-  # The function bounds what it holds in memory itself (docs/input.md, Memory). More events
-  # at once than there is memory for would only be sent away: 128 MiB are the program's,
-  # and an event that is handled takes 4 MiB. Half of the memory is for events, three
-  # eighths of that for those that arrive, each up to three times: so a body of BODY_LIMIT
-  # needs 16 times its size.
+  # The function bounds the bytes that it holds for events (docs/input.md, Memory), and
+  # sends away events that do not fit. The program takes 128 MiB, an event 4 MiB. Half of
+  # the memory is for events, and three eighths of that for those that arrive, each up to
+  # three times: so a body of BODY_LIMIT needs 16 times its size.
   memory_mib = try(floor(tonumber(regex("^[0-9]+", var.memory)) * {
     k = 1000, M = 1000000, G = 1000000000, Mi = 1048576, Gi = 1073741824
   }[regex("[A-Za-z]+$", var.memory)] / 1048576), 0)

@@ -25,7 +25,7 @@ resource "google_pubsub_topic" "dead_letters" {
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
 }
 
-# It keeps letters for a week, and itself for ever, so that somebody can look.
+# It keeps letters for a week, so that somebody can look, and does not expire itself.
 resource "google_pubsub_subscription" "dead_letters" {
   project                    = var.project_id
   name                       = "${var.name}-dead-letters"

@@ -28,7 +28,7 @@ resource "google_storage_bucket" "events" {
   force_destroy               = var.force_destroy
   labels                      = var.labels
 
-  # What is old is forgotten for good: kept twice, it would only cost.
+  # Nobody needs expired state: keeping it longer would only cost.
   soft_delete_policy {
     retention_duration_seconds = 0
   }

@@ -12,14 +12,16 @@ module "orders" {
       topic = "orders-created"
     }
     invoice = {
-      event_type = "google.cloud.storage.object.v1.finalized"
-      filters    = { bucket = "${var.project_id}-invoices" }
+      event_type  = "google.cloud.storage.object.v1.finalized"
+      filters     = { bucket = "${var.project_id}-invoices" }
+      key_pointer = "/metadata/order"
     }
     packed = {
       event_type    = "google.cloud.firestore.document.v1.written"
       filters       = { database = "(default)" }
       path_patterns = { document = "parcels/{parcel}" }
       location      = "eur3"
+      key_pointer   = "/value/fields/order/stringValue"
     }
   }
   erase_sources = []
