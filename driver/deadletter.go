@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// DeadLetter is an event that was set aside because it can never succeed, with
+// DeadLetter is an event that can never succeed, kept out of the way with
 // all that a person needs to understand it and to send it again.
 type DeadLetter struct {
 	Reason  Reason              // why, in a word
@@ -16,7 +16,7 @@ type DeadLetter struct {
 	Source  string              // likewise
 	Path    string              // the request's, if it named the source, as in /events/event1; send it there again
 	Attempt int                 // which delivery this was, from 1; 0 if the platform did not say
-	Time    time.Time           // when it was set aside
+	Time    time.Time           // when it was dead-lettered
 	Header  map[string][]string // of the request's, those that say what it is
 	Body    []byte              // the request's, as it came
 }

@@ -125,10 +125,10 @@ func (e *ConflictError) Error() string {
 // Is says that a ConflictError is an ErrConflict.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-// Reason says, in a word for people and for queries, why an event was set aside.
+// Reason says, in a word for people and for queries, why an event was dead-lettered.
 type Reason string
 
-// The reasons for which this project sets events aside.
+// The reasons for which this project dead-letters events.
 const (
 	ReasonPermanent      Reason = "permanent-error" // a handler said Permanent
 	ReasonUndecodable    Reason = "undecodable"     // not a CloudEvent, or not a payload of its type
@@ -143,8 +143,8 @@ const (
 	ReasonGone           Reason = "gone"            // an event that the join was decided on is not kept any more
 )
 
-// Permanent marks err as one that no redelivery can mend, so that the event is
-// set aside instead of being delivered again. It returns nil for nil.
+// Permanent marks err as one that no redelivery can fix, so that the event is
+// dead-lettered instead of being delivered again. It returns nil for nil.
 func Permanent(err error) error {
 	return Reject(ReasonPermanent, err)
 }

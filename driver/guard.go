@@ -9,9 +9,9 @@ import (
 )
 
 // Guard calls fn and returns its error; a panic becomes a [*PanicError], and so does the
-// end of fn's goroutine by [runtime.Goexit]. Whoever calls a function that others wrote, and
-// has an event to answer, calls it by Guard: fn runs in a goroutine of its own, which Guard
-// waits for.
+// end of fn's goroutine by [runtime.Goexit]. Call functions that others wrote by Guard where
+// an event has to be answered, whatever they do. fn runs in a goroutine of its own, and Guard
+// waits for it.
 //
 // The methods of the error that Guard returns never panic, whatever those of fn's error
 // do. Its text is the one that fn's error had when fn returned, and ends after 32 KiB. It

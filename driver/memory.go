@@ -12,7 +12,7 @@ type Memory interface {
 	// Grow adds n bytes that are about to be held until the request ends. It never
 	// waits. An [ErrNoMemory] says that they are not free now: the caller gives up,
 	// so that all that the request holds is freed, and the event is delivered again.
-	// A permanent error with [ReasonTooLarge] says that so many are never free.
+	// A permanent error with [ReasonTooLarge] says that n bytes can never be free.
 	Grow(n int64) error
 	// Shrink takes n bytes back that Grow has added, and that are not held any more.
 	Shrink(n int64)

@@ -54,7 +54,7 @@ func TestMessages(t *testing.T) {
 		{name: "no key", event: driver.Message{ID: "7", Source: "event1"},
 			want: `joiner: source "event1", event "7": the event has no key`},
 		{name: "a source that nobody waits for", event: driver.Message{ID: "7", Key: "k", Source: "event9"},
-			want: `joiner: key "k", event "7": source "event9" is none of those joined, ["event1" "event2"]: give it an alias, or send it elsewhere`},
+			want: `joiner: key "k", event "7": source "event9" is not one of those joined, ["event1" "event2"]: give it an alias, or send it elsewhere`},
 		{name: "other content", events: []string{`1`, qty1, `1`, qty2}, ship: ok,
 			want: `joiner: event "4": memstore: persist: key "k", source "event2": other content is stored already, of event "2"`},
 		{name: "the store fails", events: []string{`1`}, fault: failWith(drivertest.OpPersist, errors.New("503 back end down")),

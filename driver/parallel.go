@@ -48,7 +48,7 @@ func (p parallel) Process(ctx context.Context, in Message, next Next) error {
 	return next.Call(ctx, in)
 }
 
-// place is where in a run a handler is: in which branch of which Parallel.
+// place is the position of a handler in a run: a branch of a Parallel, inside of others.
 type place struct {
 	above    *place
 	parallel *step // the first branch

@@ -60,8 +60,8 @@ func (p *Pipeline) Process(ctx context.Context, in Message) error {
 	return p.processUntil(ctx, in)
 }
 
-// The states of a run that is watched for the end of its context. Whoever moves
-// it away from running decides what Process returns.
+// The states of a run that is watched for the end of its context. The side that
+// moves it away from running decides what Process returns.
 const (
 	running int32 = iota
 	finished

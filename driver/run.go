@@ -29,9 +29,8 @@ type runClaim struct {
 
 type runKey struct{}
 
-// WithRun returns a context with a Run of its own, and that. Whoever wants to know
-// what became of a message calls it before [Pipeline.Process], and asks the Run
-// after it.
+// WithRun returns a context with a new Run, and that Run. To know what became of a
+// message, call it before [Pipeline.Process], and ask the Run afterwards.
 func WithRun(ctx context.Context) (context.Context, *Run) {
 	run := new(Run)
 	return context.WithValue(ctx, runKey{}, run), run
@@ -43,8 +42,7 @@ func RunFrom(ctx context.Context) *Run {
 	return run
 }
 
-// Wait says that the message is kept, and that nothing happens until others have
-// arrived.
+// Wait is for handlers that keep the message until others have arrived.
 func (r *Run) Wait() {
 	if r == nil {
 		return
@@ -64,11 +62,12 @@ func (r *Run) Waiting() bool {
 	return r.waiting
 }
 
-// Claim notes that the handler by claims key in scope of store, with the context that it
-// was given. It returns an error where another handler has done so in this run, or the
-// same in another branch of a [Parallel], whatever has become of that: of two that share
-// a claim one would take the other's completion for its own, and what comes after it
-// would never run. The same handler may do so again, as after a failure.
+// Claim notes that the handler called by claims key in scope of store. ctx is the context
+// that the handler was given. Claim returns an error if another handler has claimed the
+// same in this run, or the same handler in another branch of a [Parallel], even when that
+// claim is over. One of the two would take the other's completion for its own, and what
+// comes after it would never run. The same handler may claim again, for example after a
+// failure.
 func (r *Run) Claim(ctx context.Context, store ClaimStore, scope, key string, by any) error {
 	if r == nil {
 		return nil
@@ -93,9 +92,9 @@ func same(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// Joined says of which events the message is made that a handler goes on with. Where
-// several handlers join, one after the other, the first call counts: it tells of events
-// that came from outside.
+// Joined is for handlers that join events to one message, and go on with that: events
+// returns them. Where several handlers join, one after the other, the first call counts,
+// because its events came from outside.
 func (r *Run) Joined(events func() []Message) {
 	if r == nil {
 		return

@@ -64,9 +64,9 @@ type Replacer interface {
 	Replace(ctx context.Context, m Message) (Message, error)
 }
 
-// Decider is an [EventStore] that can also keep decisions: of which events a join is
-// made. A join whose condition may hold for several sets of sources needs it. What
-// EventStore says of keys, concurrency and contexts holds for it, too.
+// Decider is an [EventStore] that can also keep decisions. A decision says which events
+// make a join; a join needs one if its condition may hold for several sets of sources. What
+// EventStore says of keys, concurrency and contexts holds for Decider, too.
 //
 // A decision is kept in a place of its own: no event is ever taken for one, nor does one
 // appear among the events.
@@ -168,7 +168,7 @@ type ClaimStore interface {
 	// the lease run out, is claimed with a token greater than all before. In the
 	// first case the claim has the Mark that it was released with, in the second
 	// it says Takeover. A takeover looks for completion after it has taken the
-	// key, since the old holder may have completed it until then.
+	// key, since the old holder may have completed it before that.
 	//
 	// An owner that holds the key already is given its claim again, also when its
 	// lease has run out and nobody has taken the key over: with the same token,

@@ -15,8 +15,8 @@ import (
 // JSON returns a handler that decodes a message's content into a T, calls fn with
 // it and the message's key, and then goes on with the message as it came.
 //
-// Content that is no JSON, or not that of a T, is a permanent error: it would not
-// decode the next time either. The error names the field and the types, as in "event2: got
+// Content that does not decode into a T is a permanent error: it would not decode the next
+// time either. The error names the field and the types, as in "event2: got
 // string, want object", and quotes nothing of the content, since errors are logged.
 //
 // Numbers that land in an any become a [json.Number], so that those beyond 2^53 keep their

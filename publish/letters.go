@@ -69,7 +69,7 @@ func (l *Letters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error 
 	return l.topic.publish(ctx, m)
 }
 
-// letterMessage has so many bytes of data at most.
+// letterMessage returns the message of a letter, with limit bytes of data at most.
 func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
 	attributes := describe(d)
 	const more = 2 // left-out and whole
@@ -109,7 +109,7 @@ func describe(d driver.DeadLetter) map[string]string {
 	return about
 }
 
-// shortened returns text in so many bytes of UTF-8 as an attribute may have.
+// shortened returns as much of text as an attribute may have, in UTF-8.
 func shortened(text string) string {
 	text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	if len(text) <= maxValue {

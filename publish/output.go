@@ -31,7 +31,7 @@ const JoinedType = "dev.eventdriver.joined.v1"
 //   - ce-source: the message's source, for joined messages composed-event;
 //   - ce-type: [JoinedType];
 //   - ce-specversion, ce-time, and Content-Type: application/json, or
-//     application/octet-stream for content that is no JSON;
+//     application/octet-stream for content that is not JSON;
 //   - ce-key and ce-subject: the key;
 //   - ce-fencingtoken: the claim's token, in decimal. Where a key comes twice, the
 //     one with the smaller token is the older; absent outside of a cache.

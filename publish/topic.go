@@ -49,8 +49,8 @@ func CheckTopic(name string) error {
 // use.
 //
 // It sends each message by itself, as soon as there is room for it, and not in batches:
-// few events are handled at once, and each is waited for. Whoever gives up waiting takes
-// the message back. So while Pub/Sub does not answer, nothing is held but what callers
+// few events are handled at once, and each is waited for. A caller that gives up waiting takes
+// its message back. So while Pub/Sub does not answer, nothing is held but what callers
 // still wait for, and no more of it is under way than 20 MB. Of ordering keys nothing is
 // kept: a failure of one message has no effect on the next one of its key.
 type Topic struct {

@@ -183,8 +183,8 @@ func (l *lease) giveBack(ctx context.Context) {
 	_ = l.release(ctx, mark)
 }
 
-// release gives the key up. What can't be released runs out by itself, so a failure
-// here is not worth more than the one before.
+// release gives the key up. A claim that can't be released runs out by itself, so callers
+// report the failure that came before instead of this one.
 func (l *lease) release(ctx context.Context, mark driver.Mark) error {
 	return persistently(ctx, releaseWithin, func(ctx context.Context) error {
 		return l.cache.claims.Release(ctx, l.claim, mark)

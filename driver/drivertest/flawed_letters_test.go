@@ -15,7 +15,7 @@ var letterFlaws = []struct {
 	{"drops the header", []string{"A letter is kept"}},
 	{"drops the path", []string{"A letter is kept"}},
 	{"needs an ID", []string{"A letter of which nothing"}},
-	{"one at a time", []string{"Letters set aside at once"}},
+	{"one at a time", []string{"Letters that come at once"}},
 	{"rejects what it has", []string{"The same event"}},
 	{"shares the body", []string{"A letter shares nothing"}},
 	{"ignores the context", []string{"A context that has ended"}},

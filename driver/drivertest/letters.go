@@ -38,8 +38,8 @@ type letterBox struct {
 var letterChecks = []check[letterBox]{
 	{"A letter is kept with all its fields", letterFields},
 	{"A letter of which nothing could be read is kept", letterBare},
-	{"Letters set aside at once are all kept", lettersAtOnce},
-	{"The same event may be set aside again", letterAgain},
+	{"Letters that come at once are all kept", lettersAtOnce},
+	{"The same event may be dead-lettered again", letterAgain},
 	{"A letter shares nothing with what was passed in", letterNoAliasing},
 	{"A context that has ended is honoured", lettersEndedContext},
 }

@@ -78,13 +78,11 @@ func Logger(logger *slog.Logger) Option {
 //   - JSON: the bytes as they are;
 //   - text/*: a JSON string of exactly that text, also where it looks like a number;
 //   - anything else: a JSON string in base64;
-//   - none: JSON if it is JSON, other text as a string, and what is no UTF-8 in base64.
+//   - none: JSON as it is, other text as a string, and anything that is not UTF-8 in base64.
 //
-// An event without content is null, whatever its MediaType. What can't have its form, as
-// text that is no UTF-8, or JSON that is none or is nested 10,000 deep, has the one that
-// it would have without a MediaType, or is a string. A source that is no UTF-8 is in
-// base64 behind "base64:", as is one that begins with that, so that no two sources are
-// one member.
+// An event without content is null, whatever its MediaType. Text that is not UTF-8 becomes
+// base64. Invalid JSON, and JSON that is nested 10,000 deep, becomes a string. The members are
+// named by [driver.ToText], so that no two sources share a member.
 //
 // The message's ID is made from the name and the key, so that it is the same each time.
 type Joiner struct {
@@ -161,8 +159,9 @@ func (j *Joiner) usable() error {
 
 // Process implements [driver.Handler]. Failures of the store are returned as they
 // are, so that the event is delivered again. An event without a key, or from a
-// source that the condition does not wait for, is a permanent error; so is a decided
-// join of which an event is not kept any more, with [driver.ReasonGone].
+// source that the condition does not wait for, is a permanent error. So is an event whose
+// join was decided on another event that is no longer stored: its reason is
+// [driver.ReasonGone].
 func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	if err := j.check(in); err != nil {
 		return err
@@ -210,7 +209,7 @@ func (j *Joiner) check(in driver.Message) error {
 	}
 	if !j.names(in.Source) {
 		return driver.Reject(driver.ReasonUnknownSource,
-			fmt.Errorf("source %q is none of those joined, %q: give it an alias, or send it elsewhere", in.Source, j.named))
+			fmt.Errorf("source %q is not one of those joined, %q: give it an alias, or send it elsewhere", in.Source, j.named))
 	}
 	return nil
 }

@@ -205,7 +205,7 @@ func dial(ctx context.Context, project, table string, opts []option.ClientOption
 		managedwriter.WithDestinationTable(table),
 		managedwriter.WithSchemaDescriptor(rowDescriptors().normal))
 	// Its own retries are left off: with them, what is under way on a stream that is
-	// closed is retried for ever.
+	// closed is retried without end.
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

@@ -24,7 +24,7 @@ const (
 type Tables struct {
 	Events      string // one row for each event that is kept; default "events"
 	Claims      string // the log of claims; default "claims"
-	DeadLetters string // events that were set aside; default "dead_letters"
+	DeadLetters string // events that were dead-lettered; default "dead_letters"
 	Keys        string // a view, for people: one row for each key; default "keys"
 }
 

@@ -30,7 +30,7 @@ type letterRow struct {
 
 // AddDeadLetter implements [driver.DeadLetterStore]. It costs one request. Of a body that is
 // too large for a request to BigQuery, the beginning is kept, and the error says what
-// it was cut from: it would otherwise be delivered for ever.
+// it was cut from: it would otherwise be delivered again without end.
 func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	opCtx, cancel, err := s.begin(ctx, OpAddDeadLetter, anyKey, anySource)
 	if err != nil {

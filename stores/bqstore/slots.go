@@ -21,7 +21,7 @@ var (
 	errRefused = errors.New("the slot was used before")
 	// errRecreated: the table is another than before. Begin again.
 	errRecreated = errors.New("the table was created anew")
-	errChanging  = errors.New("others changed it all the time")
+	errChanging  = errors.New("other writers kept changing it")
 )
 
 // attempts is how many slots an operation tries.

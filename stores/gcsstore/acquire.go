@@ -18,7 +18,7 @@ const (
 	giveBackWithin = 3 * time.Second
 )
 
-var errChanging = fmt.Errorf("others changed the claim %d times meanwhile", attempts)
+var errChanging = fmt.Errorf("other writers kept changing the claim: gave up after %d attempts", attempts)
 
 // Acquire implements [driver.ClaimStore]. A key that was never claimed costs one
 // Class A and one Class B operation, both at once: its claim is created, and its
@@ -137,7 +137,7 @@ func (a *acquisition) replace(ctx context.Context, st standing) (standing, error
 	if err != nil {
 		return standing{}, err
 	}
-	// The holder before may have completed the key until now, and can't any more.
+	// The holder before may have completed the key before this write. Now it can't any more.
 	st.done, st.isDone, err = a.store.readDone(ctx, a.claim)
 	if err != nil && !next.takeover {
 		a.giveBack(st.record)

@@ -14,12 +14,13 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// Names of objects. Cloud Storage takes up to 1,024 bytes of UTF-8 without CR
-// and LF; tools choke on more: '#', '[', ']', '*', '?' are gcloud's wildcards,
-// "." and ".." are folders to others, "//" is one slash to yet others
-// (https://cloud.google.com/storage/docs/objects#naming). So an escaped name has
-// letters, digits and "-_.@+," as they are, and any other byte as '=' and two
-// upper-case hex digits. '%' would be decoded once too often by something.
+// Names of objects. Cloud Storage takes up to 1,024 bytes of UTF-8 without CR and LF. Tools
+// choke on more: '#', '[', ']', '*' and '?' are gcloud's wildcards, "." and ".." are folders
+// to some tools, and "//" is one slash to others
+// (https://cloud.google.com/storage/docs/objects#naming). So an escaped name has letters,
+// digits and "-_.@+," as they are, and any other byte as '=' and two upper-case hex digits.
+// This is by hand because url.PathEscape leaves "..", and some tool would decode its '%' once
+// too often.
 const (
 	escapeMark = '='
 	// hashedMark begins the name of what is too long. No escaped name has it,

@@ -32,7 +32,7 @@ type state int
 const (
 	free state = iota // never claimed, or released: anyone may claim it
 	held              // until its lease runs out, and on until it is taken over
-	done              // for ever
+	done              // until the process ends
 )
 
 // Acquire implements [driver.ClaimStore].

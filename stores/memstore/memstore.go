@@ -1,12 +1,9 @@
 // Package memstore keeps events, claims and dead letters in memory.
 //
-// It is for local runs and tests only: the state dies with the process, and no
-// other process sees it. All of it is kept until then, so the process grows with the
-// number of keys. It keeps the contracts of package driver to the letter,
-// so what works with it works with the stores that last.
-//
-// It grows: what it keeps of a key is never deleted, and its bytes are not bounded. A process
-// that handles ever new keys with it runs out of memory.
+// It is for local runs and tests only: the state dies with the process, and no other
+// process sees it. It keeps the contracts of package driver to the letter, so what works
+// with it works with the stores that last. Nothing is ever deleted, so a process that
+// handles new keys all the time runs out of memory.
 package memstore
 
 import (
@@ -197,7 +194,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	return nil
 }
 
-// DeadLetters returns the dead letters, in the order they were set aside.
+// DeadLetters returns the dead letters, in the order they came.
 func (s *Store) DeadLetters() []driver.DeadLetter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
