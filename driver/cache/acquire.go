@@ -9,7 +9,9 @@ import (
 )
 
 const (
-	firstPause      = 50 * time.Millisecond // between attempts; doubles each time
+	// Between attempts; doubles each time. It has no jitter: attempts begin when a message
+	// comes, and the store spreads those that it refuses.
+	firstPause      = 50 * time.Millisecond
 	longestPause    = 5 * time.Second
 	acquireAttempts = 3                      // while the store fails
 	firstLook       = 100 * time.Millisecond // at a key that another holds; each later one comes after three times the pause

@@ -31,7 +31,9 @@ func Config(bucket string) Settings {
 	return Settings{bucket: bucket}
 }
 
-// Timeout says how long operations may take, retries included.
+// Timeout says how long operations may take, retries included. Single operations have a
+// timeout of their own because a claim must be acquired well within its lease, whatever the
+// others may take.
 type Timeout struct {
 	// Default is for every operation that is not in Operation; nil:
 	// [DefaultTimeout].

@@ -250,9 +250,9 @@ func (s *Store) readSource(ctx context.Context, key, name string) (string, error
 	return f.message.Source, nil
 }
 
-// ofSources lists the objects of key's events, calls of with the name of each, and
-// returns the results in no order. An object that is gone by then is left out.
-func ofSources[R any](ctx context.Context, s *Store, op Operation, key string, of func(ctx context.Context, name string) (R, error)) ([]R, error) {
+// ofSources lists the objects of key's events, reads each by its name, and returns the
+// results in no order. An object that is gone by then is left out.
+func ofSources[R any](ctx context.Context, s *Store, op Operation, key string, read func(ctx context.Context, name string) (R, error)) ([]R, error) {
 	ctx, cancel, err := s.begin(ctx, op, key, anySource)
 	if err != nil {
 		return nil, err
@@ -262,19 +262,19 @@ func ofSources[R any](ctx context.Context, s *Store, op Operation, key string, o
 	if err != nil {
 		return nil, err
 	}
-	return each(ctx, eventNames(objects), of)
+	return each(ctx, eventNames(objects), read)
 }
 
-// each calls of for each name, several at a time, and returns the results, in no
-// order, without those that are ErrNotFound.
-func each[R any](ctx context.Context, names []string, of func(ctx context.Context, name string) (R, error)) ([]R, error) {
+// each calls read with each name, several at a time, and returns the results in no order,
+// without those that are ErrNotFound.
+func each[R any](ctx context.Context, names []string, read func(ctx context.Context, name string) (R, error)) ([]R, error) {
 	var mu sync.Mutex
 	results := make([]R, 0, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readsAtOnce)
 	for _, name := range names {
 		group.Go(func() error {
-			result, err := of(ctx, name)
+			result, err := read(ctx, name)
 			if errors.Is(err, driver.ErrNotFound) {
 				return nil
 			}
