@@ -135,14 +135,14 @@ func TestEveryRequestFailsOnce(t *testing.T) {
 	for _, fault := range []fault{refused, tooMany, lostBefore, lostAfter, servedLate} {
 		t.Run("Cloud Storage, "+string(fault), func(t *testing.T) {
 			config := onGCS(t)
-			config.StoreTimeout = 500 * time.Millisecond // how long a request that is not answered holds the test up
+			config.StoreTimeout = 300 * time.Millisecond // how long a request that is not answered holds the test up
 			everyRequest(t, "STORAGE_EMULATOR_HOST", config, fault)
 		})
 	}
 	for _, fault := range []fault{refused, tooMany, lostBefore, lostAfter, servedLate} {
 		t.Run("BigQuery, "+string(fault), func(t *testing.T) {
 			config := onBigQuery(t)
-			config.StoreTimeout = 500 * time.Millisecond // likewise
+			config.StoreTimeout = 300 * time.Millisecond // likewise
 			if bigquery.OnEmulator() {
 				config.StoreTimeout = time.Minute
 				if fault == servedLate {
