@@ -26,9 +26,9 @@
 //
 // Each run is checked. Every answer of the store must keep the contract of package
 // driver (contract.go); on Cloud Storage the result of an operation must have been true
-// at some time between its begin and its end (observed.go), and each object that is
+// at some time between its begin and its end (cloudcontract.go), and each object that is
 // written must fit the claims that were handed out (cloud.go). After each step old
-// holders and strangers try what must not work for them (probe.go). The pipelines must
+// holders and strangers try what must not work for them (strangers.go). The pipelines must
 // keep the project's promises (verify.go). When all events are acknowledged, each is
 // delivered once more, without faults, and that must change nothing.
 package sim
