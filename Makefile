@@ -9,6 +9,9 @@ FUZZTIME ?= 30s
 # out of go.mod, which users of the packages inherit.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# Of a version, and out of go.mod, as staticcheck is.
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
 # The gofmt of the toolchain that go.mod asks for, not whichever is first in PATH.
 GOFMT = "$$($(GO) env GOROOT)/bin/gofmt"
 
@@ -29,6 +32,10 @@ test: ## run the tests, but those that take long or need more than Go; at most f
 lint: fmt-check ## check the format, run go vet and staticcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: vuln
+vuln: ## look for known weaknesses in what is called, with Go's database on vuln.go.dev
+	$(GO) run $(GOVULNCHECK) ./...
 
 .PHONY: fmt
 fmt: ## format all Go files
