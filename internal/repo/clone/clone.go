@@ -51,16 +51,50 @@ func Copy(root, dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range files {
-		if err := copyFile(filepath.Join(root, name), filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err // a file that is not there any more is being edited
-		}
+	if err := copyFiles(root, dir, files); err != nil {
+		return err
 	}
 	for _, args := range [][]string{{"init", "--quiet"}, {"add", "-A"}} {
 		git := exec.Command("git", args...)
 		git.Dir = dir
 		if out, err := git.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", git, err, out)
+		}
+	}
+	return nil
+}
+
+// Deployed returns those of Files that gcloud uploads: .gcloudignore has the syntax of
+// .gitignore, so git knows which it names.
+func Deployed(root string) ([]string, error) {
+	files, err := Files(root)
+	if err != nil {
+		return nil, err
+	}
+	git := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--ignored", "--exclude-from=.gcloudignore")
+	git.Dir = root
+	out, err := git.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w%s", git, err, said(err))
+	}
+	ignored := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	return slices.DeleteFunc(files, func(name string) bool { return slices.Contains(ignored, name) }), nil
+}
+
+// CopyDeployed copies the deployed files of the clone at root into dir.
+func CopyDeployed(root, dir string) error {
+	files, err := Deployed(root)
+	if err != nil {
+		return err
+	}
+	return copyFiles(root, dir, files)
+}
+
+// copyFiles leaves out a file that is not there any more: somebody is editing.
+func copyFiles(root, dir string, files []string) error {
+	for _, name := range files {
+		if err := copyFile(filepath.Join(root, name), filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"bytes"
+	"errors"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -9,20 +10,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/eventdriver/internal/repo/clone"
 )
 
-// uploaded returns the files of the clone that gcloud uploads: .gcloudignore has the
-// syntax of .gitignore, so git knows which it names.
+// uploaded returns the files of the clone that gcloud uploads.
 func uploaded(t *testing.T) []string {
 	t.Helper()
-	git := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--ignored", "--exclude-from=.gcloudignore")
-	git.Dir = root
-	out, err := git.Output()
+	files, err := clone.Deployed(root)
+	if errors.Is(err, clone.ErrNoGit) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	ignored := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
-	return files(t, func(name string) bool { return !slices.Contains(ignored, name) })
+	return files
 }
 
 // packed returns the files of the clone that Terraform packs. Its patterns are those
