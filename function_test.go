@@ -145,7 +145,7 @@ func TestConflictPolicyReject(t *testing.T) {
 	_, server := serve(t, config, count())
 	post(t, server.URL, "event2", "order-1", `1`)
 	if status, answer := post(t, server.URL, "event2", "order-1", `2`); status != http.StatusOK || !strings.Contains(answer, "conflict") {
-		t.Errorf("%d %s; want it set aside", status, answer)
+		t.Errorf("%d %s; want it dead-lettered", status, answer)
 	}
 }
 

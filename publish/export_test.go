@@ -6,8 +6,8 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// Limit makes l take so many bytes of data for what Pub/Sub takes; pstest can't be
-// sent more than 4 MB.
+// Limit returns l with another limit of bytes for a message, since pstest takes no more
+// than 4 MB.
 func (l *Letters) Limit(bytes int) *Letters {
 	other := *l
 	other.limit = bytes

@@ -38,8 +38,8 @@ func checkLetter(t *testing.T, d driver.DeadLetter) {
 	}
 }
 
-// Whatever a dead letter is, Pub/Sub takes it: one that it refused would come back
-// for ever.
+// Pub/Sub takes every dead letter, whatever it is. One that it refused would come back
+// without end.
 func FuzzLetterMessage(f *testing.F) {
 	f.Add("no-key", "error", "id", "k", "Ce-Id", "1", "", []byte(`{}`))
 	f.Add("r", strings.Repeat("é", 600), strings.Repeat("k", 1025), "\xff", "Content-Type", "\xff", "2", []byte{0xff})

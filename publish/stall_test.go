@@ -70,8 +70,8 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// While Pub/Sub does not answer, so many bytes are under way and no more, and what its
-// caller has given up is held by nobody. Then the same key can be published again.
+// While Pub/Sub does not answer, no more bytes are under way than the limit, and nobody
+// holds a message that its caller has given up. Then the same key can be published again.
 func TestPublishingToASilentPubSub(t *testing.T) {
 	const size, callers = 200_000, 600
 	const room = 20_000_000 / size

@@ -222,7 +222,7 @@ func refusesEmpty(ctx context.Context, s *memstore.Store, m driver.Message) erro
 
 func refusesForAWhile(ctx context.Context, s *memstore.Store, m driver.Message) error {
 	if m.Key == "" {
-		return driver.ErrNoKey // not permanent: delivered again for ever
+		return driver.ErrNoKey // not permanent: delivered again without end
 	}
 	return s.Persist(ctx, m)
 }

@@ -82,7 +82,7 @@ func TestADecisionOutlivesItsCondition(t *testing.T) {
 	}
 }
 
-// Events of other joins of the key are none of a join's business.
+// A join leaves out the events of other joins of the key.
 func TestOnlySourcesThatTheConditionNamesAreJoined(t *testing.T) {
 	store := memstore.New()
 	run(t, joiner.New(joiner.MatchAll("x", "y"), store), event("x", "1"))

@@ -41,8 +41,8 @@ func persisted(t *testing.T, store driver.EventStore, events ...driver.Message) 
 	}
 }
 
-// TestJoinedContentIsCountedTwice: with the events of which it is composed, until then; and
-// with a copy that a handler has of it.
+// TestJoinedContentIsCountedTwice: first with the events of which it is composed, then with
+// the copy that a handler has of it.
 func TestJoinedContentIsCountedTwice(t *testing.T) {
 	for name, opts := range map[string][]joiner.Option{"first": nil, "last": {joiner.OnConflict(joiner.KeepLast)}} {
 		t.Run(name, func(t *testing.T) {

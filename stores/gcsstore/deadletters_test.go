@@ -50,8 +50,8 @@ func TestDeadLetterIsReadable(t *testing.T) {
 	}
 }
 
-// TestDeadLettersAreKeptOnce sets letters aside that are those of one event, and
-// others that differ in one field each.
+// TestDeadLettersAreKeptOnce adds letters of one event, which are kept once, and others that
+// differ in one field each.
 func TestDeadLettersAreKeptOnce(t *testing.T) {
 	store := open(t, gcs.New(t, bucket))
 	for want, change := range []func(*driver.DeadLetter){

@@ -77,7 +77,7 @@ func released(t *testing.T, s *gcsstore.Store) driver.Claim {
 	return c
 }
 
-// myAcquire acquires, and wants a token so much greater than the one before.
+// myAcquire acquires, and wants a token that is greater by more than the one before.
 func myAcquire(more int64, takeover bool) func(context.Context, *gcsstore.Store, driver.Claim) error {
 	return func(ctx context.Context, s *gcsstore.Store, before driver.Claim) error {
 		c, err := s.Acquire(ctx, driver.Claim{Key: "order-1", Owner: "me"}, time.Hour)
