@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// Between attempts; doubles each time. It has no jitter: attempts begin when a message
-	// comes, and the store spreads those that it refuses.
+	// Between attempts; doubles each time. It has no jitter: messages begin at different
+	// times, and the stores' own retries have jitter.
 	firstPause      = 50 * time.Millisecond
 	longestPause    = 5 * time.Second
 	acquireAttempts = 3                      // while the store fails
