@@ -80,7 +80,9 @@ func (s *Store) table(description string, schema bigquery.Schema, cluster ...str
 
 // column returns a column. One that is added to a table that people have already is not
 // required: BigQuery adds no others, and a table that is replaced loses its rows. So what
-// reads it takes NULL for empty.
+// reads it takes NULL for empty. That is how revisions work on the same rows, so rows carry
+// no number of their form: an old one names the columns that it knows, and writes NULL to
+// the others.
 func column(name string, kind bigquery.FieldType, required bool, description string) *bigquery.FieldSchema {
 	return &bigquery.FieldSchema{Name: name, Type: kind, Required: required, Description: description}
 }
