@@ -82,5 +82,6 @@ var cloudSourceMutants = []sourceMutant{
 	{name: "gcsstore: an orphan claim stays beside a completion", anchor: anchor{folder: gcsstoreFolder, in: "Store.acquire",
 		at: `a.tidy(ctx, st)`}, to: `driver.ErrDone`},
 	{name: "gcsstore: a claim whose completion could not be looked for is kept", anchor: anchor{folder: gcsstoreFolder, in: "acquisition.begin",
-		at: `a.giveBack(written)`}, to: `_ = written`},
+		at: `a.giveBack(written)`}, to: `_ = written`,
+		test: "TestDoneAlone"},
 }
