@@ -148,7 +148,7 @@ func foundBy(t *testing.T, m sourceMutant, overlay string) (where, broken string
 }
 
 // runs runs the explorer of a mutant until it finds something: first the schedule that
-// is kept, then what make test explores in memory, or on Cloud Storage.
+// is kept, then what make prove explores in memory, or on Cloud Storage.
 func runs(t *testing.T, program string, m sourceMutant) (output []byte, found bool) {
 	t.Helper()
 	tries := [][]string{{"-test.run=^TestReplay$", "-sim.scenario=" + m.scenario, "-sim.schedule=" + m.schedule}}
