@@ -16,7 +16,7 @@ type Job struct {
 	Statement   string
 }
 
-// Fate is what becomes of a job. The zero value: it runs at once.
+// Fate is what happens to a job. The zero value: it runs at once.
 type Fate struct {
 	// Hold, if not nil, keeps the job running until it is closed.
 	Hold <-chan struct{}
@@ -26,7 +26,7 @@ type Fate struct {
 	Failure string
 }
 
-// OnJob has decide say what becomes of each job from now on; nil: nothing unusual. It is
+// OnJob lets decide choose the fate of each job from now on; nil: nothing unusual. decide is
 // called from many goroutines at once, for statements of jobs.query as well.
 func (s *Server) OnJob(decide func(Job) Fate) {
 	s.mu.Lock()

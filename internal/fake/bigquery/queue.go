@@ -4,9 +4,9 @@ package bigquery
 // wait; 0: any number.
 type limit struct{ running, queued int }
 
-// LimitInserts has only so many statements insert into a table at a time, and only so
-// many more wait: further jobs fail, for want of a quota. In the service these are 10 and
-// 100, after the first 1,500 of a day. 0 running: there is no limit, as at first.
+// LimitInserts limits how many statements insert into a table at a time, and how many more
+// wait; further jobs exceed the quota and fail. In the service these are 10 and 100, after
+// the first 1,500 of a day. With 0 running there is no limit, which is the default.
 func (s *Server) LimitInserts(running, queued int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -91,7 +91,7 @@ var routes = []route{
 	at("POST", `/jobs/(?P<id>[^/]+)/cancel`, "jobs.cancel", cancelJob),
 }
 
-// serve finds the method, has go wrong what was asked for, and answers.
+// serve finds the method, injects the fault, and answers.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	// The whole body first: only then does the server notice a client that goes away.
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))

@@ -8,13 +8,13 @@
 // bigquery-emulator, by make prove, and so do the tests that run here: the emulator says
 // whether the statements are SQL.
 //
-// What an emulator that does one thing at a time cannot do, it does: jobs run beside each
-// other and are not done at once, they queue behind each other for a table
-// ([Server.LimitInserts]), they wait or fail ([Server.OnJob]), and requests are refused,
-// delayed or lose their answer ([Server.OnRequest]). As in the service, an ID of a job is
-// taken for good, a table that is dropped frees none, a statement sees the tables as they
-// are at one moment, and a row can be read when its job is done or its append was
-// acknowledged. insertAll never removes duplicates, though the service may.
+// The emulator does one thing at a time; this server does more. Jobs run beside each
+// other and take time, they queue for a table ([Server.LimitInserts]), they wait or fail
+// ([Server.OnJob]), and requests are refused, delayed or lose their answer
+// ([Server.OnRequest]). As in the service, the ID of a job is used for good, even if a
+// table is dropped, a statement sees the tables as they are at one moment, and a row can
+// be read when its job is done or its append was acknowledged. insertAll never removes
+// duplicates, though the service may.
 //
 // It has no permissions, prices, or ends of partitions, and answers all rows on one page.
 package bigquery
@@ -177,8 +177,8 @@ type Fault struct {
 	Drop bool
 }
 
-// OnRequest has decide say what goes wrong with each request from now on; nil: nothing.
-// It is called from many goroutines at once.
+// OnRequest lets decide choose the fault of each request from now on; nil: no faults.
+// decide is called from many goroutines at once.
 func (s *Server) OnRequest(decide func(Request) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +192,7 @@ func (s *Server) Requests() []Request {
 	return append([]Request(nil), s.requests...)
 }
 
-// receive notes a request and returns what is to go wrong with it.
+// receive notes a request and returns its fault.
 func (s *Server) receive(r Request) Fault {
 	s.mu.Lock()
 	s.requests = append(s.requests, r)

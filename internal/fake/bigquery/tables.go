@@ -13,7 +13,7 @@ import (
 	bq "google.golang.org/api/bigquery/v2"
 )
 
-// project is all that there is of a project.
+// project holds everything of a project.
 type project struct {
 	name   string
 	server *Server
@@ -253,8 +253,8 @@ func deleteTable(c *call) (any, error) {
 	return struct{}{}, nil
 }
 
-// insertAll adds rows one by one; those that do not fit are named in the answer, and then
-// none is added.
+// insertAll adds the rows, unless some do not fit: then it adds none, and the answer names
+// those.
 func insertAll(c *call) (any, error) {
 	var asked struct {
 		Rows []struct{ JSON map[string]any }

@@ -69,7 +69,7 @@ func choose(names []string) ([]step, error) {
 	return chosen, nil
 }
 
-// result is what became of a step.
+// result is the outcome of a step.
 type result struct {
 	step    step
 	took    time.Duration

@@ -19,8 +19,8 @@ type step struct {
 
 const emulated = "internal/fake/bqemulator/with go test -count=1 -v -timeout 40m "
 
-// steps are all of them, the quickest to fail first. A test sees that every test which
-// make test leaves out is in one of them.
+// steps are all steps, the quickest to fail first. A test checks that every test which make
+// test leaves out is in one of them.
 var steps = []step{
 	{name: "demo", what: "a story of orders through the whole thing",
 		commands: []string{"make demo"}, figure: line(`demo: (.*)`)},
