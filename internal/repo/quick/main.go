@@ -5,12 +5,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -62,6 +64,7 @@ type event struct {
 type summary struct {
 	passed, failed int
 	skipped        []string            // a line each: the test and why
+	slow           []event             // the ends of tests that are not within others
 	outputs        map[string][]string // of tests that have not ended, by package and name
 }
 
@@ -95,6 +98,9 @@ func (s *summary) take(e event, to io.Writer) {
 		return
 	case "pass":
 		s.passed += one(e.Test)
+		if e.Test != "" && !strings.Contains(e.Test, "/") {
+			s.slow = append(s.slow, e)
+		}
 	case "fail":
 		s.failed += one(e.Test)
 		fmt.Fprint(to, strings.Join(s.outputs[name], ""))
@@ -150,8 +156,23 @@ func (s *summary) report(to io.Writer, took time.Duration) {
 		}
 	}
 	fmt.Fprintf(to, "\n%d tests passed, %d failed, in %v\n", s.passed, s.failed, took.Round(time.Second))
+	s.printSlowest(to)
 	printList(to, "left to make prove, beside the explorer's larger bound, chaos, soak, fuzzing and the race detector", left)
 	printList(to, "skipped here", missing)
+}
+
+// printSlowest prints the ten tests that took longest, if they took a second.
+func (s *summary) printSlowest(to io.Writer) {
+	slices.SortStableFunc(s.slow, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	var all []string
+	for _, e := range s.slow[:min(10, len(s.slow))] {
+		if e.Elapsed >= 1 {
+			all = append(all, fmt.Sprintf("%s in %s %.0fs", e.Test, path.Base(e.Package), e.Elapsed))
+		}
+	}
+	if len(all) > 0 {
+		fmt.Fprintf(to, "slowest: %s\n", strings.Join(all, ", "))
+	}
 }
 
 func printList(to io.Writer, title string, lines []string) {

@@ -9,7 +9,7 @@ import (
 // results are lines as go test -json prints them.
 const results = `{"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:1: noise\n"}
-{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"m/p","Test":"TestA","Elapsed":12.3}
 {"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:7: left to make prove: takes minutes\n"}
 {"Action":"output","Package":"p","Test":"TestB","Output":"--- SKIP: TestB (0.00s)\n"}
 {"Action":"skip","Package":"p","Test":"TestB"}
@@ -36,6 +36,7 @@ FAIL	p	0.1s
 something that is no JSON
 
 1 tests passed, 1 failed, in 1m30s
+slowest: TestA in p 12s
 left to make prove, beside the explorer's larger bound, chaos, soak, fuzzing and the race detector:
   TestB: takes minutes
 skipped here:
