@@ -98,19 +98,21 @@ func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
 }
 
 // insert inserts a row into slot n of the log, or returns errRefused. No parameter is
-// NULL: the client can't read a job that has one, as refused does
+// NULL: the client can't read a job that has one, as refused does. The columns are in the
+// order of the schema: the emulator loses rows where they are not
 // (https://pkg.go.dev/cloud.google.com/go/bigquery#Job.Config).
 func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
 	parameters := []any{"key", driver.ToText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
-		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType, "attributes", r.Attributes}
-	eventTime := "NULL"
+		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType}
+	column, value := "", ""
 	if r.EventTime.Valid {
-		eventTime = "@event_time"
-		parameters = append(parameters, "event_time", r.EventTime.Timestamp)
+		column, value = "event_time, ", "@event_time, "
+		parameters = append(parameters, "event_time", r.EventTime)
 	}
-	values := "(key, source, kind, seq, writer, digest, event_id, content, media_type, event_time, attributes, incarnation, created_at) " +
-		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @media_type, " + eventTime +
-		", @attributes, @incarnation, CURRENT_TIMESTAMP())"
+	parameters = append(parameters, "attributes", r.Attributes)
+	values := "(key, source, kind, seq, writer, digest, event_id, content, media_type, " + column + "attributes, incarnation, created_at) " +
+		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @media_type, " + value +
+		"@attributes, @incarnation, CURRENT_TIMESTAMP())"
 	_, err := b.s.append(ctx, b.log(), "", n, "INSERT INTO "+b.s.name(b.s.settings.tables.Events)+" "+values, parameters...)
 	return err
 }
