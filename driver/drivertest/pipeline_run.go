@@ -40,7 +40,6 @@ type run struct {
 
 	mu        sync.Mutex
 	instances []*instance
-	attempts  int
 	steps     []stepKind // so far
 	story     []string
 	broken    []string
@@ -63,14 +62,12 @@ type instance struct {
 
 // attempt is one delivery of an event to an instance.
 type attempt struct {
-	instance  *instance
-	delivery  int // which of the plan, from 0
-	try       int // from 1
-	event     driver.Message
-	counts    map[string]int         // of its steps, by name
-	tokens    map[driver.Claim]int64 // of the claims it was given, by Scope and Key
-	returned  bool
-	completed bool // a claim
+	instance *instance
+	delivery int // which of the plan, from 0
+	try      int // from 1
+	event    driver.Message
+	counts   map[string]int // of its steps, by name
+	returned bool
 }
 
 type attemptKey struct{}
