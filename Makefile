@@ -70,7 +70,7 @@ prove: ## run what make test leaves out, and print a line for each; PROVE=long: 
 	$(GO) run ./proof/cmd/prove $(STEPS)
 
 .PHONY: check
-check: lint test prove ## run all that CI runs
+check: lint test prove ## run lint, test and prove, as CI does beside vuln
 
 # rename and sim are left out: the one builds a whole copy of this tree, the other
 # lets only one thing run at a time, many thousand times. The tests that make prove runs

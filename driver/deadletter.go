@@ -24,7 +24,7 @@ type DeadLetter struct {
 // DeadLetterStore keeps dead letters. Safe for concurrent use.
 type DeadLetterStore interface {
 	// AddDeadLetter keeps d. When it returns nil the letter is as safe as any event
-	// in the store, and the event may be acknowledged. Set aside again, after an
-	// answer that was lost, the same event may be kept twice.
+	// in the store, and the event may be acknowledged. If an answer was lost and the
+	// letter is added again, the same event may be kept twice.
 	AddDeadLetter(ctx context.Context, d DeadLetter) error
 }

@@ -12,7 +12,9 @@
 //     until it is completed;
 //   - decode turns requests and CloudEvents into messages;
 //   - convert serves events over HTTP and the SDK, and turns failures into answers;
-//   - drivertest is the conformance suite that every store passes.
+//   - admission bounds the bytes that are held for all events at once;
+//   - drivertest tries pipelines in every order, and has the conformance suite that every
+//     store passes.
 //
 // # Failures
 //

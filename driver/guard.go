@@ -14,9 +14,9 @@ import (
 // waits for it.
 //
 // The methods of the error that Guard returns never panic, whatever those of fn's error
-// do. Its text is the one that fn's error had when fn returned, and ends after 32 KiB. It
-// is what fn's error is, for [errors.Is] and [errors.As], but for what is deeper than a
-// thousand errors, and for pointers that are nil.
+// do. Its text is the one that fn's error had when fn returned, and ends after 32 KiB. [errors.Is]
+// and [errors.As] find in it what they find in fn's error, except errors more than a thousand
+// levels deep, and nil pointers.
 func Guard(fn func() error) error {
 	return <-start(fn)
 }

@@ -11,7 +11,7 @@ import (
 //	ship: order "order-1": out of stock
 //
 // It panics if h is nil or name is empty. A handler that is a [fmt.Stringer] needs no
-// Named: its String is its name, as the handlers of this project have one. Any other is
+// Named: its String is its name. The handlers of this project are. Any other is
 // called by its place in the pipeline and its type.
 func Named(name string, h Handler) Handler {
 	switch {

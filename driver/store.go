@@ -59,8 +59,8 @@ type Replacer interface {
 	// redelivery and changes nothing: it does not bring back what was replaced. A store
 	// may forget what was replaced beyond the last 1,000 of the same Time.
 	//
-	// So what is kept in the end does not depend on the order of the calls where Times
-	// differ, and where they don't, not on redeliveries.
+	// So where Times differ, the order of the calls does not matter. Where they are equal,
+	// redeliveries do not matter.
 	Replace(ctx context.Context, m Message) (Message, error)
 }
 

@@ -34,17 +34,17 @@ output "topics" {
 }
 
 output "bucket" {
-  description = "The bucket that keeps the state; null if there is none."
+  description = "The bucket that keeps the state; null if it has none."
   value       = one(google_storage_bucket.events[*].name)
 }
 
 output "dataset" {
-  description = "The dataset that keeps the state; null if there is none."
+  description = "The dataset that keeps the state; null if it has none."
   value       = one(google_bigquery_dataset.events[*].dataset_id)
 }
 
 output "output_topic" {
-  description = "The topic that joined messages are published to; null if there is none."
+  description = "The topic that joined messages are published to; null if it has none."
   value       = local.output_topic
 }
 

@@ -275,7 +275,7 @@ func TestFailuresCanBeRunAlone(t *testing.T) {
 		t.Errorf("run alone, the schedule %q shows\n%s", command[1], alone)
 	}
 	wrong := user(drivertest.Schedule + "=deliver 1 7")
-	if !strings.Contains(wrong, `"7" is none of the events 1 to 2`) {
+	if !strings.Contains(wrong, `"7" is not one of the events 1 to 2`) {
 		t.Errorf("a wrong schedule is told as\n%s", wrong)
 	}
 }

@@ -113,7 +113,7 @@ func (p *plan) parse(words []string, events int) (err error) {
 		for _, word := range words[1:] {
 			n, err := strconv.Atoi(word)
 			if err != nil || n < 1 || n > events {
-				return fmt.Errorf("%q is none of the events 1 to %d", word, events)
+				return fmt.Errorf("%q is not one of the events 1 to %d", word, events)
 			}
 			p.order = append(p.order, n-1)
 		}

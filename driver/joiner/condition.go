@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Condition says of the sources that have arrived for a key whether the join is
@@ -114,7 +115,12 @@ func (e *Expression) XOr(other Condition) *Expression {
 func (e *Expression) Not() *Expression {
 	not := combine([]Condition{e})
 	not.holds = func(sources []string) bool { return !e.Evaluate(sources) }
-	not.lacking = func([]string) string { return noHope }
+	not.lacking = func([]string) string {
+		if e.monotone { // it goes on to hold
+			return noHope
+		}
+		return "others of " + strings.Join(not.named, ", ")
+	}
 	not.monotone = false
 	return not
 }

@@ -30,6 +30,8 @@ func TestWaitingSaysForWhat(t *testing.T) {
 		"xor":                     {a.XOr(joiner.MatchAll("b", "c")), "b", "a or c"},
 		"both sides of an xor":    {a.XOr(b).And(c), "ab", "nothing any more: the condition excludes what has arrived"},
 		"excluded":                {joiner.MatchNone("a").And(b), "a", "nothing any more: the condition excludes what has arrived"},
+		"not not":                 {a.Not().Not().And(c), "c", "others of a"},
+		"neither or both":         {a.XOr(b).Not().And(c), "ac", "others of a, b"},
 		"one alternative is gone": {joiner.MatchNone("a").And(b).Or(c), "a", "c"},
 		"of a user's":             {own(func(s []string) bool { return len(s) == 2 }), "a", "the condition joiner_test.own"},
 	} {

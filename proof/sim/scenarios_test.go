@@ -20,8 +20,8 @@ const (
 	margin = lease / 4
 )
 
-// explored is a scenario, and how far it is explored by make test and by make
-// explore.
+// explored is a scenario, and how far it is explored by make prove and by make explore.
+// make test tries single deviations of the former.
 type explored struct {
 	name           string
 	scenario       sim.Scenario

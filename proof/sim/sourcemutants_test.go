@@ -37,7 +37,7 @@ func TestSourceMutantsApply(t *testing.T) {
 
 // TestSourceMutantsAreFound breaks the project's code in one place after another,
 // in a copy of the file that only the compiler sees, and runs the explorer as make
-// test does.
+// prove does.
 func TestSourceMutantsAreFound(t *testing.T) {
 	if !*mutate {
 		t.Skip(prove.Left + "each mutant is a build and an exploration")

@@ -38,17 +38,17 @@ type letter struct {
 const letterVersion = 1
 
 // AddDeadLetter implements [driver.DeadLetterStore]. The letter is a JSON object in
-// the folder of its day (in UTC; today, if its Time is zero). Set aside again on
-// the same day, a letter with the same reason, ID, key, source, ce- headers and body
+// the folder of its day (in UTC; today, if its Time is zero). A letter that is added
+// again on the same day, with the same reason, ID, key, source, ce- headers and body,
 // is kept once. It costs one Class A operation.
 func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
-	if err := s.setAside(ctx, d); err != nil {
+	if err := s.writeLetter(ctx, d); err != nil {
 		return failed(OpAddDeadLetter, d.Key, d.Source, err)
 	}
 	return nil
 }
 
-func (s *Store) setAside(ctx context.Context, d driver.DeadLetter) error {
+func (s *Store) writeLetter(ctx context.Context, d driver.DeadLetter) error {
 	ctx, cancel, err := s.begin(ctx, OpAddDeadLetter, anyKey, anySource)
 	if err != nil {
 		return err

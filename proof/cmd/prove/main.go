@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +92,9 @@ func (r result) String() string {
 	return fmt.Sprintf("%-10s %6.0fs  %s", r.step.name, r.took.Seconds(), end)
 }
 
+// skippedLine is what a command prints that can't run here.
+var skippedLine = regexp.MustCompile(`(?m)^skipped: (.*)`)
+
 // run runs the step's commands, until one fails.
 func (s step) run(ctx context.Context, long bool) result {
 	r := result{step: s, log: filepath.Join(folder, s.name+".log")}
@@ -121,9 +125,15 @@ func (s step) run(ctx context.Context, long bool) result {
 	if err := os.WriteFile(r.log, r.output, 0o644); err != nil && r.failed == nil {
 		r.failed = err
 	}
-	if r.figure = s.figure(output.String()); r.figure == "" && r.failed == nil {
-		r.failed = fmt.Errorf("the output has no figure: did anything run?")
+	r.figure = s.figure(output.String())
+	if r.figure != "" || r.failed != nil {
+		return r
 	}
+	if why := skippedLine.FindStringSubmatch(output.String()); why != nil {
+		r.skipped = why[1]
+		return r
+	}
+	r.failed = fmt.Errorf("the output has no figure: did anything run?")
 	return r
 }
 
