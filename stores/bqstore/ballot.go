@@ -98,9 +98,9 @@ func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
 }
 
 // insert inserts a row into slot n of the log, or returns errRefused. No parameter is
-// NULL: the client can't read a job that has one, as refused does. The columns are in the
-// order of the schema: the emulator loses rows where they are not
-// (https://pkg.go.dev/cloud.google.com/go/bigquery#Job.Config).
+// NULL: the client can't read a job that has one, as refused does
+// (https://pkg.go.dev/cloud.google.com/go/bigquery#Job.Config). The columns are in the
+// order of the schema: the emulator loses rows where they are not.
 func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
 	parameters := []any{"key", driver.ToText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
 		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType}

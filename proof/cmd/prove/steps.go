@@ -40,7 +40,7 @@ var steps = []step{
 	{name: "chaos", what: "instances killed, stopped and cut off while orders come",
 		commands: []string{"make chaos-short"}, long: []string{"make chaos"}, figure: line(`(?m)^orders +(\d+ .*)`)},
 	{name: "soak", what: "a fixed rate, while all that the function takes must stay flat",
-		commands: []string{"make soak ARGS='-for 60s'"}, long: []string{"make soak ARGS='-for 1h'"}, figure: line(`(?m)^soak: (.*)`)},
+		commands: []string{"make soak ARGS='-for 60s -rate 5'"}, long: []string{"make soak ARGS='-for 1h'"}, figure: line(`(?m)^soak: (.*)`)},
 	{name: "memory", what: "more large events at once than fit",
 		commands: []string{"go test . -count=1 -v -timeout 20m -run TestMemoryOfLargeEvents"}, figure: line(`(peak RSS: .*)`)},
 	{name: "fuzz", what: "all that parses input",
