@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"cloud.google.com/go/bigquery"
@@ -252,13 +253,15 @@ func TestInsertAll(t *testing.T) {
 func TestFaultsOfRequests(t *testing.T) {
 	s, c := client(t)
 	faults := []fake.Fault{{Status: http.StatusServiceUnavailable, Reason: "backendError"}, {Drop: true}}
+	var requests atomic.Int64
 	s.OnRequest(func(r fake.Request) fake.Fault {
-		next := faults[0]
-		faults = faults[1:]
-		return next
+		if n := requests.Add(1); int(n) <= len(faults) {
+			return faults[n-1]
+		}
+		return fake.Fault{}
 	})
-	if _, err := read(t, c, "INSERT INTO `project.d.t` (n) VALUES (1)"); err == nil || len(faults) != 0 {
-		t.Errorf("%v, and %d faults are left; want the client to try again, and the answer to be lost", err, len(faults))
+	if _, err := read(t, c, "INSERT INTO `project.d.t` (n) VALUES (1)"); err == nil || int(requests.Load()) != len(faults) {
+		t.Errorf("%v after %d requests; want the client to try again, and the answer to be lost", err, requests.Load())
 	}
 	s.OnRequest(nil)
 	if rows, err := read(t, c, "SELECT n FROM `project.d.t`"); err != nil || len(rows) != 1 {
