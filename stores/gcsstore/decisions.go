@@ -50,7 +50,7 @@ func (s *Store) decide(ctx context.Context, key, name string, sources []string) 
 	if err != nil {
 		return nil, err
 	}
-	for pause := newRewriting(); ; {
+	for pause := rewritingBy(sources...); ; {
 		if _, err := s.insert(ctx, o, absent); !errors.Is(err, errRefused) {
 			return mine, err
 		}

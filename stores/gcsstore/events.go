@@ -43,7 +43,7 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 // create keeps m where nothing is kept. It returns what is kept then, and the
 // generation of its object.
 func (s *Store) create(ctx context.Context, m driver.Message) (driver.Succession, int64, error) {
-	for pause := newRewriting(); ; {
+	for pause := rewritingBy(m.ID, m.Source); ; {
 		mine := driver.Succession{Last: m}
 		generation, err := s.write(ctx, mine, absent)
 		if !errors.Is(err, errRefused) {
@@ -80,7 +80,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 	}
 	defer cancel()
 	kept, generation, err := s.create(ctx, m)
-	for pause := newRewriting(); err == nil; {
+	for pause := rewritingBy(m.ID, m.Source); err == nil; {
 		next, later := kept.Replace(m)
 		if !later {
 			return own(ctx, kept.Last, m)

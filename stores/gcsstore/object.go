@@ -2,6 +2,7 @@ package gcsstore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -78,17 +79,25 @@ func backoff() gax.Backoff {
 
 // rewriting is the pauses before an object is written again that another has written at the
 // same moment: Cloud Storage takes about one write a second for one name, from all writers
-// together. What is added to that second is of a random length, so that those who were
-// refused together do not come back together.
-type rewriting struct{ more gax.Backoff }
-
-func newRewriting() rewriting {
-	return rewriting{gax.Backoff{Initial: time.Second, Max: 8 * time.Second, Multiplier: 2}}
+// together. What is added to that second differs from writer to writer, by a hash of what
+// each writes, so that those who were refused together do not come back together. It is no
+// random number, so that the same calls take the same time.
+type rewriting struct {
+	writer uint32
+	tries  int
 }
 
-// wait pauses. It returns the context's error if that ends first.
+func rewritingBy(writer ...string) rewriting {
+	return rewriting{writer: crc32.ChecksumIEEE([]byte(strings.Join(writer, "\x00")))}
+}
+
+// wait pauses, longer each time. It returns the context's error if that ends first.
 func (r *rewriting) wait(ctx context.Context) error {
-	return gax.Sleep(ctx, time.Second+r.more.Pause())
+	most := min(time.Second<<r.tries, 8*time.Second)
+	r.tries = min(r.tries+1, 3)
+	part := float64(r.writer) / (1 << 32)
+	r.writer = crc32.ChecksumIEEE(binary.BigEndian.AppendUint32(nil, r.writer))
+	return gax.Sleep(ctx, time.Second+time.Duration(part*float64(most)))
 }
 
 // insert writes o in place of the given generation, or errRefused. It returns
