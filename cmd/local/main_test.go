@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // process's.
 func command(t *testing.T, variables []string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // so that a test that waits in vain fails
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // so that a test that waits in vain fails, and one on a slow emulator does not
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Env = append([]string{"HOME=" + t.TempDir()}, variables...)
