@@ -30,7 +30,7 @@ func (d *Decoder) key(ctx context.Context, u *unwrapped, source string) (string,
 	return "", noKey(u, source, fmt.Sprintf("KEY_POINTER is %q, and the data has no string or number there", p.text))
 }
 
-// find returns the key in content, or "" if there is none. The error is the context's.
+// find returns the key in content, or "" if it is not there. The error is the context's.
 func (p *keyPointer) find(ctx context.Context, content []byte) (string, error) {
 	if !json.Valid(content) {
 		return "", nil

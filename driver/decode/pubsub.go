@@ -165,7 +165,7 @@ func (p *push[D]) published(w *Warnings) (time.Time, error) {
 	return published, nil
 }
 
-// unwrap returns the CloudEvent inside of the message, or nil if there is none. See
+// unwrap returns the CloudEvent inside of the message, or nil if the message is not one. See
 // https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md.
 func (m pubsubMessage) unwrap(w *Warnings) (*cloudevents.Event, error) {
 	if parts := m.attributes["left-out"]; parts != "" && m.attributes["reason"] != "" {

@@ -97,10 +97,10 @@ func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
 	}
 }
 
-// insert inserts a row into slot n of the log, or returns errRefused. No parameter is
-// NULL: the client can't read a job that has one, as refused does
-// (https://pkg.go.dev/cloud.google.com/go/bigquery#Job.Config). The columns are in the
-// order of the schema: the emulator loses rows where they are not.
+// insert inserts a row into slot n of the log, or returns errRefused. An event without a
+// time has no parameter for it, and the column is left out: the client can't read back a
+// job with a parameter that is NULL, as refused does, and the emulator did not find
+// rows that were inserted with a NULL among the values.
 func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
 	parameters := []any{"key", driver.ToText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
 		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType}

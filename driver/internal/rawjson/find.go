@@ -9,7 +9,7 @@ import (
 )
 
 // Find returns the part of JSON to which the tokens of a JSON pointer lead (RFC 6901), nil if
-// there is none. Of members with the same name the last counts, as for encoding/json, also
+// they lead nowhere. Of members with the same name the last counts, as for encoding/json, also
 // where it has no such part. Find reads the JSON once, however many tokens there are. It
 // returns the context's error if the context ends first.
 func Find(ctx context.Context, valid []byte, tokens ...string) ([]byte, error) {

@@ -15,7 +15,8 @@ type Shipment struct {
 	Packed struct{ Weight float64 } `json:"packed"`
 }
 
-// TODO: insure what is worth more.
+// TODO: insure what is worth more. (A user's file may say so; the checks of this
+// repository must not mind.)
 type shipper struct{ url string }
 
 func Business() (driver.Handler, error) {
