@@ -54,7 +54,7 @@ func TestSameSourceOtherContent(t *testing.T) {
 				}
 				rejected := strings.Contains(fmt.Sprint(letters(t, f)), string(driver.ReasonConflict))
 				if rejected != (c.policy == joiner.Reject) {
-					t.Errorf("set aside: %v", rejected)
+					t.Errorf("dead-lettered: %v", rejected)
 				}
 			})
 		}

@@ -100,13 +100,13 @@ func TestDeadLetterTopicTakesTheWholeEvent(t *testing.T) {
 	}
 	m := letters[0]
 	if string(m.Data) != `{"a":1}` || m.Attributes["ce-id"] != "event1-" || m.Attributes["ce-type"] != "example.order" || m.Attributes["reason"] != "no-key" {
-		t.Errorf("set aside %s with %q", m.Data, m.Attributes)
+		t.Errorf("dead-lettered %s with %q", m.Data, m.Attributes)
 	}
 }
 
-// TestEventIsNotAcknowledgedBeforeItIsSetAside: with its topic gone, a dead letter
+// TestEventIsNotAcknowledgedBeforeItIsDeadLettered: with its topic gone, a dead letter
 // can't be confirmed, and the event must come again.
-func TestEventIsNotAcknowledgedBeforeItIsSetAside(t *testing.T) {
+func TestEventIsNotAcknowledgedBeforeItIsDeadLettered(t *testing.T) {
 	config, fake := withTopics(t)
 	_, server := serve(t, config, count())
 	if _, err := fake.GServer.DeleteTopic(t.Context(), &pubsubpb.DeleteTopicRequest{Topic: testLetters}); err != nil {
@@ -126,9 +126,9 @@ func TestEventIsNotAcknowledgedBeforeItIsSetAside(t *testing.T) {
 	}
 }
 
-// TestEventTooLargeForItsTopicIsSetAsideWhole: a dead letter loses nothing, though
+// TestEventTooLargeForItsTopicIsDeadLetteredWhole: a dead letter loses nothing, though
 // Pub/Sub takes only its beginning.
-func TestEventTooLargeForItsTopicIsSetAsideWhole(t *testing.T) {
+func TestEventTooLargeForItsTopicIsDeadLetteredWhole(t *testing.T) {
 	config, _ := withTopics(t)
 	f, err := New(config, count())
 	if err != nil {
@@ -150,7 +150,7 @@ func TestEventTooLargeForItsTopicIsSetAsideWhole(t *testing.T) {
 	}
 }
 
-func TestEventThatStillFailsWhenItIsTooOldIsSetAside(t *testing.T) {
+func TestEventThatStillFailsWhenItIsTooOldIsDeadLettered(t *testing.T) {
 	config, fake := withTopics(t)
 	config.Sources, config.EraseSources, config.MaxEventAge = []string{"event1"}, nil, 20*time.Hour
 	business := count()
@@ -206,7 +206,7 @@ func TestDeadLetterCanBeSentAgain(t *testing.T) {
 	}
 	body := `{"message":{"data":"eyJhIjoxfQ==","messageId":"1","attributes":{"key":"order-1"}},"subscription":"projects/p/subscriptions/s"}`
 	if status, answer := send(body, "2020-01-01T00:00:00Z"); status != http.StatusOK {
-		t.Fatalf("an old event that fails: %d %s, want it set aside", status, answer)
+		t.Fatalf("an old event that fails: %d %s, want it dead-lettered", status, answer)
 	}
 	letters := inTopic(fake, testLetters)
 	if len(letters) != 1 {
@@ -230,7 +230,7 @@ func TestPushCanBeSentAgain(t *testing.T) {
 	_, wrong := serve(t, config, count()) // waits for another event, and keeps nothing of this one
 	body := `{"message":{"data":"eyJhIjoxfQ==","messageId":"1","attributes":{"key":"order-1"}},"subscription":"projects/p/subscriptions/s"}`
 	if status, answer := push(t, wrong.URL, body); status != http.StatusOK {
-		t.Fatalf("an event that nobody waits for: %d %s, want it set aside", status, answer)
+		t.Fatalf("an event that nobody waits for: %d %s, want it dead-lettered", status, answer)
 	}
 	letters := inTopic(fake, testLetters)
 	if len(letters) != 1 {
@@ -257,7 +257,7 @@ func TestLetterThatLacksHeadersIsRefused(t *testing.T) {
 	request := event(t, server.URL, "event9", "order-1", `1`)
 	request.Header.Set("Ce-Long", strings.Repeat("x", 1025))
 	if status, answer := do(t, request); status != http.StatusOK {
-		t.Fatalf("%d %s, want it set aside", status, answer)
+		t.Fatalf("%d %s, want it dead-lettered", status, answer)
 	}
 	letters := inTopic(fake, testLetters)
 	if len(letters) != 1 || letters[0].Attributes["left-out"] != "headers" || letters[0].Attributes["whole"] == "" {

@@ -147,7 +147,7 @@ func (m *monkey) cut(random *rand.Rand) {
 	from := time.Since(m.chronicle.start)
 	store.Cut()
 	m.sleep(time.Duration(random.Float64() * 1.5 * float64(m.options.Lease)))
-	store.Mend()
+	store.Restore()
 	m.chronicle.span(cut, from, time.Since(m.chronicle.start))
 }
 

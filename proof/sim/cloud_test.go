@@ -71,7 +71,7 @@ var cloudScenarios = []explored{
 	{"Cloud Storage: clocks differ", onCloud(clocksDiffer(leased(alone(nil)), cloudLease/4)), one, triples},
 	{"Cloud Storage: the business takes longer than a lease", onCloud(clocksDiffer(leased(alone(longer)), cloudLease/4)), single, pairs},
 	{"Cloud Storage: the business fails once", onCloud(leased(alone(failsOnce))), single, pairs},
-	{"Cloud Storage: takeovers are set aside", onCloud(leased(quarantine(alone(nil)), cache.QuarantineOnExpiry(nil))), single, pairs},
+	{"Cloud Storage: takeovers are quarantined", onCloud(leased(quarantine(alone(nil)), cache.QuarantineOnExpiry(nil))), single, pairs},
 	{"Cloud Storage: a request has a deadline", onCloud(deadline(alone(nil))), single, pairs},
 	{"Cloud Storage: two events", onCloud(leased(small())), single, one},
 	{"Cloud Storage: other content, the last is kept", onCloud(conflicting(joiner.KeepLast)), single, one},
@@ -79,7 +79,7 @@ var cloudScenarios = []explored{
 	{"Cloud Storage: joined by Or", onCloud(joining(sources("event1", "event2"), matchBoth.Or(), 2)), single, one},
 	{"Cloud Storage: a short lease", onCloud(alone(nil)), single, pairs},
 	{"Cloud Storage: claim and completion are deleted", expiring(onCloud(leased(alone(nil))), "claim", "done"), deletions, triples},
-	{"Cloud Storage: the same, takeovers are set aside", expiring(onCloud(leased(quarantine(alone(nil)), cache.QuarantineOnExpiry(nil))), "claim", "done"), deletions, triples},
+	{"Cloud Storage: the same, takeovers are quarantined", expiring(onCloud(leased(quarantine(alone(nil)), cache.QuarantineOnExpiry(nil))), "claim", "done"), deletions, triples},
 	{"Cloud Storage: all is deleted", expiring(onCloud(leased(small())), "event", "done", "claim"), single, deletions},
 	{"Cloud Storage: events are deleted", expiring(onCloud(leased(small())), "event"), single, one},
 }

@@ -264,7 +264,7 @@ func (v *verifier) returned(a *attempt) {
 func (v *verifier) acknowledged(a *attempt, err error) {
 	k := v.key(v.scenario.claimKey(driver.Message{Key: a.event.Key}))
 	if err != nil {
-		v.setAside(a, k, driver.ReasonOf(err))
+		v.deadLettered(a, k, driver.ReasonOf(err))
 		return
 	}
 	if v.scenario.Joined != nil {
@@ -291,7 +291,7 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 	}
 }
 
-func (v *verifier) setAside(a *attempt, k *keyState, reason driver.Reason) {
+func (v *verifier) deadLettered(a *attempt, k *keyState, reason driver.Reason) {
 	v.letters[a.event.Key] = append(v.letters[a.event.Key], reason)
 	kept := v.key(a.event.Key).events[a.event.Source]
 	holds := false

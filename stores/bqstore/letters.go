@@ -15,17 +15,17 @@ import (
 
 // letterRow is a row of the table of dead letters.
 type letterRow struct {
-	Reason   string                 `bigquery:"reason"`
-	Error    string                 `bigquery:"error"`
-	Handler  string                 `bigquery:"handler"`
-	EventID  string                 `bigquery:"event_id"`
-	Key      string                 `bigquery:"key"`
-	Source   string                 `bigquery:"source"`
-	Path     string                 `bigquery:"path"`
-	Attempt  int64                  `bigquery:"attempt"`
-	SetAside bigquery.NullTimestamp `bigquery:"set_aside_at"`
-	Header   string                 `bigquery:"header"`
-	Body     []byte                 `bigquery:"body"`
+	Reason  string                 `bigquery:"reason"`
+	Error   string                 `bigquery:"error"`
+	Handler string                 `bigquery:"handler"`
+	EventID string                 `bigquery:"event_id"`
+	Key     string                 `bigquery:"key"`
+	Source  string                 `bigquery:"source"`
+	Path    string                 `bigquery:"path"`
+	Attempt int64                  `bigquery:"attempt"`
+	At      bigquery.NullTimestamp `bigquery:"dead_lettered_at"`
+	Header  string                 `bigquery:"header"`
+	Body    []byte                 `bigquery:"body"`
 }
 
 // AddDeadLetter implements [driver.DeadLetterStore]. It costs one request. Of a body that is
@@ -52,10 +52,10 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	}
 	at := bigquery.NullTimestamp{Timestamp: d.Time.UTC().Truncate(time.Microsecond), Valid: !d.Time.IsZero()}
 	_, err = query[letterRow](opCtx, s, "INSERT INTO "+s.name(s.settings.tables.DeadLetters)+
-		" (reason, error, handler, event_id, key, source, path, attempt, set_aside_at, header, body, created_at) VALUES "+
-		"(@reason, @error, @handler, @event_id, @key, @source, @path, @attempt, @set_aside_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
+		" (reason, error, handler, event_id, key, source, path, attempt, dead_lettered_at, header, body, created_at) VALUES "+
+		"(@reason, @error, @handler, @event_id, @key, @source, @path, @attempt, @dead_lettered_at, @header, FROM_BASE64(@body), CURRENT_TIMESTAMP())",
 		"reason", driver.ToText(string(d.Reason)), "error", driver.ToText(d.Error), "handler", driver.ToText(d.Handler), "event_id", driver.ToText(d.ID),
-		"key", driver.ToText(d.Key), "source", driver.ToText(d.Source), "path", driver.ToText(d.Path), "attempt", d.Attempt, "set_aside_at", at,
+		"key", driver.ToText(d.Key), "source", driver.ToText(d.Source), "path", driver.ToText(d.Path), "attempt", d.Attempt, "dead_lettered_at", at,
 		"header", texts, "body", base64.StdEncoding.EncodeToString(d.Body))
 	if err != nil {
 		return failed(OpAddDeadLetter, d.Key, d.Source, err)
@@ -71,8 +71,8 @@ func (s *Store) DeadLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)
 	}
 	defer cancel()
-	rows, err := query[letterRow](opCtx, s, "SELECT reason, error, handler, event_id, key, source, IFNULL(path, '') AS path, attempt, set_aside_at, header, body FROM "+
-		s.name(s.settings.tables.DeadLetters)+" WHERE created_at >= @since ORDER BY set_aside_at", "since", s.since())
+	rows, err := query[letterRow](opCtx, s, "SELECT reason, error, handler, event_id, key, source, IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body FROM "+
+		s.name(s.settings.tables.DeadLetters)+" WHERE created_at >= @since ORDER BY dead_lettered_at", "since", s.since())
 	if err != nil {
 		return nil, fmt.Errorf("bqstore: %s: %w", OpDeadLetters, err)
 	}
@@ -88,8 +88,8 @@ func (s *Store) DeadLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 func (r letterRow) letter() (driver.DeadLetter, error) {
 	d := driver.DeadLetter{Reason: driver.Reason(fromText(r.Reason)), Error: fromText(r.Error), Handler: fromText(r.Handler),
 		ID: fromText(r.EventID), Key: fromText(r.Key), Source: fromText(r.Source), Path: fromText(r.Path), Attempt: int(r.Attempt), Body: r.Body}
-	if r.SetAside.Valid {
-		d.Time = r.SetAside.Timestamp
+	if r.At.Valid {
+		d.Time = r.At.Timestamp
 	}
 	var texts map[string][]string
 	if err := json.Unmarshal([]byte(r.Header), &texts); err != nil {

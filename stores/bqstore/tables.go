@@ -128,7 +128,7 @@ var letterSchema = bigquery.Schema{
 	column("source", bigquery.StringFieldType, true, "The event's source; empty if it could not be read."+texts),
 	column("path", bigquery.StringFieldType, false, "The request's path, if it named the source, as in /events/event1; empty otherwise."),
 	column("attempt", bigquery.IntegerFieldType, true, "Which delivery this was, from 1; 0 if unknown."),
-	column("set_aside_at", bigquery.TimestampFieldType, false, "When it was dead-lettered, by the function's clock."),
+	column("dead_lettered_at", bigquery.TimestampFieldType, false, "When it was dead-lettered, by the function's clock."),
 	column("header", bigquery.StringFieldType, true, "The request's header: a JSON object of lists."),
 	column("body", bigquery.BytesFieldType, true, "The request's body, byte for byte."),
 	column("created_at", bigquery.TimestampFieldType, true, "When the row was written, by BigQuery's clock."),

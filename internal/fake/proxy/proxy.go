@@ -47,7 +47,7 @@ func (p *Proxy) SetTarget(target string) {
 	p.closeAll()
 }
 
-// Cut cuts all connections in the middle of their work, and every new one, until Mend.
+// Cut cuts all connections in the middle of their work, and every new one, until Restore.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,8 +55,8 @@ func (p *Proxy) Cut() {
 	p.closeAll()
 }
 
-// Mend ends Cut.
-func (p *Proxy) Mend() {
+// Restore ends Cut.
+func (p *Proxy) Restore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = false

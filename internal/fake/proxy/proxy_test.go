@@ -86,7 +86,7 @@ func TestProxyPassesOn(t *testing.T) {
 	}
 }
 
-func TestCutAndMend(t *testing.T) {
+func TestCutAndRestore(t *testing.T) {
 	p := start(t, echo(t, "a"))
 	old := dial(t, p)
 	if _, err := say(old, "before"); err != nil {
@@ -99,8 +99,8 @@ func TestCutAndMend(t *testing.T) {
 	if got, err := ask(p, "cut"); err == nil {
 		t.Errorf("a new connection answers %q", got)
 	}
-	p.Mend()
-	if got, err := ask(p, "mended"); got != "a mended\n" {
+	p.Restore()
+	if got, err := ask(p, "restored"); got != "a restored\n" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
