@@ -54,21 +54,33 @@ func TestEmptyChart(t *testing.T) {
 	draw(t, charts.Chart{Panels: []charts.Panel{{Height: 100, Lines: []charts.Line{{}}}}, Strips: []charts.Strip{{}}})
 }
 
+// measured is a result whose report may not be written.
+type measured struct{ failure error }
+
+func (m measured) WriteJSON(w io.Writer) error {
+	_, err := io.WriteString(w, "{}")
+	return errors.Join(err, m.failure)
+}
+
+func (measured) Chart() charts.Chart { return charts.Chart{Title: "measured"} }
+
 func TestFiles(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "file")
-	if err := charts.CanWrite("", name); err != nil {
+	folder := t.TempDir()
+	files := charts.Files{Report: filepath.Join(folder, "report.json"), Plot: filepath.Join(folder, "chart.svg")}
+	if err := errors.Join(files.Check(), files.Write(measured{}), charts.Files{}.Check(), charts.Files{}.Write(measured{})); err != nil {
 		t.Error(err)
 	}
-	if err := charts.CanWrite(filepath.Join(name, "below a file")); err == nil {
-		t.Error("a file below a file can be written")
+	for name, want := range map[string]string{files.Report: "{}", files.Plot: "measured"} {
+		if text, err := os.ReadFile(name); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
 	}
-	if err := charts.WriteFile("", func(io.Writer) error { return errors.New("called") }); err != nil {
-		t.Error(err)
+	for _, wrong := range []charts.Files{{Report: files.Report + "/below"}, {Plot: files.Plot + "/below"}} {
+		if wrong.Check() == nil || wrong.Write(measured{}) == nil {
+			t.Errorf("%+v: a file below a file can be written", wrong)
+		}
 	}
-	if err := charts.WriteFile(name, func(w io.Writer) error { _, err := io.WriteString(w, "text"); return err }); err != nil {
-		t.Error(err)
-	}
-	if text, err := os.ReadFile(name); err != nil || string(text) != "text" {
-		t.Errorf("%q, %v", text, err)
+	if err := files.Write(measured{errors.New("no report")}); err == nil {
+		t.Error("a report that can't be made is written")
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -48,7 +47,7 @@ func main() {
 // command is the command line.
 type command struct {
 	chaos.Options
-	report, plot string // files
+	charts.Files
 }
 
 // parse reads the command line, and checks all of it.
@@ -75,8 +74,7 @@ func parse(args []string) (c command, err error) {
 	f.Float64Var(&c.Fail, "fail", c.Fail, "share of the business's runs that fail; every third of them panics")
 	f.Float64Var(&c.Long, "long", c.Long, "share of the business's runs that last longer than the lease")
 	f.StringVar(&c.Logs, "logs", "", "a folder for the logs of the instances, one file each")
-	f.StringVar(&c.report, "report", "", "a file for the report, in JSON")
-	f.StringVar(&c.plot, "plot", "", "a file for the chart, in SVG")
+	c.Flags(f)
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
@@ -92,7 +90,7 @@ func parse(args []string) (c command, err error) {
 	if c.Seed == 0 {
 		c.Seed = 1 + rand.Uint64N(1_000_000)
 	}
-	return c, errors.Join(c.Check(), charts.CanWrite(c.report, c.plot)) // now rather than after half an hour
+	return c, errors.Join(c.Options.Check(), c.Files.Check()) // now rather than after half an hour
 }
 
 func run(ctx context.Context, c command) (passed bool, err error) {
@@ -109,11 +107,5 @@ func run(ctx context.Context, c command) (passed bool, err error) {
 		return false, err
 	}
 	result.WriteText(os.Stdout)
-	if err := charts.WriteFile(c.report, result.WriteJSON); err != nil {
-		return false, err
-	}
-	return result.Passed(), charts.WriteFile(c.plot, func(w io.Writer) error {
-		_, err := result.Chart().WriteTo(w)
-		return err
-	})
+	return result.Passed(), c.Write(result)
 }

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -45,7 +44,7 @@ func main() {
 // command is the command line.
 type command struct {
 	soak.Options
-	report, plot string // files
+	charts.Files
 }
 
 // parse reads the command line, and checks all of it.
@@ -56,15 +55,14 @@ func parse(args []string) (c command, err error) {
 	f.Float64Var(&c.Rate, "rate", c.Rate, "orders a second, of three events and a late duplicate")
 	f.DurationVar(&c.Every, "every", c.Every, "the time between two samples of the process")
 	f.StringVar(&c.Store, "store", c.Store, "where the function keeps its state: gcs or memory")
-	f.StringVar(&c.report, "report", "", "a file for the report, in JSON")
-	f.StringVar(&c.plot, "plot", "", "a file for the chart, in SVG")
+	c.Flags(f)
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
 	if f.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	return c, errors.Join(c.Check(), charts.CanWrite(c.report, c.plot)) // now rather than after an hour
+	return c, errors.Join(c.Options.Check(), c.Files.Check()) // now rather than after an hour
 }
 
 func run(ctx context.Context, c command) (passed bool, err error) {
@@ -76,11 +74,5 @@ func run(ctx context.Context, c command) (passed bool, err error) {
 		return false, err
 	}
 	result.WriteText(os.Stdout)
-	if err := charts.WriteFile(c.report, result.WriteJSON); err != nil {
-		return false, err
-	}
-	return result.Passed(), charts.WriteFile(c.plot, func(w io.Writer) error {
-		_, err := result.Chart().WriteTo(w)
-		return err
-	})
+	return result.Passed(), c.Write(result)
 }
