@@ -5,6 +5,7 @@ package eventdriver
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,7 +70,8 @@ func TestBigQueryProcessesOnce(t *testing.T) {
 func TestBigQueryIsConfigured(t *testing.T) {
 	config, err := configFrom(map[string]string{"EVENT_STORE": "bigquery", "CLAIM_STORE": "gcs", "GCS_BUCKET": "bucket",
 		"GOOGLE_CLOUD_PROJECT": "other", "BIGQUERY_PROJECT": "project", "BIGQUERY_DATASET": "orders", "BIGQUERY_LOCATION": "EU"})
-	if err != nil || config.Project != "project" || config.Dataset != "orders" || config.Location != "EU" || config.storeTimeout() != bigQueryTimeout {
+	read := []any{config.Project, config.Dataset, config.Location, config.storeTimeout()}
+	if want := []any{"project", "orders", "EU", bigQueryTimeout}; err != nil || !slices.Equal(read, want) {
 		t.Errorf("%+v, %v", config, err)
 	}
 	if c := DefaultConfig(); c.Retention != bqstore.DefaultRetention || c.EventWriter != string(bqstore.StorageWrite) {
@@ -81,7 +83,8 @@ func TestBigQueryIsConfigured(t *testing.T) {
 	}
 	_, err = configFrom(map[string]string{"CLAIM_STORE": "bigquery", "BIGQUERY_LOCATION": "E U",
 		"BIGQUERY_RETENTION": "2h", "LEASE": "3h"})
-	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "no less than LEASE; it is \"2h\": LEASE is 3h"} {
+	for _, name := range []string{"BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION",
+		"no less than LEASE; it is \"2h\": LEASE is 3h"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v does not name %s", err, name)
 		}

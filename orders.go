@@ -11,7 +11,8 @@ import (
 // This file and orders_test.go are the ones to replace: they are the business that acts
 // once, when all the events of a key have arrived. Nothing else depends on them, but for
 // the call of Business when the function starts. If you need more files, call them
-// orders_….go.
+// orders_….go. The function's own files and tests are in the same package, so the compiler
+// may refuse a name that they have: more than a little is better in a package of its own.
 
 // Order is what the joined events say: the content of each under its source. The
 // content of event1 is erased, as it says only that there is something to do.

@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 // process's.
 func command(t *testing.T, variables []string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // so that a test that waits in vain fails, and one on a slow emulator does not
+	// A test that waits in vain fails, and one on a slow emulator does not.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Env = append([]string{"HOME=" + t.TempDir()}, variables...)
@@ -59,8 +60,9 @@ func TestDemo(t *testing.T) {
 		{"somebody else's emulator", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL}, nil},
-		{"settings of a deployment", []string{"EVENT_SOURCES=paid,packed", "ERASE_SOURCES=paid", "SOURCE_ALIASES=paid:payments", "KEY_POINTER=/id",
-			"GCS_BUCKET=of-the-deployment", "GCS_FOLDER=orders", "EVENT_STORE=redis", "CLAIM_STORE=memory", "STORE_TIMEOUT=1ns", "LEASE=soon", "BODY_LIMIT=1",
+		{"settings of a deployment", []string{"EVENT_SOURCES=paid,packed", "ERASE_SOURCES=paid",
+			"SOURCE_ALIASES=paid:payments", "KEY_POINTER=/id", "GCS_BUCKET=of-the-deployment", "GCS_FOLDER=orders",
+			"EVENT_STORE=redis", "CLAIM_STORE=memory", "STORE_TIMEOUT=1ns", "LEASE=soon", "BODY_LIMIT=1",
 			"DEAD_LETTERS=off", "LOG_LEVEL=error", "DEAD_LETTER_TOPIC=projects/p/topics/letters", "OUTPUT_TOPIC=projects/p/topics/out"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
