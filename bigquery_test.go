@@ -91,6 +91,8 @@ func TestBigQueryIsConfigured(t *testing.T) {
 	}
 }
 
+const bigQueryVariables = "EVENT_STORE=bigquery BIGQUERY_PROJECT=project BIGQUERY_DATASET=orders"
+
 func init() {
 	good = append(good, []goodVariables{
 		{"BIGQUERY_PROJECT=project-1", func(c Config) any { return c.Project }, "project-1"},
@@ -98,14 +100,16 @@ func init() {
 		{"BIGQUERY_DATASET=orders", func(c Config) any { return c.Dataset }, "orders"},
 		{"BIGQUERY_LOCATION=EU", func(c Config) any { return c.Location }, "EU"},
 		{"BIGQUERY_RETENTION=48h", func(c Config) any { return c.Retention }, 48 * time.Hour},
+		{bigQueryVariables, func(c Config) any { return c.ClaimStore }, "bigquery"},
+		{bigQueryVariables + " GCS_BUCKET=bucket", func(c Config) any { return c.EventStore + " " + c.ClaimStore }, "bigquery gcs"},
+		{bigQueryVariables + " GCS_BUCKET=bucket CLAIM_STORE=bigquery", func(c Config) any { return c.ClaimStore }, "bigquery"},
 		{"BIGQUERY_EVENT_WRITER=dml", func(c Config) any { return c.EventWriter }, "dml"},
 	}...)
-	const beside = "EVENT_STORE=bigquery BIGQUERY_PROJECT=project BIGQUERY_DATASET=orders"
 	bad = append(bad, []badVariable{
-		{"BIGQUERY_PROJECT", "a project", "the ID of a project", beside},
-		{"BIGQUERY_DATASET", "my-orders", "the name of a dataset", beside},
-		{"BIGQUERY_LOCATION", "E U", "as in EU", beside},
-		{"BIGQUERY_RETENTION", "1m", "from 1h to 3600h", beside},
-		{"BIGQUERY_EVENT_WRITER", "sql", "storage or dml", beside},
+		{"BIGQUERY_PROJECT", "a project", "the ID of a project", bigQueryVariables},
+		{"BIGQUERY_DATASET", "my-orders", "the name of a dataset", bigQueryVariables},
+		{"BIGQUERY_LOCATION", "E U", "as in EU", bigQueryVariables},
+		{"BIGQUERY_RETENTION", "1m", "from 1h to 3600h", bigQueryVariables},
+		{"BIGQUERY_EVENT_WRITER", "sql", "storage or dml", bigQueryVariables},
 	}...)
 }

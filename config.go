@@ -121,13 +121,13 @@ var storeSettings = []setting{{
 	about:     "where events and dead letters are kept: " + oneOf(inCode(Stores())),
 }, {
 	name:      "CLAIM_STORE",
-	infer:     func(c Config, _ environment) string { return c.EventStore },
-	unsetText: "the same as `EVENT_STORE`",
+	infer:     func(c Config, env environment) string { return defaultClaimStore(c.EventStore, env) },
+	unsetText: "the same as `EVENT_STORE`; `gcs` if that is `bigquery` and `GCS_BUCKET` is set",
 	must:      oneOf(Stores()),
 	field:     func(c *Config) flag.Value { return (*text)(&c.ClaimStore) },
 	check:     func(c Config) error { return checkStore(c.ClaimStore) },
 	about: "where claims and completions are kept: " + oneOf(inCode(Stores())) +
-		"; BigQuery takes [few claims a second](bigquery.md#how-much-it-takes-and-how-long)",
+		"; BigQuery takes [about one join a second](bigquery.md)",
 }, {
 	name:      "STORE_TIMEOUT",
 	unsetText: "`10s`; `1m` if a store is `bigquery`",

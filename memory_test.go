@@ -165,8 +165,8 @@ func TestMemoryIsThatOfTheProcess(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(answer, "larger than") {
 		t.Errorf("a body of 10 MiB: %d %s; want a dead letter", status, answer)
 	}
-	if line := <-p.lines; line["severity"] != "WARNING" || !strings.Contains(line["message"].(string), "BODY_LIMIT") {
-		t.Errorf("first log line %v; want a warning that names BODY_LIMIT", line)
+	if text := p.warning(); !strings.Contains(text, "BODY_LIMIT") {
+		t.Errorf("first warning %q; want one that names BODY_LIMIT", text)
 	}
 }
 

@@ -74,6 +74,7 @@ func (f *Function) start() {
 	for _, sentence := range UnknownVariables(os.Environ()) {
 		f.log().Warn("unknown variable: " + sentence)
 	}
+	f.log().Info("the function starts", "eventStore", f.config.EventStore, "claimStore", f.config.ClaimStore)
 	limitHeap(processMemory(), f.log())
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM) // before the process listens

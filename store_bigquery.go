@@ -19,7 +19,8 @@ const StoreBigQuery = "bigquery"
 const bigQueryTimeout = time.Minute
 
 func bigQueryStore() storeKind {
-	return storeKind{name: StoreBigQuery, timeout: bigQueryTimeout, settings: bigQuerySettings, open: openBigQuery}
+	return storeKind{name: StoreBigQuery, claimsIn: StoreGCS, timeout: bigQueryTimeout, settings: bigQuerySettings,
+		open: openBigQuery}
 }
 
 func openBigQuery(ctx context.Context, c Config) (store, error) {

@@ -19,6 +19,7 @@ type storeKind struct {
 	open      func(context.Context, Config) (store, error)
 	settings  []setting     // of this store alone
 	impliedBy string        // the variable that makes it the default where it is set
+	claimsIn  string        // the kind that keeps the claims of its events, where that one's variable is set; "": its own
 	timeout   time.Duration // how long its calls may take; 0: defaultStoreTimeout
 	leftOut   string        // the build tag that left it out of this program; "": it is here
 }
@@ -75,6 +76,20 @@ func defaultStore(env environment) string {
 		}
 	}
 	return kinds[0].name
+}
+
+// defaultClaimStore returns the name of the store that takes the claims of these events.
+func defaultClaimStore(events string, env environment) string {
+	kinds := storeKinds()
+	kind, err := findStore(kinds, events)
+	if err != nil {
+		return events
+	}
+	better, err := findStore(kinds, kind.claimsIn)
+	if err != nil || env.text(better.impliedBy) == "" {
+		return events
+	}
+	return better.name
 }
 
 // uses says whether a store is of that kind.

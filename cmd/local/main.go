@@ -121,6 +121,7 @@ type local struct {
 // start starts everything; the deliveries end with ctx.
 func start(ctx context.Context, o options, business driver.Handler, s settings) (*local, error) {
 	s.here["EVENT_STORE"] = o.store
+	s.setUnlessSet("CLAIM_STORE", o.store) // the environment may name a bucket that is not on this machine
 	l := &local{settings: s}
 	err := l.startStore(ctx, o.store)
 	if err == nil {
