@@ -49,7 +49,7 @@ locals {
       EVENT_SOURCES     = join(",", keys(var.sources))
       SOURCE_ALIASES    = join(",", local.aliases)
       EVENT_STORE       = var.store
-      CLAIM_STORE       = local.claim_store
+      CLAIM_STORE       = var.claim_store
       DEAD_LETTER_TOPIC = local.dead_letter_topic
       # The function's contexts end with its timeout, before the platform cuts it off.
       CLOUD_RUN_TIMEOUT_SECONDS = tostring(var.timeout_seconds)

@@ -10,9 +10,8 @@
 #   alerts.tf     who is told when something is wrong
 
 locals {
-  claim_store  = coalesce(var.claim_store, var.store)
-  use_gcs      = contains([var.store, local.claim_store], "gcs")
-  use_bigquery = contains([var.store, local.claim_store], "bigquery")
+  use_gcs      = contains([var.store, var.claim_store], "gcs")
+  use_bigquery = contains([var.store, var.claim_store], "bigquery")
   bucket_name  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-events")
   dataset_id   = coalesce(var.dataset_id, replace(var.name, "-", "_"))
 

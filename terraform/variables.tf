@@ -45,13 +45,14 @@ variable "store" {
 }
 
 variable "claim_store" {
-  description = "Where claims and completions are kept: gcs, or bigquery, which takes few claims a second. null: the same as store."
+  description = "Where claims and completions are kept: gcs, or bigquery, which takes about one join a second."
   type        = string
-  default     = null
+  default     = "gcs"
+  nullable    = false
 
   validation {
-    condition     = contains(["gcs", "bigquery"], coalesce(var.claim_store, var.store))
-    error_message = "claim_store must be gcs or bigquery, or null for the same as store."
+    condition     = contains(["gcs", "bigquery"], var.claim_store)
+    error_message = "claim_store must be gcs or bigquery."
   }
 }
 
@@ -66,7 +67,7 @@ variable "retention_days" {
     error_message = "retention_days must be a whole number from 2 to 3650: Eventarc delivers again for a day, and what is forgotten before that is processed twice."
   }
   validation {
-    condition     = !contains([var.store, coalesce(var.claim_store, var.store)], "bigquery") || var.retention_days <= 150
+    condition     = !contains([var.store, var.claim_store], "bigquery") || var.retention_days <= 150
     error_message = "retention_days must be 150 at most with BigQuery, whose locks are remembered for six months."
   }
 }

@@ -36,8 +36,8 @@ run "bigquery" {
     source = "./examples/bigquery"
   }
   assert {
-    condition     = output.dataset == "orders_bq" && join(" ", keys(output.topics)) == "event1 event2 event3"
-    error_message = "There must be a dataset, and three topics."
+    condition     = output.dataset == "orders_bq" && output.bucket == "my-project-123-orders-bq-events" && join(" ", keys(output.topics)) == "event1 event2 event3"
+    error_message = "There must be a dataset for the events, a bucket for the claims, and three topics."
   }
 }
 

@@ -104,7 +104,6 @@ run "function" {
 run "key" {
   variables {
     store               = "bigquery"
-    claim_store         = "gcs"
     kms_key             = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"
     output_topic        = "complete"
     create_output_topic = true
@@ -185,6 +184,7 @@ run "null_is_the_default" {
   variables {
     region          = null
     store           = null
+    claim_store     = null
     retention_days  = null
     runtime         = null
     entry_point     = null
@@ -204,7 +204,7 @@ run "null_is_the_default" {
     error_message = "null must be the default."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.location == "europe-west1" && google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_STORE"] == "gcs"
+    condition     = google_cloudfunctions2_function.this.location == "europe-west1" && [for name in ["EVENT_STORE", "CLAIM_STORE"] : google_cloudfunctions2_function.this.service_config[0].environment_variables[name]] == ["gcs", "gcs"]
     error_message = "null must be the default."
   }
 }

@@ -98,9 +98,10 @@ run "folder" {
   }
 }
 
-run "bigquery" {
+run "all_in_bigquery" {
   variables {
     store          = "bigquery"
+    claim_store    = "bigquery"
     retention_days = 30
   }
   assert {
@@ -146,14 +147,13 @@ run "bigquery" {
   }
 }
 
-run "mixed" {
+run "events_in_bigquery" {
   variables {
-    store       = "bigquery"
-    claim_store = "gcs"
+    store = "bigquery"
   }
   assert {
     condition     = output.bucket == "p-123456-orders-events" && output.dataset == "orders"
-    error_message = "Mixed stores need both."
+    error_message = "Claims must be in Cloud Storage by default, beside events in BigQuery."
   }
   assert {
     condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_STORE"] == "bigquery" && google_cloudfunctions2_function.this.service_config[0].environment_variables["CLAIM_STORE"] == "gcs" && google_cloudfunctions2_function.this.service_config[0].environment_variables["GCS_BUCKET"] == "p-123456-orders-events"

@@ -1,5 +1,4 @@
-# Events in BigQuery, to be queried; claims in Cloud Storage, which takes more of them
-# in a second. For claims in BigQuery, too, leave claim_store out.
+# Events in BigQuery, to be queried, and claims in Cloud Storage, which is the default.
 module "orders" {
   source = "../.."
 
@@ -8,17 +7,17 @@ module "orders" {
   name       = "orders-bq"
 
   store          = "bigquery"
-  claim_store    = "gcs"
   retention_days = 30
-
-  memory          = "1Gi"
-  timeout_seconds = 300 # a statement that writes takes seconds, more when others queue
-  max_instances   = 50
 }
 
 output "dataset" {
   description = "The dataset with the events."
   value       = module.orders.dataset
+}
+
+output "bucket" {
+  description = "The bucket with the claims."
+  value       = module.orders.bucket
 }
 
 output "topics" {
