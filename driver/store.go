@@ -138,6 +138,17 @@ const (
 	MarkQuarantined Mark = "quarantined" // nobody knows whether the handler acted
 )
 
+// Outcome is how a key came to be completed, for whoever looks at the key later. Who
+// completes a key may use a word of its own, as short as these.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeProcessed Outcome = "processed" // the handler returned nil
+	OutcomeExpired   Outcome = "expired"   // its deadline passed before all events had arrived
+	OutcomeOperator  Outcome = "operator"  // a person said that it is done
+)
+
 // ClaimStore hands out claims, one holder for each key and scope at a time, and
 // remembers the keys that are completed.
 //
@@ -193,13 +204,14 @@ type ClaimStore interface {
 	// is done. It returns [ErrLost], and changes nothing, when the key was
 	// released, taken over, completed by another, or never claimed. A holder
 	// whose lease ran out can complete while nobody has taken the key over.
-	// Completing again with the same claim returns nil.
+	// Completing again with the same claim returns nil, and changes nothing: the first
+	// outcome stays. An empty outcome is [OutcomeProcessed].
 	//
 	// When such a late holder completes at the same moment as another takes
 	// over, a store should let one of them win. One that can't decide that in a
 	// single step may let both: the key is then done, and the taker's own
 	// Complete returns ErrLost.
-	Complete(ctx context.Context, c Claim) error
+	Complete(ctx context.Context, c Claim, outcome Outcome) error
 
 	// Release gives the key up without completing it, so that another can
 	// claim it at once, and keeps mark for that claim; the token never goes back.

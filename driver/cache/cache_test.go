@@ -78,8 +78,8 @@ func (f *failing) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	return renewed, err
 }
 
-func (f *failing) Complete(ctx context.Context, c driver.Claim) error {
-	return f.do("Complete", func() error { return f.ClaimStore.Complete(ctx, c) })
+func (f *failing) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
+	return f.do("Complete", func() error { return f.ClaimStore.Complete(ctx, c, outcome) })
 }
 
 func (f *failing) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {

@@ -207,9 +207,9 @@ func (m *margins) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration
 	return m.ClaimStore.Acquire(ctx, c, ttl)
 }
 
-func (m *margins) Complete(ctx context.Context, c driver.Claim) error {
+func (m *margins) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
 	m.margins = append(m.margins, c.Margin)
-	return m.ClaimStore.Complete(ctx, c)
+	return m.ClaimStore.Complete(ctx, c, outcome)
 }
 
 // hints is a store that notes which calls of Acquire know of another's claim.

@@ -141,7 +141,7 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 
 func (l *lease) complete(ctx context.Context) error {
 	err := persistently(ctx, l.completeWithin(ctx), func(ctx context.Context) error {
-		return l.cache.claims.Complete(ctx, l.claim)
+		return l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed)
 	})
 	if err == nil {
 		return nil

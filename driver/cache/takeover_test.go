@@ -35,7 +35,7 @@ func TestTakeoverAfterACrashHasAGreaterToken(t *testing.T) {
 		if err := p.Process(t.Context(), order); err != nil || b.runs.Load() != 1 || b.tokens[0] <= old.Token {
 			t.Errorf("after the lease: error %v, tokens %v; want one run with a token above %d", err, b.tokens, old.Token)
 		}
-		if err := claims.Complete(t.Context(), old); !errors.Is(err, driver.ErrLost) {
+		if err := claims.Complete(t.Context(), old, driver.OutcomeProcessed); !errors.Is(err, driver.ErrLost) {
 			t.Errorf("the crashed holder came back and completed: %v", err)
 		}
 	})

@@ -120,8 +120,8 @@ func (h *hooks) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	return got, err
 }
 
-func (h *hooks) Complete(ctx context.Context, c driver.Claim) error {
-	return h.call("Complete", func() error { return h.Store.Complete(ctx, c) })
+func (h *hooks) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
+	return h.call("Complete", func() error { return h.Store.Complete(ctx, c, outcome) })
 }
 
 func (h *hooks) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {

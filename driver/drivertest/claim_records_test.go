@@ -224,7 +224,7 @@ func (r *records) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	return rec.claim, nil
 }
 
-func (r *records) Complete(ctx context.Context, c driver.Claim) error {
+func (r *records) Complete(ctx context.Context, c driver.Claim, _ driver.Outcome) error {
 	if err := r.check(ctx, c); err != nil {
 		return err
 	}

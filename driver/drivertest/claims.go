@@ -88,7 +88,7 @@ func expectHolder(ctx context.Context, s claims, c driver.Claim) error {
 	_, err := s.other.Acquire(ctx, driver.NewClaim(c.Key), long)
 	return errors.Join(
 		expectHeld(err, c.Key, c.Token),
-		expect("Complete by the holder", s.store.Complete(ctx, c), nil),
+		expect("Complete by the holder", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
 		expectDone(ctx, s, c.Key),
 	)
 }
@@ -210,7 +210,7 @@ func anyClaimKey(ctx context.Context, s claims) error {
 	_, failures = atOnce(len(names), func(i int) (any, error) {
 		switch i % 3 {
 		case 0:
-			return nil, about(names[i], s.other.Complete(ctx, got[i]))
+			return nil, about(names[i], s.other.Complete(ctx, got[i], driver.OutcomeProcessed))
 		case 1:
 			return nil, about(names[i], s.other.Release(ctx, got[i], driver.MarkNone))
 		}
@@ -240,7 +240,7 @@ func claimsEmptyKey(ctx context.Context, s claims) error {
 	return errors.Join(err,
 		expect("Acquire", errAcquire, driver.ErrNoKey),
 		expect("Renew", errRenew, driver.ErrNoKey),
-		expect("Complete", s.store.Complete(ctx, c), driver.ErrNoKey),
+		expect("Complete", s.store.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrNoKey),
 		expect("Release", s.store.Release(ctx, c, driver.MarkNone), driver.ErrNoKey),
 	)
 }
@@ -254,7 +254,7 @@ func claimsEndedContext(ctx context.Context, s claims) error {
 		failures = append(failures,
 			expect("Acquire", errAcquire, want),
 			expect("Renew", errRenew, want),
-			expect("Complete", s.store.Complete(ctx, c), want),
+			expect("Complete", s.store.Complete(ctx, c, driver.OutcomeProcessed), want),
 			expect("Release", s.store.Release(ctx, c, driver.MarkNone), want),
 		)
 	}

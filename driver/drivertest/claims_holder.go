@@ -11,7 +11,7 @@ import (
 func doneForGood(ctx context.Context, s claims) error {
 	owner := driver.NewClaim("order-1")
 	c, err := s.store.Acquire(ctx, owner, s.lease)
-	err = errors.Join(err, s.store.Complete(ctx, c), expectDone(ctx, s, "order-1"))
+	err = errors.Join(err, s.store.Complete(ctx, c, driver.OutcomeProcessed), expectDone(ctx, s, "order-1"))
 	if err := errors.Join(err, s.outlast(ctx)); err != nil {
 		return err
 	}
@@ -29,11 +29,11 @@ func doneForGood(ctx context.Context, s claims) error {
 func completeAgain(ctx context.Context, s claims) error {
 	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 	return errors.Join(err,
-		expect("Complete", s.store.Complete(ctx, c), nil),
-		expect("Complete again", s.store.Complete(ctx, c), nil),
-		expect("Complete again, by another handle", s.other.Complete(ctx, c), nil),
+		expect("Complete", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
+		expect("Complete again", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
+		expect("Complete again, by another handle", s.other.Complete(ctx, c, driver.OutcomeProcessed), nil),
 		s.outlast(ctx),
-		expect("Complete again, after the lease", s.store.Complete(ctx, c), nil),
+		expect("Complete again, after the lease", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
 		expectDone(ctx, s, "order-1"),
 	)
 }
@@ -42,8 +42,8 @@ func completeReleased(ctx context.Context, s claims) error {
 	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	err = errors.Join(err,
 		expect("Release", s.store.Release(ctx, c, driver.MarkNone), nil),
-		expect("Complete after Release", s.store.Complete(ctx, c), driver.ErrLost),
-		expect("Complete after Release, by another handle", s.other.Complete(ctx, c), driver.ErrLost),
+		expect("Complete after Release", s.store.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrLost),
+		expect("Complete after Release, by another handle", s.other.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrLost),
 	)
 	next, errNext := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errNext, expectNewer(next, c, false), expectLost(ctx, s, c), expectHolder(ctx, s, next))
@@ -78,7 +78,7 @@ func renewedRunsOut(ctx context.Context, s claims) error {
 func renewLost(ctx context.Context, s claims) error {
 	released, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	completed, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
-	err = errors.Join(err, errSecond, s.store.Release(ctx, released, driver.MarkNone), s.store.Complete(ctx, completed))
+	err = errors.Join(err, errSecond, s.store.Release(ctx, released, driver.MarkNone), s.store.Complete(ctx, completed, driver.OutcomeProcessed))
 	_, errReleased := s.other.Renew(ctx, released, long)
 	_, errCompleted := s.other.Renew(ctx, completed, long)
 	next, errNext := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
@@ -104,11 +104,11 @@ func releaseAgain(ctx context.Context, s claims) error {
 func releaseCompleted(ctx context.Context, s claims) error {
 	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err,
-		expect("Complete", s.store.Complete(ctx, c), nil),
+		expect("Complete", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
 		expect("Release after Complete", s.store.Release(ctx, c, driver.MarkNone), driver.ErrLost),
 		expect("Release after Complete, by another handle", s.other.Release(ctx, c, driver.MarkNone), driver.ErrLost),
 		expectDone(ctx, s, "order-1"),
-		expect("Complete again", s.store.Complete(ctx, c), nil),
+		expect("Complete again", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
 	)
 }
 
@@ -163,7 +163,7 @@ func ownerNoMore(ctx context.Context, s claims) error {
 	}
 	successor, err := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
 	_, errLost := s.store.Acquire(ctx, mine, long)
-	errComplete := s.store.Complete(ctx, successor)
+	errComplete := s.store.Complete(ctx, successor, driver.OutcomeProcessed)
 	_, errDone := s.store.Acquire(ctx, mine, long)
 	return errors.Join(err, errComplete,
 		expectHeld(errLost, "order-1", successor.Token),
@@ -184,8 +184,8 @@ func rebuiltClaim(ctx context.Context, s claims) error {
 		expectEqual("Key after Renew", renewed.Key, "order-1"),
 		expectEqual("Owner after Renew", renewed.Owner, completing.Owner),
 		expectNewer(next, releasing, false),
-		expect("Complete", s.other.Complete(ctx, rebuilt(renewed)), nil),
+		expect("Complete", s.other.Complete(ctx, rebuilt(renewed), driver.OutcomeProcessed), nil),
 		expectDone(ctx, s, "order-1"),
-		expect("Complete again", s.store.Complete(ctx, renewed), nil),
+		expect("Complete again", s.store.Complete(ctx, renewed, driver.OutcomeProcessed), nil),
 	)
 }

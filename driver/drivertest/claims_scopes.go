@@ -35,7 +35,7 @@ func scopesApart(ctx context.Context, s claims) error {
 	_, failures = atOnce(len(wanted), func(i int) (any, error) {
 		switch i % 3 {
 		case 0:
-			return nil, about(nameOf(got[i]), s.store.Complete(ctx, got[i]))
+			return nil, about(nameOf(got[i]), s.store.Complete(ctx, got[i], driver.OutcomeProcessed))
 		case 1:
 			return nil, about(nameOf(got[i]), s.store.Release(ctx, got[i], driver.MarkNone))
 		}
@@ -123,7 +123,9 @@ func ownExpired(ctx context.Context, s claims) error {
 func renewedEither(ctx context.Context, s claims) error {
 	var failures []error
 	for i, use := range []func(driver.Claim) error{
-		func(c driver.Claim) error { return errors.Join(s.store.Complete(ctx, c), expectDone(ctx, s, c.Key)) },
+		func(c driver.Claim) error {
+			return errors.Join(s.store.Complete(ctx, c, driver.OutcomeProcessed), expectDone(ctx, s, c.Key))
+		},
 		func(c driver.Claim) error {
 			err := s.store.Release(ctx, c, driver.MarkNone)
 			next, errNext := s.other.Acquire(ctx, driver.NewClaim(c.Key), long)
@@ -166,7 +168,7 @@ func knownToken(ctx context.Context, s claims) error {
 	holder, errHolder := s.store.Acquire(ctx, driver.NewClaim("held"), long)
 	_, errHeld := ask("held", holder.Token)
 	done, errDone := s.store.Acquire(ctx, driver.NewClaim("done"), long)
-	errDone = errors.Join(errDone, s.store.Complete(ctx, done))
+	errDone = errors.Join(errDone, s.store.Complete(ctx, done, driver.OutcomeProcessed))
 	_, errAsked := ask("done", done.Token)
 	gone, errGone := released(ctx, s, "released", driver.MarkFailed)
 	next, errNext := ask("released", gone.Token)
@@ -199,14 +201,14 @@ func releasedElsewhere(ctx context.Context, s claims) error {
 			next, errNext = s.other.Acquire(ctx, driver.NewClaim(key), long)
 			err = errors.Join(err, errNext)
 		}
-		completed := s.store.Complete(ctx, c)
+		completed := s.store.Complete(ctx, c, driver.OutcomeProcessed)
 		switch {
 		case completed != nil && claimed:
 			err = errors.Join(err, expect("Complete", completed, driver.ErrLost), expectHolder(ctx, s, next))
 		case completed != nil:
 			err = errors.Join(err, expect("Complete", completed, driver.ErrLost))
 		case claimed:
-			err = errors.Join(err, expect("Complete by who has claimed it since", s.other.Complete(ctx, next), driver.ErrLost), expectDone(ctx, s, key))
+			err = errors.Join(err, expect("Complete by who has claimed it since", s.other.Complete(ctx, next, driver.OutcomeProcessed), driver.ErrLost), expectDone(ctx, s, key))
 		default:
 			err = errors.Join(err, expectDone(ctx, s, key))
 		}

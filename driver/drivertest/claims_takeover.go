@@ -74,7 +74,7 @@ func raceComplete(ctx context.Context, s claims, old driver.Claim) error {
 	n := min(s.callers, 6)
 	got, errs := atOnce(n, func(i int) (driver.Claim, error) {
 		if i == n/2 {
-			return old, s.store.Complete(ctx, old)
+			return old, s.store.Complete(ctx, old, driver.OutcomeProcessed)
 		}
 		return s.handle(i).Acquire(ctx, driver.NewClaim(old.Key), long)
 	})
@@ -117,7 +117,7 @@ func raceOutcome(ctx context.Context, s claims, key string, completed bool, take
 		return fmt.Errorf("the key was taken over (token %d), and completed by the old holder", taker.Token)
 	}
 	return errors.Join(
-		expect("Complete by the taker, after the old holder's", s.store.Complete(ctx, *taker), driver.ErrLost),
+		expect("Complete by the taker, after the old holder's", s.store.Complete(ctx, *taker, driver.OutcomeProcessed), driver.ErrLost),
 		expectDone(ctx, s, key),
 	)
 }
@@ -171,7 +171,7 @@ func expectLost(ctx context.Context, s claims, c driver.Claim) error {
 		failures = append(failures,
 			expect("Renew of a lost claim", errRenew, driver.ErrLost),
 			expect("Release of a lost claim", store.Release(ctx, c, driver.MarkNone), driver.ErrLost),
-			expect("Complete of a lost claim", store.Complete(ctx, c), driver.ErrLost),
+			expect("Complete of a lost claim", store.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrLost),
 		)
 	}
 	return errors.Join(failures...)
@@ -193,7 +193,7 @@ func expiredHolder(ctx context.Context, s claims) error {
 	}
 	renewed, err := s.store.Renew(ctx, renewing, long)
 	return errors.Join(err,
-		expect("Complete", s.store.Complete(ctx, completing), nil),
+		expect("Complete", s.store.Complete(ctx, completing, driver.OutcomeProcessed), nil),
 		expectDone(ctx, s, "order-1"),
 		expectHolder(ctx, s, renewed),
 		expect("Release", s.store.Release(ctx, releasing, driver.MarkNone), nil),

@@ -109,9 +109,9 @@ func (f *Faults) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (
 }
 
 // Complete implements [driver.ClaimStore].
-func (f *Faults) Complete(ctx context.Context, c driver.Claim) error {
+func (f *Faults) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
 	_, err := do(ctx, f, OpComplete, c.Key, "", func(s driver.ClaimStore) (any, error) {
-		return nil, s.Complete(ctx, c)
+		return nil, s.Complete(ctx, c, outcome)
 	})
 	return err
 }

@@ -65,7 +65,7 @@ func TestFaultsCountsAndForgets(t *testing.T) {
 	faults := drivertest.NewFaults(memstore.New())
 	faults.FailBefore(drivertest.OpComplete, 1)
 	c, _ := faults.Acquire(ctx, driver.NewClaim("order-1"), time.Minute)
-	failed := faults.Complete(ctx, c)
+	failed := faults.Complete(ctx, c, driver.OutcomeProcessed)
 	_ = faults.AddDeadLetter(ctx, driver.DeadLetter{Key: "order-2", Source: "event1"})
 	_, _ = faults.Acquire(ctx, driver.NewClaim("order-3"), time.Minute)
 
@@ -82,7 +82,7 @@ func TestFaultsCountsAndForgets(t *testing.T) {
 		t.Errorf("counted %d and %d, want 2 and 4", n, all)
 	}
 	faults.Reset()
-	if n, err := faults.Count(drivertest.OpAny), faults.Complete(ctx, c); n != 0 || err != nil {
+	if n, err := faults.Count(drivertest.OpAny), faults.Complete(ctx, c, driver.OutcomeProcessed); n != 0 || err != nil {
 		t.Errorf("after Reset: %d calls, Complete: %v", n, err)
 	}
 }

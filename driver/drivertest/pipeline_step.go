@@ -141,8 +141,8 @@ type completions struct {
 	run *run
 }
 
-func (s completions) Complete(ctx context.Context, c driver.Claim) error {
-	err := s.Store.Complete(ctx, c)
+func (s completions) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
+	err := s.Store.Complete(ctx, c, outcome)
 	if err == nil {
 		s.run.mu.Lock()
 		s.run.completed[idOf(c)] = true

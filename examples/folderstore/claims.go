@@ -62,7 +62,7 @@ func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (d
 }
 
 // Complete implements [driver.ClaimStore].
-func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
+func (s *Store) Complete(ctx context.Context, c driver.Claim, _ driver.Outcome) error {
 	_, err := s.change(ctx, "complete", c, 1, func(r *record) error {
 		err := r.lost(c, held, done)
 		r.State = done

@@ -55,7 +55,7 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 	}{
 		{"mark before processing", "driver/cache/lease.go",
 			"	err = next.Call(handlerCtx, in)\n",
-			"	if err = l.cache.claims.Complete(ctx, l.claim); err == nil {\n		err = next.Call(handlerCtx, in)\n	}\n",
+			"	if err = l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed); err == nil {\n		err = next.Call(handlerCtx, in)\n	}\n",
 			func(o *chaos.Options) { leaveAlone(o); o.Fail = 0.3 },
 			func(r *chaos.Report) int { return r.Lost }},
 		{"acknowledge while another holds the key", "driver/cache/cache.go",
@@ -73,7 +73,7 @@ func TestBrokenProtocolsAreFound(t *testing.T) {
 			func(o *chaos.Options) {},
 			func(r *chaos.Report) int { return r.Doubled }},
 		{"release instead of complete", "driver/cache/lease.go",
-			"return l.cache.claims.Complete(ctx, l.claim)", "return l.cache.claims.Release(ctx, l.claim, driver.MarkNone)",
+			"return l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed)", "return l.cache.claims.Release(ctx, l.claim, driver.MarkNone)",
 			leaveAlone,
 			func(r *chaos.Report) int { return min(r.Unexcused, r.Lost) }},
 	} {

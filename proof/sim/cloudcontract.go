@@ -241,9 +241,9 @@ func (b before) lost(c driver.Claim) bool {
 	return b.state != held || b.claim.Token != c.Token || b.claim.Owner != c.Owner
 }
 
-func (o observed) Complete(ctx context.Context, c driver.Claim) error {
+func (o observed) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
 	in, k, was := o.begin(ctx, call{op: "Complete", key: c.Key, claim: c})
-	err := o.store.Complete(in, c)
+	err := o.store.Complete(in, c, outcome)
 	o.end(ctx, func(v *verifier, a *attempt) {
 		mine := k.state == done && k.doneBy.Token == c.Token && k.doneBy.Owner == c.Owner
 		switch {

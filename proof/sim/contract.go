@@ -249,8 +249,8 @@ func (c contract) Renew(ctx context.Context, claim driver.Claim, ttl time.Durati
 	return renewed, err
 }
 
-func (c contract) Complete(ctx context.Context, claim driver.Claim) error {
-	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Complete(ctx, claim)
+func (c contract) Complete(ctx context.Context, claim driver.Claim, outcome driver.Outcome) error {
+	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Complete(ctx, claim, outcome)
 	may := k.mayComplete(claim)
 	switch {
 	case err == nil && !may:

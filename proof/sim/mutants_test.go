@@ -33,7 +33,7 @@ var mutants = []struct {
 				if err != nil {
 					return err
 				}
-				if err := s.Complete(ctx, claim); err != nil {
+				if err := s.Complete(ctx, claim, driver.OutcomeProcessed); err != nil {
 					return err
 				}
 				return next.Call(ctx, in)
@@ -86,7 +86,7 @@ var mutants = []struct {
 						return err
 					}
 					claim, _ := driver.ClaimFrom(ctx)
-					return s.Complete(ctx, claim) // its failure has the cache release the key
+					return s.Complete(ctx, claim, driver.OutcomeProcessed) // its failure has the cache release the key
 				})
 			})
 		})
@@ -126,7 +126,7 @@ var mutants = []struct {
 			return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
 				return theCache(s).Process(ctx, in, func(ctx context.Context, in driver.Message) error {
 					claim, _ := driver.ClaimFrom(ctx)
-					return errors.Join(s.Complete(ctx, claim), next.Call(ctx, in))
+					return errors.Join(s.Complete(ctx, claim, driver.OutcomeProcessed), next.Call(ctx, in))
 				})
 			})
 		})

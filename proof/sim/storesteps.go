@@ -69,8 +69,8 @@ func (g gated) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (dr
 	})
 }
 
-func (g gated) Complete(ctx context.Context, c driver.Claim) error {
-	return g.gate.step(ctx, "Complete", write, func(ctx context.Context) error { return g.store.Complete(ctx, c) })
+func (g gated) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
+	return g.gate.step(ctx, "Complete", write, func(ctx context.Context) error { return g.store.Complete(ctx, c, outcome) })
 }
 
 func (g gated) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {

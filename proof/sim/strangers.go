@@ -36,7 +36,7 @@ func (c contract) probeClaims(ctx context.Context, name string, k *keyState) {
 			continue // the holder's own
 		}
 		if !k.mine(claim) || k.state != done {
-			_ = c.Complete(ctx, claim)
+			_ = c.Complete(ctx, claim, driver.OutcomeProcessed)
 		}
 		_, _ = c.Renew(ctx, claim, time.Hour)
 		_ = c.Release(ctx, claim, driver.MarkNone)

@@ -1,6 +1,7 @@
 package bqstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,9 +151,10 @@ func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (d
 	return s.handOut(c, r, asked.Add(ttl)), nil
 }
 
-// Complete implements [driver.ClaimStore]. It costs what Renew costs.
-func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
-	_, err := s.change(ctx, OpComplete, c, completed, 0, driver.MarkNone)
+// Complete implements [driver.ClaimStore]. The outcome is in the column of marks. It
+// costs what Renew costs.
+func (s *Store) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
+	_, err := s.change(ctx, OpComplete, c, completed, 0, driver.Mark(cmp.Or(outcome, driver.OutcomeProcessed)))
 	return err
 }
 

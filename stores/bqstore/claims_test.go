@@ -39,7 +39,7 @@ func TestLateCompleteAgainstTakeovers(t *testing.T) {
 	for i := range errs {
 		wait.Go(func() {
 			if i == 10 {
-				errs[i] = open(t, s).Complete(t.Context(), old)
+				errs[i] = open(t, s).Complete(t.Context(), old, driver.OutcomeProcessed)
 				return
 			}
 			_, errs[i] = open(t, s).Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
@@ -68,7 +68,7 @@ func TestRecreatedTable(t *testing.T) {
 	for _, key := range []string{"order-1", "order-2"} {
 		c, err := knows.Acquire(t.Context(), driver.NewClaim(key), time.Hour)
 		if err == nil {
-			err = knows.Complete(t.Context(), c)
+			err = knows.Complete(t.Context(), c, driver.OutcomeProcessed)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestRecreatedTable(t *testing.T) {
 	if _, err := knows.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour); err != nil {
 		t.Errorf("the store that knew the old table: %v", err)
 	}
-	if err := once.Complete(t.Context(), won); err != nil {
+	if err := once.Complete(t.Context(), won, driver.OutcomeProcessed); err != nil {
 		t.Error(err)
 	}
 }
@@ -111,7 +111,7 @@ func TestClaimOfARecreatedTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.ForgetTables()
-	if err := store.Complete(t.Context(), old); !errors.Is(err, driver.ErrLost) {
+	if err := store.Complete(t.Context(), old, driver.OutcomeProcessed); !errors.Is(err, driver.ErrLost) {
 		t.Errorf("Complete: %v, want ErrLost", err)
 	}
 	if c, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); err != nil || c.Takeover {
@@ -152,7 +152,7 @@ func TestExpiredRows(t *testing.T) {
 	store := ready(t, s)
 	first, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
 	if err == nil {
-		err = store.Complete(t.Context(), first)
+		err = store.Complete(t.Context(), first, driver.OutcomeProcessed)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,7 @@ func TestBurnedSlot(t *testing.T) {
 	if err != nil || c.Token != 2 {
 		t.Errorf("token %d, %v; want the next slot", c.Token, err)
 	}
-	if err := store.Complete(t.Context(), c); err != nil {
+	if err := store.Complete(t.Context(), c, driver.OutcomeProcessed); err != nil {
 		t.Error(err)
 	}
 }

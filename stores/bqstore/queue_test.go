@@ -144,7 +144,7 @@ func TestAnswersThatAreLost(t *testing.T) {
 	if err != nil || !lost.Load() || c.Takeover {
 		t.Errorf("%+v, %v, lost %v; want the claim", c, err, lost.Load())
 	}
-	if err := store.Complete(t.Context(), c); err != nil {
+	if err := store.Complete(t.Context(), c, driver.OutcomeProcessed); err != nil {
 		t.Error(err)
 	}
 }

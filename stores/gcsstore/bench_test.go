@@ -33,7 +33,7 @@ func BenchmarkAcquireComplete(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := store.Complete(b.Context(), claim); err != nil {
+		if err := store.Complete(b.Context(), claim, driver.OutcomeProcessed); err != nil {
 			b.Fatal(err)
 		}
 	}

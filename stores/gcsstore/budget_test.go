@@ -48,7 +48,7 @@ func join(t *testing.T, store *gcsstore.Store, key, source string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Complete(ctx, claim); err != nil {
+	if err := store.Complete(ctx, claim, driver.OutcomeProcessed); err != nil {
 		t.Fatal(err)
 	}
 	return true
@@ -160,7 +160,7 @@ func TestCosts(t *testing.T) {
 			must(err)
 		}, gcs.Counts{A: 2, B: 3}},
 		{"Renew for a short time", func() { var err error; claim, err = store.Renew(ctx, claim, 10*time.Second); must(err) }, gcs.Counts{A: 1, B: 1}},
-		{"Complete of a lease that ends soon", func() { must(store.Complete(ctx, claim)) }, gcs.Counts{A: 2}},
+		{"Complete of a lease that ends soon", func() { must(store.Complete(ctx, claim, driver.OutcomeProcessed)) }, gcs.Counts{A: 2}},
 		{"Acquire, completed", func() {
 			if _, err := other.Acquire(ctx, driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrDone) {
 				t.Error(err)
@@ -171,13 +171,13 @@ func TestCosts(t *testing.T) {
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-2"), time.Hour)
 			must(err)
 		}, gcs.Counts{A: 1, B: 1}},
-		{"Complete", func() { must(store.Complete(ctx, claim)) }, gcs.Counts{A: 1}},
+		{"Complete", func() { must(store.Complete(ctx, claim, driver.OutcomeProcessed)) }, gcs.Counts{A: 1}},
 		{"Acquire of a third", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-3"), time.Hour)
 			must(err)
 		}, gcs.Counts{A: 1, B: 1}},
-		{"Complete elsewhere", func() { must(other.Complete(ctx, claim)) }, gcs.Counts{A: 2, B: 2}},
+		{"Complete elsewhere", func() { must(other.Complete(ctx, claim, driver.OutcomeProcessed)) }, gcs.Counts{A: 2, B: 2}},
 		{"AddDeadLetter", func() { must(store.AddDeadLetter(ctx, driver.DeadLetter{ID: "1"})) }, gcs.Counts{A: 1}},
 		{"DeadLetters", func() { _, err := store.DeadLetters(ctx); must(err) }, gcs.Counts{A: 1, B: 1}},
 	} {

@@ -1,6 +1,7 @@
 package gcsstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -59,6 +60,7 @@ const (
 	fieldTakeover = "takeover"
 	fieldWrite    = "write"
 	fieldMark     = "mark"
+	fieldOutcome  = "outcome"
 	fieldForm     = "form"
 
 	stateHeld     = "held"
@@ -199,16 +201,17 @@ func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool,
 }
 
 // createDone creates c's done object, or errRefused if the key has one.
-func (s *Store) createDone(ctx context.Context, c driver.Claim) error {
+func (s *Store) createDone(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
 	_, err := s.insert(ctx, object{
 		name:        s.layout.done(c),
 		content:     bytesOf([]byte(c.Key)),
 		contentType: "text/plain",
 		metadata: map[string]string{
-			fieldState: stateDone,
-			fieldToken: strconv.FormatInt(c.Token, 10),
-			fieldOwner: ownerMark(c.Owner),
-			fieldForm:  strconv.Itoa(recordForm),
+			fieldState:   stateDone,
+			fieldToken:   strconv.FormatInt(c.Token, 10),
+			fieldOwner:   ownerMark(c.Owner),
+			fieldOutcome: string(cmp.Or(outcome, driver.OutcomeProcessed)),
+			fieldForm:    strconv.Itoa(recordForm),
 		},
 	}, absent)
 	return err

@@ -188,8 +188,8 @@ func (k known) lasts(c driver.Claim, now time.Time) bool {
 // knows the claim and its lease lasts for the claim's margin and 10 s more. Otherwise
 // the lease is renewed first, which costs another A and round trip; and two B and one
 // more round trip, where the store does not know the claim.
-func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
-	if err := s.complete(ctx, c); err != nil {
+func (s *Store) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
+	if err := s.complete(ctx, c, outcome); err != nil {
 		return s.failedClaim(OpComplete, c, err)
 	}
 	s.held.Forget(c)
@@ -213,7 +213,7 @@ func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
 // fails if another has taken over; if not, it keeps others away as above. So
 // a holder that comes back after its lease ran out either completes, or learns
 // that it has lost. It never completes beside another.
-func (s *Store) complete(ctx context.Context, c driver.Claim) error {
+func (s *Store) complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
 	ctx, cancel, err := s.begin(ctx, OpComplete, c.Key, anySource)
 	if err != nil {
 		return err
@@ -245,7 +245,7 @@ func (s *Store) complete(ctx context.Context, c driver.Claim) error {
 	s.held.Forget(c)
 	ctx, cancel = context.WithDeadline(ctx, k.safeUntil(c))
 	defer cancel()
-	err = s.createDone(ctx, c)
+	err = s.createDone(ctx, c, outcome)
 	if !errors.Is(err, errRefused) {
 		return err
 	}

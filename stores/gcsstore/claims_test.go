@@ -35,14 +35,14 @@ func TestZombie(t *testing.T) {
 		if elsewhere {
 			old = open(t, server)
 		}
-		lost(t, "Complete", old.Complete(ctx, zombie))
+		lost(t, "Complete", old.Complete(ctx, zombie, driver.OutcomeProcessed))
 		_, err = old.Renew(ctx, zombie, time.Hour)
 		lost(t, "Renew", err)
 		lost(t, "Release", old.Release(ctx, zombie, driver.MarkNone))
-		if err := taker.Complete(ctx, claim); err != nil {
+		if err := taker.Complete(ctx, claim, driver.OutcomeProcessed); err != nil {
 			t.Errorf("the taker completes: %v", err)
 		}
-		lost(t, "Complete after the taker", old.Complete(ctx, zombie))
+		lost(t, "Complete after the taker", old.Complete(ctx, zombie, driver.OutcomeProcessed))
 	}
 }
 
@@ -75,13 +75,13 @@ func TestZombieWithinComplete(t *testing.T) {
 			}
 			return gcs.Fault{}
 		})
-		completed := old.Complete(ctx, zombie)
+		completed := old.Complete(ctx, zombie, driver.OutcomeProcessed)
 		requests := server.Requests()
 		server.Reset()
 		switch {
 		case completed == nil && (errors.Is(taken, driver.ErrHeld) || errors.Is(taken, driver.ErrDone)):
 		case errors.Is(completed, driver.ErrLost) && taken == nil && claim.Takeover:
-			if err := taker.Complete(ctx, claim); err != nil {
+			if err := taker.Complete(ctx, claim, driver.OutcomeProcessed); err != nil {
 				t.Errorf("takeover at request %d: the taker completes: %v", n, err)
 			}
 		default:
@@ -105,7 +105,7 @@ func TestSameClaimTwice(t *testing.T) {
 			t.Errorf("round %d: the lease ends in %v", i, left)
 		}
 	}
-	if err := stores[0].Complete(ctx, claim); err != nil {
+	if err := stores[0].Complete(ctx, claim, driver.OutcomeProcessed); err != nil {
 		t.Error(err)
 	}
 	lost(t, "Release of a completed key", stores[1].Release(ctx, claim, driver.MarkNone))

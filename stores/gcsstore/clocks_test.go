@@ -97,7 +97,7 @@ func overtake(t *testing.T, holder, taker *gcsstore.Store, length, margin, at ti
 	completed := make(chan error, 1)
 	go func() {
 		time.Sleep(at)
-		completed <- holder.Complete(t.Context(), claim)
+		completed <- holder.Complete(t.Context(), claim, driver.OutcomeProcessed)
 	}()
 	var taken error
 	for range 1000 {
@@ -193,7 +193,7 @@ func TestLostRenewalIsNotReliedUpon(t *testing.T) {
 		if err != nil || !taken.Takeover {
 			t.Fatalf("%+v, %v; want a takeover of the shortened lease", taken, err)
 		}
-		lost(t, "Complete after a renewal whose answer was lost", holder.Complete(t.Context(), claim))
+		lost(t, "Complete after a renewal whose answer was lost", holder.Complete(t.Context(), claim, driver.OutcomeProcessed))
 	})
 }
 
@@ -216,7 +216,7 @@ func TestCompletionIsNotWaitedForBeyondTheLease(t *testing.T) {
 		}
 		safeEnd := time.Now().Add(50 * time.Second)
 		time.Sleep(35 * time.Second) // there is time on the way, and no need to renew
-		if err := store.Complete(t.Context(), claim); !errors.Is(err, context.DeadlineExceeded) || time.Now().After(safeEnd) {
+		if err := store.Complete(t.Context(), claim, driver.OutcomeProcessed); !errors.Is(err, context.DeadlineExceeded) || time.Now().After(safeEnd) {
 			t.Errorf("Complete: %v, at %v; the lease safely ends at %v", err, time.Now(), safeEnd)
 		}
 	})

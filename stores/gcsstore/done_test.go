@@ -32,7 +32,7 @@ func remove(t *testing.T, server *gcs.Server, kind string) {
 func completed(t *testing.T, s *gcsstore.Store) driver.Claim {
 	t.Helper()
 	c := acquired(t, s)
-	if err := s.Complete(t.Context(), c); err != nil {
+	if err := s.Complete(t.Context(), c, driver.OutcomeProcessed); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -159,7 +159,7 @@ func TestCompletionOutlivesTakeover(t *testing.T) {
 		server.OnRequest(func(r gcs.Request) gcs.Fault {
 			f := fault(r)
 			if f.Delay > 0 { // the takeover itself
-				if err := old.Complete(t.Context(), claim); err != nil {
+				if err := old.Complete(t.Context(), claim, driver.OutcomeProcessed); err != nil {
 					t.Error(err)
 				}
 			}

@@ -93,7 +93,7 @@ func TestLongNames(t *testing.T) {
 	slices.Sort(names)
 	for _, name := range names {
 		claim, err := store.Acquire(t.Context(), driver.NewClaim(name), time.Hour)
-		if err := errors.Join(err, store.Complete(t.Context(), claim)); err != nil {
+		if err := errors.Join(err, store.Complete(t.Context(), claim, driver.OutcomeProcessed)); err != nil {
 			t.Errorf("key of %d bytes: %v", len(name), err)
 		}
 		if err := store.Persist(t.Context(), driver.Message{Key: names[0], Source: name}); err != nil {

@@ -139,7 +139,9 @@ var scenarios = []scenario{
 	{"Release", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
 		return s.Release(ctx, c, driver.MarkNone)
 	}},
-	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error { return s.Complete(ctx, c) }},
+	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
+		return s.Complete(ctx, c, driver.OutcomeProcessed)
+	}},
 	{"AddDeadLetter", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
 		if err := s.AddDeadLetter(ctx, driver.DeadLetter{ID: "1", Reason: driver.ReasonNoKey}); err != nil {
 			return err

@@ -74,7 +74,7 @@ func writeForms(t *testing.T, s *gcsstore.Store) {
 	if err := errors.Join(
 		s.Persist(ctx, eventOf(waitsKey, "event1")), errFirst, errReplace, errDecide,
 		s.Release(ctx, claim(releasedKey, time.Minute), driver.MarkFailed),
-		s.Complete(ctx, claim(doneKey, time.Minute)),
+		s.Complete(ctx, claim(doneKey, time.Minute), driver.OutcomeProcessed),
 		s.AddDeadLetter(ctx, letter()),
 	); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,7 @@ func TestMissingBucket(t *testing.T) {
 	_, results["Acquire"] = store.Acquire(ctx, driver.NewClaim(m.Key), 1)
 	_, results["Renew"] = store.Renew(ctx, claim, 1)
 	results["Release"] = store.Release(ctx, claim, driver.MarkNone)
-	results["Complete"] = store.Complete(ctx, claim)
+	results["Complete"] = store.Complete(ctx, claim, driver.OutcomeProcessed)
 	results["AddDeadLetter"] = store.AddDeadLetter(ctx, driver.DeadLetter{})
 	_, results["DeadLetters"] = store.DeadLetters(ctx)
 	for name, err := range results {
@@ -104,7 +104,7 @@ func TestForeignNotFoundIsAFailure(t *testing.T) {
 		for name, err := range map[string]error{
 			"LookUp": errLookUp, "LookUpByKey": errByKey, "ListSourcesByKey": errSources,
 			"Persist":  store.Persist(ctx, driver.Message{Key: "order-1", Source: "event1"}),
-			"Complete": store.Complete(ctx, claim),
+			"Complete": store.Complete(ctx, claim, driver.OutcomeProcessed),
 		} {
 			if err == nil || errors.Is(err, driver.ErrNotFound) || errors.Is(err, gcsstore.ErrNoBucket) || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) {
 				t.Errorf("404 with the body %q: %s returns %v, want a failure that is tried again", body, name, err)

@@ -84,7 +84,7 @@ func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (d
 }
 
 // Complete implements [driver.ClaimStore]. The key is done until the process ends.
-func (s *Store) Complete(ctx context.Context, c driver.Claim) error {
+func (s *Store) Complete(ctx context.Context, c driver.Claim, _ driver.Outcome) error {
 	return s.change(ctx, "complete", c, func(l *lease) error {
 		if l.state == free {
 			return driver.ErrLost
