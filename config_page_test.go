@@ -3,10 +3,13 @@
 package eventdriver
 
 import (
+	"flag"
 	"testing"
 
 	"example.com/eventdriver/internal/repo/doctable"
 )
+
+var update = flag.Bool("update", false, "write the tables of docs/configuration.md")
 
 // The tables of docs/configuration.md are made from these. To write them anew:
 //

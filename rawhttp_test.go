@@ -2,23 +2,18 @@ package eventdriver
 
 import (
 	"bufio"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"example.com/eventdriver/internal/repo/doctable"
 )
 
 const rawEvent = "Host: h\r\nCe-Specversion: 1.0\r\nCe-Id: 1\r\nCe-Source: event2\r\nCe-Type: t\r\nCe-Key: k\r\nContent-Type: application/json\r\n"
 
-// rawHTTP are requests as bytes, and the statuses of the answers, by the names that
-// docs/input.md has. The client sends no more.
+// rawHTTP are requests as bytes, and the statuses of the answers. The client sends no more.
 var rawHTTP = []struct{ name, request, statuses string }{
 	{"an event", "POST / HTTP/1.1\r\n" + rawEvent + "Content-Length: 2\r\n\r\n{}", "202"},
 	{"`ce-` headers in small letters", "POST / HTTP/1.1\r\n" + strings.ToLower(rawEvent) + "Content-Length: 2\r\n\r\n{}", "202"},
@@ -101,22 +96,4 @@ func raw(t *testing.T, url, request, want string) string {
 	}
 	<-sent
 	return strings.Join(statuses, " ")
-}
-
-var update = flag.Bool("update", false, "write the tables and lists of docs/configuration.md and docs/input.md")
-
-// The lists of docs/input.md are made from these. To write them anew:
-//
-//	go test . -run TestRawHTTPPage -update
-func TestRawHTTPPage(t *testing.T) {
-	var lists []doctable.List
-	for _, c := range rawHTTP {
-		i := slices.IndexFunc(lists, func(l doctable.List) bool { return l.Lead == c.statuses })
-		if i < 0 {
-			i = len(lists)
-			lists = append(lists, doctable.List{Lead: c.statuses})
-		}
-		lists[i].Items = append(lists[i].Items, c.name)
-	}
-	doctable.CheckLists(t, "docs/input.md", "## Requests", lists, *update)
 }

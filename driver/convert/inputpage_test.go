@@ -46,8 +46,8 @@ const (
 // section is a part of docs/input.md.
 type section struct {
 	heading string
-	prefix  string // of the names of rows, which the heading has said
-	rows    map[string]hostile
+	prefix  string             // of the names of rows, which the heading has said
+	rows    map[string]hostile // by their names; see [doctable.List.Add]
 }
 
 func sections(t testing.TB) []section {
@@ -56,7 +56,7 @@ func sections(t testing.TB) []section {
 		{"### Structured mode, batches and other formats", "structured, ", structuredHostiles()},
 		{"### Pub/Sub pushes, and CloudEvents in them", "push, ", pushHostiles()},
 		{"### Data that declares nothing, and what a Pub/Sub message declares", "", undeclaredHostiles()},
-		{"### JSON, as the data of an event in `application/json`", "JSON, ", jsonHostiles()},
+		{"### Data that declares JSON", "JSON, ", jsonHostiles()},
 		{"### Google's payloads", "", googleHostiles(t)},
 	}
 }
@@ -177,13 +177,13 @@ func TestInputPage(t *testing.T) {
 			list := doctable.List{Lead: answer}
 			for name, h := range section.rows {
 				if h.answer == answer {
-					list.Items = append(list.Items, strings.TrimPrefix(name, section.prefix))
+					list.Add(strings.TrimPrefix(name, section.prefix))
+					listed++
 				}
 			}
 			if slices.Sort(list.Items); len(list.Items) > 0 {
 				lists = append(lists, list)
 			}
-			listed += len(list.Items)
 		}
 		if listed != len(section.rows) {
 			t.Errorf("%s: %d of %d rows have an answer that is listed", section.heading, listed, len(section.rows))

@@ -16,6 +16,15 @@ type List struct {
 	Items []string
 }
 
+// Add adds the name of a test's row to the items, but once, and without what stands in
+// brackets in it: by that the test alone tells variants of an item apart.
+func (l *List) Add(name string) {
+	name, _, _ = strings.Cut(name, " [")
+	if name = strings.TrimSpace(name); name != "" && !strings.HasPrefix(name, "[") && !slices.Contains(l.Items, name) {
+		l.Items = append(l.Items, name)
+	}
+}
+
 // Check compares the first table below a heading of a document in Markdown with
 // rows, the first of which is its head. With update it writes the table instead.
 func Check(t testing.TB, name, heading string, rows [][]string, update bool) {
