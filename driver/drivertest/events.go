@@ -13,7 +13,8 @@ import (
 )
 
 // TestEventStore checks every sentence of [driver.EventStore]'s contract, and of
-// [driver.Replacer]'s if the store is one too; otherwise those are skipped.
+// [driver.Replacer]'s, [driver.Decider]'s and [driver.KeepLooker]'s if the store is one too;
+// otherwise those are skipped.
 func TestEventStore[S driver.EventStore](t *testing.T, h Harness[S]) {
 	t.Helper()
 	test(t, h, asEventStore[S], eventChecks)
@@ -57,6 +58,16 @@ var eventChecks = []check[driver.EventStore]{
 	{"A decision may have many sources", decideMany},
 	{"Decide and ListDecided refuse what is empty, and honour a context that has ended", decideRefuses},
 	{"Decide and ListDecided share nothing with the store", decideNoAliasing},
+	{"KeepAndLook keeps the event, and returns the events of all sources or says which are missing", ifKeepLooker(keepAndLookAll)},
+	{"KeepAndLook of the same content again changes nothing", ifKeepLooker(keepAndLookAgain)},
+	{"KeepAndLook of other content returns a ConflictError and what it found", ifKeepLooker(keepAndLookConflict)},
+	{"KeepAndLook is seen by, and sees, every call that returned before", ifKeepLooker(keepAndLookSees)},
+	{"Of KeepAndLooks at once, the one whose event is kept last sees all", ifKeepLooker(keepAndLookLast)},
+	{"Of KeepAndLooks of one source at once, one content is kept and all see the same", ifKeepLooker(keepAndLookAtOnce)},
+	{"KeepAndLook counts the contents that it returns, but not its own", ifKeepLooker(keepAndLookMemory)},
+	{"KeepAndLook takes any string for a source", ifKeepLooker(keepAndLookNames)},
+	{"KeepAndLook refuses what is empty and lists without order, and honours a context that has ended", ifKeepLooker(keepAndLookRefuses)},
+	{"KeepAndLook shares nothing with the store", ifKeepLooker(keepAndLookNoAliasing)},
 }
 
 // event returns a message with all its fields set.

@@ -15,6 +15,7 @@ var (
 	_ driver.EventStore      = (*Faults)(nil)
 	_ driver.Replacer        = (*Faults)(nil)
 	_ driver.Decider         = (*Faults)(nil)
+	_ driver.KeepLooker      = (*Faults)(nil)
 	_ driver.ClaimStore      = (*Faults)(nil)
 	_ driver.DeadLetterStore = (*Faults)(nil)
 )
@@ -35,6 +36,7 @@ const (
 	OpReplace          Op = "Replace"
 	OpDecide           Op = "Decide"
 	OpListDecided      Op = "ListDecided"
+	OpKeepAndLook      Op = "KeepAndLook"
 	OpAcquire          Op = "Acquire"
 	OpRenew            Op = "Renew"
 	OpComplete         Op = "Complete"

@@ -94,6 +94,19 @@ func (f *Faults) ListDecided(ctx context.Context, key, name string) (sources, de
 	return l.sources, l.decided, err
 }
 
+// KeepAndLook implements [driver.KeepLooker].
+func (f *Faults) KeepAndLook(ctx context.Context, m driver.Message, sources []string) ([]driver.Message, []string, error) {
+	type found struct {
+		messages []driver.Message
+		missing  []string
+	}
+	l, err := do(ctx, f, OpKeepAndLook, m.Key, m.Source, func(s driver.KeepLooker) (l found, err error) {
+		l.messages, l.missing, err = s.KeepAndLook(ctx, m, sources)
+		return l, err
+	})
+	return l.messages, l.missing, err
+}
+
 // Acquire implements [driver.ClaimStore].
 func (f *Faults) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	return do(ctx, f, OpAcquire, c.Key, "", func(s driver.ClaimStore) (driver.Claim, error) {

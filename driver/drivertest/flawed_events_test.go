@@ -23,6 +23,7 @@ type flawedEvents struct {
 	replace     func(context.Context, driver.Message) (driver.Message, error)
 	decide      func(ctx context.Context, key, name string, sources []string) ([]string, error)
 	listDecided func(ctx context.Context, key, name string) (sources, decided []string, err error)
+	keepAndLook func(ctx context.Context, m driver.Message, sources []string) ([]driver.Message, []string, error)
 }
 
 func (f *flawedEvents) Persist(ctx context.Context, m driver.Message) error {
@@ -76,11 +77,21 @@ func (f *flawedEvents) ListDecided(ctx context.Context, key, name string) (sourc
 	return f.Store.ListDecided(ctx, key, name)
 }
 
-var eventFlaws = []struct {
+func (f *flawedEvents) KeepAndLook(ctx context.Context, m driver.Message, sources []string) ([]driver.Message, []string, error) {
+	if f.keepAndLook != nil {
+		return f.keepAndLook(ctx, m, sources)
+	}
+	return f.Store.KeepAndLook(ctx, m, sources)
+}
+
+// eventFlaw is something wrong with a store, and the sentences that it breaks.
+type eventFlaw struct {
 	name   string
 	open   func(*memstore.Store) *flawedEvents
 	breaks []string
-}{
+}
+
+var eventFlaws = []eventFlaw{
 	{"last write wins", lastWriteWins, []string{"The first write wins", "Persist of other content"}},
 	{"looks, then writes", looksThenWrites, []string{"Of any number of calls at once, one content"}},
 	{"looks, then refuses", looksThenRefuses, []string{"Of any number of calls at once with the same content"}},

@@ -2,6 +2,7 @@ package drivertest_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func (g gate) complete(t *testing.T) {
 
 func TestFlawedEventStores(t *testing.T) {
 	seen := gate{}
-	for _, flaw := range eventFlaws {
+	for _, flaw := range append(slices.Clone(eventFlaws), lookFlaws...) {
 		t.Run(flaw.name, func(t *testing.T) {
 			found := drivertest.EventFailures(t, fake(func() *flawedEvents { return flaw.open(memstore.New()) }))
 			seen.caught(t, found, flaw.breaks...)
@@ -108,12 +109,23 @@ func TestFlawedDeadLetterStores(t *testing.T) {
 	seen.complete(t)
 }
 
-func TestStoreThatCanNeitherReplaceNorDecide(t *testing.T) {
+func TestStoreThatCanDoNothingMore(t *testing.T) {
 	type eventsOnly struct{ driver.EventStore }
 	found := drivertest.EventFailures(t, fake(func() eventsOnly { return eventsOnly{memstore.New()} }))
 	for says, err := range found {
-		more := strings.HasPrefix(says, "Replace ") || strings.Contains(says, "Decide") || strings.Contains(says, "decision")
+		more := strings.HasPrefix(says, "Replace ") || strings.Contains(says, "Decide") || strings.Contains(says, "decision") ||
+			strings.Contains(says, "KeepAndLook")
 		if skipped := errors.Is(err, drivertest.DoesNotApply); skipped != more || err != nil && !skipped {
+			t.Errorf("%q: %v", says, err)
+		}
+	}
+}
+
+func TestWrappedStoreThatIsNoKeepLooker(t *testing.T) {
+	type noLook struct{ drivertest.Store }
+	found := drivertest.EventFailures(t, fake(func() *drivertest.Faults { return drivertest.NewFaults(noLook{memstore.New()}) }))
+	for says, err := range found {
+		if skipped := errors.Is(err, drivertest.DoesNotApply); skipped != strings.Contains(says, "KeepAndLook") || err != nil && !skipped {
 			t.Errorf("%q: %v", says, err)
 		}
 	}

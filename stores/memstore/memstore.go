@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +23,7 @@ var (
 	_ driver.EventStore      = (*Store)(nil)
 	_ driver.Replacer        = (*Store)(nil)
 	_ driver.Decider         = (*Store)(nil)
+	_ driver.KeepLooker      = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 )
@@ -53,6 +55,11 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	return s.persist(ctx, m)
+}
+
+// persist keeps m unless an event is kept already. The caller holds the mutex.
+func (s *Store) persist(ctx context.Context, m driver.Message) error {
 	kept, ok := s.events[m.Key][m.Source]
 	switch {
 	case !ok:
@@ -65,6 +72,54 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 		return failed("persist", m.Key, m.Source, err)
 	}
 	return failed("persist", m.Key, m.Source, &driver.ConflictError{Stored: kept.Last.Clone()})
+}
+
+// KeepAndLook implements [driver.KeepLooker].
+func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []string) ([]driver.Message, []string, error) {
+	if err := cmp.Or(ctx.Err(), driver.ValidLook(m, sources)); err != nil {
+		return nil, nil, failed("keep and look", m.Key, m.Source, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	err := s.persist(ctx, m)
+	var conflict *driver.ConflictError
+	if errors.As(err, &conflict) {
+		m = conflict.Stored
+	} else if err != nil {
+		return nil, nil, err
+	}
+	messages, missing, failure := s.look(ctx, m, sources)
+	if failure != nil {
+		return nil, nil, failed("keep and look", m.Key, m.Source, failure)
+	}
+	return messages, missing, err
+}
+
+// look returns the events of sources, or those sources that are missing. m has the content
+// that is kept for its source. The caller holds the mutex.
+func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (messages []driver.Message, missing []string, err error) {
+	for _, source := range sources {
+		if _, ok := s.events[m.Key][source]; !ok {
+			missing = append(missing, source)
+		}
+	}
+	if missing != nil {
+		return nil, missing, nil
+	}
+	for _, source := range sources {
+		kept := s.events[m.Key][source].Last
+		if source == m.Source {
+			kept.Content, kept.Attributes = m.Content, maps.Clone(kept.Attributes)
+			messages = append(messages, kept)
+			continue
+		}
+		if err := driver.Grow(ctx, len(kept.Content)); err != nil {
+			return nil, nil, err
+		}
+		messages = append(messages, kept.Clone())
+	}
+	return messages, nil, nil
 }
 
 // Replace implements [driver.Replacer].
