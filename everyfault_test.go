@@ -35,36 +35,42 @@ func TestEveryOperationFailsOnce(t *testing.T) {
 	type inject func(f *drivertest.Faults, op drivertest.Op, n int)
 	for name, fail := range map[string]inject{"before": (*drivertest.Faults).FailBefore, "after": (*drivertest.Faults).FailAfter} {
 		for mishap := range mishaps {
-			t.Run(fmt.Sprintf("memory, %s, business %s", name, mishap), func(t *testing.T) {
-				untilNoneIsLeft(t, func(n int) (injected bool) {
+			inMemory := func(open func() any) func(n int) bool {
+				return func(n int) (injected bool) {
 					synctest.Test(t, func(t *testing.T) { // a redelivery takes no time
-						injected = everyOperation(t, memstore.New(), fail, n, mishap)
+						injected = everyOperation(t, open(), fail, n, mishap)
 					})
 					return injected
-				})
+				}
+			}
+			t.Run(fmt.Sprintf("memory, %s, business %s", name, mishap), func(t *testing.T) {
+				untilNoneIsLeft(t, 7, inMemory(func() any { return memstore.New() }))
+			})
+			t.Run(fmt.Sprintf("memory without KeepAndLook, %s, business %s", name, mishap), func(t *testing.T) {
+				untilNoneIsLeft(t, 9, inMemory(func() any { return struct{ drivertest.Store }{memstore.New()} }))
 			})
 			t.Run(fmt.Sprintf("Cloud Storage, %s, business %s", name, mishap), func(t *testing.T) {
 				store := opened(t, onGCS(t)).events
-				untilNoneIsLeft(t, func(n int) bool { return everyOperation(t, store, fail, n, mishap) })
+				untilNoneIsLeft(t, 9, func(n int) bool { return everyOperation(t, store, fail, n, mishap) })
 			})
 		}
 		t.Run("BigQuery, "+name, func(t *testing.T) {
 			store := opened(t, onBigQuery(t)).events
-			untilNoneIsLeft(t, func(n int) bool { return everyOperation(t, store, fail, n, "works") })
+			untilNoneIsLeft(t, 7, func(n int) bool { return everyOperation(t, store, fail, n, "works") })
 		})
 	}
 }
 
 // untilNoneIsLeft has fault 1, then 2, and so on happen until there was none, and
-// says how many there were: a run with none would prove nothing.
-func untilNoneIsLeft(t *testing.T, run func(n int) (injected bool)) {
+// checks how many there were: a run with none would prove nothing.
+func untilNoneIsLeft(t *testing.T, least int, run func(n int) (injected bool)) {
 	t.Helper()
 	n := 1
 	for ; run(n); n++ {
 	}
 	t.Logf("%d faults, one in each join", n-1)
-	if n < 10 {
-		t.Errorf("%d faults; a join has more to fail", n-1)
+	if n <= least {
+		t.Errorf("%d faults; a join has %d operations to fail, or more", n-1, least)
 	}
 }
 
@@ -159,7 +165,7 @@ func everyRequest(t *testing.T, host string, config Config, fault fault) {
 	proxy := newProxy(t, os.Getenv(host))
 	t.Setenv(host, proxy.Listener.Addr().String())
 	s := opened(t, config)
-	untilNoneIsLeft(t, func(n int) bool {
+	untilNoneIsLeft(t, 9, func(n int) bool {
 		proxy.next(n, fault)
 		join(t, s, fmt.Sprint("order-", n), "works")
 		if t.Failed() {

@@ -38,6 +38,7 @@ func TestMessages(t *testing.T) {
 		fault  func(*drivertest.Faults)
 		opts   []cache.Option
 		event  driver.Message // what is sent last, where that is neither
+		looks  bool           // the store is a driver.KeepLooker
 		want   string
 	}{
 		{name: "a field of another type", ship: ok, events: []string{`1`, `"two"`},
@@ -59,6 +60,11 @@ func TestMessages(t *testing.T) {
 			want: `joiner: event "4": memstore: persist: key "k", source "event2": other content is stored already, of event "2"`},
 		{name: "the store fails", events: []string{`1`}, fault: failWith(drivertest.OpPersist, errors.New("503 back end down")),
 			want: `joiner: event "1": drivertest: before Persist 1, key "k", source "event1": 503 back end down`},
+		{name: "the store fails that looks in the same call", events: []string{`1`}, looks: true,
+			fault: failWith(drivertest.OpKeepAndLook, errors.New("503 back end down")),
+			want:  `joiner: event "1": drivertest: before KeepAndLook 1, key "k", source "event1": 503 back end down`},
+		{name: "other content, and the store looks in the same call", events: []string{`1`, qty1, `1`, qty2}, ship: ok, looks: true,
+			want: `joiner: event "4": memstore: persist: key "k", source "event2": other content is stored already, of event "2"`},
 		{name: "a look at another event fails", events: []string{`1`}, fault: failWith(drivertest.OpLookUp, errors.New("503 back end down")),
 			want: `joiner: source "event1", event "1": drivertest: before LookUp 2, key "k", source "event2": 503 back end down`},
 		{name: "held by another instance", events: []string{`1`, qty1}, ship: ok, opts: []cache.Option{cache.WaitOnHeld(0)}, fault: heldByAnother,
@@ -77,7 +83,10 @@ func TestMessages(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := drivertest.NewFaults(memstore.New())
+				store := drivertest.NewFaults(struct{ drivertest.Store }{memstore.New()})
+				if c.looks {
+					store = drivertest.NewFaults(memstore.New())
+				}
 				if c.fault != nil {
 					c.fault(store)
 				}

@@ -99,6 +99,14 @@ func (h *hooks) LookUp(ctx context.Context, key, source string) (m driver.Messag
 	return m, err
 }
 
+func (h *hooks) KeepAndLook(ctx context.Context, m driver.Message, sources []string) (found []driver.Message, missing []string, err error) {
+	if h.at == "LookUp" {
+		return nil, nil, errors.ErrUnsupported
+	}
+	err = h.call("KeepAndLook", func() error { found, missing, err = h.Store.KeepAndLook(ctx, m, sources); return err })
+	return found, missing, err
+}
+
 func (h *hooks) Replace(ctx context.Context, m driver.Message) (kept driver.Message, err error) {
 	err = h.call("Replace", func() error { kept, err = h.Store.Replace(ctx, m); return err })
 	return kept, err
@@ -164,7 +172,7 @@ func (h *hooks) pipeline() *driver.Pipeline {
 // joiner waits for one event; with the condition of a user if that is the hostile hook.
 func (h *hooks) joiner() driver.Handler {
 	switch h.at {
-	case "LookUp":
+	case "LookUp", "KeepAndLook":
 		return joiner.New(joiner.MatchAll("event1", "event2"), h)
 	case "Replace":
 		return joiner.New(joiner.MatchAll("event1"), h, joiner.OnConflict(joiner.KeepLast))
@@ -204,7 +212,7 @@ func (h *hooks) WithAttrs([]slog.Attr) slog.Handler { return h }
 
 func (h *hooks) WithGroup(string) slog.Handler { return h }
 
-var hookNames = []string{"InputConverter", "Processor", "Rule", "Condition", "Persist", "LookUp", "Replace", "Decide", "ListDecided", "Parallel", "KeyFrom", "Acquire", "Complete",
+var hookNames = []string{"InputConverter", "Processor", "Rule", "Condition", "Persist", "LookUp", "KeepAndLook", "Replace", "Decide", "ListDecided", "Parallel", "KeyFrom", "Acquire", "Complete",
 	"Release", "HandleDone", "QuarantineOnExpiry", "Business", "AddDeadLetter", "Logger.Enabled", "Logger.Handle"}
 
 // Each event is answered, whichever code of the user ends in whichever way.

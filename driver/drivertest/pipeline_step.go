@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/stores/memstore"
 )
 
 // watchedStore returns the run's store as the instance sees it: each operation is a step.
@@ -135,9 +134,10 @@ type claimID struct {
 
 func idOf(c driver.Claim) claimID { return claimID{c.Scope, c.Key, c.Token} }
 
-// completions is the store, and notes what is completed.
+// completions is the store, and notes what is completed. It is no [driver.KeepLooker]: without
+// it a join takes more steps, at each of which something can go wrong.
 type completions struct {
-	*memstore.Store
+	Store
 	run *run
 }
 

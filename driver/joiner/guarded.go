@@ -2,12 +2,13 @@ package joiner
 
 import (
 	"context"
+	"errors"
 
 	"example.com/eventdriver/driver"
 )
 
 // guarded is a store that is called by [driver.Guard]: the joiner looks at what kind of
-// error it returns. Which of the optional interfaces it can, [Joiner.usable] has found out.
+// error it returns. Whether it is a Replacer and a Decider, [Joiner.usable] has found out.
 type guarded struct{ driver.EventStore }
 
 // Persist implements [driver.EventStore].
@@ -51,7 +52,21 @@ func (s guarded) ListDecided(ctx context.Context, key, name string) (sources, de
 	return sources, decided, err
 }
 
+// KeepAndLook implements [driver.KeepLooker].
+func (s guarded) KeepAndLook(ctx context.Context, m driver.Message, sources []string) (messages []driver.Message, missing []string, err error) {
+	store, can := s.EventStore.(driver.KeepLooker)
+	if !can {
+		return nil, nil, errors.ErrUnsupported
+	}
+	err = driver.Guard(func() (err error) {
+		messages, missing, err = store.KeepAndLook(ctx, m, sources)
+		return err
+	})
+	return messages, missing, err
+}
+
 var (
-	_ driver.Replacer = guarded{}
-	_ driver.Decider  = guarded{}
+	_ driver.Replacer   = guarded{}
+	_ driver.Decider    = guarded{}
+	_ driver.KeepLooker = guarded{}
 )

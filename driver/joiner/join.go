@@ -10,6 +10,17 @@ import (
 	"example.com/eventdriver/driver"
 )
 
+// keepAndLook has the store keep in and look for all that is needed, in one call. It returns
+// nil if one is missing.
+func (j *Joiner) keepAndLook(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
+	messages, missing, err := j.store.KeepAndLook(ctx, in, j.needed)
+	if _, err := j.kept(ctx, in, err); err != nil {
+		return nil, err
+	}
+	w.missing = missing
+	return messages, nil
+}
+
 // complete persists in and at the same time looks for each other source that is
 // needed. What it did not find then, it looks for again after in is persisted:
 // without this second look, two events that arrive together could both miss the
@@ -81,8 +92,7 @@ func (j *Joiner) decided(ctx context.Context, in driver.Message, w *waiting) ([]
 	if err != nil {
 		return nil, err
 	}
-	store := j.store.(driver.Decider)
-	sources, decided, err := store.ListDecided(ctx, in.Key, j.name)
+	sources, decided, err := j.store.ListDecided(ctx, in.Key, j.name)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +102,7 @@ func (j *Joiner) decided(ctx context.Context, in driver.Message, w *waiting) ([]
 		if !j.condition.Evaluate(slices.Clone(sources)) {
 			return nil, nil
 		}
-		if decided, err = store.Decide(ctx, in.Key, j.name, sources); err != nil {
+		if decided, err = j.store.Decide(ctx, in.Key, j.name, sources); err != nil {
 			return nil, err
 		}
 	}
@@ -105,7 +115,7 @@ func (j *Joiner) persistUndecided(ctx context.Context, m driver.Message) (driver
 	if j.policy != KeepLast {
 		return j.persist(ctx, m)
 	}
-	_, decided, err := j.store.(driver.Decider).ListDecided(ctx, m.Key, j.name)
+	_, decided, err := j.store.ListDecided(ctx, m.Key, j.name)
 	if err != nil {
 		return m, err
 	}

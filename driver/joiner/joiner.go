@@ -5,7 +5,7 @@
 // The joiner first keeps its own event in the store, and looks for the others
 // after the store has said that it is kept. Of all the events of a key, the one
 // whose Persist returns last therefore sees all the others, wherever they were
-// handled. Two events that return at about the same time may both see the join
+// handled. A [driver.KeepLooker] promises the same for both steps in one call. Two events that return at about the same time may both see the join
 // complete, and any redelivery sees it again: so the joiner may go on several
 // times for a key, never zero times. A cache after it makes that once.
 //
@@ -89,7 +89,7 @@ type Joiner struct {
 	condition Condition
 	named     []string // that the condition speaks of; nil: any
 	needed    []string // nil: not known beforehand
-	store     driver.EventStore
+	store     guarded
 	policy    ConflictPolicy
 	name      string
 	logger    *slog.Logger // nil: slog.Default(), when needed
@@ -103,7 +103,8 @@ type Joiner struct {
 // For [MatchAll], and for And of those, the joiner reads only the sources that
 // are needed, at the same time as it writes: an event waits for two store calls
 // one after the other at most, unless another arrives at the same time. With [KeepLast]
-// it waits for one more, and the event that completes the join for two.
+// it waits for one more, and the event that completes the join for two. A store that is a
+// [driver.KeepLooker] does all of it in one call, except with KeepLast.
 //
 // Any other condition may hold for several sets of sources, and stop to hold when one
 // more arrives. So the first event that finds it to hold has the store remember the
@@ -119,7 +120,7 @@ func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	if store == nil {
 		panic(errors.New("joiner: the event store is nil"))
 	}
-	j := &Joiner{condition: condition, store: store, name: ComposedSource}
+	j := &Joiner{condition: condition, store: guarded{store}, name: ComposedSource}
 	if e, ours := condition.(*Expression); ours {
 		j.needed = e.needed
 		if !e.foreign {
@@ -132,7 +133,6 @@ func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	if err := j.usable(); err != nil {
 		panic(err)
 	}
-	j.store = guarded{store}
 	return j
 }
 
@@ -148,11 +148,12 @@ func (j *Joiner) usable() error {
 	if j.name == "" {
 		return errors.New("joiner: the name is empty")
 	}
-	if _, can := j.store.(driver.Replacer); !can && j.policy == KeepLast {
-		return fmt.Errorf("joiner: KeepLast needs a store that is a driver.Replacer, and %T is not", j.store)
+	store := j.store.EventStore
+	if _, can := store.(driver.Replacer); !can && j.policy == KeepLast {
+		return fmt.Errorf("joiner: KeepLast needs a store that is a driver.Replacer, and %T is not", store)
 	}
-	if _, can := j.store.(driver.Decider); !can && j.needed == nil {
-		return fmt.Errorf("joiner: a condition other than MatchAll needs a store that is a driver.Decider, and %T is not", j.store)
+	if _, can := store.(driver.Decider); !can && j.needed == nil {
+		return fmt.Errorf("joiner: a condition other than MatchAll needs a store that is a driver.Decider, and %T is not", store)
 	}
 	return nil
 }
@@ -166,12 +167,8 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	if err := j.check(in); err != nil {
 		return err
 	}
-	join := j.complete
-	if j.needed == nil {
-		join = j.decided
-	}
 	var w waiting
-	messages, err := join(ctx, in, &w)
+	messages, err := j.join(ctx, in, &w)
 	if err != nil {
 		return err
 	}
@@ -189,6 +186,21 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	joined, parts := plan.compose(j.name, in.Key)
 	driver.RunFrom(ctx).Joined(func() []driver.Message { return restore(joined.Content, parts) })
 	return next.Call(ctx, joined)
+}
+
+// join keeps in, and returns the events that are joined, or nil if the join waits.
+func (j *Joiner) join(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
+	switch {
+	case j.needed == nil:
+		return j.decided(ctx, in, w)
+	case j.policy == KeepLast:
+		return j.complete(ctx, in, w)
+	}
+	messages, err := j.keepAndLook(ctx, in, w)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return j.complete(ctx, in, w)
+	}
+	return messages, err
 }
 
 // counted is how many bytes of the messages the store has counted. They are in the account of
@@ -217,15 +229,20 @@ func (j *Joiner) check(in driver.Message) error {
 // persist keeps m, and returns what is kept: m, or what the policy prefers to it.
 func (j *Joiner) persist(ctx context.Context, m driver.Message) (driver.Message, error) {
 	err := j.store.Persist(ctx, m)
-	var conflict *driver.ConflictError
-	isConflict := errors.As(err, &conflict)
-	switch {
-	case err != nil && !isConflict:
-		return m, err
-	case j.policy == KeepLast:
+	isConflict := errors.Is(err, driver.ErrConflict)
+	if j.policy == KeepLast && (err == nil || isConflict) {
 		return j.replace(ctx, m, isConflict)
-	case !isConflict:
-		return m, nil
+	}
+	return j.kept(ctx, m, err)
+}
+
+// kept returns what is kept, after the store returned err when it was to keep m: m, or with
+// [KeepFirst] the event of a conflict.
+func (j *Joiner) kept(ctx context.Context, m driver.Message, err error) (driver.Message, error) {
+	var conflict *driver.ConflictError
+	switch {
+	case !errors.As(err, &conflict):
+		return m, err
 	case j.policy == Reject:
 		return m, driver.Reject(driver.ReasonConflict, err)
 	}
@@ -243,5 +260,5 @@ func (j *Joiner) replace(ctx context.Context, m driver.Message, isConflict bool)
 			return kept, err
 		}
 	}
-	return j.store.(driver.Replacer).Replace(ctx, m)
+	return j.store.Replace(ctx, m)
 }

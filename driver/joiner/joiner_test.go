@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/driver/drivertest"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -47,9 +46,11 @@ func TestJoinsInEveryOrder(t *testing.T) {
 	}
 	for name, condition := range conditions {
 		for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
-			joined := run(t, joiner.New(condition, memstore.New()), events[order[0]], events[order[1]], events[order[2]])
-			if len(joined) != 1 || string(joined[0].Content) != want || joined[0].Key != "order-1" || joined[0].Source != joiner.ComposedSource {
-				t.Errorf("%s, order %v: went on with %v", name, order, joined)
+			for kind, store := range bothStores() {
+				joined := run(t, joiner.New(condition, store), events[order[0]], events[order[1]], events[order[2]])
+				if len(joined) != 1 || string(joined[0].Content) != want || joined[0].Key != "order-1" || joined[0].Source != joiner.ComposedSource {
+					t.Errorf("%s, %s, order %v: went on with %v", name, kind, order, joined)
+				}
 			}
 		}
 	}
@@ -57,9 +58,11 @@ func TestJoinsInEveryOrder(t *testing.T) {
 
 func TestRedeliveryAfterTheJoinGoesOnAgain(t *testing.T) {
 	e1, e2 := event("event1", "1"), event("event2", "2")
-	joined := run(t, joiner.New(joiner.MatchAll("event1", "event2"), memstore.New()), e1, e2, e1, e2)
-	if len(joined) != 3 || joined[0].ID != joined[1].ID || string(joined[0].Content) != string(joined[2].Content) {
-		t.Errorf("went on with %v; want the same message three times, for the cache to make one", joined)
+	for kind, store := range bothStores() {
+		joined := run(t, joiner.New(joiner.MatchAll("event1", "event2"), store), e1, e2, e1, e2)
+		if len(joined) != 3 || joined[0].ID != joined[1].ID || string(joined[0].Content) != string(joined[2].Content) {
+			t.Errorf("%s: went on with %v; want the same message three times, for the cache to make one", kind, joined)
+		}
 	}
 }
 
@@ -109,24 +112,37 @@ func TestComposedTimeIsTheLatest(t *testing.T) {
 }
 
 func TestConflictPolicies(t *testing.T) {
+	for kind, condition := range bothConditions {
+		for name := range bothStores() {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				testConflictPolicies(t, func(policy joiner.ConflictPolicy) *joiner.Joiner {
+					return joiner.New(condition, bothStores()[name], joiner.OnConflict(policy))
+				})
+			})
+		}
+	}
+}
+
+func testConflictPolicies(t *testing.T, with func(joiner.ConflictPolicy) *joiner.Joiner) {
 	first, second, other := event("event1", "first"), event("event1", "second"), event("event2", "2")
-	for _, condition := range []joiner.Condition{joiner.MatchAll("event1", "event2"), joiner.AtLeast(2, "event1", "event2", "event3")} {
-		joined := run(t, joiner.New(condition, memstore.New()), first, second, other, second)
-		for _, m := range joined {
-			if string(m.Content) != `{"event1":"first","event2":2}` {
-				t.Errorf("default: went on with %s; want the first content kept", m.Content)
-			}
+	joined := run(t, with(joiner.KeepFirst), first, second, other, second)
+	for _, m := range joined {
+		if string(m.Content) != `{"event1":"first","event2":2}` {
+			t.Errorf("default: went on with %s; want the first content kept", m.Content)
 		}
-		joined = run(t, joiner.New(condition, memstore.New(), joiner.OnConflict(joiner.KeepLast)), first, second, other)
-		if len(joined) != 1 || string(joined[0].Content) != `{"event1":"second","event2":2}` {
-			t.Errorf("KeepLast: went on with %v", joined)
-		}
-		j := joiner.New(condition, memstore.New(), joiner.OnConflict(joiner.Reject))
-		run(t, j, first, first) // the same content is no conflict
-		err := driver.New(j).Process(t.Context(), second)
-		if driver.ReasonOf(err) != driver.ReasonConflict || !errors.Is(err, driver.ErrConflict) || strings.Contains(err.Error(), "second") {
-			t.Errorf("Reject: error %v; want a permanent conflict without the content", err)
-		}
+	}
+	if len(joined) != 2 {
+		t.Errorf("default: went on %d times; want it also for the other content, as for any redelivery", len(joined))
+	}
+	joined = run(t, with(joiner.KeepLast), first, second, other)
+	if len(joined) != 1 || string(joined[0].Content) != `{"event1":"second","event2":2}` {
+		t.Errorf("KeepLast: went on with %v", joined)
+	}
+	j := with(joiner.Reject)
+	run(t, j, first, first, other) // the same content is no conflict
+	err := driver.New(j).Process(t.Context(), second)
+	if driver.ReasonOf(err) != driver.ReasonConflict || !errors.Is(err, driver.ErrConflict) || strings.Contains(err.Error(), "second") {
+		t.Errorf("Reject: error %v; want a permanent conflict without the content", err)
 	}
 }
 
@@ -242,64 +258,5 @@ func TestSecondLookSeesAnEventThatArrivedAtTheSameTime(t *testing.T) {
 	i := slices.Index(w.calls, "Persist event1")
 	if i < 0 || len(w.calls) < 5 {
 		t.Errorf("calls %v: the test did not make both look twice", w.calls)
-	}
-}
-
-// A store that fails says nothing about what it keeps, whatever its error is: also that of
-// a context of its own.
-func TestStoreFailureIsReturnedForRedelivery(t *testing.T) {
-	for _, down := range []error{errors.New("store is down"), context.DeadlineExceeded, context.Canceled} {
-		for kind, condition := range bothConditions {
-			for _, policy := range []joiner.ConflictPolicy{joiner.KeepFirst, joiner.KeepLast, joiner.Reject} {
-				failing := failEach(t, condition, policy, down)
-				if want := map[string]int{"needed": 2, "decided": 4}[kind]; failing < want {
-					t.Errorf("%s, policy %d: %d operations of a join were failed, want %d or more", kind, policy, failing, want)
-				}
-			}
-		}
-	}
-}
-
-// failEach has the first operation of the event that completes a join fail, then the
-// second, and so on, and says how many there are.
-func failEach(t *testing.T, condition joiner.Condition, policy joiner.ConflictPolicy, down error) int {
-	t.Helper()
-	for n := 1; ; n++ {
-		store := memstore.New()
-		run(t, joiner.New(condition, store, joiner.OnConflict(policy)), event("event2", "2"))
-		faults := drivertest.NewFaults(store)
-		faults.Hook(func(c drivertest.Call) drivertest.Fault {
-			if c.Seq == n {
-				return drivertest.Fault{Before: drivertest.FailWith(down)}
-			}
-			return drivertest.Fault{}
-		})
-		went := false
-		last := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { went = true; return nil })
-		err := driver.New(joiner.New(condition, faults, joiner.OnConflict(policy)), last).Process(t.Context(), event("event1", "1"))
-		failed := faults.Count(drivertest.OpAny) >= n
-		switch {
-		case !failed && went && err == nil:
-			return n - 1
-		case !failed || !went && (!errors.Is(err, down) || driver.IsPermanent(err)):
-			t.Errorf("operation %d fails: error %v, went on: %v; want the store's own, to be delivered again", n, err, went)
-		}
-		if n > 20 {
-			t.Fatal("there is no end")
-		}
-	}
-}
-
-func TestStorePanicIsAnError(t *testing.T) {
-	w := &watched{EventStore: memstore.New(), before: func(call string) error {
-		if call == "LookUp event2" {
-			panic("bug in a store")
-		}
-		return nil
-	}}
-	err := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), w)).Process(t.Context(), event("event1", "1"))
-	var p *driver.PanicError
-	if !errors.As(err, &p) {
-		t.Errorf("error %v; want the panic", err)
 	}
 }

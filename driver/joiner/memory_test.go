@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/admission"
+	"example.com/eventdriver/driver/drivertest"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -44,16 +46,19 @@ func persisted(t *testing.T, store driver.EventStore, events ...driver.Message) 
 // TestJoinedContentIsCountedTwice: first with the events of which it is composed, then with
 // the copy that a handler has of it.
 func TestJoinedContentIsCountedTwice(t *testing.T) {
-	for name, opts := range map[string][]joiner.Option{"first": nil, "last": {joiner.OnConflict(joiner.KeepLast)}} {
+	for name, opts := range map[string][]joiner.Option{"first": nil, "last": {joiner.OnConflict(joiner.KeepLast)}, "first, in one call": nil} {
 		t.Run(name, func(t *testing.T) {
-			store, g := memstore.New(), admission.New(64*size)
+			store, g := bothStores()["several calls"], admission.New(64*size)
+			if name == "first, in one call" {
+				store = memstore.New()
+			}
 			persisted(t, store, large("k", "a"), large("k", "b"))
 			ctx, grant := admitted(t, g, size)
 			before, calls := g.InUse(), 0
 			pipeline := driver.New(joiner.New(joiner.MatchAll("a", "b", "c"), store, opts...),
 				driver.HandlerFunc(func(_ context.Context, m driver.Message, _ driver.Next) error {
 					calls++
-					if got, want := g.InUse()-before, int64(2*len(m.Content)); got != want && name == "first" || got < want {
+					if got, want := g.InUse()-before, int64(2*len(m.Content)); got != want && name != "last" || got < want {
 						t.Errorf("%d bytes were counted for %d", got, len(m.Content))
 					}
 					if spare := cap(m.Content) - len(m.Content); spare > size/8 {
@@ -74,7 +79,13 @@ func TestJoinedContentIsCountedTwice(t *testing.T) {
 
 // TestEventThatCompletesNothingNeedsNoMemory: what is there of its key is of no use yet.
 func TestEventThatCompletesNothingNeedsNoMemory(t *testing.T) {
-	store, g := memstore.New(), admission.New(0)
+	for name, store := range bothStores() {
+		t.Run(name, func(t *testing.T) { testEventThatCompletesNothing(t, store) })
+	}
+}
+
+func testEventThatCompletesNothing(t *testing.T, store drivertest.Store) {
+	g := admission.New(0)
 	persisted(t, store, large("k", "a"))
 	_, other := admitted(t, g, g.Largest()-size)
 	if err := other.Grow(g.Growth()); err != nil { // the lane
@@ -96,8 +107,9 @@ func TestEventThatCompletesNothingNeedsNoMemory(t *testing.T) {
 
 // TestJoinThatNeverFitsIsTooLarge: whether it is the events or the joined content that does not.
 func TestJoinThatNeverFitsIsTooLarge(t *testing.T) {
-	for _, n := range []int{6, 12} {
-		store, g := memstore.New(), admission.New(0)
+	for name, n := range map[string]int{"one call": 6, "several calls": 6, "one call, the events": 12, "several calls, the events": 12} {
+		kind, _, _ := strings.Cut(name, ",")
+		store, g := bothStores()[kind], admission.New(0)
 		var sources []string
 		for i := range n {
 			sources = append(sources, fmt.Sprint("s", i))
@@ -107,7 +119,7 @@ func TestJoinThatNeverFitsIsTooLarge(t *testing.T) {
 			ctx, grant := admitted(t, g, size)
 			err := pipeline.Process(ctx, large("k", source))
 			if last := i == n-1; (driver.ReasonOf(err) == driver.ReasonTooLarge) != last || !last && err != nil {
-				t.Errorf("event %d of %d: %v", i+1, n, err)
+				t.Errorf("%s, event %d of %d: %v", name, i+1, n, err)
 			}
 			grant.Release()
 		}
@@ -117,12 +129,16 @@ func TestJoinThatNeverFitsIsTooLarge(t *testing.T) {
 // TestManyLargeJoinsGetThroughOneLane: each comes again until it is done, as Pub/Sub has it,
 // and meanwhile no more is held than is allowed.
 func TestManyLargeJoinsGetThroughOneLane(t *testing.T) {
-	synctest.Test(t, manyLargeJoins)
+	for name := range bothStores() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { manyLargeJoins(t, bothStores()[name]) })
+		})
+	}
 }
 
-func manyLargeJoins(t *testing.T) {
+func manyLargeJoins(t *testing.T, store drivertest.Store) {
 	const keys = 20
-	store, g := memstore.New(), admission.New(0)
+	g := admission.New(0)
 	var mu sync.Mutex
 	joined := make(map[string]int)
 	pipeline := driver.New(joiner.New(joiner.MatchAll("a", "b", "c"), store),

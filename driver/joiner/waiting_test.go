@@ -36,17 +36,19 @@ func TestWaitingSaysForWhat(t *testing.T) {
 		"of a user's":             {own(func(s []string) bool { return len(s) == 2 }), "a", "the condition joiner_test.own"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log bytes.Buffer
-			logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			p := driver.New(joiner.New(test.condition, memstore.New(), joiner.Logger(logger)))
-			for _, source := range strings.Split(test.arrive, "") {
-				log.Reset()
-				if err := p.Process(t.Context(), driver.Message{Key: "k", Source: source, Content: []byte(`1`)}); err != nil {
-					t.Fatal(err)
+			for kind, store := range bothStores() {
+				var log bytes.Buffer
+				logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+				p := driver.New(joiner.New(test.condition, store, joiner.Logger(logger)))
+				for _, source := range strings.Split(test.arrive, "") {
+					log.Reset()
+					if err := p.Process(t.Context(), driver.Message{Key: "k", Source: source, Content: []byte(`1`)}); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-			if want := `level=DEBUG msg="waiting for ` + test.want + `" key=k source=`; !strings.Contains(log.String(), want) {
-				t.Errorf("it logs %s\nwant %s", log.String(), want)
+				if want := `level=DEBUG msg="waiting for ` + test.want + `" key=k source=`; !strings.Contains(log.String(), want) {
+					t.Errorf("%s: it logs %s\nwant %s", kind, log.String(), want)
+				}
 			}
 		})
 	}
