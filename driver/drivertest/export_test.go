@@ -25,6 +25,11 @@ func LetterFailures[S driver.DeadLetterStore](t *testing.T, h Harness[S], kept f
 	return tryAll(t, h, as, letterChecks)
 }
 
+// InspectorFailures does the same for TestInspector.
+func InspectorFailures[S Inspected](t *testing.T, h Harness[S]) map[string]error {
+	return tryAll(t, h, asInspected[S], inspectChecks)
+}
+
 func tryAll[S, I any](t *testing.T, h Harness[S], as func(S) I, checks []check[I]) map[string]error {
 	found := make(map[string]error)
 	for _, c := range checks {

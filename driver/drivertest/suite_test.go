@@ -25,6 +25,7 @@ func TestMemoryStore(t *testing.T) {
 	drivertest.TestEventStore(t, h)
 	drivertest.TestClaimStore(t, h)
 	drivertest.TestDeadLetterStore(t, h, (*memstore.Store).DeadLetters)
+	drivertest.TestInspector(t, h)
 }
 
 func TestWrappedStore(t *testing.T) {
@@ -104,6 +105,21 @@ func TestFlawedDeadLetterStores(t *testing.T) {
 		t.Run(flaw.name, func(t *testing.T) {
 			h := fake(func() *flawedLetters { return &flawedLetters{Store: memstore.New(), flaw: flaw.name} })
 			seen.caught(t, drivertest.LetterFailures(t, h, (*flawedLetters).kept), flaw.breaks...)
+		})
+	}
+	seen.complete(t)
+}
+
+func TestFlawedInspectors(t *testing.T) {
+	seen := gate{}
+	for _, flaw := range inspectorFlaws {
+		t.Run(flaw.name, func(t *testing.T) {
+			h := fake(func() *flawedInspector {
+				f := flaw.open()
+				f.Store = memstore.New()
+				return f
+			})
+			seen.caught(t, drivertest.InspectorFailures(t, h), flaw.breaks...)
 		})
 	}
 	seen.complete(t)

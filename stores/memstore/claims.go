@@ -15,9 +15,11 @@ type claimed struct{ scope, key string }
 // lease is what is known of a key's claims. It outlives its holder, so that the
 // token never goes back.
 type lease struct {
-	state state
-	claim driver.Claim // the newest
-	mark  driver.Mark  // what it was released with
+	state   state
+	claim   driver.Claim // the newest
+	mark    driver.Mark  // what it was released with
+	outcome driver.Outcome
+	changed time.Time
 }
 
 // mine says whether c is the newest claim. Expires is left out: it may have been
@@ -61,7 +63,7 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 		l.claim = c
 	}
 	l.claim.Expires = now.Add(ttl)
-	l.state, l.mark = held, driver.MarkNone
+	l.state, l.mark, l.changed = held, driver.MarkNone, now
 	s.leases[id] = l
 	return l.claim, nil
 }
@@ -84,11 +86,12 @@ func (s *Store) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (d
 }
 
 // Complete implements [driver.ClaimStore]. The key is done until the process ends.
-func (s *Store) Complete(ctx context.Context, c driver.Claim, _ driver.Outcome) error {
+func (s *Store) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
 	return s.change(ctx, "complete", c, func(l *lease) error {
 		if l.state == free {
 			return driver.ErrLost
 		}
+		l.outcome = cmp.Or(l.outcome, outcome, driver.OutcomeProcessed) // the first stays
 		l.state = done
 		return nil
 	})
@@ -121,8 +124,12 @@ func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func
 	if !ok || !l.mine(c) {
 		return failedClaim(what, c, driver.ErrLost)
 	}
+	was := l
 	if err := by(&l); err != nil {
 		return failedClaim(what, c, err)
+	}
+	if l != was {
+		l.changed = time.Now()
 	}
 	s.leases[id] = l
 	return nil

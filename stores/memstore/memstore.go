@@ -15,6 +15,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -26,22 +27,34 @@ var (
 	_ driver.KeepLooker      = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
+	_ driver.Inspector       = (*Store)(nil)
 )
 
 // Store is a store in memory. It is safe for concurrent use: one mutex makes
 // every method a single step. Make one with [New].
 type Store struct {
 	mu      sync.Mutex
-	events  map[string]map[string]driver.Succession // by key, then by source
-	decided map[string]map[string][]string          // by key, then by the join's name
+	events  map[string]map[string]event    // by key, then by source
+	decided map[string]map[string][]string // by key, then by the join's name
 	leases  map[claimed]lease
-	letters []driver.DeadLetter // in the order they came
+	letters []letter // in the order they came
+}
+
+// event is what is kept of a key and source.
+type event struct {
+	driver.Succession
+	since time.Time // when the first of them was kept
+}
+
+type letter struct {
+	driver.DeadLetter
+	added time.Time
 }
 
 // New returns an empty store. Leases run by [time.Now].
 func New() *Store {
 	return &Store{
-		events:  make(map[string]map[string]driver.Succession),
+		events:  make(map[string]map[string]event),
 		decided: make(map[string]map[string][]string),
 		leases:  make(map[claimed]lease),
 	}
@@ -149,10 +162,16 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 // keep stores a copy of the event. The caller holds the mutex.
 func (s *Store) keep(e driver.Succession) {
 	e.Last = e.Last.Clone()
-	if s.events[e.Last.Key] == nil {
-		s.events[e.Last.Key] = make(map[string]driver.Succession)
+	kept := s.events[e.Last.Key]
+	if kept == nil {
+		kept = make(map[string]event)
+		s.events[e.Last.Key] = kept
 	}
-	s.events[e.Last.Key][e.Last.Source] = e
+	since := kept[e.Last.Source].since
+	if since.IsZero() {
+		since = time.Now()
+	}
+	kept[e.Last.Source] = event{e, since}
 }
 
 // LookUp implements [driver.EventStore].
@@ -245,7 +264,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.letters = append(s.letters, clone(d))
+	s.letters = append(s.letters, letter{clone(d), time.Now()})
 	return nil
 }
 
@@ -256,7 +275,7 @@ func (s *Store) DeadLetters() []driver.DeadLetter {
 
 	letters := make([]driver.DeadLetter, len(s.letters))
 	for i, d := range s.letters {
-		letters[i] = clone(d)
+		letters[i] = clone(d.DeadLetter)
 	}
 	return letters
 }

@@ -16,4 +16,5 @@ func TestStore(t *testing.T) {
 	drivertest.TestEventStore(t, h)
 	drivertest.TestClaimStore(t, h)
 	drivertest.TestDeadLetterStore(t, h, (*memstore.Store).DeadLetters)
+	drivertest.TestInspector(t, h)
 }

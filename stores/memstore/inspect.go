@@ -1,0 +1,133 @@
+package memstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/eventdriver/driver"
+)
+
+// Inspect implements [driver.Inspector].
+func (s *Store) Inspect(ctx context.Context, key string) (driver.KeyState, error) {
+	if err := cmp.Or(ctx.Err(), driver.ValidKey(key)); err != nil {
+		return driver.KeyState{}, failed("inspect", key, anySource, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	k := s.state(key, s.claims()[key])
+	k.Letters = s.lettersOf(key)
+	if len(k.Events)+len(k.Decided)+len(k.Claims)+len(k.Letters) == 0 {
+		return driver.KeyState{}, failed("inspect", key, anySource, driver.ErrNotFound)
+	}
+	return k, nil
+}
+
+// cursorMark begins a cursor; the last key that was looked at follows.
+const cursorMark = "after:"
+
+// ListKeys implements [driver.Inspector]. The keys are ordered, and a page looks at no more of
+// them than its limit.
+func (s *Store) ListKeys(ctx context.Context, q driver.KeyQuery) (driver.KeyPage, error) {
+	after, err := parseCursor(q.Cursor)
+	if err := cmp.Or(ctx.Err(), err); err != nil {
+		return driver.KeyPage{Next: q.Cursor}, failedList(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	keys, claims := s.keys(), s.claims()
+	begin, found := slices.BinarySearch(keys, after)
+	if found {
+		begin++
+	}
+	end := min(len(keys), begin+cmp.Or(max(q.Limit, 0), driver.DefaultLimit))
+	page := driver.KeyPage{Seen: end - begin, Share: 1}
+	for _, key := range keys[begin:end] {
+		if k := s.state(key, claims[key]); q.Takes(k) {
+			page.Keys = append(page.Keys, k)
+		}
+	}
+	if end < len(keys) {
+		page.Next, page.Share = cursorMark+driver.ToText(keys[end-1]), float64(end)/float64(len(keys))
+	}
+	return page, nil
+}
+
+// parseCursor returns the key behind which a page begins.
+func parseCursor(cursor string) (after string, err error) {
+	text, isCursor := strings.CutPrefix(cursor, cursorMark)
+	if after, err = driver.FromText(text); err != nil || cursor != "" && !isCursor {
+		return "", driver.Permanent(fmt.Errorf("%.80q is no cursor", cursor))
+	}
+	return after, nil
+}
+
+// keys returns the keys of which more is kept than letters, ordered. The caller holds the
+// mutex.
+func (s *Store) keys() []string {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(s.events)), maps.Keys(s.decided))
+	for id := range s.leases {
+		keys = append(keys, id.key)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// state describes what is kept of key, which has these claims, but for its letters. The caller holds the mutex.
+func (s *Store) state(key string, claims []driver.ClaimState) driver.KeyState {
+	k := driver.KeyState{Key: key, Claims: claims}
+	for _, source := range s.sources(key) {
+		e := s.events[key][source]
+		k.Events = append(k.Events, driver.EventState{Source: source, ID: e.Last.ID, Kept: e.since, Time: e.Last.Time,
+			Size: int64(len(e.Last.Content)), MediaType: e.Last.MediaType})
+	}
+	for _, join := range slices.Sorted(maps.Keys(s.decided[key])) {
+		k.Decided = append(k.Decided, driver.Decision{Join: join, Sources: slices.Clone(s.decided[key][join])})
+	}
+	return k
+}
+
+// claims describes the claims of each key, ordered by scope. The caller holds the mutex.
+func (s *Store) claims() map[string][]driver.ClaimState {
+	claims := make(map[string][]driver.ClaimState)
+	for id, l := range s.leases {
+		claims[id.key] = append(claims[id.key], l.describe())
+	}
+	for _, of := range claims {
+		slices.SortFunc(of, func(a, b driver.ClaimState) int { return strings.Compare(a.Scope, b.Scope) })
+	}
+	return claims
+}
+
+func (l lease) describe() driver.ClaimState {
+	c := driver.ClaimState{Scope: l.claim.Scope, Token: l.claim.Token, Owner: l.claim.Owner,
+		Takeover: l.claim.Takeover, Changed: l.changed}
+	switch l.state {
+	case held:
+		c.Held, c.Expires, c.Mark = true, l.claim.Expires, l.claim.Mark
+	case done:
+		c.Done = &driver.Completion{Outcome: l.outcome, Token: c.Token, Owner: c.Owner, Time: l.changed}
+	default:
+		c.Mark = l.mark
+	}
+	return c
+}
+
+// lettersOf returns the letters of a key. The caller holds the mutex.
+func (s *Store) lettersOf(key string) (refs []driver.LetterRef) {
+	for i, d := range s.letters {
+		if d.Key == key {
+			refs = append(refs, driver.LetterRef{Ref: strconv.Itoa(i), Reason: d.Reason, Source: d.Source, ID: d.ID,
+				Added: d.added})
+		}
+	}
+	return refs
+}
+
+func failedList(err error) error { return fmt.Errorf("memstore: list keys: %w", err) }
