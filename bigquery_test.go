@@ -74,8 +74,8 @@ func TestBigQueryIsConfigured(t *testing.T) {
 	if want := []any{"project", "orders", "EU", bigQueryTimeout}; err != nil || !slices.Equal(read, want) {
 		t.Errorf("%+v, %v", config, err)
 	}
-	if c := DefaultConfig(); c.Retention != bqstore.DefaultRetention || c.EventWriter != string(bqstore.StorageWrite) {
-		t.Errorf("%v, %s; want what is the store's own default", c.Retention, c.EventWriter)
+	if c := DefaultConfig(); c.Retention != bqstore.DefaultRetention {
+		t.Errorf("%v; want the store's own default", c.Retention)
 	}
 	_, err = configFrom(map[string]string{"EVENT_STORE": "redis"})
 	if want := `EVENT_STORE must be memory, gcs or bigquery; it is "redis"`; err == nil || !strings.Contains(err.Error(), want) {
@@ -103,13 +103,11 @@ func init() {
 		{bigQueryVariables, func(c Config) any { return c.ClaimStore }, "bigquery"},
 		{bigQueryVariables + " GCS_BUCKET=bucket", func(c Config) any { return c.EventStore + " " + c.ClaimStore }, "bigquery gcs"},
 		{bigQueryVariables + " GCS_BUCKET=bucket CLAIM_STORE=bigquery", func(c Config) any { return c.ClaimStore }, "bigquery"},
-		{"BIGQUERY_EVENT_WRITER=dml", func(c Config) any { return c.EventWriter }, "dml"},
 	}...)
 	bad = append(bad, []badVariable{
 		{"BIGQUERY_PROJECT", "a project", "the ID of a project", bigQueryVariables},
 		{"BIGQUERY_DATASET", "my-orders", "the name of a dataset", bigQueryVariables},
 		{"BIGQUERY_LOCATION", "E U", "as in EU", bigQueryVariables},
 		{"BIGQUERY_RETENTION", "1m", "from 1h to 3600h", bigQueryVariables},
-		{"BIGQUERY_EVENT_WRITER", "sql", "storage or dml", bigQueryVariables},
 	}...)
 }

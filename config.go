@@ -28,7 +28,6 @@ type Config struct {
 	Dataset      string        // in Project [BIGQUERY_DATASET]
 	Location     string        // of Dataset; "": BigQuery is asked for it [BIGQUERY_LOCATION]
 	Retention    time.Duration // for how long StoreBigQuery sees its rows [BIGQUERY_RETENTION]
-	EventWriter  string        // how StoreBigQuery writes events [BIGQUERY_EVENT_WRITER]
 	StoreTimeout time.Duration // of each call of a store; 0: see docs/configuration.md [STORE_TIMEOUT]
 
 	Lease              time.Duration         // of a key whose holder vanished; 0: see [cache.Lease] [LEASE]

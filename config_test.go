@@ -30,7 +30,7 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Sources: []string{"event1", "event2", "event3"}, EraseSources: []string{"event1"}, BodyLimit: convert.DefaultBodyLimit,
 		EventStore: StoreMemory, ClaimStore: StoreMemory, Folder: "event-driver",
-		Retention: c.Retention, EventWriter: c.EventWriter, // of a store that may be left out
+		Retention:      c.Retention, // of a store that may be left out
 		ConflictPolicy: joiner.KeepFirst, DeadLetters: true, LogLevel: slog.LevelInfo,
 	}
 	if !reflect.DeepEqual(c, want) || !reflect.DeepEqual(DefaultConfig(), want) || want.Validate() != nil {

@@ -9,7 +9,7 @@ import (
 
 // foreign are variables of others that begin like those of the function: of the
 // platform, and of the clients of emulators.
-var foreign = []string{"LOG_EXECUTION_ID", "BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST"}
+var foreign = []string{"LOG_EXECUTION_ID", "BIGQUERY_EMULATOR_HOST"}
 
 // UnknownVariables returns a sentence for each variable of environ, which has the form
 // of [os.Environ], that may be misspelt: the function does not read it, but it begins

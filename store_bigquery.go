@@ -26,7 +26,7 @@ func bigQueryStore() storeKind {
 func openBigQuery(ctx context.Context, c Config) (store, error) {
 	timeout := c.storeTimeout()
 	return bqstore.New(ctx, bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).
-		WithRetention(c.Retention).WithEventWriter(bqstore.EventWriter(c.EventWriter)).WithTimeout(bqstore.Timeout{
+		WithRetention(c.Retention).WithTimeout(bqstore.Timeout{
 		Default: &timeout, Operation: map[bqstore.Operation]time.Duration{bqstore.OpAcquire: c.acquireTimeout()}}))
 }
 
@@ -60,19 +60,7 @@ var bigQuerySettings = []setting{{
 	field: func(c *Config) flag.Value { return (*duration)(&c.Retention) },
 	check: Config.checkRetention,
 	about: "how long rows are seen, from `1h` to `3600h`. The tables' partitions must last a day longer.",
-}, {
-	name:  "BIGQUERY_EVENT_WRITER",
-	unset: string(bqstore.StorageWrite),
-	must:  oneOf(eventWriters.names()),
-	field: func(c *Config) flag.Value { return choice[string]{&c.EventWriter, eventWriters} },
-	about: "how events are written: by the Storage Write API (`storage`) or by statements (`dml`). [Do not " +
-		"change it](bigquery.md#how-an-event-is-written) for a table in use.",
 }}
-
-var eventWriters = words[string]{
-	{string(bqstore.StorageWrite), string(bqstore.StorageWrite)},
-	{string(bqstore.DML), string(bqstore.DML)},
-}
 
 // checkBigQuery checks one value, which stands beside others that are right.
 func (c Config) checkBigQuery(value string, beside bqstore.Settings) error {

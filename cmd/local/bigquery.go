@@ -61,9 +61,8 @@ func (l *local) startBigQueryEmulator(ctx context.Context) error {
 		return os.RemoveAll(folder)
 	})
 	for range 300 {
-		if addrs, err := os.ReadFile(ready); err == nil {
-			api, appends, _ := strings.Cut(strings.TrimSpace(string(addrs)), "\n")
-			return errors.Join(os.Setenv("BIGQUERY_EMULATOR_HOST", api), os.Setenv("BIGQUERY_STORAGE_EMULATOR_HOST", appends))
+		if addr, err := os.ReadFile(ready); err == nil {
+			return os.Setenv("BIGQUERY_EMULATOR_HOST", strings.TrimSpace(string(addr)))
 		}
 		select {
 		case <-ctx.Done():

@@ -55,8 +55,7 @@ func TestDemo(t *testing.T) {
 	}{
 		{"gcs", nil, nil},
 		{"memory", nil, []string{"-store", "memory"}},
-		{"bigquery", []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST"),
-			"BIGQUERY_STORAGE_EMULATOR_HOST=" + os.Getenv("BIGQUERY_STORAGE_EMULATOR_HOST")}, []string{"-store", "bigquery"}},
+		{"bigquery", []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST")}, []string{"-store", "bigquery"}},
 		{"somebody else's emulator", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL}, nil},

@@ -7,10 +7,9 @@ import (
 	"slices"
 )
 
-// Rows that are appended by the Storage Write API exclude nobody, and have no
-// order that every reader knows. What can be relied on is that a row can be read
-// once its append has returned, and that a query sees the table as it was at one
-// moment. That is enough for calls with different contents to agree, in most cases
+// Rows that are appended exclude nobody, and have no order that every reader knows.
+// What can be relied on is that a row can be read once its append has returned, and
+// that a query sees the table as it was at one moment. That is enough for calls with different contents to agree, in most cases
 // without a lock (the adopt-commit object of E. Gafni, "Round-by-round fault
 // detectors", 1998). A call
 //

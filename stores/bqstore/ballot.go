@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 
+	"cloud.google.com/go/bigquery"
+
 	"example.com/eventdriver/driver"
 )
 
@@ -63,12 +65,35 @@ func (s *Store) eventRows(ctx context.Context, columns, where string, parameters
 		append(parameters, "since", s.since(), "incarnation", id.incarnation)...)
 }
 
+// add appends a row by tabledata.insertAll, the requests of which say that a row can be
+// queried once they are acknowledged. BigQuery's client repeats them, so a row may be
+// there twice; to a ballot that is the same.
 func (b *eventBallot) add(ctx context.Context, r eventRow) error {
 	id, _, err := b.s.identify(ctx, b.s.settings.tables.Events)
 	if err != nil {
 		return err
 	}
-	return b.s.appender.append(ctx, b.key, id.incarnation, r)
+	table := b.s.client.Dataset(b.s.settings.dataset).Table(b.s.settings.tables.Events)
+	return plain(ctx, table.Inserter().Put(ctx, appended{r, b.key, id.incarnation}))
+}
+
+// appended is a row as insertAll takes it.
+type appended struct {
+	eventRow
+	key, incarnation string
+}
+
+// Save implements [bigquery.ValueSaver].
+func (r appended) Save() (row map[string]bigquery.Value, insertID string, err error) {
+	row = map[string]bigquery.Value{
+		"key": driver.ToText(r.key), "source": r.Source, "kind": r.Kind, "seq": r.Seq, "writer": r.Writer, "digest": r.Digest,
+		"event_id": r.EventID, "content": append([]byte{}, r.Content...), "media_type": r.MediaType, "attributes": r.Attributes,
+		"incarnation": r.incarnation, "created_at": r.CreatedAt,
+	}
+	if r.EventTime.Valid {
+		row["event_time"] = r.EventTime.Timestamp
+	}
+	return row, bigquery.NoDedupeID, nil
 }
 
 func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {

@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"time"
-
-	"google.golang.org/api/option"
 )
 
 // Defaults of the settings.
@@ -28,21 +26,6 @@ type Tables struct {
 	Keys        string // a view, for people: one row for each key; default "keys"
 }
 
-// EventWriter is how events are written.
-type EventWriter string
-
-// The ways to write events. Instances that share a table must use the same one, and
-// a table that has been written to in one way is to be replaced by another table,
-// or to be left alone until its events are joined, before the other is used.
-const (
-	// StorageWrite appends rows by the Storage Write API, and has a slot of the log
-	// decide only where different contents were written at once. It is the default:
-	// quicker than DML, and without its limits.
-	StorageWrite EventWriter = "storage"
-	// DML inserts each row by a statement of its own, into a slot of the log.
-	DML EventWriter = "dml"
-)
-
 // Settings say how a store works. They are values: each method returns a changed
 // copy. Start with [Config]. [New] checks them.
 type Settings struct {
@@ -52,13 +35,11 @@ type Settings struct {
 	tables    Tables
 	timeout   Timeout
 	retention time.Duration
-	writer    EventWriter
-	appending []option.ClientOption
 }
 
 // Config returns the settings of a store in a project's dataset.
 func Config(project, dataset string) Settings {
-	return Settings{project: project, dataset: dataset, retention: DefaultRetention, writer: StorageWrite,
+	return Settings{project: project, dataset: dataset, retention: DefaultRetention,
 		tables: Tables{Events: "events", Claims: "claims", DeadLetters: "dead_letters", Keys: "keys"}}
 }
 
@@ -134,19 +115,6 @@ func (s Settings) WithRetention(d time.Duration) Settings {
 	return s
 }
 
-// WithEventWriter sets how events are written.
-func (s Settings) WithEventWriter(w EventWriter) Settings {
-	s.writer = w
-	return s
-}
-
-// WithAppendOptions adds options of the client for the Storage Write API alone, a
-// gRPC client. They come after those of [New], which are for both clients.
-func (s Settings) WithAppendOptions(opts ...option.ClientOption) Settings {
-	s.appending = slices.Concat(s.appending, opts)
-	return s
-}
-
 var (
 	projectName  = regexp.MustCompile(`^(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{2,62}$`)
 	datasetName  = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
@@ -174,9 +142,6 @@ func (s Settings) check() error {
 	}
 	if s.retention < time.Hour || s.retention > 150*24*time.Hour {
 		wrong("retention %v: must be from 1h to 150 days", s.retention)
-	}
-	if s.writer != StorageWrite && s.writer != DML {
-		wrong("event writer %q: must be %s or %s", s.writer, StorageWrite, DML)
 	}
 	if d := s.timeout.Default; d != nil && *d <= 0 {
 		wrong("Timeout.Default %v: must be positive", *d)

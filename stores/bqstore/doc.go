@@ -18,8 +18,9 @@
 // holds the table's incarnation, a label and its creation time, because dropping a
 // table frees no IDs; and each write asks whether that is still the table's.
 //
-// Such a job takes seconds. Events are appended by the Storage Write API instead,
-// whose rows can be read once they are acknowledged. Different contents for one key
+// Such a job takes seconds. Events are appended by tabledata.insertAll instead, whose
+// rows can be queried once they are acknowledged
+// (https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery#dataavailability). Different contents for one key
 // and source are agreed on in two rounds of appending and reading, and only where
 // they were written at the same moment, by a slot of a log.
 //

@@ -15,11 +15,9 @@ import (
 
 // Persist implements [driver.EventStore].
 //
-// With [StorageWrite] it costs two appends and two queries, one after the other, an
-// append and a query for an event that is kept already, and a slot of the log where
-// different contents were written at once. With [DML] it takes the first slot of
-// the log: three requests, two of them one after the other, and three more where
-// that is taken.
+// It costs two requests that append a row and two queries, one after the other, half of
+// that for an event that is kept already, and a slot of the log where different contents
+// were written at once.
 func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 	if err := s.persist(ctx, m); err != nil {
 		return failed(OpPersist, m.Key, m.Source, err)
@@ -51,14 +49,11 @@ func (s *Store) first(ctx context.Context, b *eventBallot, m driver.Message) (ev
 	if err := s.fits(mine); err != nil {
 		return eventRow{}, err
 	}
-	if s.settings.writer == DML {
-		return b.keep(ctx, mine)
-	}
 	return agree(ctx, b, mine)
 }
 
 // fits refuses a row that BigQuery can't take: its requests are limited to 10 MB
-// (https://cloud.google.com/bigquery/quotas), and a statement's has bytes in base64.
+// (https://cloud.google.com/bigquery/quotas), and has bytes in base64.
 func (s *Store) fits(r eventRow) error {
 	// Attributes are JSON in the JSON of a request, which may double them.
 	if size := len(r.Content) + 2*len(r.Attributes); size > rowLimit {

@@ -6,10 +6,6 @@ import (
 	"log"
 	"time"
 
-	"google.golang.org/api/option"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
-
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/stores/bqstore"
 )
@@ -76,21 +72,6 @@ func ExampleSettings_WithRetention() {
 // The dataset is in a region.
 func ExampleSettings_WithLocation() {
 	example(bqstore.Config("my-project-5", "orders").WithLocation("europe-west1"))
-	// Output:
-	// {"n":1} <nil>
-}
-
-// Events are written by statements, and not by the Storage Write API.
-func ExampleSettings_WithEventWriter() {
-	example(bqstore.Config("my-project-6", "orders").WithEventWriter(bqstore.DML))
-	// Output:
-	// {"n":1} <nil>
-}
-
-// Options for the connection of the Storage Write API alone.
-func ExampleSettings_WithAppendOptions() {
-	alive := grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute})
-	example(bqstore.Config("my-project-7", "orders").WithAppendOptions(option.WithGRPCDialOption(alive)))
 	// Output:
 	// {"n":1} <nil>
 }

@@ -37,7 +37,7 @@ func TestJobThatFailsForAWhile(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	store, err := bqstore.New(t.Context(), bqstore.Config("project", "dataset").WithLocation("EU").WithEventWriter(bqstore.DML),
+	store, err := bqstore.New(t.Context(), bqstore.Config("project", "dataset").WithLocation("EU"),
 		option.WithEndpoint(server.URL), option.WithoutAuthentication())
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 func on(t *testing.T) (*fake.Server, *bqstore.Store) {
 	t.Helper()
 	server := fake.New(t)
-	store, err := bqstore.New(t.Context(), bqstore.Config("project", "orders").WithLocation("EU").WithEventWriter(bqstore.DML),
+	store, err := bqstore.New(t.Context(), bqstore.Config("project", "orders").WithLocation("EU"),
 		option.WithEndpoint("http://"+server.Host()), option.WithoutAuthentication())
 	if err != nil {
 		t.Fatal(err)

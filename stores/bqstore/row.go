@@ -42,7 +42,7 @@ func rowOf(m driver.Message) eventRow {
 		MediaType:  driver.ToText(m.MediaType),
 		EventTime:  bigquery.NullTimestamp{Timestamp: m.Time.UTC().Truncate(time.Microsecond), Valid: !m.Time.IsZero()},
 		Attributes: attributesToText(m.Attributes),
-		CreatedAt:  time.Now().UTC(),
+		CreatedAt:  time.Now().UTC().Truncate(time.Microsecond),
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -30,7 +29,6 @@ var (
 type Store struct {
 	settings Settings
 	client   *bigquery.Client
-	appender *appender
 	held     held.Claims[claimRow] // the end of the log of each
 
 	mu     sync.Mutex
@@ -39,19 +37,13 @@ type Store struct {
 
 // New returns a store with the settings. The options are those of the client
 // that it makes. Where BIGQUERY_EMULATOR_HOST is set, such as to 127.0.0.1:9050,
-// the client goes there, without credentials, and the one for the Storage Write API
-// to BIGQUERY_STORAGE_EMULATOR_HOST. No request is sent: tables that are missing are
-// found out by the first operation; see [Store.EnsureTables].
+// the client goes there, without credentials. No request is sent: tables that are
+// missing are found out by the first operation; see [Store.EnsureTables].
 func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*Store, error) {
 	if err := settings.check(); err != nil {
 		return nil, fmt.Errorf("bqstore: %w", err)
 	}
-	appender := newAppender(settings, slices.Concat(opts, settings.appending))
 	if host := os.Getenv("BIGQUERY_EMULATOR_HOST"); host != "" {
-		if settings.writer == StorageWrite && os.Getenv("BIGQUERY_STORAGE_EMULATOR_HOST") == "" {
-			return nil, errors.New("bqstore: BIGQUERY_EMULATOR_HOST is set and BIGQUERY_STORAGE_EMULATOR_HOST is not: " +
-				"set it to the emulator's gRPC address, or write events with DML")
-		}
 		opts = append([]option.ClientOption{option.WithEndpoint("http://" + host), option.WithoutAuthentication()}, opts...)
 	}
 	opts = append(opts, bigquery.WithDefaultJobCreationMode(bigquery.JobCreationModeOptional))
@@ -60,13 +52,11 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 		return nil, fmt.Errorf("bqstore: client: %w", err)
 	}
 	client.Location = settings.location
-	return &Store{settings: settings, client: client, appender: appender, tables: make(map[string]known)}, nil
+	return &Store{settings: settings, client: client, tables: make(map[string]known)}, nil
 }
 
-// Close closes the clients' connections. Call it when no operation is under way.
-func (s *Store) Close() error {
-	return errors.Join(s.appender.close(), s.client.Close())
-}
+// Close closes the client's connections. Call it when no operation is under way.
+func (s *Store) Close() error { return s.client.Close() }
 
 // anySource and anyKey stand for what an operation does not have.
 const (

@@ -47,11 +47,10 @@ func ready(t testing.TB, s bqstore.Settings) *bqstore.Store {
 	return store
 }
 
-// TestConformance runs the suite against the emulator, and for the other way to
-// write events what concerns those. Each check has a project of its own, since the
-// emulator slows down with what a project has done.
+// TestConformance runs the suite. Each check has a project of its own, since the emulator
+// slows down with what a project has done.
 func TestConformance(t *testing.T) {
-	h := harness(t, bqstore.StorageWrite)
+	h := harness(t)
 	drivertest.TestEventStore(t, h)
 	drivertest.TestClaimStore(t, h)
 	drivertest.TestDeadLetterStore(t, h, func(s *bqstore.Store) []driver.DeadLetter {
@@ -63,15 +62,11 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func TestConformanceOfDML(t *testing.T) {
-	drivertest.TestEventStore(t, harness(t, bqstore.DML))
-}
-
-func harness(t *testing.T, writer bqstore.EventWriter) drivertest.Harness[*bqstore.Store] {
+func harness(t *testing.T) drivertest.Harness[*bqstore.Store] {
 	var of sync.Map
 	h := drivertest.Harness[*bqstore.Store]{
 		Open: func(t *testing.T) *bqstore.Store {
-			s := settings(t).WithEventWriter(writer)
+			s := settings(t)
 			store := ready(t, s)
 			of.Store(store, s)
 			return store

@@ -103,7 +103,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !pause(r.Context(), fault.Delay, fault.Hold) {
 		panic(http.ErrAbortHandler)
 	}
-	if fault.Status != 0 {
+	if fault.Status != 0 && !fault.Served {
 		answer(w, nil, &failure{fault.Reason, "a fault that was asked for", fault.Status})
 		return
 	}
@@ -112,8 +112,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	result, err := to.serve(c)
-	if fault.Drop {
+	switch {
+	case fault.Drop:
 		panic(http.ErrAbortHandler)
+	case fault.Served:
+		err = &failure{fault.Reason, "a fault that was asked for", fault.Status}
 	}
 	answer(w, result, err)
 }

@@ -1,8 +1,7 @@
-// Package bigquery runs a BigQuery on local sockets, for tests. Nothing that is deployed
+// Package bigquery runs a BigQuery on a local socket, for tests. Nothing that is deployed
 // imports it.
 //
-// It speaks the REST API, with Google's own types of the requests, and of the Storage
-// Write API what default streams need. Tables keep their rows in memory. Statements are
+// It speaks the REST API, with Google's own types of the requests. Tables keep their rows in memory. Statements are
 // parsed and run by a small interpreter: INSERT of one row, SELECT from one table, and
 // DELETE; anything else fails as an invalid query. Tests that need more SQL run on
 // bigquery-emulator, by make prove, and so do the tests that run here: the emulator says
@@ -13,7 +12,7 @@
 // ([Server.OnJob]), and requests are refused, delayed or lose their answer
 // ([Server.OnRequest]). As in the service, the ID of a job is used for good, even if a
 // table is dropped, a statement sees the tables as they are at one moment, and a row can
-// be read when its job is done or its append was acknowledged. insertAll never removes
+// be read when its job is done or its insertAll was acknowledged. insertAll never removes
 // duplicates, though the service may.
 //
 // It has no permissions, prices, or ends of partitions, and answers all rows on one page.
@@ -21,7 +20,6 @@ package bigquery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -29,20 +27,16 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
-	"google.golang.org/grpc"
 )
 
-// Server is a BigQuery on sockets of this machine. All methods are safe for concurrent
+// Server is a BigQuery on a socket of this machine. All methods are safe for concurrent
 // use.
 type Server struct {
-	rest, storage net.Listener
-	http          *http.Server
-	grpc          *grpc.Server
-	serving       sync.WaitGroup
-	ended         context.Context // when the server is closed
-	end           context.CancelFunc
+	listener net.Listener
+	http     *http.Server
+	serving  sync.WaitGroup
+	ended    context.Context // when the server is closed
+	end      context.CancelFunc
 
 	mu       sync.Mutex
 	projects map[string]*project
@@ -52,24 +46,17 @@ type Server struct {
 	limit    limit
 }
 
-// Start starts a server on free ports of 127.0.0.1. Every project exists and is empty.
+// Start starts a server on a free port of 127.0.0.1. Every project exists and is empty.
 // Close stops it.
 func Start() (*Server, error) {
-	rest, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("fake BigQuery: %w", err)
 	}
-	storage, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("fake BigQuery: %w", err), rest.Close())
-	}
-	s := &Server{rest: rest, storage: storage, projects: make(map[string]*project)}
+	s := &Server{listener: listener, projects: make(map[string]*project)}
 	s.ended, s.end = context.WithCancel(context.Background())
 	s.http = &http.Server{Handler: http.HandlerFunc(s.serve)}
-	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxAppend))
-	storagepb.RegisterBigQueryWriteServer(s.grpc, &appends{server: s})
-	s.serving.Go(func() { _ = s.http.Serve(rest) })    // until Close
-	s.serving.Go(func() { _ = s.grpc.Serve(storage) }) // until Close
+	s.serving.Go(func() { _ = s.http.Serve(listener) }) // until Close
 	return s, nil
 }
 
@@ -88,30 +75,24 @@ func New(t testing.TB) *Server {
 	return s
 }
 
-// The variables that tell a client, and a store, where another BigQuery listens.
-const (
-	restVariable    = "BIGQUERY_EMULATOR_HOST"
-	storageVariable = "BIGQUERY_STORAGE_EMULATOR_HOST"
-)
+// variable tells a client, and a store, where another BigQuery listens.
+const variable = "BIGQUERY_EMULATOR_HOST"
 
-// Main runs the tests of a package, for its TestMain. Where the variables
-// BIGQUERY_EMULATOR_HOST and BIGQUERY_STORAGE_EMULATOR_HOST name an emulator, the tests
-// use that; otherwise Main starts a server and sets the variables. It returns the exit code.
+// Main runs the tests of a package, for its TestMain. Where the variable
+// BIGQUERY_EMULATOR_HOST names an emulator, the tests use that; otherwise Main starts a
+// server and sets the variable. It returns the exit code.
 func Main(m *testing.M) int {
-	if os.Getenv(restVariable) != "" {
+	if os.Getenv(variable) != "" {
 		onEmulator = true
 		return m.Run()
 	}
 	s, err := Start()
+	if err == nil {
+		err = os.Setenv(variable, s.Host())
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
-	}
-	for name, value := range map[string]string{restVariable: s.Host(), storageVariable: s.StorageHost()} {
-		if err := os.Setenv(name, value); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
 	}
 	code := m.Run()
 	if err := s.Close(); err != nil {
@@ -127,18 +108,13 @@ var onEmulator bool
 // is slower.
 func OnEmulator() bool { return onEmulator }
 
-// Host returns the address of the REST API, as BIGQUERY_EMULATOR_HOST wants it.
-func (s *Server) Host() string { return s.rest.Addr().String() }
-
-// StorageHost returns the address of the Storage Write API, as
-// BIGQUERY_STORAGE_EMULATOR_HOST wants it.
-func (s *Server) StorageHost() string { return s.storage.Addr().String() }
+// Host returns the server's address, as BIGQUERY_EMULATOR_HOST wants it.
+func (s *Server) Host() string { return s.listener.Addr().String() }
 
 // Close stops the server, cuts its connections and waits for it to end.
 func (s *Server) Close() error {
 	s.end()
 	err := s.http.Close()
-	s.grpc.Stop()
 	s.serving.Wait()
 	return err
 }
@@ -157,7 +133,7 @@ func (s *Server) project(name string) *project {
 
 // Request is a request that the server has received.
 type Request struct {
-	Method  string // as the API names it: "jobs.insert"; "AppendRows" of the Storage Write API
+	Method  string // as the API names it: "jobs.insert"
 	Project string
 	ID      string // of the job, table or dataset, where the address has one
 }
@@ -169,9 +145,11 @@ type Fault struct {
 	Hold <-chan struct{}
 	// Delay is how long the request waits before it is served.
 	Delay time.Duration
-	// Status, if not 0, is answered with Reason instead of serving the request.
+	// Status, if not 0, is answered with Reason instead of serving the request, or, with
+	// Served, after it.
 	Status int
 	Reason string
+	Served bool
 	// Drop cuts the connection after the request was served: the work is done and the
 	// answer is lost.
 	Drop bool

@@ -2,9 +2,7 @@
 // local run. It is a module of its own, so that nobody who builds the function
 // ever builds the emulator; its Makefile target is emulators.
 //
-//	bqemulator -ready FILE    serve on free ports; FILE then holds the addresses,
-//	                          a line each: that of the API, and that of the Storage
-//	                          Write API
+//	bqemulator -ready FILE    serve on a free port; FILE then holds the address
 //
 // It differs from the emulator's own program:
 //
@@ -14,7 +12,7 @@
 //     "duplicate"), where the emulator says 400.
 //   - It keeps the emulator's answers about finished jobs and deletes the jobs, since the
 //     emulator reads all of them for each request.
-//   - It takes any number of appends at once.
+//   - It decodes the bytes of tabledata.insertAll.
 package main
 
 import (
@@ -28,9 +26,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-
-	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
-	"google.golang.org/grpc"
 )
 
 func main() {
@@ -51,18 +46,11 @@ func run(addr, ready string) error {
 	if err != nil {
 		return err
 	}
-	appending, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return err
-	}
 	all := &projects{}
 	defer all.close()
-	ended := make(chan error, 2)
-	front := grpc.NewServer(grpc.MaxRecvMsgSize(maxAppend))
-	storagepb.RegisterBigQueryWriteServer(front, &appends{projects: all})
-	go func() { ended <- front.Serve(appending) }()
+	ended := make(chan error, 1)
 	go func() { ended <- http.Serve(api, &wrapper{projects: all}) }() // on this machine, for tests
-	if err := announce(api.Addr().String()+"\n"+appending.Addr().String()+"\n", ready); err != nil {
+	if err := announce(api.Addr().String()+"\n", ready); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -77,13 +65,13 @@ func run(addr, ready string) error {
 
 // announce says where the emulator listens. The file appears in one step, so
 // that whoever waits for it never reads half of it.
-func announce(addrs, file string) error {
+func announce(addr, file string) error {
 	if file == "" {
-		fmt.Print(addrs)
+		fmt.Print(addr)
 		return nil
 	}
 	part := filepath.Join(filepath.Dir(file), "."+filepath.Base(file))
-	if err := os.WriteFile(part, []byte(addrs), 0o600); err != nil {
+	if err := os.WriteFile(part, []byte(addr), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(part, file)

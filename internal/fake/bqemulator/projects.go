@@ -7,19 +7,13 @@ import (
 
 	"github.com/goccy/bigquery-emulator/server"
 	"github.com/goccy/bigquery-emulator/types"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
-	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 )
 
 // project is an emulator with one project. It does one thing at a time, because
-// statements and appends at the same time lock the emulator up.
+// statements at the same time lock the emulator up.
 type project struct {
-	name       string
-	emulator   *server.Server
-	connection *grpc.ClientConn
-	appends    storagepb.BigQueryWriteClient
+	name     string
+	emulator *server.Server
 
 	busy sync.Mutex
 	jobs map[string]*job // by ID; guarded by busy
@@ -75,19 +69,13 @@ func start(name string) (*project, error) {
 	if err := emulator.Load(server.StructSource(types.NewProject(name))); err != nil {
 		return nil, err
 	}
-	listening := make(chan string, 1)
-	emulator.SetListenCallback(func(_, addr string) { listening <- addr })
+	listening := make(chan struct{})
+	emulator.SetListenCallback(func(_, _ string) { close(listening) })
 	ended := make(chan error, 1)
 	go func() { ended <- emulator.Serve(context.Background(), "127.0.0.1:0", "127.0.0.1:0") }()
 	select {
-	case addr := <-listening:
-		connection, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(maxAppend)))
-		if err != nil {
-			return nil, err
-		}
-		return &project{name: name, emulator: emulator, connection: connection,
-			appends: storagepb.NewBigQueryWriteClient(connection), jobs: make(map[string]*job)}, nil
+	case <-listening:
+		return &project{name: name, emulator: emulator, jobs: make(map[string]*job)}, nil
 	case err := <-ended:
 		return nil, err
 	}
@@ -97,6 +85,5 @@ func start(name string) (*project, error) {
 func (p *project) stop() {
 	p.busy.Lock()
 	defer p.busy.Unlock()
-	_ = p.connection.Close()
 	_ = p.emulator.Stop(context.Background())
 }

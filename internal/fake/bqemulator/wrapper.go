@@ -35,6 +35,8 @@ func (w *wrapper) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 	kind, job := found[2], p.jobs[found[3]]
 	switch {
+	case r.Method == http.MethodPost && insertAllPath.MatchString(r.URL.Path):
+		p.insertAll(rw, r, body)
 	case r.Method == http.MethodPost && kind == "jobs" && found[3] == "":
 		p.insert(rw, r, body)
 	case r.Method == http.MethodPost && kind == "queries":

@@ -52,9 +52,7 @@ func created(t *testing.T) map[string]table {
 		}
 	}))
 	defer server.Close()
-	for _, variable := range []string{"BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST"} {
-		t.Setenv(variable, strings.TrimPrefix(server.URL, "http://"))
-	}
+	t.Setenv("BIGQUERY_EMULATOR_HOST", strings.TrimPrefix(server.URL, "http://"))
 	store, err := bqstore.New(t.Context(), bqstore.Config("my-project-123", "orders").WithLocation("EU").WithRetention(7*24*time.Hour))
 	if err != nil {
 		t.Fatal(err)
