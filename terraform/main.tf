@@ -39,7 +39,7 @@ locals {
       "run.googleapis.com",
       "storage.googleapis.com",
     ],
-    local.use_bigquery ? ["bigquery.googleapis.com", "bigquerystorage.googleapis.com"] : [],
+    local.use_bigquery ? ["bigquery.googleapis.com"] : [],
     anytrue([for s in values(var.sources) : s.channel != null]) ? ["eventarcpublishing.googleapis.com"] : [],
     length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],
     var.kms_key != null ? ["cloudkms.googleapis.com"] : [],

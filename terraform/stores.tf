@@ -85,8 +85,9 @@ resource "google_bigquery_dataset" "events" {
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
 }
 
-# Reading, statements that write, the Storage Write API (tables.updateData), and asking
-# what tables there are (tables.get).
+# Queries need tables.getData, statements and tabledata.insertAll tables.updateData, which no
+# smaller role of Google's has. insertAll also asks for tables.get, and for datasets.get,
+# which only a grant on the dataset gives.
 resource "google_bigquery_dataset_iam_member" "run" {
   count = local.use_bigquery ? 1 : 0
 
@@ -96,9 +97,9 @@ resource "google_bigquery_dataset_iam_member" "run" {
   member     = google_service_account.run.member
 }
 
-# Statements are jobs, and jobs belong to a project: Google has nothing smaller to grant
-# this on. It allows no look at any data, and only at the account's own jobs, which those
-# of all instances are.
+# Queries and statements are jobs, and jobs belong to a project: Google has nothing smaller
+# to grant jobs.create on. It allows no look at any data. Who creates a job may look at it
+# and cancel it, and all instances share this account.
 resource "google_project_iam_member" "run_jobs" {
   count = local.use_bigquery ? 1 : 0
 

@@ -130,8 +130,8 @@ run "all_in_bigquery" {
     error_message = "Destroying must stop at a dataset with more in it, unless that is asked for."
   }
   assert {
-    condition     = contains(keys(google_project_service.this), "bigquery.googleapis.com") && contains(keys(google_project_service.this), "bigquerystorage.googleapis.com")
-    error_message = "BigQuery's two APIs must be enabled."
+    condition     = [for api in keys(google_project_service.this) : api if startswith(api, "bigquery")] == ["bigquery.googleapis.com"]
+    error_message = "BigQuery's API must be enabled, and no other of its family."
   }
   assert {
     condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
