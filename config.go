@@ -62,8 +62,7 @@ var inputSettings = []setting{{
 	must:  "up to 100 names of events, as in event1,event2,event3",
 	field: func(c *Config) flag.Value { return (*list)(&c.Sources) },
 	check: Config.checkSources,
-	about: "the names of the events to join, up to 100, in any order. A request to `/events/NAME` brings an " +
-		"event of that source, if the name is a letter, then letters, digits, `-` and `_`.",
+	about: "the names of the events to join, up to 100; requests bring them to [their paths](input.md#paths)",
 }, {
 	name:      "ERASE_SOURCES",
 	infer:     func(c Config, _ environment) string { return c.ifJoined("event1") },
@@ -71,25 +70,24 @@ var inputSettings = []setting{{
 	must:      "events of EVENT_SOURCES, as in event1,event2",
 	field:     func(c *Config) flag.Value { return (*list)(&c.EraseSources) },
 	check:     func(c Config) error { return c.checkNames(c.EraseSources) },
-	about:     "the events whose content is not kept, because it only matters that they happened",
+	about:     "the events whose content is not kept",
 }, {
 	name:  "SOURCE_ALIASES",
 	must:  "an alias for each event, as in event1:orders-created,event2:payments, and none for two",
 	field: func(c *Config) flag.Value { return aliases{c} },
 	check: Config.checkAliases,
 	about: "other names of the sources, for requests [without a source's path](input.md#paths): " +
-		"`event1:orders-created,event1:orders-v2,event2:payments`. An alias is the short name of a topic, " +
-		"bucket or Kafka topic, or a whole `ce-source` without a comma.",
+		"`event1:orders-created,event1:orders-v2`. An alias is the short name of a topic, bucket or Kafka " +
+		"topic, or a whole `ce-source` without a comma.",
 }, {
 	name:  "KEY_POINTER",
 	must:  "a JSON pointer, as in /order/id, or one for each event, as in event1:/order/id,event2:/id",
 	field: func(c *Config) flag.Value { return pointers{c} },
 	check: Config.checkPointers,
-	about: "JSON pointer to the key in the content: `/order/id` for all events, `event1:/order/id,event2:/id` " +
-		"for some. An event with a pointer has its key only there; if it points to neither a string nor a " +
-		"number, the event is dead-lettered as `no-key`. Other events have their key in the extension `key`, " +
-		"else in `partitionkey`, the Pub/Sub attribute `key`, the ordering key or, except Google's own " +
-		"events, the subject.",
+	about: "JSON pointer to the key in the content, a string or a number: `/order/id` for all events, " +
+		"`event1:/order/id,event2:/id` for some. Other events have their key in the extension `key`, else in " +
+		"`partitionkey`, the Pub/Sub attribute `key`, the ordering key or, except Google's own events, the " +
+		"subject.",
 }, {
 	name:      "CONTENT",
 	unsetText: "`auto` for each",
@@ -97,16 +95,15 @@ var inputSettings = []setting{{
 	field:     func(c *Config) flag.Value { return contents{c} },
 	check:     Config.checkContent,
 	about: "what the data of events is, whatever they [declare](input.md#what-becomes-of-the-data): " +
-		"`event1:text,event2:json`. Each is `json`, `text` in UTF-8, `bytes`, or `auto` for what the event " +
-		"declares. Other data is dead-lettered as `undecodable`.",
+		"`event1:text,event2:json`. Each is `json`, `text` in UTF-8, `bytes` or `auto`.",
 }, {
 	name:  "BODY_LIMIT",
 	unset: "14000000",
 	must:  "a number of bytes from 1 to 33554432, which is Cloud Run's own limit, as in 10485760",
 	field: func(c *Config) flag.Value { return (*size)(&c.BodyLimit) },
 	check: func(c Config) error { return unless(c.BodyLimit >= 1 && c.BodyLimit <= longestBody) },
-	about: "how many bytes a request may have, up to 33554432. A longer one is cut, and dead-lettered as " +
-		"`undecodable`. The default is enough for Pub/Sub's largest message, 10 MB, in base64.",
+	about: "how many bytes a request may have, up to 33554432. The default is enough for Pub/Sub's largest " +
+		"message.",
 }}
 
 // storeSettings are about what the function remembers. Each store adds its own.
@@ -134,8 +131,7 @@ var storeSettings = []setting{{
 	field:     func(c *Config) flag.Value { return (*duration)(&c.StoreTimeout) },
 	check:     Config.checkTimeout,
 	about: "how long a store operation may take, retries included. It must be less than `LEASE` minus 10 s, or " +
-		"than three quarters of a `LEASE` below 40 s. Without it, claiming a key takes at most half of " +
-		"`LEASE`.",
+		"than three quarters of a `LEASE` below 40 s.",
 }}
 
 // runSettings are about what the function does.
@@ -145,16 +141,15 @@ var runSettings = []setting{{
 	must:      "a length of time of 2s or more, as in 2m",
 	field:     func(c *Config) flag.Value { return (*duration)(&c.Lease) },
 	check:     func(c Config) error { return unless(c.Lease == 0 || c.Lease >= shortestLease) },
-	about: "how long a key stays held when its holder has vanished; at least `2s`. It is renewed while the " +
-		"handler runs, so a handler may take longer.",
+	about: "how long a key stays held when its holder has vanished; at least `2s`. A handler [may take " +
+		"longer](operations.md#leases-and-timeouts).",
 }, {
 	name:  "ON_LEASE_EXPIRY",
 	unset: "retry",
 	must:  oneOf(leaseExpiries.names()),
 	field: func(c *Config) flag.Value { return choice[bool]{&c.QuarantineOnExpiry, leaseExpiries} },
-	about: "what happens to a key whose last run may have acted, because its holder vanished or ran out of " +
-		"time: `retry` processes it again, with a greater token; `quarantine` dead-letters its events as " +
-		"`outcome-unknown`",
+	about: "what happens to a key whose last run [may have acted](guarantees.md#the-one-window): `retry` " +
+		"processes it again, `quarantine` dead-letters its events as `outcome-unknown`",
 }, {
 	name:  "CONFLICT_POLICY",
 	unset: "first",
@@ -168,8 +163,8 @@ var runSettings = []setting{{
 	must:  oneOf(switches.names()) + ", and on where DEAD_LETTER_TOPIC or MAX_EVENT_AGE is set",
 	field: func(c *Config) flag.Value { return choice[bool]{&c.DeadLetters, switches} },
 	check: func(c Config) error { return unless(c.DeadLetters || c.DeadLetterTopic == "" && c.MaxEventAge == 0) },
-	about: "`on` dead-letters and acknowledges events that can never succeed; `off` answers 400, and they come " +
-		"again until the platform gives up",
+	about: "whether events that can never succeed are dead-lettered; `off` answers 400, and they come again " +
+		"until the platform gives up",
 }, {
 	name:  "DEAD_LETTER_TOPIC",
 	must:  "a topic, as in projects/my-project/topics/my-topic, other than OUTPUT_TOPIC, that no event comes from",
@@ -184,9 +179,8 @@ var runSettings = []setting{{
 	name:  "MAX_EVENT_AGE",
 	must:  "a length of time, as in 20h",
 	field: func(c *Config) flag.Value { return (*duration)(&c.MaxEventAge) },
-	about: "an event that fails when it is older than this is dead-lettered as `too-old`, instead of delivered " +
-		"again. The age counts from `ce-time`, for Pub/Sub the time of publishing. Pub/Sub forgets an event " +
-		"after 24 hours, so use `20h`.",
+	about: "an event that fails when its `ce-time`, for Pub/Sub the time of publishing, is longer ago is " +
+		"dead-lettered as `too-old`. Pub/Sub forgets an event after 24 hours, so use `20h`.",
 }, {
 	name:  "OUTPUT_TOPIC",
 	must:  "a topic, as in projects/my-project/topics/my-topic, that no event comes from",
