@@ -101,19 +101,19 @@ var protobufs = []string{"\x0a\x03abc", "\x0a\x03ab\xff", "\x08\x96\x01", "\x12\
 func undeclaredHostiles() map[string]hostile {
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	return map[string]hostile{
-		"any text, bytes or protobuf, and well-formed JSON [JSON]":                                                     {pushed(``, `{"a":1}`, " [1]\n", "\ufeff{}", `42`, `-1e5`, `"text"`, `true`, `null`, "\ufeff1", deep(9999)), accepted, ""},
-		"any text, bytes or protobuf, and well-formed JSON [text]":                                                     {pushed(``, `hello`, `0042`, `1e`, ` `, `"quoted`, `a{`, "\ufeffhello", `<a/>`), accepted, ""},
-		"any text, bytes or protobuf, and well-formed JSON [bytes]":                                                    {pushed(``, "\xff\x00", "\x00", "\xc3\x01\x7b", "\"\xff\"", "\xff\xfe{\x00}\x00"), accepted, ""},
-		"any text, bytes or protobuf, and well-formed JSON [protobuf]":                                                 {pushed(``, protobufs...), accepted, ""},
-		"begins like JSON, but is malformed":                                                                           {pushed(``, almostJSON...), undecodable, "begins like JSON"},
-		"begins like JSON, but is malformed [JSON nested 10,000 deep]":                                                 {pushed(``, deep(10_000), deep(10_001)), undecodable, "more than 9999 deep"},
-		"begins like JSON, but is malformed [in an event in binary mode]":                                              {one(func() *http.Request { r := eventtest.Binary(`{"items":`); r.Header.Del("Content-Type"); return r }), undecodable, "set CONTENT to event1:text"},
-		"begins like JSON, but is malformed [in a wrapped event]":                                                      {wrap(`{"ce-specversion":"1.0","ce-id":"i","ce-source":"s","ce-type":"t","ce-key":"k"}`, `{"items":`), undecodable, "begins like JSON"},
-		"declared by `content-type` or a schema: taken as that [schema, `BINARY`: bytes]":                              {pushed(`,"googclient_schemaencoding":"BINARY"`, append(almostJSON, protobufs...)...), accepted, ""},
-		"declared by `content-type` or a schema: taken as that [schema, `JSON`]":                                       {pushed(`,"googclient_schemaencoding":"JSON"`, `{"a":1}`, `"a"`), accepted, ""},
-		"declared as JSON, by `content-type` or a schema, and is not [schema, `JSON`, for other data]":                 {pushed(`,"googclient_schemaencoding":"JSON"`, `hello`, `{"a":`, `0042`), undecodable, "malformed JSON"},
-		"declared by `content-type` or a schema: taken as that [attribute `content-type`: text, bytes]":                {each(pushed(`,"content-type":"text/plain"`, almostJSON[0], `1`), pushed(`,"Content-Type":"avro/binary"`, almostJSON...)), accepted, ""},
-		"declared as JSON, by `content-type` or a schema, and is not [attribute `content-type`: JSON, for other data]": {pushed(`,"content-type":"application/json"`, `hello`, almostJSON[0]), undecodable, "JSON"},
-		"declared as text, and not UTF-8 [text, not UTF-8]":                                                            {pushed(`,"content-type":"text/plain; charset=iso-8859-1"`, "caf\xe9"), undecodable, "not UTF-8"},
+		"undeclared, JSON":     {pushed(``, `{"a":1}`, " [1]\n", "\ufeff{}", `42`, `-1e5`, `"text"`, `true`, `null`, "\ufeff1", deep(9999)), accepted, ""},
+		"undeclared, text":     {pushed(``, `hello`, `0042`, `1e`, ` `, `"quoted`, `a{`, "\ufeffhello", `<a/>`), accepted, ""},
+		"undeclared, bytes":    {pushed(``, "\xff\x00", "\x00", "\xc3\x01\x7b", "\"\xff\"", "\xff\xfe{\x00}\x00"), accepted, ""},
+		"undeclared, protobuf": {pushed(``, protobufs...), accepted, ""},
+		"undeclared, begins like JSON, but is malformed": {pushed(``, almostJSON...), undecodable, "begins like JSON"},
+		"undeclared, JSON nested 10,000 deep":            {pushed(``, deep(10_000), deep(10_001)), undecodable, "more than 9999 deep"},
+		"undeclared, in an event in binary mode":         {one(func() *http.Request { r := eventtest.Binary(`{"items":`); r.Header.Del("Content-Type"); return r }), undecodable, "set CONTENT to event1:text"},
+		"undeclared, in a wrapped event":                 {wrap(`{"ce-specversion":"1.0","ce-id":"i","ce-source":"s","ce-type":"t","ce-key":"k"}`, `{"items":`), undecodable, "begins like JSON"},
+		"schema, `BINARY`: bytes":                        {pushed(`,"googclient_schemaencoding":"BINARY"`, append(almostJSON, protobufs...)...), accepted, ""},
+		"schema, `JSON`":                                 {pushed(`,"googclient_schemaencoding":"JSON"`, `{"a":1}`, `"a"`), accepted, ""},
+		"schema, `JSON`, for other data":                 {pushed(`,"googclient_schemaencoding":"JSON"`, `hello`, `{"a":`, `0042`), undecodable, "malformed JSON"},
+		"attribute `content-type`: text, bytes":          {each(pushed(`,"content-type":"text/plain"`, almostJSON[0], `1`), pushed(`,"Content-Type":"avro/binary"`, almostJSON...)), accepted, ""},
+		"attribute `content-type`: JSON, for other data": {pushed(`,"content-type":"application/json"`, `hello`, almostJSON[0]), undecodable, "JSON"},
+		"text, not UTF-8":                                {pushed(`,"content-type":"text/plain; charset=iso-8859-1"`, "caf\xe9"), undecodable, "not UTF-8"},
 	}
 }

@@ -45,7 +45,7 @@ const (
 
 // section is a part of docs/input.md.
 type section struct {
-	heading string
+	heading string             // empty: the page says it in other words
 	prefix  string             // of the names of rows, which the heading has said
 	rows    map[string]hostile // by their names; see [doctable.List.Add]
 }
@@ -55,9 +55,9 @@ func sections(t testing.TB) []section {
 		{"### Binary mode, and requests that are not events", "binary, ", binaryHostiles()},
 		{"### Structured mode, batches and other formats", "structured, ", structuredHostiles()},
 		{"### Pub/Sub pushes, and CloudEvents in them", "push, ", pushHostiles()},
-		{"### Data that declares nothing, and what a Pub/Sub message declares", "", undeclaredHostiles()},
-		{"### Data that declares JSON", "JSON, ", jsonHostiles()},
 		{"### Google's payloads", "", googleHostiles(t)},
+		{"", "", undeclaredHostiles()},
+		{"", "", jsonHostiles()},
 	}
 }
 
@@ -171,6 +171,9 @@ var update = flag.Bool("update", false, "write the tables and lists of docs/inpu
 //	go test ./driver/convert -run TestInputPage -update
 func TestInputPage(t *testing.T) {
 	for _, section := range sections(t) {
+		if section.heading == "" {
+			continue
+		}
 		var lists []doctable.List
 		listed := 0
 		for _, answer := range []string{accepted, noKey, undecodable, tooLarge, notAllowed} {
