@@ -15,6 +15,9 @@ var (
 	// ErrConflict: other content is stored for that key and source already.
 	// The error is a [*ConflictError].
 	ErrConflict = errors.New("other content is stored already")
+	// ErrSealed: the event is awaited no more, since its key was sealed: see [Sealer]. It is
+	// permanent, with [ReasonTooLate].
+	ErrSealed = errors.New("sealed: the event is awaited no more")
 	// ErrHeld: another holder's lease on that key has not run out. The error is
 	// a [*HeldError].
 	ErrHeld = errors.New("held by another")
@@ -137,6 +140,7 @@ const (
 	ReasonConflict       Reason = "conflict"        // other content came before, and the policy is to reject
 	ReasonOutcomeUnknown Reason = "outcome-unknown" // a holder vanished, and the policy is not to run twice
 	ReasonDuplicate      Reason = "duplicate"       // the key is completed, and the policy is to fail
+	ReasonTooLate        Reason = "too-late"        // it came after its key was sealed, at the join's deadline
 	ReasonTooOld         Reason = "too-old"         // it still failed when it was older than is allowed
 	ReasonTooLarge       Reason = "too-large"       // it, or what it is joined with, never fits in the memory
 	ReasonCorrupt        Reason = "corrupt"         // what the store keeps for the key can't be read any more

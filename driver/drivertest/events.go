@@ -13,8 +13,8 @@ import (
 )
 
 // TestEventStore checks every sentence of [driver.EventStore]'s contract, and of
-// [driver.Replacer]'s, [driver.Decider]'s and [driver.KeepLooker]'s if the store is one too;
-// otherwise those are skipped.
+// [driver.Replacer]'s, [driver.Decider]'s, [driver.KeepLooker]'s and [driver.Sealer]'s if the
+// store is one too; otherwise those are skipped.
 func TestEventStore[S driver.EventStore](t *testing.T, h Harness[S]) {
 	t.Helper()
 	test(t, h, asEventStore[S], eventChecks)
@@ -68,6 +68,14 @@ var eventChecks = []check[driver.EventStore]{
 	{"KeepAndLook takes any string for a source", ifKeepLooker(keepAndLookNames)},
 	{"KeepAndLook refuses what is empty and lists without order, and honours a context that has ended", ifKeepLooker(keepAndLookRefuses)},
 	{"KeepAndLook shares nothing with the store", ifKeepLooker(keepAndLookNoAliasing)},
+	{"Seal seals a place where no event is kept, and no other", ifSealer(sealAbsent)},
+	{"Seal of a sealed place returns true again, and of one with an event false", ifSealer(sealAgain)},
+	{"An event whose place is sealed is refused as too late, by every method, and nothing changes", ifSealer(sealRefuses)},
+	{"LookUp of a sealed place is ErrSealed, and lists leave seals out", ifSealer(sealHidden)},
+	{"Of an event and its seal that come at once, one is kept, and both callers are told which", ifSealer(sealAtOnce)},
+	{"KeepAndLook is refused where the place of another of its sources is sealed, and keeps its event", ifKeepLooker(ifSealer(sealLook))},
+	{"Any string is a legal key and source of a seal", ifSealer(sealNames)},
+	{"Seal refuses an empty key or source, and honours a context that has ended", ifSealer(sealEmpty)},
 }
 
 // event returns a message with all its fields set.

@@ -16,6 +16,7 @@ var (
 	_ driver.Replacer        = (*Faults)(nil)
 	_ driver.Decider         = (*Faults)(nil)
 	_ driver.KeepLooker      = (*Faults)(nil)
+	_ driver.Sealer          = (*Faults)(nil)
 	_ driver.ClaimStore      = (*Faults)(nil)
 	_ driver.DeadLetterStore = (*Faults)(nil)
 )
@@ -37,6 +38,7 @@ const (
 	OpDecide           Op = "Decide"
 	OpListDecided      Op = "ListDecided"
 	OpKeepAndLook      Op = "KeepAndLook"
+	OpSeal             Op = "Seal"
 	OpAcquire          Op = "Acquire"
 	OpRenew            Op = "Renew"
 	OpComplete         Op = "Complete"

@@ -107,6 +107,13 @@ func (f *Faults) KeepAndLook(ctx context.Context, m driver.Message, sources []st
 	return l.messages, l.missing, err
 }
 
+// Seal implements [driver.Sealer].
+func (f *Faults) Seal(ctx context.Context, key, source string) (bool, error) {
+	return do(ctx, f, OpSeal, key, source, func(s driver.Sealer) (bool, error) {
+		return s.Seal(ctx, key, source)
+	})
+}
+
 // Acquire implements [driver.ClaimStore].
 func (f *Faults) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
 	return do(ctx, f, OpAcquire, c.Key, "", func(s driver.ClaimStore) (driver.Claim, error) {

@@ -24,6 +24,7 @@ type flawedEvents struct {
 	decide      func(ctx context.Context, key, name string, sources []string) ([]string, error)
 	listDecided func(ctx context.Context, key, name string) (sources, decided []string, err error)
 	keepAndLook func(ctx context.Context, m driver.Message, sources []string) ([]driver.Message, []string, error)
+	seal        func(ctx context.Context, key, source string) (bool, error)
 }
 
 func (f *flawedEvents) Persist(ctx context.Context, m driver.Message) error {
@@ -82,6 +83,13 @@ func (f *flawedEvents) KeepAndLook(ctx context.Context, m driver.Message, source
 		return f.keepAndLook(ctx, m, sources)
 	}
 	return f.Store.KeepAndLook(ctx, m, sources)
+}
+
+func (f *flawedEvents) Seal(ctx context.Context, key, source string) (bool, error) {
+	if f.seal != nil {
+		return f.seal(ctx, key, source)
+	}
+	return f.Store.Seal(ctx, key, source)
 }
 
 // eventFlaw is something wrong with a store, and the sentences that it breaks.

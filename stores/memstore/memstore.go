@@ -25,6 +25,7 @@ var (
 	_ driver.Replacer        = (*Store)(nil)
 	_ driver.Decider         = (*Store)(nil)
 	_ driver.KeepLooker      = (*Store)(nil)
+	_ driver.Sealer          = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 	_ driver.Inspector       = (*Store)(nil)
@@ -36,6 +37,7 @@ type Store struct {
 	mu      sync.Mutex
 	events  map[string]map[string]event    // by key, then by source
 	decided map[string]map[string][]string // by key, then by the join's name
+	sealed  map[string]map[string]bool     // by key, then by source
 	leases  map[claimed]lease
 	letters []letter // in the order they came
 }
@@ -56,6 +58,7 @@ func New() *Store {
 	return &Store{
 		events:  make(map[string]map[string]event),
 		decided: make(map[string]map[string][]string),
+		sealed:  make(map[string]map[string]bool),
 		leases:  make(map[claimed]lease),
 	}
 }
@@ -73,6 +76,9 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 
 // persist keeps m unless an event is kept already. The caller holds the mutex.
 func (s *Store) persist(ctx context.Context, m driver.Message) error {
+	if err := s.checkSealed(m.Key, m.Source); err != nil {
+		return failed("persist", m.Key, m.Source, err)
+	}
 	kept, ok := s.events[m.Key][m.Source]
 	switch {
 	case !ok:
@@ -113,6 +119,9 @@ func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []str
 // that is kept for its source. The caller holds the mutex.
 func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (messages []driver.Message, missing []string, err error) {
 	for _, source := range sources {
+		if err := s.checkSealed(m.Key, source); err != nil {
+			return nil, nil, err
+		}
 		if _, ok := s.events[m.Key][source]; !ok {
 			missing = append(missing, source)
 		}
@@ -143,6 +152,9 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	if err := s.checkSealed(m.Key, m.Source); err != nil {
+		return driver.Message{}, failed("replace", m.Key, m.Source, err)
+	}
 	kept, ok := s.events[m.Key][m.Source]
 	next, later := kept.Replace(m)
 	if err := driver.Grow(ctx, max(len(kept.Last.Content), len(m.Content))); err != nil {
@@ -182,6 +194,9 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
+	if err := s.checkSealed(key, source); err != nil {
+		return driver.Message{}, failed("look up", key, source, err)
+	}
 	kept, ok := s.events[key][source]
 	if !ok {
 		return driver.Message{}, failed("look up", key, source, driver.ErrNotFound)
