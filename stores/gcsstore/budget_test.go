@@ -139,6 +139,12 @@ func TestCosts(t *testing.T) {
 		{"Decide", func() { _, err := store.Decide(ctx, "order-1", "join", sources); must(err) }, gcs.Counts{A: 1}},
 		{"Decide again", func() { _, err := other.Decide(ctx, "order-1", "join", sources[:1]); must(err) }, gcs.Counts{A: 1, B: 1}},
 		{"ListDecided", func() { _, _, err := store.ListDecided(ctx, "order-1", "join"); must(err) }, gcs.Counts{A: 1}},
+		{"Seal", func() { _, err := store.Seal(ctx, "order-1", "event2"); must(err) }, gcs.Counts{A: 1}},
+		{"Seal again", func() { _, err := other.Seal(ctx, "order-1", "event2"); must(err) }, gcs.Counts{A: 1, B: 1}},
+		{"Seal of an event", func() { _, err := other.Seal(ctx, "order-1", "event1"); must(err) }, gcs.Counts{A: 1, B: 1}},
+		{"Persist in a sealed place", func() { sealed(t, other.Persist(ctx, driver.Message{Key: "order-1", Source: "event2"})) }, gcs.Counts{A: 1, B: 1}},
+		{"LookUp of a sealed place", func() { _, err := other.LookUp(ctx, "order-1", "event2"); sealed(t, err) }, gcs.Counts{B: 1}},
+		{"ListSourcesByKey beside a seal", func() { _, err := store.ListSourcesByKey(ctx, "order-1"); must(err) }, gcs.Counts{A: 1}},
 		{"Acquire", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
@@ -196,6 +202,13 @@ func held(t *testing.T, err error) {
 	}
 }
 
+func sealed(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, driver.ErrSealed) {
+		t.Errorf("got %v, want ErrSealed", err)
+	}
+}
+
 // TestWritesOfOneObjectAreFarApart has an object that can't be created, and is not there:
 // as if it were deleted again and again. Cloud Storage takes a write a second.
 func TestWritesOfOneObjectAreFarApart(t *testing.T) {
@@ -211,6 +224,7 @@ func TestWritesOfOneObjectAreFarApart(t *testing.T) {
 	for name, operation := range map[string]func(context.Context) error{
 		"Persist": func(ctx context.Context) error { return store.Persist(ctx, first) },
 		"Replace": func(ctx context.Context) error { _, err := store.Replace(ctx, first); return err },
+		"Seal":    func(ctx context.Context) error { _, err := store.Seal(ctx, "order-1", "event1"); return err },
 		"Decide": func(ctx context.Context) error {
 			_, err := store.Decide(ctx, "order-1", "join", sources)
 			return err

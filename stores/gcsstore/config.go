@@ -54,6 +54,7 @@ const (
 	OpListSourcesByKey Operation = "list sources by key"
 	OpDecide           Operation = "decide"
 	OpListDecided      Operation = "list decided"
+	OpSeal             Operation = "seal"
 	OpAcquire          Operation = "acquire"
 	OpRenew            Operation = "renew"
 	OpComplete         Operation = "complete"
@@ -62,7 +63,7 @@ const (
 	OpDeadLetters      Operation = "dead letters"
 )
 
-var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided,
+var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided, OpSeal,
 	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters}
 
 // WithTimeout sets how long operations may take. Each timeout must be positive.

@@ -168,7 +168,7 @@ func (s *Store) findDecision(ctx context.Context, key, name string, objects []li
 func eventNames(objects []listed) []string {
 	names := make([]string, 0, len(objects))
 	for _, o := range objects {
-		if !strings.Contains(o.name, "/"+decisionFolder) {
+		if !strings.Contains(o.name, "/"+decisionFolder) && o.metadata[fieldSealed] == "" {
 			names = append(names, o.name)
 		}
 	}

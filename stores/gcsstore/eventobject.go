@@ -37,10 +37,16 @@ type header struct {
 	// Replaced are the fingerprints of events that this one has replaced.
 	Replaced []string `json:"replaced,omitempty"`
 	Length   int64    `json:"length"` // of the content
+	// Sealed says that the object is no event, but the seal in its place.
+	Sealed bool `json:"sealed,omitempty"`
 	moment
 }
 
-const frameVersion = 1
+// A seal has a form of its own, so that a revision that knows no seals leaves it alone.
+const (
+	frameVersion = 1
+	sealVersion  = 2
+)
 
 // encode returns the header with which an object holds an event; the content follows it.
 func encode(e driver.Succession) (line []byte, err error) {
@@ -232,9 +238,9 @@ func decodeHeader(line []byte) (driver.Message, header, error) {
 		return driver.Message{}, h, fmt.Errorf("%w: header: %w", ErrCorrupt, err)
 	}
 	switch {
-	case h.Version > frameVersion:
-		return driver.Message{}, h, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, h.Version, frameVersion)
-	case h.Version < 1:
+	case h.Version > sealVersion:
+		return driver.Message{}, h, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, h.Version, sealVersion)
+	case h.Version < 1 || h.Sealed != (h.Version == sealVersion):
 		return driver.Message{}, h, fmt.Errorf("%w: header: version %d", ErrCorrupt, h.Version)
 	}
 	at, err := h.time()

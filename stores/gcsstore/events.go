@@ -144,19 +144,11 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 // lookUp returns what is kept, and its object's generation. A content that is the
 // same as like is like.
 func (s *Store) lookUp(ctx context.Context, key, source string, like []byte) (driver.Succession, int64, error) {
-	name := s.layout.event(key, source)
-	e, generation, err := s.readEvent(ctx, name, like)
-	if err != nil {
-		return driver.Succession{}, 0, err
-	}
-	if m := e.Last; m.Key != key || m.Source != source {
-		return driver.Succession{}, 0, s.unexpected(ctx, name, misplaced(m))
-	}
-	return e, generation, nil
+	return s.readEvent(ctx, key, s.layout.event(key, source), like)
 }
 
-// readEvent returns the event in an object, and its generation. Class B.
-func (s *Store) readEvent(ctx context.Context, name string, like []byte) (driver.Succession, int64, error) {
+// readEvent returns key's event in an object, and its generation. A seal is errSealed. Class B.
+func (s *Store) readEvent(ctx context.Context, key, name string, like []byte) (driver.Succession, int64, error) {
 	r, err := s.read(ctx, name)
 	if err != nil {
 		return driver.Succession{}, 0, err
@@ -168,8 +160,14 @@ func (s *Store) readEvent(ctx context.Context, name string, like []byte) (driver
 		e.Replaced = f.replaced
 		e.Last, err = f.read(ctx, like)
 	}
+	if m := e.Last; err == nil && (m.Key != key || s.layout.event(key, m.Source) != name) {
+		err = misplaced(m)
+	}
 	if err != nil {
 		return driver.Succession{}, 0, s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
+	}
+	if f.header.Sealed {
+		return driver.Succession{}, 0, errSealed
 	}
 	return e, r.Attrs.Generation, nil
 }
@@ -196,12 +194,8 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 
 // readListed returns the event in an object that a list of key's has named.
 func (s *Store) readListed(ctx context.Context, key, name string) (driver.Message, error) {
-	e, _, err := s.readEvent(ctx, name, nil)
-	m := e.Last
-	if err == nil && (m.Key != key || s.layout.event(key, m.Source) != name) {
-		err = s.unexpected(ctx, name, misplaced(m))
-	}
-	return m, err
+	e, _, err := s.readEvent(ctx, key, name, nil)
+	return e.Last, err
 }
 
 // ListSourcesByKey implements [driver.EventStore]. It costs one Class A operation
@@ -247,6 +241,9 @@ func (s *Store) readSource(ctx context.Context, key, name string) (string, error
 	if err != nil {
 		return "", s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
 	}
+	if f.header.Sealed {
+		return "", errSealed
+	}
 	return f.message.Source, nil
 }
 
@@ -266,7 +263,7 @@ func ofSources[R any](ctx context.Context, s *Store, op Operation, key string, r
 }
 
 // each calls read with each name, several at a time, and returns the results in no order,
-// without those that are ErrNotFound.
+// without those that are ErrNotFound, or were sealed since they were listed.
 func each[R any](ctx context.Context, names []string, read func(ctx context.Context, name string) (R, error)) ([]R, error) {
 	var mu sync.Mutex
 	results := make([]R, 0, len(names))
@@ -275,7 +272,7 @@ func each[R any](ctx context.Context, names []string, read func(ctx context.Cont
 	for _, name := range names {
 		group.Go(func() error {
 			result, err := read(ctx, name)
-			if errors.Is(err, driver.ErrNotFound) {
+			if errors.Is(err, driver.ErrNotFound) || errors.Is(err, driver.ErrSealed) {
 				return nil
 			}
 			if err != nil {

@@ -123,6 +123,11 @@ func TestCorrupt(t *testing.T) {
 		`{"v":1,"key":"base64:!","source":"event1"}` + "\n",
 		`{"v":1,"key":"order-2","source":"event1"}` + "\n",
 		`{"v":1,"key":"order-1","source":"event2"}` + "\n",
+		`{"v":1,"key":"order-1","source":"event1","sealed":true}` + "\n",
+		`{"v":2,"key":"order-1","source":"event1"}` + "\n",
+		`{"v":2,"key":"order-2","source":"event1","sealed":true}` + "\n",
+		`{"v":2,"key":"order-1","source":"event2","sealed":true}` + "\n",
+		`{"v":2,"key":"order-1","source":"event1","sealed":true}` + "\nmore",
 	} {
 		server.Put(bucket, name, []byte(content))
 		_, errLookUp := store.LookUp(ctx, "order-1", "event1")
@@ -147,7 +152,7 @@ func TestNewerFormIsTriedAgain(t *testing.T) {
 	server := gcs.New(t, bucket)
 	store, ctx := open(t, server), t.Context()
 	stored(t, store)
-	server.Put(bucket, find(t, server, "/events/event1"), []byte("{\"v\":2}\nwhatever"))
+	server.Put(bucket, find(t, server, "/events/event1"), []byte("{\"v\":3}\nwhatever"))
 	_, errLookUp := store.LookUp(ctx, "order-1", "event1")
 	_, errByKey := store.LookUpByKey(ctx, "order-1")
 	errPersist := store.Persist(ctx, driver.Message{Key: "order-1", Source: "event1"})

@@ -117,6 +117,20 @@ var scenarios = []scenario{
 		}
 		return err
 	}},
+	{"Seal", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		sealed, err := s.Seal(ctx, "order-1", "event2")
+		if err == nil && !sealed {
+			err = errors.New("an absent event was not sealed")
+		}
+		return err
+	}},
+	{"Seal of an event", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		sealed, err := s.Seal(ctx, "order-1", "event1")
+		if err == nil && sealed {
+			err = errors.New("an event was sealed")
+		}
+		return err
+	}},
 	{"LookUp", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
 		_, err := s.LookUp(ctx, "order-1", "event1")
 		return err
@@ -229,7 +243,7 @@ func TestTimeouts(t *testing.T) {
 	long, short := time.Hour, 20*time.Millisecond
 	perOperation := make(map[gcsstore.Operation]time.Duration)
 	for _, op := range []gcsstore.Operation{gcsstore.OpPersist, gcsstore.OpReplace, gcsstore.OpLookUp, gcsstore.OpLookUpByKey,
-		gcsstore.OpDecide, gcsstore.OpListDecided,
+		gcsstore.OpDecide, gcsstore.OpListDecided, gcsstore.OpSeal,
 		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpAddDeadLetter} {
 		perOperation[op] = short
 	}

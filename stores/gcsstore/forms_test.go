@@ -47,6 +47,7 @@ const (
 	heldKey     = "order/held"     // its lease is an hour
 	releasedKey = "order/released" // after a failure
 	doneKey     = "order/done"
+	sealedKey   = "order/sealed" // event1 is stored, and event2 is sealed; since 3.json
 )
 
 func eventOf(key, source string) driver.Message {
@@ -71,7 +72,9 @@ func writeForms(t *testing.T, s *gcsstore.Store) {
 	_, errReplace := s.Replace(ctx, eventOf(waitsKey, "event2"))
 	_, errDecide := s.Decide(ctx, waitsKey, "either", []string{"event1"})
 	claim(heldKey, time.Hour)
+	_, errSeal := s.Seal(ctx, sealedKey, "event2")
 	if err := errors.Join(
+		s.Persist(ctx, eventOf(sealedKey, "event1")), errSeal,
 		s.Persist(ctx, eventOf(waitsKey, "event1")), errFirst, errReplace, errDecide,
 		s.Release(ctx, claim(releasedKey, time.Minute), driver.MarkFailed),
 		s.Complete(ctx, claim(doneKey, time.Minute), driver.OutcomeProcessed),
@@ -220,8 +223,22 @@ func TestNewRevisionGoesOnWithTheOld(t *testing.T) {
 			if letters, err := s.DeadLetters(ctx); err != nil || len(letters) != 1 || string(letters[0].Body) != string(letter().Body) {
 				t.Errorf("letters %+v, %v", letters, err)
 			}
+			if slices.ContainsFunc(objects, func(o object) bool { return strings.Contains(o.Content, sealedKey) }) {
+				staysSealed(t, s)
+			}
 			completesJoin(t, s)
 		})
+	}
+}
+
+// staysSealed looks at a key that the old revision has sealed.
+func staysSealed(t *testing.T, s *gcsstore.Store) {
+	t.Helper()
+	if err := s.Persist(t.Context(), eventOf(sealedKey, "event2")); !errors.Is(err, driver.ErrSealed) || driver.ReasonOf(err) != driver.ReasonTooLate {
+		t.Errorf("an event whose place the old revision sealed: %v", err)
+	}
+	if sealed, err := s.Seal(t.Context(), sealedKey, "event1"); err != nil || sealed {
+		t.Errorf("an event that the old revision stored: sealed %v, %v", sealed, err)
 	}
 }
 
@@ -269,8 +286,8 @@ func TestOldRevisionLeavesTheNewAlone(t *testing.T) {
 	b := bucketOf(t, server)
 	newer := all(t, b)
 	for i, o := range newer {
-		for _, mark := range []string{`"v":1,`, `"v": 1,`} {
-			newer[i].Content = strings.Replace(newer[i].Content, mark, strings.Replace(mark, "1", "99", 1), 1)
+		for _, mark := range []string{`"v":1,`, `"v": 1,`, `"v":2,`} {
+			newer[i].Content = strings.Replace(newer[i].Content, mark, `"v":99,`, 1)
 		}
 		if o.Metadata["form"] != "" {
 			newer[i].Metadata["form"] = "99"
@@ -290,8 +307,11 @@ func TestOldRevisionLeavesTheNewAlone(t *testing.T) {
 	_, errReplace := s.Replace(ctx, eventOf(waitsKey, "event1"))
 	_, errDecide := s.Decide(ctx, waitsKey, "either", []string{"event2"})
 	_, errLetters := s.DeadLetters(ctx)
+	_, errSeal := s.Seal(ctx, sealedKey, "event2")
+	_, errSealed := s.LookUp(ctx, sealedKey, "event2")
 	for operation, err := range map[string]error{
 		"LookUp": errLookUp, "LookUpByKey": errByKey, "Replace": errReplace, "Decide": errDecide, "DeadLetters": errLetters,
+		"Seal": errSeal, "LookUp of a seal": errSealed, "Persist in a sealed place": s.Persist(ctx, eventOf(sealedKey, "event2")),
 		"Persist": s.Persist(ctx, eventOf(waitsKey, "event1")), "Acquire of a held key": acquire(heldKey),
 		"Acquire of a released key": acquire(releasedKey), "Acquire of a completed key": acquire(doneKey),
 	} {

@@ -16,6 +16,7 @@ var (
 	_ driver.EventStore      = (*Store)(nil)
 	_ driver.Replacer        = (*Store)(nil)
 	_ driver.Decider         = (*Store)(nil)
+	_ driver.Sealer          = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 )
