@@ -77,6 +77,7 @@ type KeyPage struct {
 type KeyState struct {
 	Key     string
 	Events  []EventState // ordered by source
+	Sealed  []string     // the sources whose events are awaited no more, ordered: see [Sealer]
 	Decided []Decision   // ordered by the join's name
 	Claims  []ClaimState // ordered by scope; those that were ever claimed
 	Letters []LetterRef  // in the order in which they were added, as far as that is known

@@ -146,6 +146,15 @@ var inspectorFlaws = []struct {
 	{"lists decisions as it likes",
 		func() *flawedInspector { return saysOfKeys(func(k *driver.KeyState) { slices.Reverse(k.Decided) }) },
 		[]string{"Decisions are described"}},
+	{"takes seals for events", func() *flawedInspector {
+		return saysOfKeys(func(k *driver.KeyState) {
+			for _, source := range k.Sealed {
+				k.Events = append(k.Events, driver.EventState{Source: source})
+			}
+		})
+	}, []string{"Seals are described"}},
+	{"forgets the seals", func() *flawedInspector { return saysOfKeys(func(k *driver.KeyState) { k.Sealed = nil }) },
+		[]string{"Seals are described"}},
 	{"forgets the scope", func() *flawedInspector { return saysOfClaims(func(c *driver.ClaimState) { c.Scope = "" }) },
 		[]string{"A claim that holds"}},
 	{"forgets what the holder before said", func() *flawedInspector {

@@ -11,7 +11,8 @@ import (
 )
 
 // Inspected is what [TestInspector] needs of a store: it is looked at, and something is to be
-// seen. Where it is a [driver.Replacer] or a [driver.Decider], these are looked at, too.
+// seen. Where it is a [driver.Replacer], a [driver.Decider] or a [driver.Sealer], these are looked
+// at, too.
 type Inspected interface {
 	driver.Inspector
 	driver.EventStore
@@ -34,6 +35,7 @@ var inspectChecks = []check[Inspected]{
 	{"Events are described, ordered by source", inspectEvents},
 	{"Any source is described, whatever string it is", inspectAnySource},
 	{"An event that was replaced is kept since the first", inspectReplaced},
+	{"Seals are described, ordered by source, and are no events", inspectSeals},
 	{"Decisions are described, ordered by the join's name", inspectDecisions},
 	{"A claim that holds its key is described, in each scope", inspectHeld},
 	{"A released key has the mark of its release", inspectReleased},

@@ -205,3 +205,27 @@ func sealEmpty(ctx context.Context, s events) error {
 	}
 	return errors.Join(append(failures, expect("Persist", s.store.Persist(ctx, event("order-1", "event1", "content")), nil))...)
 }
+
+func inspectSeals(ctx context.Context, s inspected) error {
+	sealer, ok := s.store.(driver.Sealer)
+	if !ok {
+		return errDoesNotApply
+	}
+	failures := []error{s.store.Persist(ctx, event("order-1", "event2", "content"))}
+	for _, place := range [][2]string{{"order-1", "event3"}, {"order-1", "event1"}, {"order-1", "event2"}, {"order-2", "event1"}} {
+		_, err := sealer.Seal(ctx, place[0], place[1])
+		failures = append(failures, err)
+	}
+	mixed, err := inspect(ctx, s, "order-1")
+	alone, errAlone := inspect(ctx, s, "order-2")
+	page, errList := s.other.ListKeys(ctx, driver.KeyQuery{})
+	failures = append(failures, err, errAlone, errList,
+		expectSources("Events", mixed.Sources(), []string{"event2"}), expectSources("Sealed", mixed.Sealed, []string{"event1", "event3"}),
+		expectSources("Events of another key", alone.Sources(), nil), expectSources("Sealed of another key", alone.Sealed, []string{"event1"}),
+		expectEqual("keys that are listed", len(page.Keys), 2))
+	for _, k := range page.Keys {
+		want := map[string]driver.KeyState{"order-1": mixed, "order-2": alone}[k.Key]
+		failures = append(failures, expectSources("Sealed, listed", k.Sealed, want.Sealed), expectSources("Events, listed", k.Sources(), want.Sources()))
+	}
+	return errors.Join(failures...)
+}

@@ -62,14 +62,18 @@ func (j Join) StandingOf(k driver.KeyState, now time.Time) Standing {
 	return s
 }
 
-// waitsFor is empty where the join is complete: its condition holds, or it is decided.
+// waitsFor is empty where the join is complete: its condition holds, with or without the events
+// that are awaited no more, or it is decided.
 func (j Join) waitsFor(k driver.KeyState) string {
 	sources := k.Sources()
 	e, ours := j.Condition.(*Expression)
 	if ours && !e.foreign {
 		sources = slices.DeleteFunc(sources, func(s string) bool { return !slices.Contains(e.named, s) })
 	}
-	known := ours && e.needed != nil // such a join is never decided
+	known := ours && e.needed != nil // such a join is never decided, and may be sealed
+	if known && len(sources) > 0 {
+		sources = append(sources, k.Sealed...)
+	}
 	if !known && k.DecidedOn(j.name()) != nil || j.Condition.Evaluate(slices.Clone(sources)) {
 		return ""
 	}

@@ -52,6 +52,9 @@ func TestStandingOf(t *testing.T) {
 			decided(key([]string{"a", "c"}), joiner.ComposedSource), joiner.Complete, []string{"b"}, ""},
 		{"no decision counts where all are needed", inAll, decided(key([]string{"a"}), joiner.ComposedSource),
 			joiner.Waiting, []string{"b"}, "b"},
+		{"sealed", inAll, sealed(key([]string{"a"}), "b"), joiner.Complete, []string{"b"}, ""},
+		{"sealed, and no event is left", inAll, sealed(key(nil), "a", "b"), joiner.Waiting, []string{"a", "b"}, "a, b"},
+		{"no seal counts where not all are needed", inEither, sealed(key(nil), "a"), joiner.Waiting, []string{"a", "b"}, "one of a, b"},
 		{"a condition of a user's own", joiner.Join{Condition: three{}}, key([]string{"a", "b"}), joiner.Waiting, nil,
 			"the condition joiner_test.three"},
 		{"a condition of a user's own holds", joiner.Join{Condition: three{}}, key([]string{"a", "b", "c"}),
@@ -76,6 +79,11 @@ func key(sources []string, claims ...claim) driver.KeyState {
 
 func decided(k driver.KeyState, join string) driver.KeyState {
 	k.Decided = []driver.Decision{{Join: join, Sources: []string{"a"}}}
+	return k
+}
+
+func sealed(k driver.KeyState, sources ...string) driver.KeyState {
+	k.Sealed = sources
 	return k
 }
 

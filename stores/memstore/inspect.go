@@ -22,7 +22,7 @@ func (s *Store) Inspect(ctx context.Context, key string) (driver.KeyState, error
 
 	k := s.state(key, s.claims()[key])
 	k.Letters = s.lettersOf(key)
-	if len(k.Events)+len(k.Decided)+len(k.Claims)+len(k.Letters) == 0 {
+	if len(k.Events)+len(k.Sealed)+len(k.Decided)+len(k.Claims)+len(k.Letters) == 0 {
 		return driver.KeyState{}, failed("inspect", key, anySource, driver.ErrNotFound)
 	}
 	return k, nil
@@ -72,6 +72,7 @@ func parseCursor(cursor string) (after string, err error) {
 // mutex.
 func (s *Store) keys() []string {
 	keys := slices.AppendSeq(slices.Collect(maps.Keys(s.events)), maps.Keys(s.decided))
+	keys = slices.AppendSeq(keys, maps.Keys(s.sealed))
 	for id := range s.leases {
 		keys = append(keys, id.key)
 	}
@@ -81,7 +82,7 @@ func (s *Store) keys() []string {
 
 // state describes what is kept of key, which has these claims, but for its letters. The caller holds the mutex.
 func (s *Store) state(key string, claims []driver.ClaimState) driver.KeyState {
-	k := driver.KeyState{Key: key, Claims: claims}
+	k := driver.KeyState{Key: key, Claims: claims, Sealed: slices.Sorted(maps.Keys(s.sealed[key]))}
 	for _, source := range s.sources(key) {
 		e := s.events[key][source]
 		k.Events = append(k.Events, driver.EventState{Source: source, ID: e.Last.ID, Kept: e.since, Time: e.Last.Time,
