@@ -78,7 +78,15 @@ func (k *keyState) mayComplete(c driver.Claim) bool {
 func (k *keyState) live() bool { return k.state == held && time.Now().Before(k.claim.Expires) }
 
 func (c contract) Persist(ctx context.Context, m driver.Message) error {
-	k, err := c.verify.key(m.Key), c.store.Persist(ctx, m)
+	err := c.store.Persist(ctx, m)
+	c.kept("Persist", c.verify.key(m.Key), m, err)
+	c.verify.stored(attemptFrom(ctx), c.verify.key(m.Key))
+	c.verify.probe(contract.probeEvents, c)
+	return err
+}
+
+// kept checks what a call returned that was to keep m.
+func (c contract) kept(op string, k *keyState, m driver.Message, err error) {
 	kept, known := k.events[m.Source]
 	var conflict *driver.ConflictError
 	switch same := bytes.Equal(kept.Content, m.Content); {
@@ -87,11 +95,8 @@ func (c contract) Persist(ctx context.Context, m driver.Message) error {
 	case err == nil && same:
 	case errors.As(err, &conflict) && known && !same && bytes.Equal(conflict.Stored.Content, kept.Content):
 	default:
-		c.verify.violated("Persist %s of key %s: %v, and %q is kept", m.Source, m.Key, err, kept.Content)
+		c.verify.violated("%s %s of key %s: %v, and %q is kept", op, m.Source, m.Key, err, kept.Content)
 	}
-	c.verify.stored(attemptFrom(ctx), k)
-	c.verify.probe(contract.probeEvents, c)
-	return err
 }
 
 func (c contract) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {

@@ -57,6 +57,9 @@ var mutants = []struct {
 	{"the second look before Persist returned", "9=9", "lost", func() sim.Scenario {
 		return with(func(s sim.Stores) driver.Handler { return lookThenPersist{s, true} }, cached)
 	}},
+	{"look before Persist, in one call", "5=9", "lost", func() sim.Scenario {
+		return with(func(s sim.Stores) driver.Handler { return joiner.New(matchAll, looksThenKeeps(s)) }, cached)
+	}},
 	{"no nonce check", "13=3", "the order is doubled", func() sim.Scenario {
 		return onStore(func(s sim.Stores) sim.Stores { return everyClaimIsMine{s} })
 	}},

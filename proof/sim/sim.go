@@ -70,6 +70,8 @@ type Scenario struct {
 	Events []Event
 	// Store makes an empty store, each of whose operations is a step.
 	Store func() Stores
+	// OneCall says that the store is a [driver.KeepLooker], and that pipelines know it.
+	OneCall bool
 	// Cloud makes an instance's store, in the bucket "bucket" of the Cloud Storage that
 	// client reaches. Unless it is nil, the store's requests are the steps, and each
 	// delivery has a store of its own.
@@ -260,7 +262,11 @@ func (w *world) storeOf(a *attempt) Stores {
 	if w.cloud != nil {
 		return w.cloud.storeOf(a)
 	}
-	return gated{w.gate, w.contract, w.scenario.Ahead}
+	store := gated{w.gate, w.contract, w.scenario.Ahead}
+	if w.scenario.OneCall {
+		return oneCall{store}
+	}
+	return store
 }
 
 // attempt gives an event to an instance. Its context ends with the request.

@@ -49,7 +49,11 @@ func (c contract) probeClaims(ctx context.Context, name string, k *keyState) {
 func (c contract) probeEvents(ctx context.Context, name string, k *keyState) {
 	for source, kept := range k.events {
 		_, _ = c.LookUp(ctx, name, source)
-		_ = c.Persist(ctx, driver.Message{Key: name, Source: source, Content: bytes.ToUpper(kept.Content)}) // as long
+		other := driver.Message{Key: name, Source: source, Content: bytes.ToUpper(kept.Content)} // as long
+		_ = c.Persist(ctx, other)
+		if c.verify.scenario.OneCall {
+			_, _, _ = c.KeepAndLook(ctx, other, slices.Sorted(maps.Keys(k.events)))
+		}
 	}
 	if c.verify.scenario.Cloud == nil { // where it would be a request that writes
 		for _, versions := range k.versions { // redeliveries of what was replaced
