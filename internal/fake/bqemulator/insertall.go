@@ -20,7 +20,9 @@ func (p *project) insertAll(rw http.ResponseWriter, r *http.Request, body []byte
 	place := fmt.Sprintf("/projects/%s/datasets/%s/tables/%s", p.name, names[1], names[2])
 	found := p.ask(httptest.NewRequestWithContext(r.Context(), http.MethodGet, place, nil))
 	var table struct{ Schema struct{ Fields []field } }
-	var asked struct{ Rows []struct{ JSON map[string]any } }
+	var asked struct {
+		Rows []struct{ JSON map[string]any }
+	}
 	if err := json.Unmarshal(body, &asked); err != nil {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
