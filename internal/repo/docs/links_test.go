@@ -18,8 +18,8 @@ import (
 //
 //	[TestSecondLook](driver/joiner/joiner_test.go)
 //
-// A subtest may follow: TestSecondLook/at_once. file_test.go#TestSecondLook as the
-// target claims the same.
+// Several may stand side by side: TestA, TestB. A subtest may follow:
+// TestSecondLook/at_once. file_test.go#TestSecondLook as the target claims the same.
 var testName = regexp.MustCompile("^((?:Test|Fuzz|Example|Benchmark)[A-Z_][A-Za-z0-9_]*)(?:/.*)?$")
 
 var external = regexp.MustCompile(`^(?:[a-z][a-z0-9+.-]*:|//)`)
@@ -62,7 +62,7 @@ func checkLink(t *testing.T, from string, l markdown.Link) error {
 	if path.Ext(file) == ".md" && anchor != "" && !document(t, file).Anchors[anchor] {
 		return fmt.Errorf("%s has no heading #%s", file, anchor)
 	}
-	for _, claim := range []string{l.Text, anchor} {
+	for _, claim := range append(strings.Split(l.Text, ", "), anchor) {
 		found := testName.FindStringSubmatch(claim)
 		if found == nil || path.Ext(file) == ".md" && claim == anchor {
 			continue
@@ -99,6 +99,7 @@ func TestLinksThatLie(t *testing.T) {
 		{"a file", "../driver/doc.go", true},
 		{"here", "#design", true},
 		{"TestLinks", "../internal/repo/docs/links_test.go", true},
+		{"TestLinks, TestLinksThatLie", "../internal/repo/docs/links_test.go", true},
 		{"TestLinks/some_case", "../internal/repo/docs/links_test.go", true},
 		{"proof", "../internal/repo/docs/links_test.go#TestLinks", true},
 		{"Testing in general", "../driver", true},
@@ -109,6 +110,7 @@ func TestLinksThatLie(t *testing.T) {
 		{"outside", "../../outside", false},
 		{"absolute", "/etc/hosts", false},
 		{"TestNoSuch", "../internal/repo/docs/links_test.go", false},
+		{"TestLinks, TestNoSuch", "../internal/repo/docs/links_test.go", false},
 		{"proof", "../internal/repo/docs/links_test.go#TestNoSuch", false},
 		{"TestLinks", "../internal/repo/docs", false},
 		{"TestLinks", "https://go.dev", false},
