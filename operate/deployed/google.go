@@ -1,0 +1,137 @@
+package deployed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	bigquery "google.golang.org/api/bigquery/v2"
+	cloudfunctions "google.golang.org/api/cloudfunctions/v2"
+	projects "google.golang.org/api/cloudresourcemanager/v3"
+	eventarc "google.golang.org/api/eventarc/v1"
+	"google.golang.org/api/googleapi"
+	iam "google.golang.org/api/iam/v1"
+	"google.golang.org/api/option"
+	pubsub "google.golang.org/api/pubsub/v1"
+	run "google.golang.org/api/run/v2"
+	storage "google.golang.org/api/storage/v1"
+)
+
+// Google is the clients of the APIs that are read.
+type Google struct {
+	run       *run.Service
+	functions *cloudfunctions.Service
+	eventarc  *eventarc.Service
+	pubsub    *pubsub.Service
+	storage   *storage.Service
+	bigquery  *bigquery.Service
+	iam       *iam.Service
+	projects  *projects.Service
+}
+
+// Connect returns clients with the application default credentials. An endpoint, as in
+// http://127.0.0.1:8080, is where a stand-in serves all the APIs, without credentials; "" is
+// Google.
+func Connect(ctx context.Context, endpoint string) (*Google, error) {
+	var g Google
+	var errs []error
+	open := func(path string, connect func(...option.ClientOption) error) {
+		var opts []option.ClientOption
+		if endpoint != "" {
+			opts = append(opts, option.WithoutAuthentication(), option.WithEndpoint(strings.TrimRight(endpoint, "/")+path))
+		}
+		errs = append(errs, connect(opts...))
+	}
+	open("/", func(o ...option.ClientOption) (err error) { g.run, err = run.NewService(ctx, o...); return })
+	open("/", func(o ...option.ClientOption) (err error) {
+		g.functions, err = cloudfunctions.NewService(ctx, o...)
+		return
+	})
+	open("/", func(o ...option.ClientOption) (err error) { g.eventarc, err = eventarc.NewService(ctx, o...); return })
+	open("/", func(o ...option.ClientOption) (err error) { g.pubsub, err = pubsub.NewService(ctx, o...); return })
+	open("/storage/v1/", func(o ...option.ClientOption) (err error) {
+		g.storage, err = storage.NewService(ctx,
+			o...)
+		return
+	})
+	open("/bigquery/v2/", func(o ...option.ClientOption) (err error) {
+		g.bigquery, err = bigquery.NewService(ctx,
+			o...)
+		return
+	})
+	open("/", func(o ...option.ClientOption) (err error) { g.iam, err = iam.NewService(ctx, o...); return })
+	open("/", func(o ...option.ClientOption) (err error) { g.projects, err = projects.NewService(ctx, o...); return })
+	for _, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("%w\nLog in with: gcloud auth application-default login", err)
+		}
+	}
+	return &g, nil
+}
+
+// The roles that are enough to read, by what is read.
+const (
+	roleRun       = "roles/run.viewer"
+	roleFunctions = "roles/cloudfunctions.viewer"
+	roleEventarc  = "roles/eventarc.viewer"
+	rolePubsub    = "roles/pubsub.viewer"
+	roleBuckets   = "roles/storage.bucketViewer"
+	roleObjects   = "roles/storage.objectViewer"
+	roleBigQuery  = "roles/bigquery.metadataViewer"
+	rolePolicies  = "roles/iam.securityReviewer"
+)
+
+// apis are the APIs that the roles are for.
+var apis = map[string]string{
+	roleRun: "run.googleapis.com", roleFunctions: "cloudfunctions.googleapis.com", roleEventarc: "eventarc.googleapis.com",
+	rolePubsub: "pubsub.googleapis.com", roleBuckets: "storage.googleapis.com", roleObjects: "storage.googleapis.com",
+	roleBigQuery: "bigquery.googleapis.com", rolePolicies: "iam.googleapis.com cloudresourcemanager.googleapis.com",
+}
+
+// Roles returns the roles that are enough to read all of a deployment.
+func Roles() []string {
+	return []string{roleRun, roleFunctions, roleEventarc, rolePubsub, roleBuckets, roleObjects, roleBigQuery,
+		rolePolicies}
+}
+
+// unreadable says why something could not be read, and what helps.
+func (t Target) unreadable(resource, role string, err error) Unread {
+	var failed *googleapi.Error
+	switch {
+	case !errors.As(err, &failed):
+		return Unread{resource, err.Error(), "try again"}
+	case disabled(failed):
+		return Unread{resource, "the API is disabled in the project, or in that of your credentials: " + said(failed),
+			"gcloud services enable " + apis[role] + " --project=" + t.Project}
+	case failed.Code == http.StatusForbidden:
+		return Unread{resource, "you may not read it: " + said(failed),
+			"have " + role + " granted to you on the project " + t.Project}
+	case failed.Code == http.StatusUnauthorized:
+		return Unread{resource, said(failed), "gcloud auth application-default login"}
+	}
+	return Unread{resource, fmt.Sprintf("the API answered %d: %s", failed.Code, said(failed)), "try again"}
+}
+
+func disabled(err *googleapi.Error) bool {
+	text := err.Body + err.Message
+	return err.Code == http.StatusForbidden && (strings.Contains(text, "SERVICE_DISABLED") || strings.Contains(text,
+		"has not been used in project"))
+}
+
+// said returns what an API said, on one line.
+func said(err *googleapi.Error) string {
+	text := strings.Join(strings.Fields(err.Message), " ")
+	const most = 300
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return text
+}
+
+// absent says that the API does not know the thing.
+func absent(err error) bool {
+	var failed *googleapi.Error
+	return errors.As(err, &failed) && failed.Code == http.StatusNotFound
+}

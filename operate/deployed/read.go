@@ -1,0 +1,231 @@
+package deployed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	bigquery "google.golang.org/api/bigquery/v2"
+	projects "google.golang.org/api/cloudresourcemanager/v3"
+	eventarc "google.golang.org/api/eventarc/v1"
+	iam "google.golang.org/api/iam/v1"
+	pubsub "google.golang.org/api/pubsub/v1"
+	run "google.golang.org/api/run/v2"
+
+	"example.com/eventdriver"
+)
+
+// Variables returns the variables of the revision that gets the service's events. The error
+// says what to do.
+func (g *Google) Variables(ctx context.Context, t Target) (map[string]string, error) {
+	r := newReader(ctx, g, t)
+	if err := r.service(); err != nil {
+		return nil, err
+	}
+	return r.d.Variables, nil
+}
+
+// Read reads what is deployed of a target. Without a service, variables are those of the
+// function, and only what they name is read. The error says why the service could not be
+// read; what else can't be is in Unread.
+func (g *Google) Read(ctx context.Context, t Target, variables map[string]string) (*Deployment, error) {
+	r := newReader(ctx, g, t)
+	r.d.Variables = variables
+	if t.Service != "" {
+		if err := r.service(); err != nil {
+			return nil, err
+		}
+	}
+	r.d.Config, r.d.ConfigErr = ConfigOf(t.Service, r.d.Variables)
+	r.project()
+	if t.Service != "" {
+		r.access()
+		r.routes()
+		r.neighbours()
+		r.earlier()
+	}
+	r.topics()
+	r.stores()
+	r.accounts()
+	r.roles()
+	return r.d, ctx.Err()
+}
+
+type reader struct {
+	*Google
+	ctx      context.Context
+	d        *Deployment
+	triggers []*eventarc.Trigger // all of the project
+}
+
+func newReader(ctx context.Context, g *Google, t Target) *reader {
+	return &reader{Google: g, ctx: ctx, d: &Deployment{Target: t, Now: time.Now(),
+		Topics: make(map[string]*Topic), Buckets: make(map[string]*Bucket), Datasets: make(map[string]*Dataset),
+		Accounts: make(map[string]*iam.ServiceAccount), Policies: make(map[string]Policy), Roles: make(map[string][]string),
+		Waiting: make(map[Place]Keys), subscribed: make(map[string]*pubsub.Subscription)}}
+}
+
+// read says whether a resource was read. If it exists, but can't be read, that is noted.
+func (r *reader) read(resource, role string, err error) bool {
+	if err != nil && !absent(err) {
+		r.d.Unread = append(r.d.Unread, r.d.unreadable(resource, role, err))
+	}
+	return err == nil
+}
+
+// policy converts a policy of any API.
+func (r *reader) policy(resource string, policy any, err error) (p Policy) {
+	if !r.read("who may use "+resource, rolePolicies, err) {
+		return Policy{}
+	}
+	text, err := json.Marshal(policy)
+	if err := errors.Join(err, json.Unmarshal(text, &p)); err != nil {
+		panic(err) // all policies have this form
+	}
+	p.Read = true
+	return p
+}
+
+// service reads the service and its revisions.
+func (r *reader) service() (err error) {
+	name := r.d.Target.String()
+	if r.d.Service, err = r.run.Projects.Locations.Services.Get(name).Context(r.ctx).Do(); absent(err) {
+		return fmt.Errorf("there is no Cloud Run service %s: list them with gcloud run services list --project=%s", name,
+			r.d.Project)
+	}
+	if err != nil {
+		u := r.d.unreadable(name, roleRun, err)
+		return fmt.Errorf("%s: %s\nRemedy: %s", u.Resource, u.Why, u.Remedy)
+	}
+	var list []*run.GoogleCloudRunV2Revision
+	err = r.run.Projects.Locations.Services.Revisions.List(name).Pages(r.ctx,
+		func(page *run.GoogleCloudRunV2ListRevisionsResponse) error {
+			list = append(list, page.Revisions...)
+			return nil
+		})
+	r.read("revisions of "+name, roleRun, err)
+	r.d.Revisions = revisions(r.d.Service, list)
+	r.d.Variables = r.d.Serving().Variables
+	return nil
+}
+
+// project reads the project's number, and who may do what in it.
+func (r *reader) project() {
+	name := "projects/" + r.d.Project
+	info, err := r.projects.Projects.Get(name).Context(r.ctx).Do()
+	if r.read(name, rolePolicies, err) {
+		r.d.Number = last(info.Name)
+	}
+	policy, err := r.projects.Projects.GetIamPolicy(name, &projects.GetIamPolicyRequest{
+		Options: &projects.GetPolicyOptions{RequestedPolicyVersion: policyVersion}}).Context(r.ctx).Do()
+	r.d.Policies[name] = r.policy(name, policy, err)
+}
+
+// policyVersion is that of policies whose bindings have conditions.
+const policyVersion = 3
+
+// access reads who may call the service, and the function that made it.
+func (r *reader) access() {
+	name := r.d.Target.String()
+	policy, err := r.run.Projects.Locations.Services.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(r.ctx).Do()
+	r.d.Policies[name] = r.policy(name, policy, err)
+	if r.d.Service.Labels["goog-managed-by"] == "cloudfunctions" {
+		function := strings.Replace(name, "/services/", "/functions/", 1)
+		r.d.Function, err = r.functions.Projects.Locations.Functions.Get(function).Context(r.ctx).Do()
+		r.read(function, roleFunctions, err)
+	}
+}
+
+// neighbours reads the other services of the regions in which there is a trigger or a push
+// subscription of the project: each of them may be another function.
+func (r *reader) neighbours() {
+	for _, region := range r.regions() {
+		parent := "projects/" + r.d.Project + "/locations/" + region
+		err := r.run.Projects.Locations.Services.List(parent).Pages(r.ctx,
+			func(page *run.GoogleCloudRunV2ListServicesResponse) error {
+				for _, s := range page.Services {
+					if s.Name != r.d.Service.Name {
+						r.d.Neighbours = append(r.d.Neighbours, s)
+					}
+				}
+				return nil
+			})
+		r.read("services in "+parent, roleRun, err)
+	}
+}
+
+// accounts reads the service accounts that run the function, and that call it.
+func (r *reader) accounts() {
+	emails := []string{r.d.Account()}
+	for _, route := range r.d.Routes {
+		emails = append(emails, route.Account())
+	}
+	for _, email := range emails {
+		if _, known := r.d.Accounts[email]; known || !strings.HasSuffix(email, ".gserviceaccount.com") {
+			continue
+		}
+		account, err := r.iam.Projects.ServiceAccounts.Get("projects/" + projectOf(email, r.d.Project) +
+			"/serviceAccounts/" + email).Context(r.ctx).Do()
+		if r.read("service account "+email, rolePolicies, err) || absent(err) {
+			r.d.Accounts[email] = account
+		}
+	}
+}
+
+// projectOf returns the project of a service account, which its e-mail mostly names.
+func projectOf(email, fallback string) string {
+	_, domain, _ := strings.Cut(email, "@")
+	if project, ok := strings.CutSuffix(domain, ".iam.gserviceaccount.com"); ok && !strings.HasPrefix(project,
+		"gcp-sa-") {
+		return project
+	}
+	return fallback
+}
+
+// stores reads the buckets and datasets that the function is set up with.
+func (r *reader) stores() {
+	for _, store := range []string{r.d.Config.EventStore, r.d.Config.ClaimStore} {
+		switch bucket, dataset := r.d.Config.Bucket, r.d.Config.Project+"."+r.d.Config.Dataset; {
+		case store == eventdriver.StoreGCS && bucket != "" && r.d.Buckets[bucket] == nil:
+			r.d.Buckets[bucket] = r.bucket(bucket)
+		case store == eventdriver.StoreBigQuery && r.d.Config.Dataset != "" && r.d.Datasets[dataset] == nil:
+			r.d.Datasets[dataset] = r.dataset(r.d.Config.Project, r.d.Config.Dataset)
+		}
+	}
+}
+
+func (r *reader) bucket(name string) *Bucket {
+	info, err := r.storage.Buckets.Get(name).Context(r.ctx).Do()
+	if !r.read("bucket "+name, roleBuckets, err) {
+		return &Bucket{Gone: absent(err)}
+	}
+	if c := info.IamConfiguration; c == nil || c.UniformBucketLevelAccess == nil || !c.UniformBucketLevelAccess.Enabled {
+		full, err := r.storage.Buckets.Get(name).Projection("full").Context(r.ctx).Do()
+		if r.read("access control lists of the bucket "+name, rolePolicies, err) {
+			info = full
+		}
+	}
+	policy, err := r.storage.Buckets.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(r.ctx).Do()
+	return &Bucket{Info: info, Policy: r.policy("the bucket "+name, policy, err)}
+}
+
+// tables are the store's.
+var tables = []string{"events", "claims", "dead_letters"}
+
+func (r *reader) dataset(project, name string) *Dataset {
+	info, err := r.bigquery.Datasets.Get(project, name).Context(r.ctx).Do()
+	if !r.read("dataset "+project+"."+name, roleBigQuery, err) {
+		return &Dataset{Gone: absent(err)}
+	}
+	d := &Dataset{Info: info, Tables: make(map[string]*bigquery.Table)}
+	for _, id := range tables {
+		table, err := r.bigquery.Tables.Get(project, name, id).Context(r.ctx).Do()
+		if r.read("table "+project+"."+name+"."+id, roleBigQuery, err) {
+			d.Tables[id] = table
+		}
+	}
+	return d
+}

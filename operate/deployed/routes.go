@@ -1,0 +1,175 @@
+package deployed
+
+import (
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	eventarc "google.golang.org/api/eventarc/v1"
+	pubsub "google.golang.org/api/pubsub/v1"
+)
+
+// routes reads all of the project's triggers and subscriptions, and finds those that call
+// the service.
+func (r *reader) routes() {
+	parent := "projects/" + r.d.Project
+	err := r.pubsub.Projects.Subscriptions.List(parent).Pages(r.ctx, func(page *pubsub.ListSubscriptionsResponse) error {
+		for _, s := range page.Subscriptions {
+			r.d.subscribed[s.Name] = s
+		}
+		return nil
+	})
+	listed := r.read("subscriptions of "+parent, rolePubsub, err)
+	r.d.Hidden = !r.listTriggers() || !listed
+	for _, t := range r.triggers {
+		if path, calls := r.calls(t.Destination); calls {
+			r.d.Routes = append(r.d.Routes, r.route(t, path))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.d.subscribed)) {
+		s := r.d.subscribed[name]
+		ofTrigger := slices.ContainsFunc(r.d.Routes, func(route Route) bool { return route.Subscription == s })
+		if s == nil || s.PushConfig == nil || ofTrigger || !slices.Contains(r.d.Hosts(),
+			hostOf(s.PushConfig.PushEndpoint)) {
+			continue
+		}
+		r.d.Routes = append(r.d.Routes, Route{Subscription: s, Path: pathOf(s.PushConfig.PushEndpoint)})
+	}
+}
+
+// listTriggers lists the triggers of the project, and says whether these are all.
+func (r *reader) listTriggers() (complete bool) {
+	complete = true
+	parent := "projects/" + r.d.Project + "/locations/-"
+	err := r.eventarc.Projects.Locations.Triggers.List(parent).Pages(r.ctx,
+		func(page *eventarc.ListTriggersResponse) error {
+			r.triggers = append(r.triggers, page.Triggers...)
+			for _, location := range page.Unreachable {
+				complete = false
+				r.d.Unread = append(r.d.Unread, Unread{"triggers in " + location, "Eventarc can't reach the location",
+					"try again later"})
+			}
+			return nil
+		})
+	return r.read("triggers in "+parent, roleEventarc, err) && complete
+}
+
+// calls says whether a trigger calls the service, and by which path.
+func (r *reader) calls(d *eventarc.Destination) (path string, calls bool) {
+	switch {
+	case d == nil:
+		return "", false
+	case d.CloudRun != nil:
+		return d.CloudRun.Path, last(d.CloudRun.Service) == r.d.Target.Service && (d.CloudRun.Region == r.d.Region ||
+			d.CloudRun.Region == "")
+	case d.CloudFunction != "":
+		return "", strings.HasSuffix(d.CloudFunction, "/locations/"+r.d.Region+"/functions/"+r.d.Target.Service)
+	case d.HttpEndpoint != nil:
+		return pathOf(d.HttpEndpoint.Uri), slices.Contains(r.d.Hosts(), hostOf(d.HttpEndpoint.Uri))
+	}
+	return "", false
+}
+
+// route returns the route of a trigger, with its subscription.
+func (r *reader) route(t *eventarc.Trigger, path string) Route {
+	route := Route{Trigger: t, Path: path}
+	if t.Transport == nil || t.Transport.Pubsub == nil || t.Transport.Pubsub.Subscription == "" {
+		return route
+	}
+	route.Subscription, route.Gone = r.subscription(t.Transport.Pubsub.Subscription)
+	return route
+}
+
+// subscription returns a subscription; nil: it can't be read, or is gone.
+func (r *reader) subscription(name string) (s *pubsub.Subscription, gone bool) {
+	if s, read := r.d.subscribed[name]; read {
+		return s, s == nil
+	}
+	s, err := r.pubsub.Projects.Subscriptions.Get(name).Context(r.ctx).Do()
+	if r.read("subscription "+name, rolePubsub, err) || absent(err) {
+		r.d.subscribed[name] = s
+	}
+	return s, absent(err)
+}
+
+// topics reads the topics that events come from and go to.
+func (r *reader) topics() {
+	for _, name := range []string{r.d.Config.DeadLetterTopic, r.d.Config.OutputTopic} {
+		r.topic(name, true)
+	}
+	for _, route := range r.d.Routes {
+		if s := route.Subscription; s != nil && s.DeadLetterPolicy != nil {
+			r.topic(s.DeadLetterPolicy.DeadLetterTopic, true)
+		}
+		r.topic(route.Topic(), false)
+	}
+}
+
+// topic reads a topic, and if they are wanted, its subscriptions.
+func (r *reader) topic(name string, subscriptions bool) {
+	if r.d.Topics[name] != nil || !strings.HasPrefix(name, "projects/") {
+		return
+	}
+	info, err := r.pubsub.Projects.Topics.Get(name).Context(r.ctx).Do()
+	if !r.read("topic "+name, rolePubsub, err) {
+		r.d.Topics[name] = &Topic{Gone: absent(err)}
+		return
+	}
+	policy, err := r.pubsub.Projects.Topics.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(r.ctx).Do()
+	t := &Topic{Info: info, Policy: r.policy("the topic "+name, policy, err)}
+	r.d.Topics[name] = t
+	if !subscriptions {
+		return
+	}
+	err = r.pubsub.Projects.Topics.Subscriptions.List(name).Pages(r.ctx,
+		func(page *pubsub.ListTopicSubscriptionsResponse) error {
+			for _, name := range page.Subscriptions {
+				if s, gone := r.subscription(name); !gone {
+					t.Subscriptions = append(t.Subscriptions, s)
+				}
+			}
+			return nil
+		})
+	t.Listed = r.read("subscriptions of "+name, rolePubsub, err)
+}
+
+// inURL finds the region in a service's URL of the form SERVICE-NUMBER.REGION.run.app.
+var inURL = regexp.MustCompile(`-[0-9]+\.([a-z0-9-]+)\.run\.app$`)
+
+// regions returns those of the service, and of whatever else gets events in the project.
+func (r *reader) regions() []string {
+	found := map[string]bool{r.d.Region: true}
+	for _, t := range r.triggers {
+		if t.Destination != nil && t.Destination.CloudRun != nil && t.Destination.CloudRun.Region != "" {
+			found[t.Destination.CloudRun.Region] = true
+		}
+	}
+	for _, s := range r.d.subscribed {
+		if s == nil || s.PushConfig == nil {
+			continue
+		}
+		if m := inURL.FindStringSubmatch(hostOf(s.PushConfig.PushEndpoint)); m != nil {
+			found[m[1]] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Host)
+}
+
+// pathOf returns the path of an address as it is sent.
+func pathOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.EscapedPath()
+}
