@@ -1,0 +1,215 @@
+package doctor
+
+import (
+	bigquery "google.golang.org/api/bigquery/v2"
+	storage "google.golang.org/api/storage/v1"
+)
+
+var bucketMistakes = []mistake{
+	{name: "versions", make: func(w *world) { w.bucket().Versioning = &storage.BucketVersioning{Enabled: true} },
+		severity: Cost, problem: "versions"},
+	{name: "soft delete", make: func(w *world) { w.bucket().SoftDeletePolicy.RetentionDurationSeconds = 604800 },
+		severity: Cost, problem: "deleted objects for 7 days"},
+	{name: "a class for archives", make: func(w *world) {
+		w.bucket().StorageClass = "NEARLINE"
+	}, severity: Cost, problem: "NEARLINE"},
+	{name: "far away", make: func(w *world) { w.bucket().Location = "US" }, severity: Cost, problem: "it is in US"},
+	{name: "holds", make: func(w *world) { w.bucket().DefaultEventBasedHold = true }, severity: Error,
+		problem: "holds each new object"},
+	{name: "a retention policy",
+		make:     func(w *world) { w.bucket().RetentionPolicy = &storage.BucketRetentionPolicy{RetentionPeriod: 86400} },
+		severity: Error, problem: "protects each object for 1 days"},
+	{name: "requester pays", make: func(w *world) { w.bucket().Billing = &storage.BucketBilling{RequesterPays: true} },
+		severity: Error, problem: "requester pays"},
+	{name: "an IP filter", make: func(w *world) { w.bucket().IpFilter = &storage.BucketIpFilter{Mode: "Enabled"} },
+		severity: Warning, problem: "IP filter"},
+	{name: "gone", make: func(w *world) { delete(w.buckets, "shop-prod-orders-events") }, severity: Error,
+		problem: "the bucket does not exist"},
+}
+
+const dayMs = 24 * 3600 * 1000
+
+var datasetMistakes = []mistake{
+	{name: "gone", world: bigQueryOnly, make: func(w *world) { w.datasets = nil }, severity: Error,
+		problem: "the dataset does not exist"},
+	{name: "a sandbox", world: bigQueryOnly, make: func(w *world) { w.dataset().DefaultTableExpirationMs = 60 * dayMs },
+		severity: Warning, problem: "60 days"},
+	{name: "a sandbox without tables", world: bigQueryOnly, make: func(w *world) {
+		w.dataset().DefaultTableExpirationMs,
+			w.tables = 60*dayMs, nil
+	}, severity: Error, problem: "60 days"},
+	{name: "new partitions", world: mixed, make: func(w *world) {
+		w.dataset().DefaultPartitionExpirationMs = 7 * dayMs
+		delete(w.tables, "orders.claims")
+	}, severity: Warning, problem: "partitions of its new tables"},
+	{name: "a table that expires", world: bigQueryOnly,
+		make: func(w *world) { w.tables["orders.events"].ExpirationTime = 1800000000000 }, severity: Error,
+		problem: "2027-01-15"},
+	{name: "partitions", world: bigQueryOnly,
+		make: func(w *world) { w.tables["orders.claims"].TimePartitioning.ExpirationMs = 2 * dayMs }, severity: Error,
+		problem: "orders.claims"},
+	{name: "partitions, by a day", world: bigQueryOnly,
+		make: func(w *world) { w.tables["orders.events"].TimePartitioning.ExpirationMs = 7 * dayMs }, severity: Error,
+		problem: "orders.events"},
+	{name: "letters", world: bigQueryOnly,
+		make: func(w *world) { w.tables["orders.dead_letters"].TimePartitioning.ExpirationMs = dayMs }, severity: Warning,
+		problem: "a dead letter is deleted after 1 days"},
+	{name: "no partitions", world: bigQueryOnly,
+		make: func(w *world) { w.tables["orders.events"].TimePartitioning = nil }, severity: Cost,
+		problem: "never deleted"},
+	{name: "another location", world: bigQueryOnly, make: func(w *world) { w.dataset().Location = "US" },
+		severity: Error, problem: "BIGQUERY_LOCATION is europe-west1"},
+	{name: "letter case", world: bigQueryOnly, make: func(w *world) {
+		w.tables["orders.events"].Schema = &bigquery.TableSchema{Fields: []*bigquery.TableFieldSchema{{Name: "key",
+			Collation: "und:ci"}}}
+	}, severity: Error, problem: "letter case"},
+}
+
+// rule returns a rule that deletes objects.
+func rule(age int64, prefixes, suffixes []string) *storage.BucketLifecycleRule {
+	return &storage.BucketLifecycleRule{Action: &storage.BucketLifecycleRuleAction{Type: "Delete"},
+		Condition: &storage.BucketLifecycleRuleCondition{Age: &age, MatchesPrefix: prefixes, MatchesSuffix: suffixes}}
+}
+
+// ruled returns a mistake in the bucket's rules.
+func ruled(all ...*storage.BucketLifecycleRule) func(*world) {
+	return func(w *world) { w.bucket().Lifecycle = &storage.BucketLifecycle{Rule: all} }
+}
+
+// also returns a mistake by one more rule.
+func also(one *storage.BucketLifecycleRule) func(*world) {
+	return func(w *world) { w.bucket().Lifecycle.Rule = append(w.bucket().Lifecycle.Rule, one) }
+}
+
+var stateMistakes = []mistake{
+	{name: "one rule for all", make: ruled(rule(7, nil, nil)), severity: Warning,
+		problem: "a dead letter is deleted after 7 days"},
+	{name: "one rule for all, with letters in the store", make: func(w *world) {
+		ruled(rule(30, nil, nil))(w)
+		delete(w.variables, "DEAD_LETTER_TOPIC")
+	}, severity: Error, problem: "a dead letter is deleted after 30 days"},
+	{name: "one rule for all, on one day", make: ruled(rule(7, nil, nil)), severity: Warning,
+		problem: "within a day the rules work in any order"},
+	{name: "a rule for the folder of letters", make: also(rule(3, []string{"orders/dead"}, nil)), severity: Warning,
+		problem: "a dead letter is deleted after 3 days"},
+	{name: "a rule for letters by their suffix", make: also(rule(3, nil, []string{".json"})), severity: Warning,
+		problem: "a dead letter"},
+	{name: "claims early", make: also(rule(2, nil, []string{"/claim"})), severity: Error,
+		problem: "a claim is deleted after 2 days"},
+	{name: "completions early", make: also(rule(2, nil, []string{"/done"})), severity: Error,
+		problem: "a completion is deleted after 2 days"},
+	{name: "completions at once", make: also(rule(0, nil, []string{"/done"})), severity: Error,
+		problem: "a late delivery"},
+	{name: "events before retries end", make: also(rule(0, nil, []string{"/events/event2"})), severity: Error,
+		problem: "an event is deleted after 0 days"},
+	{name: "events before the retries of one's own subscription end", world: pushed,
+		make:     func(w *world) { w.bucket().Lifecycle = lifecycle("orders", 3, "event1", "event2", "event3") },
+		severity: Error, problem: "events come again for 7 days"},
+	{name: "a source that has no rule", make: func(w *world) {
+		w.bucket().Lifecycle = lifecycle("orders", 7, "event1",
+			"event2")
+	},
+		severity: Error, problem: "events of event3 after 9 days"},
+	{name: "some keys only", make: also(rule(1, []string{"orders/a"}, []string{"/done"})), severity: Error,
+		problem: "a completion is deleted after 1 days"},
+	{name: "by a date to come", make: func(w *world) {
+		one := rule(1, nil, []string{"/done"})
+		one.Condition.CreatedBefore = "2999-01-01"
+		also(one)(w)
+	}, severity: Error, problem: "a completion is deleted after 1 days"},
+	{name: "rows of events", world: mixed, make: func(w *world) {
+		w.variables["BIGQUERY_RETENTION"] = "960h"
+		w.tables["orders.events"].TimePartitioning.ExpirationMs = 41 * dayMs
+	}, severity: Error, problem: "a claim is deleted after 31 days"},
+	{name: "rows before retries end", world: bigQueryOnly, make: set("BIGQUERY_RETENTION", "12h"), severity: Error,
+		problem: "an event is deleted after 12h"},
+	{name: "rows before the retries of one's own subscription end", world: func() *world {
+		w, p := bigQueryOnly(), pushed()
+		w.triggers, w.subs = p.triggers, p.subs
+		return w
+	}, make: set("BIGQUERY_RETENTION", "48h"), severity: Error, problem: "a completion is deleted after 2 days"},
+}
+
+var permissionsMistakes = []mistake{
+	{name: "bucket", make: func(w *world) { w.policies["shop-prod-orders-events"] = nil }, severity: Error,
+		problem: "roles/storage.objectUser"},
+	{name: "reading only", make: func(w *world) {
+		w.policies["shop-prod-orders-events"] = []binding{grant("roles/storage.objectViewer", account(runner))}
+	}, severity: Error, problem: "storage.objects.create"},
+	{name: "no overwriting", make: func(w *world) {
+		w.policies["shop-prod-orders-events"] = []binding{grant("roles/storage.objectViewer", account(runner)),
+			grant("roles/storage.objectCreator", account(runner))}
+	}, severity: Error, problem: "storage.objects.delete"},
+	{name: "a role of one's own", make: func(w *world) {
+		w.roles[project+"/roles/keeper"] = []string{"storage.objects.create", "storage.objects.get", "storage.objects.list"}
+		w.policies["shop-prod-orders-events"] = []binding{grant(project+"/roles/keeper", account(runner))}
+	}, severity: Error, problem: "storage.objects.delete"},
+	{name: "a grant that has ended", make: func(w *world) {
+		w.policies["shop-prod-orders-events"][0]["condition"] = map[string]string{"expression": `request.time < timestamp("2026-01-01T00:00:00Z")`}
+	}, severity: Error, problem: "roles/storage.objectUser"},
+	{name: "another account's", make: func(w *world) {
+		w.template().ServiceAccount = "new@shop-prod.iam.gserviceaccount.com"
+		w.accounts = append(w.accounts, "new@shop-prod.iam.gserviceaccount.com")
+	}, severity: Error, problem: "DEAD_LETTER_TOPIC"},
+	{name: "dataset", world: bigQueryOnly, make: func(w *world) { w.dataset().Access = w.dataset().Access[:1] },
+		severity: Error, problem: "roles/bigquery.dataEditor"},
+	{name: "reading the dataset only", world: bigQueryOnly,
+		make: func(w *world) { w.dataset().Access[1].Role = "READER" }, severity: Error,
+		problem: "bigquery.tables.updateData"},
+	{name: "jobs", world: bigQueryOnly, make: func(w *world) { w.policies[project] = w.policies[project][:3] },
+		severity: Error, problem: "roles/bigquery.jobUser"},
+	{name: "letters", make: func(w *world) { w.policies[letter] = nil }, severity: Error, problem: "DEAD_LETTER_TOPIC"},
+	{name: "output", make: func(w *world) {
+		w.addTopic("complete")
+		w.variables["OUTPUT_TOPIC"] = project + "/topics/complete"
+	}, severity: Error, problem: "OUTPUT_TOPIC"},
+	{name: "calling", make: func(w *world) { w.policies[target.String()] = nil }, severity: Error,
+		problem: "roles/run.invoker"},
+	{name: "pushing", world: pushed, make: func(w *world) {
+		w.subs["orders-event3-push"].PushConfig.OidcToken.ServiceAccountEmail = "pusher@shop-prod.iam.gserviceaccount.com"
+		w.accounts = append(w.accounts, "pusher@shop-prod.iam.gserviceaccount.com")
+	}, severity: Error, problem: "pusher@"},
+	{name: "a trigger's account", make: func(w *world) { w.triggers[0].ServiceAccount = "" }, severity: Error,
+		problem: "no service account"},
+	{name: "receiving", world: ofAllKinds, make: func(w *world) { w.policies[project] = w.policies[project][1:] },
+		severity: Error, problem: "roles/eventarc.eventReceiver"},
+	{name: "Cloud Storage's publishing", world: ofAllKinds,
+		make: func(w *world) { w.policies[project] = w.policies[project][:3] }, severity: Error,
+		problem: "gs-project-accounts"},
+	{name: "a disabled account", make: func(w *world) { w.disabled = runner }, severity: Error, problem: "disabled"},
+	{name: "an account that is gone", make: func(w *world) { w.accounts = w.accounts[:1] }, severity: Error,
+		problem: caller},
+}
+
+var publicMistakes = []mistake{
+	{name: "callers", make: func(w *world) {
+		w.policies[target.String()] = append(w.policies[target.String()], grant("roles/run.invoker", "allUsers"))
+	},
+		severity: Error, problem: "allUsers have the role roles/run.invoker"},
+	{name: "callers with an account", make: func(w *world) {
+		w.policies[target.String()][0]["members"] = []string{account(caller), "allAuthenticatedUsers"}
+	},
+		severity: Error, problem: "allAuthenticatedUsers"},
+	{name: "callers without a check", make: func(w *world) { w.service.InvokerIamDisabled = true }, severity: Error,
+		problem: "callers need no permission"},
+	{name: "in the project", make: func(w *world) {
+		w.policies[project] = append(w.policies[project], grant("roles/run.invoker", "allAuthenticatedUsers"))
+	},
+		severity: Error, problem: "allAuthenticatedUsers"},
+	{name: "the bucket", make: func(w *world) {
+		w.policies["shop-prod-orders-events"] = append(w.policies["shop-prod-orders-events"],
+			grant("roles/storage.objectViewer", "allUsers"))
+	}, severity: Error, problem: "gs://shop-prod-orders-events"},
+	{name: "by access control lists", make: func(w *world) {
+		w.bucket().IamConfiguration = nil
+		w.bucket().DefaultObjectAcl = []*storage.ObjectAccessControl{{Entity: "allUsers", Role: "READER"}}
+	}, severity: Error, problem: "access control lists"},
+	{name: "a topic", make: func(w *world) {
+		w.policies[project+"/topics/orders-event1"] = []binding{grant("roles/pubsub.publisher", "allUsers")}
+	},
+		severity: Error, problem: "topics/orders-event1"},
+	{name: "the dataset", world: bigQueryOnly, make: func(w *world) {
+		w.dataset().Access = append(w.dataset().Access, &bigquery.DatasetAccess{Role: "READER",
+			SpecialGroup: "allAuthenticatedUsers"})
+	}, severity: Error, problem: "shop-prod.orders"},
+}

@@ -1,0 +1,100 @@
+package doctor
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"example.com/eventdriver/operate/deployed"
+)
+
+// verdict says whether an account has a permission.
+type verdict int
+
+const (
+	no verdict = iota
+	unknown
+	yes
+)
+
+// may says whether an account has a permission by policies, each of which can give it. Groups
+// may have the account as a member, so what they have is unknown.
+func (f facts) may(account, permission string, policies ...deployed.Policy) (v verdict) {
+	for _, p := range policies {
+		if !p.Read {
+			v = max(v, unknown)
+		}
+		for _, b := range p.Bindings {
+			if grants := f.grants(b, permission); grants != no && !f.expired(b) {
+				v = max(v, min(grants, f.in(account, b.Members)))
+			}
+		}
+	}
+	return v
+}
+
+// grants says whether the role of a binding has a permission.
+func (f facts) grants(b deployed.Binding, permission string) verdict {
+	permissions, asked := f.Roles[b.Role]
+	if known := deployed.Known(b.Role); known != nil {
+		permissions, asked = known, true
+	}
+	switch {
+	case slices.Contains(permissions, permission) || slices.Contains(permissions, "*"):
+		return yes
+	case asked:
+		return no
+	}
+	return unknown
+}
+
+// until finds the end of a grant in its condition.
+var until = regexp.MustCompile(`request\.time\s*<=?\s*timestamp\("([^"]+)"\)`)
+
+func (f facts) expired(b deployed.Binding) bool {
+	m := until.FindStringSubmatch(b.Condition.Expression)
+	if m == nil {
+		return false
+	}
+	end, err := time.Parse(time.RFC3339, m[1])
+	return err == nil && end.Before(f.Now)
+}
+
+// in says whether an account is one of members.
+func (f facts) in(account string, members []string) (v verdict) {
+	for _, m := range members {
+		kind, name, _ := strings.Cut(m, ":")
+		switch kind {
+		case "allUsers", "allAuthenticatedUsers":
+			return yes
+		case "serviceAccount":
+			if strings.EqualFold(name, account) {
+				return yes
+			}
+		case "group", "domain", "principalSet", "principal":
+			v = max(v, unknown)
+		case "projectOwner", "projectEditor", "projectViewer":
+			role := "roles/" + strings.ToLower(strings.TrimPrefix(kind, "project"))
+			v = max(v, f.has(account, role, name))
+		}
+	}
+	return v
+}
+
+// has says whether an account has a role on a project.
+func (f facts) has(account, role, project string) verdict {
+	policy := f.Policies["projects/"+project]
+	if !policy.Read {
+		return unknown
+	}
+	for _, b := range policy.Bindings {
+		if b.Role == role && slices.Contains(b.Members, "serviceAccount:"+account) {
+			return yes
+		}
+	}
+	return no
+}
+
+// ofProject returns the policy of a resource's project, which counts for the resource, too.
+func (f facts) ofProject(project string) deployed.Policy { return f.Policies["projects/"+project] }

@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"fmt"
+
+	"example.com/eventdriver/operate/deployed"
+)
+
+// service looks at what keeps the service from getting events, or from handling them alike.
+func service(f facts) (all []Finding) {
+	s := f.Service
+	if s == nil {
+		return nil
+	}
+	add := func(severity Severity, problem, why, remedy string) {
+		all = append(all, Finding{Severity: severity, Resource: f.resource(), Problem: problem, Why: why, Remedy: remedy})
+	}
+	if created, ready := short(s.LatestCreatedRevision), short(s.LatestReadyRevision); created != ready {
+		add(Warning, fmt.Sprintf("the newest revision %s is not ready; the newest that is: %s", created, ready),
+			"what was deployed last has no effect, or is still starting",
+			"gcloud run revisions describe "+created+" --project="+f.Project+" --region="+f.Region+" says why; fix that and deploy again")
+	}
+	for _, r := range f.Revisions {
+		if r.Percent > 0 && r.Percent < 100 && places(f, r) != places(f, f.serving) {
+			add(Error, fmt.Sprintf("revision %s gets %d%% of the events and keeps its state in %s, others in %s",
+				r.Name, r.Percent, places(f, r), places(f, f.serving)),
+				"the events of one order are split between two places, so neither sees it complete",
+				"gcloud run services update-traffic "+f.flags()+" --to-latest")
+		}
+	}
+	if s.Ingress == "INGRESS_TRAFFIC_NONE" {
+		add(Error, "the ingress lets no request in", "no event arrives",
+			"gcloud run services update "+f.flags()+" --ingress=internal")
+	}
+	if s.DefaultUriDisabled && len(f.Routes) > 0 {
+		add(Error, "the run.app URL is disabled", "Eventarc and Pub/Sub call the service by this URL: no event arrives",
+			"gcloud run services update "+f.flags()+" --default-url")
+	}
+	if s.Scaling != nil && s.Scaling.ScalingMode == "MANUAL" && s.Scaling.ManualInstanceCount == 0 {
+		add(Error, "scaling is manual, to 0 instances", "no event is handled, and Pub/Sub forgets events after their "+
+			"retention",
+			"gcloud run services update "+f.flags()+" --scaling=auto")
+	}
+	if f.entryPoint() == "EventDriverCloudEvent" && f.serving.Concurrency != 1 {
+		add(Error, fmt.Sprintf("the entry point is EventDriverCloudEvent, and an instance handles %d events at once",
+			f.serving.Concurrency),
+			"under concurrent requests some of them hang", "deploy with --entry-point=EventDriver, or with --concurrency=1")
+	}
+	return all
+}
+
+// entryPoint returns the function that the service serves; "": unknown.
+func (f facts) entryPoint() string {
+	switch {
+	case f.Function != nil && f.Function.BuildConfig != nil:
+		return f.Function.BuildConfig.EntryPoint
+	case f.Service.BuildConfig != nil && f.Service.BuildConfig.FunctionTarget != "":
+		return f.Service.BuildConfig.FunctionTarget
+	}
+	return f.Variables["FUNCTION_TARGET"]
+}
+
+// places says where a revision keeps events and claims.
+func places(f facts, r deployed.Revision) string {
+	c, _ := deployed.ConfigOf(f.Target.Service, r.Variables)
+	events, claims := deployed.Places(c)
+	if events == claims {
+		return string(events)
+	}
+	return string(events) + " and " + string(claims)
+}

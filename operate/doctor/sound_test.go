@@ -1,0 +1,273 @@
+package doctor
+
+import (
+	"maps"
+	"testing"
+
+	bigquery "google.golang.org/api/bigquery/v2"
+	eventarc "google.golang.org/api/eventarc/v1"
+	pubsub "google.golang.org/api/pubsub/v1"
+	run "google.golang.org/api/run/v2"
+	storage "google.golang.org/api/storage/v1"
+)
+
+// sound are deployments of which nothing is wrong.
+var sound = map[string]func() *world{
+	"Terraform's defaults": byTerraform,
+	"gcloud.sh": func() *world {
+		w := byTerraform()
+		for _, name := range []string{"EVENT_STORE", "CLAIM_STORE", "SOURCE_ALIASES", "LOG_EXECUTION_ID"} {
+			delete(w.variables, name)
+		}
+		w.template().Containers[0].Resources.Limits["memory"] = "536870912"
+		return w
+	},
+	"a service without a function, for BigQuery": func() *world {
+		w := bigQueryOnly()
+		w.service.Labels, w.function = nil, nil
+		w.template().Containers[0].Resources.CpuIdle = false
+		return w
+	},
+	"events in BigQuery, claims in Cloud Storage": mixed,
+	"all in BigQuery": bigQueryOnly,
+	"events in Cloud Storage, claims in BigQuery": func() *world {
+		w := bigQueryOnly()
+		cloudStorage := byTerraform()
+		w.buckets, w.policies["shop-prod-orders-events"] = cloudStorage.buckets,
+			cloudStorage.policies["shop-prod-orders-events"]
+		maps.Copy(w.variables, map[string]string{"EVENT_STORE": "gcs", "GCS_BUCKET": "shop-prod-orders-events"})
+		return w
+	},
+	"a push subscription of one's own": pushed,
+	"a push subscription whose topic is in its path": func() *world {
+		return at(pushed(),
+			"/projects/shop-prod/topics/orders-event3")
+	},
+	"a push subscription that is known by its own name": func() *world {
+		w := at(pushed(), "/")
+		w.variables["SOURCE_ALIASES"] = "event3:orders-event3-push"
+		return w
+	},
+	"dead letters in the store": func() *world {
+		w := byTerraform()
+		delete(w.variables, "DEAD_LETTER_TOPIC")
+		return w
+	},
+	"dead letters that go on to BigQuery": func() *world {
+		w := byTerraform()
+		w.subs["orders-dead-letters"] = &pubsub.Subscription{Topic: letter, MessageRetentionDuration: "600s",
+			ExpirationPolicy: &pubsub.ExpirationPolicy{Ttl: "2678400s"}, BigqueryConfig: &pubsub.BigQueryConfig{Table: "t"}}
+		return w
+	},
+	"dead letters of Pub/Sub": func() *world {
+		w := pushed()
+		delete(w.variables, "MAX_EVENT_AGE")
+		for _, s := range w.subs {
+			if s.Topic != letter {
+				s.DeadLetterPolicy = &pubsub.DeadLetterPolicy{DeadLetterTopic: letter, MaxDeliveryAttempts: 20}
+			}
+		}
+		return w
+	},
+	"triggers of a bucket, a database and a topic": ofAllKinds,
+	"triggers that call /": func() *world {
+		w := byTerraform()
+		for _, t := range w.triggers {
+			t.Destination.CloudRun.Path = ""
+		}
+		return w
+	},
+	"a long timeout with deadlines to match": func() *world {
+		w := byTerraform()
+		w.template().Timeout, w.variables["CLOUD_RUN_TIMEOUT_SECONDS"] = "540s", "540"
+		for _, s := range w.subs {
+			s.AckDeadlineSeconds = 600
+		}
+		return w
+	},
+	"a short lease, with CPU that is always there": func() *world {
+		w := byTerraform()
+		w.variables["LEASE"] = "30s"
+		w.template().Containers[0].Resources.CpuIdle = false
+		return w
+	},
+	"little memory": func() *world {
+		w := byTerraform()
+		w.template().Containers[0].Resources.Limits["memory"], w.variables["GOMEMLIMIT"] = "256Mi", "256MiB"
+		w.template().MaxInstanceRequestConcurrency = 32
+		return w
+	},
+	"less memory by hand": func() *world {
+		w := byTerraform()
+		w.variables["GOMEMLIMIT"] = "480MiB"
+		w.template().MaxInstanceRequestConcurrency = 80
+		return w
+	},
+	"another function in another folder of the bucket": func() *world {
+		w := byTerraform()
+		w.neighbours = append(w.neighbours, neighbour("returns",
+			map[string]string{"GCS_BUCKET": "shop-prod-orders-events"}),
+			neighbour("web", map[string]string{"DATABASE": "x"}))
+		return w
+	},
+	"another variable changed": func() *world {
+		w := byTerraform()
+		w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", map[string]string{"LOG_LEVEL": "debug"}))
+		return w
+	},
+	"a folder that was left when nothing waited there": func() *world {
+		w := byTerraform()
+		w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", map[string]string{"GCS_FOLDER": "old"}))
+		w.objects["shop-prod-orders-events"] = []string{"old/00/order-1/events/event1", "old/00/order-1/done",
+			"old/deadletters/2026-01-31/x.json"}
+		return w
+	},
+	"a dataset that was left long ago": func() *world {
+		w := bigQueryOnly()
+		w.begun = "2026-11-01T00:00:00Z"
+		w.revisions = append(w.revisions, earlier(w, "2026-10-01T00:00:00Z", map[string]string{"BIGQUERY_DATASET": "old"}))
+		return w
+	},
+	"claims that were left when retries had ended": func() *world {
+		w := bigQueryOnly()
+		w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", map[string]string{"CLAIM_STORE": "gcs",
+			"GCS_BUCKET": "b"}))
+		return w
+	},
+	"a revision with another folder that never was ready": func() *world {
+		w := byTerraform()
+		failed := earlier(w, "2026-11-19T00:00:00Z", map[string]string{"GCS_FOLDER": "old"})
+		failed.Conditions = []*run.GoogleCloudRunV2Condition{{Type: "Ready", State: "CONDITION_FAILED"}}
+		w.revisions = append(w.revisions, failed)
+		return w
+	},
+	"rules that also delete old versions, and letters after a year": func() *world {
+		w := byTerraform()
+		year, old := int64(365), false
+		w.bucket().Lifecycle.Rule = append(w.bucket().Lifecycle.Rule,
+			&storage.BucketLifecycleRule{Action: &storage.BucketLifecycleRuleAction{Type: "Delete"},
+				Condition: &storage.BucketLifecycleRuleCondition{Age: &year, MatchesPrefix: []string{"orders/deadletters/"}}},
+			&storage.BucketLifecycleRule{Action: &storage.BucketLifecycleRuleAction{Type: "Delete"},
+				Condition: &storage.BucketLifecycleRuleCondition{IsLive: &old}},
+			&storage.BucketLifecycleRule{Action: &storage.BucketLifecycleRuleAction{Type: "AbortIncompleteMultipartUpload"},
+				Condition: &storage.BucketLifecycleRuleCondition{Age: new(int64)}})
+		return w
+	},
+	"a multi-region": func() *world {
+		w := byTerraform()
+		w.bucket().Location = "EU"
+		return w
+	},
+	"the default service account, an editor": func() *world {
+		w := byTerraform()
+		const standard = "424242-compute@developer.gserviceaccount.com"
+		w.template().ServiceAccount, w.accounts = "", append(w.accounts, standard)
+		w.policies[project] = append(w.policies[project], grant("roles/editor", account(standard)))
+		return w
+	},
+	"a role of one's own": func() *world {
+		w := byTerraform()
+		w.roles[project+"/roles/keeper"] = []string{"storage.objects.create", "storage.objects.get", "storage.objects.list",
+			"storage.objects.delete"}
+		w.policies["shop-prod-orders-events"] = []binding{grant(project+"/roles/keeper", account(runner))}
+		return w
+	},
+	"roles by a group": func() *world {
+		w := byTerraform()
+		w.policies["shop-prod-orders-events"] = []binding{grant("roles/storage.objectUser", "group:functions@example.com")}
+		return w
+	},
+}
+
+// TestSoundDeploymentsHaveNoFinding.
+func TestSoundDeploymentsHaveNoFinding(t *testing.T) {
+	for name, world := range sound {
+		t.Run(name, func(t *testing.T) {
+			for _, f := range world().examine(t) {
+				t.Errorf("a false alarm: %s", f)
+			}
+		})
+	}
+}
+
+// neighbour is another service of the project.
+func neighbour(name string, variables map[string]string) *run.GoogleCloudRunV2Service {
+	return &run.GoogleCloudRunV2Service{Name: project + "/locations/" + region + "/services/" + name,
+		Template: &run.GoogleCloudRunV2RevisionTemplate{Containers: []*run.GoogleCloudRunV2Container{{Env: env(variables)}}}}
+}
+
+// earlier is a revision that got the events before, with some variables changed.
+func earlier(w *world, created string, changed map[string]string) *run.GoogleCloudRunV2Revision {
+	variables := maps.Clone(w.variables)
+	maps.Copy(variables, changed)
+	return &run.GoogleCloudRunV2Revision{Name: target.String() + "/revisions/orders-00001-xyz", CreateTime: created,
+		Containers: []*run.GoogleCloudRunV2Container{{Env: env(variables)}}}
+}
+
+// pushed has the messages of event3 pushed by a subscription without a trigger.
+func pushed() *world {
+	w := byTerraform()
+	w.triggers = w.triggers[:2]
+	delete(w.subs, "eventarc-"+region+"-orders-event3-sub-123")
+	w.subs["orders-event3-push"] = &pubsub.Subscription{
+		Topic: project + "/topics/orders-event3", AckDeadlineSeconds: 60, MessageRetentionDuration: "604800s",
+		State:            "ACTIVE",
+		ExpirationPolicy: &pubsub.ExpirationPolicy{},
+		PushConfig: &pubsub.PushConfig{PushEndpoint: host + "/events/event3",
+			OidcToken: &pubsub.OidcToken{ServiceAccountEmail: caller, Audience: host}},
+	}
+	return w
+}
+
+// at has the push subscription call another path.
+func at(w *world, path string) *world {
+	w.subs["orders-event3-push"].PushConfig.PushEndpoint = host + path
+	return w
+}
+
+func bigQueryOnly() *world {
+	w := byTerraform()
+	w.buckets = nil
+	delete(w.variables, "GCS_BUCKET")
+	maps.Copy(w.variables, map[string]string{"EVENT_STORE": "bigquery", "CLAIM_STORE": "bigquery",
+		"BIGQUERY_PROJECT": "shop-prod",
+		"BIGQUERY_DATASET": "orders", "BIGQUERY_LOCATION": region, "BIGQUERY_RETENTION": "168h"})
+	w.datasets = map[string]*bigquery.Dataset{"orders": {Location: region,
+		DatasetReference: &bigquery.DatasetReference{ProjectId: "shop-prod", DatasetId: "orders"},
+		Access: []*bigquery.DatasetAccess{{Role: "OWNER", SpecialGroup: "projectOwners"}, {Role: "WRITER",
+			UserByEmail: runner}}}}
+	for _, id := range []string{"events", "claims", "dead_letters"} {
+		w.tables["orders."+id] = &bigquery.Table{TimePartitioning: &bigquery.TimePartitioning{Field: "created_at",
+			Type: "DAY", ExpirationMs: 8 * 24 * 3600 * 1000}}
+	}
+	w.policies[project] = append(w.policies[project], grant("roles/bigquery.jobUser", account(runner)))
+	return w
+}
+
+// mixed keeps events in BigQuery for 30 days, and claims in Cloud Storage.
+func mixed() *world {
+	w, cloudStorage := bigQueryOnly(), byTerraform()
+	w.buckets, w.policies["shop-prod-orders-events"] = cloudStorage.buckets,
+		cloudStorage.policies["shop-prod-orders-events"]
+	w.bucket().Lifecycle = lifecycle("orders", 30, "event1", "event2", "event3")
+	maps.Copy(w.variables, map[string]string{"CLAIM_STORE": "gcs", "GCS_BUCKET": "shop-prod-orders-events",
+		"BIGQUERY_RETENTION": "720h"})
+	for _, table := range w.tables {
+		table.TimePartitioning.ExpirationMs = 31 * 24 * 3600 * 1000
+	}
+	return w
+}
+
+// ofAllKinds has triggers for objects, documents and messages.
+func ofAllKinds() *world {
+	w := byTerraform()
+	w.variables["SOURCE_ALIASES"] = "event1:orders-event1,event2:invoices"
+	w.triggers[1].EventFilters = []*eventarc.EventFilter{{Attribute: "type",
+		Value: "google.cloud.storage.object.v1.finalized"}, {Attribute: "bucket", Value: "invoices"}}
+	w.triggers[2].EventFilters = []*eventarc.EventFilter{{Attribute: "type",
+		Value: "google.cloud.firestore.document.v1.written"}, {Attribute: "database", Value: "(default)"}}
+	w.triggers[2].EventDataContentType = "application/protobuf"
+	w.policies[project] = append(w.policies[project], grant("roles/pubsub.publisher",
+		account("service-424242@gs-project-accounts.iam.gserviceaccount.com")))
+	return w
+}

@@ -1,0 +1,167 @@
+package doctor
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/operate/deployed"
+)
+
+const ofMessages = "google.cloud.pubsub.topic.v1.messagePublished"
+
+// sources compares the sources that the function joins with what brings events.
+func sources(f facts) (all []Finding) {
+	if f.Service == nil {
+		return nil
+	}
+	brought, unclear := make(map[string][]deployed.Route), 0
+	for _, r := range f.Routes {
+		source, clear := f.sourceOf(r)
+		if !clear {
+			unclear++
+			continue
+		}
+		brought[source] = append(brought[source], r)
+		all = append(all, f.route(r, source)...)
+	}
+	missing := slices.DeleteFunc(slices.Clone(f.Config.Sources), func(s string) bool { return brought[s] != nil })
+	if len(missing) > unclear && !f.Hidden { // a request to / says by itself what it brings
+		for _, source := range missing {
+			all = append(all, Finding{Severity: Error, Resource: f.resource(),
+				Problem: "nothing in the project brings events of the source " + source,
+				Why:     "no order is ever complete", Remedy: "create a trigger whose path is " + pathOf(source) +
+					", or remove the source from EVENT_SOURCES"})
+		}
+	}
+	return append(all, f.twice(brought)...)
+}
+
+func pathOf(source string) string {
+	if p := convert.SourcePath(source); p != "" {
+		return p
+	}
+	return "/, with an alias in SOURCE_ALIASES"
+}
+
+// route looks at one route, which brings events of a source, or of one that is not joined.
+func (f facts) route(r deployed.Route, source string) (all []Finding) {
+	add := func(problem, why, remedy string) {
+		all = append(all, Finding{Severity: Error, Resource: r.Name(), Problem: problem, Why: why, Remedy: remedy})
+	}
+	if !slices.Contains(f.Config.Sources, source) {
+		add(fmt.Sprintf("it brings events of %q, which is not one of EVENT_SOURCES (%s)", source,
+			strings.Join(f.Config.Sources, ",")),
+			"each of them is dead-lettered as unknown-source, and the order that it belongs to waits",
+			"set the path to that of a source, as in "+pathOf(f.first())+"; or add the source to EVENT_SOURCES, or an alias "+
+				"to SOURCE_ALIASES")
+	}
+	if clean := path.Clean("/" + r.Path); r.Path != "" && strings.TrimSuffix(r.Path, "/") != strings.TrimSuffix(clean,
+		"/") {
+		add("the path "+r.Path+" is not clean", "the function answers it with a redirect, which is not followed: no "+
+			"event arrives", "set the path to "+clean)
+	}
+	if topic := r.Topic(); topic != "" && (topic == f.Config.DeadLetterTopic || topic == f.Config.OutputTopic) {
+		add("it brings what the function publishes to "+topic, "each message comes back as an event",
+			"use another topic for one of the two")
+	}
+	if r.Trigger == nil {
+		return all
+	}
+	kind, media := filter(r, "type"), r.Trigger.EventDataContentType
+	if strings.HasPrefix(kind, "google.cloud.datastore.") {
+		add("events of Datastore are not supported", "each is dead-lettered",
+			"use a database in Firestore's native mode, or publish them to a topic")
+	}
+	if media != "" && media != "application/json" && (kind == ofMessages || strings.HasPrefix(kind,
+		"google.cloud.audit.log.")) {
+		add("its events are encoded as "+media, "the function does not read this type in it, and dead-letters each",
+			"gcloud eventarc triggers update "+short(r.Name())+" --location="+location(r.Name())+" --event-data-content-type=application/json")
+	}
+	return all
+}
+
+func (f facts) first() string {
+	if len(f.Config.Sources) == 0 {
+		return "SOURCE"
+	}
+	return f.Config.Sources[0]
+}
+
+// sourceOf returns the source of a route's events. It is not clear where only each event can
+// say it.
+func (f facts) sourceOf(r deployed.Route) (source string, clear bool) {
+	if name := strings.TrimPrefix(r.Path, "/events/"); convert.SourcePath(name) == r.Path && r.Path != "" {
+		return name, true
+	}
+	names := namesOf(r)
+	for _, source := range f.Config.Sources {
+		for _, alias := range append([]string{source}, f.Config.SourceAliases[source]...) {
+			if slices.Contains(names, alias) {
+				return source, true
+			}
+		}
+	}
+	if len(names) == 0 || r.Trigger == nil {
+		return "", false // a CloudEvent in a message may name its source
+	}
+	return names[0], true
+}
+
+// namesOf returns the names by which the function knows where a route's events come from.
+func namesOf(r deployed.Route) []string {
+	if r.Trigger == nil {
+		if _, topic, ok := strings.Cut(r.Path, "/topics/"); ok {
+			return []string{topic, "//pubsub.googleapis.com" + r.Path}
+		}
+		return []string{short(r.Name()), "//pubsub.googleapis.com/" + r.Name()}
+	}
+	switch bucket := filter(r, "bucket"); {
+	case filter(r, "type") == ofMessages && r.Topic() != "":
+		return []string{short(r.Topic()), "//pubsub.googleapis.com/" + r.Topic()}
+	case bucket != "" && strings.HasPrefix(filter(r, "type"), "google.cloud.storage."):
+		return []string{bucket, "//storage.googleapis.com/projects/_/buckets/" + bucket}
+	}
+	return nil
+}
+
+// filter returns the value of one of a trigger's filters.
+func filter(r deployed.Route, attribute string) string {
+	for _, f := range r.Trigger.EventFilters {
+		if f.Attribute == attribute {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// twice finds topics whose messages are events of two sources.
+func (f facts) twice(brought map[string][]deployed.Route) (all []Finding) {
+	of := make(map[string]string) // the source, by topic
+	for _, source := range f.Config.Sources {
+		for _, r := range brought[source] {
+			topic := r.Topic()
+			if topic == "" || r.Trigger != nil && filter(r, "type") != ofMessages || r.Subscription != nil &&
+				r.Subscription.Filter != "" {
+				continue
+			}
+			if other, taken := of[topic]; taken && other != source {
+				all = append(all, Finding{Severity: Warning, Resource: topic,
+					Problem: fmt.Sprintf("its messages are events of both %s and %s", other, source),
+					Why:     "one message stands for two events, and orders are complete too early",
+					Remedy:  "give each source a topic of its own"})
+			}
+			of[topic] = source
+		}
+	}
+	return all
+}
+
+// location returns the location in a name.
+func location(name string) string {
+	_, after, _ := strings.Cut(name, "/locations/")
+	before, _, _ := strings.Cut(after, "/")
+	return before
+}
