@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/internal/fake/googleapis"
+	"example.com/eventdriver/operate/deployed"
+	"example.com/eventdriver/operate/doctor"
+)
+
+// call runs the command with these variables, and returns what it printed.
+func call(t *testing.T, environ []string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, surroundings{&o, &e, environ})
+	return code, o.String(), e.String()
+}
+
+// TestUsage: a wrong command line has the exit code 2, and is told what to do about it. Nothing is
+// asked of Google.
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		environ []string
+		args    []string
+		says    string
+	}{
+		{"no such command", nil, []string{"doktor"}, `unknown command "doktor"`},
+		{"no such flag", nil, []string{"doctor", "--regoin=x"}, "--regoin"},
+		{"an argument", nil, []string{"doctor", "orders"}, "orders"},
+		{"no region", nil, []string{"doctor", "--service=orders", "--project=p"}, "gcloud run services list"},
+		{"no project", nil, []string{"doctor", "--service=orders", "--region=r"}, "GOOGLE_CLOUD_PROJECT"},
+		{"no service", nil, []string{"doctor", "--region=r", "--project=p"}, "--region is given without --service"},
+		{"nothing to look at", []string{"GOOGLE_CLOUD_PROJECT=p"}, []string{"doctor"}, "give --service and --region"},
+		{"no such severity", nil, []string{"doctor", "--service=orders", "--region=r", "--project=p", "--severity=bad"}, "error, warning or cost"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, errs := call(t, c.environ, append(c.args, "--endpoint=http://127.0.0.1:1")...)
+			if code != usage || !strings.Contains(errs, c.says) || out != "" {
+				t.Errorf("exit code %d, printed %q and the error %q, which should say %q", code, out, errs, c.says)
+			}
+		})
+	}
+}
+
+// TestHelp: help names the exit codes, the checks and the roles, and completion is there.
+func TestHelp(t *testing.T) {
+	wanted := append(deployed.Roles(), "--severity", "Exit code")
+	for _, check := range doctor.Checks() {
+		wanted = append(wanted, check.Name)
+	}
+	for command, wanted := range map[string][]string{
+		"help": {"doctor", "completion", "--service", "--json", "  2  the command line is wrong"}, "doctor --help": wanted,
+		"completion bash": {"__start_eventdriver"}, "--version": {"eventdriver version"},
+	} {
+		code, out, errs := call(t, nil, strings.Fields(command)...)
+		for _, text := range wanted {
+			if code != fine || !strings.Contains(out, text) {
+				t.Errorf("%s: exit code %d; it does not say %q: %s%s", command, code, text, out, errs)
+			}
+		}
+	}
+}
+
+// orders is a service of which some things are wrong.
+func orders(t *testing.T) *googleapis.Server {
+	const service = "/v2/projects/p/locations/r/services/orders"
+	return googleapis.New(t, map[string]any{
+		service: map[string]any{"name": service[4:], "template": map[string]any{"containers": []any{map[string]any{"env": []any{
+			map[string]any{"name": "EVENT_SOURCES", "value": "placed"}, map[string]any{"name": "GCS_BUCKET", "value": "b"}}}}}},
+		service + ":getIamPolicy":             map[string]any{},
+		service + "/revisions":                map[string]any{},
+		"/v2/projects/p/locations/r/services": map[string]any{},
+		"/v1/projects/p/locations/-/triggers": map[string]any{},
+		"/v1/projects/p/subscriptions":        map[string]any{},
+		"/v3/projects/p":                      map[string]any{"name": "projects/1"},
+		"/v3/projects/p:getIamPolicy":         map[string]any{},
+		"/storage/v1/b/b":                     map[string]any{"versioning": map[string]any{"enabled": true}, "iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}}},
+		"/storage/v1/b/b/iam":                 map[string]any{},
+		"/v1/projects/p/serviceAccounts/1-compute@developer.gserviceaccount.com": map[string]any{},
+	})
+}
+
+func TestDoctorOfAService(t *testing.T) {
+	args := []string{"doctor", "--service=orders", "--region=r", "--project=p", "--endpoint=" + orders(t).URL}
+	code, out, errs := call(t, nil, args...)
+	if code != found || errs != "" || !strings.Contains(out, "nothing in the project brings events of the source placed") ||
+		!strings.Contains(out, "roles/storage.objectUser") || !strings.Contains(out, "COST") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	code, out, errs = call(t, nil, append(args, "--json", "--severity=error")...)
+	var r report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != found {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, out, errs)
+	}
+	if r.Target != "projects/p/locations/r/services/orders" || r.Checks != len(doctor.Checks()) || len(r.Findings) != 2 {
+		t.Errorf("%+v", r)
+	}
+	for _, f := range r.Findings {
+		if f.Severity != doctor.Error || f.Check == "" || f.Remedy == "" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+// TestDoctorOfTheEnvironment: without a service the variables of the process tell where to look.
+func TestDoctorOfTheEnvironment(t *testing.T) {
+	environ := []string{"GOOGLE_CLOUD_PROJECT=p", "GCS_BUCKET=b"}
+	bucket := map[string]any{"iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}}}
+	answers := map[string]any{"/v3/projects/p": map[string]any{"name": "projects/1"}, "/v3/projects/p:getIamPolicy": map[string]any{},
+		"/storage/v1/b/b": bucket, "/storage/v1/b/b/iam": map[string]any{}}
+	server := googleapis.New(t, answers)
+	if code, out, errs := call(t, environ, "doctor", "--endpoint="+server.URL); code != fine || !strings.Contains(out, "0 errors, 0 warnings, 0 costs") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+	bucket["defaultEventBasedHold"] = true
+	if code, out, errs := call(t, environ, "doctor", "--endpoint="+server.URL); code != found || !strings.Contains(out, "holds each new object") {
+		t.Errorf("exit code %d, %s%s", code, out, errs)
+	}
+}
+
+// TestFailures: where nothing can be said, the error says what to do.
+func TestFailures(t *testing.T) {
+	const service = "/v2/projects/p/locations/r/services/orders"
+	for says, answers := range map[string]map[string]any{
+		"gcloud run services list":                  {},
+		"roles/run.viewer":                          {service: googleapis.Refusal{Code: 403, Message: "no"}},
+		"gcloud auth application-default login":     {service: googleapis.Refusal{Code: 401, Message: "who are you"}},
+		"gcloud services enable run.googleapis.com": {service: googleapis.Refusal{Code: 403, Message: "Cloud Run Admin API has not been used in project 1"}},
+		"the API answered 500: broken":              {service: googleapis.Refusal{Code: 500, Message: "broken"}},
+	} {
+		server := googleapis.New(t, answers)
+		code, out, errs := call(t, nil, "doctor", "--service=orders", "--region=r", "--project=p", "--endpoint="+server.URL)
+		if code != failed || out != "" || !strings.Contains(errs, says) {
+			t.Errorf("exit code %d, printed %q and the error %q, which should say %q", code, out, errs, says)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/eventdriver/operate/deployed"
+)
+
+// The exit codes, which help explains.
+const (
+	fine   = 0
+	found  = 1
+	usage  = 2
+	failed = 3
+)
+
+const about = `eventdriver looks at a deployed function.
+
+--service, --region and --project name the function's Cloud Run service. Its settings are
+then those of the revision that gets the events, read from Cloud Run with the application
+default credentials (gcloud auth application-default login). Without --service, the settings
+are the function's variables in this process's environment: see docs/configuration.md.
+
+Exit codes:
+  0  done, and nothing is wrong
+  1  something is wrong with what was looked at
+  2  the command line is wrong
+  3  the command failed: nothing can be said`
+
+// surroundings are what a command has of its process.
+type surroundings struct {
+	out, err io.Writer
+	environ  []string
+}
+
+// variables returns the environment, by name.
+func (s surroundings) variables() map[string]string {
+	all := make(map[string]string)
+	for _, variable := range s.environ {
+		name, value, _ := strings.Cut(variable, "=")
+		all[name] = value
+	}
+	return all
+}
+
+// outcome is how a command ended that was called rightly: all other errors are about the
+// command line.
+type outcome struct {
+	code int
+	err  error // nil: the command has said it
+}
+
+func (o outcome) Error() string {
+	if o.err == nil {
+		return fmt.Sprint("exit code ", o.code)
+	}
+	return o.err.Error()
+}
+
+// fails returns the outcome of a command that could not do its work.
+func fails(err error) error { return outcome{failed, err} }
+
+// run runs the command that args name, and returns the exit code.
+func run(ctx context.Context, args []string, s surroundings) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	err := root.ExecuteContext(ctx)
+	var o outcome
+	switch {
+	case err == nil:
+		return fine
+	case !errors.As(err, &o):
+		fmt.Fprintf(s.err, "eventdriver: %v\nSee: eventdriver help\n", err)
+		return usage
+	case o.err != nil:
+		fmt.Fprintf(s.err, "eventdriver: %v\n", o.err)
+	}
+	return o.code
+}
+
+// globals are the flags of all commands.
+type globals struct {
+	surroundings
+	target   deployed.Target
+	json     bool
+	endpoint string
+}
+
+func newRoot(s surroundings) *cobra.Command {
+	g := &globals{surroundings: s}
+	root := &cobra.Command{
+		Use: "eventdriver", Short: "Look at a deployed function", Long: about, Version: version(),
+		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&g.target.Service, "service", "", "the function's Cloud Run `service`")
+	flags.StringVar(&g.target.Region, "region", "", "the service's `region`, as in europe-west1")
+	flags.StringVar(&g.target.Project, "project", s.variables()["GOOGLE_CLOUD_PROJECT"], "the service's `project`")
+	flags.BoolVar(&g.json, "json", false, "print JSON, for programs")
+	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves all of Google's APIs, without "+
+		"credentials")
+	root.AddCommand(newDoctor(g))
+	return root
+}
+
+// version returns that of the module, as far as the build knows it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+// check says what is wrong with the flags that name the target.
+func (g *globals) check() error {
+	t := g.target
+	switch {
+	case t.Service == "" && t.Region != "":
+		return errors.New("--region is given without --service, which names the Cloud Run service")
+	case t.Service != "" && t.Region == "":
+		return fmt.Errorf("--service needs --region: gcloud run services list --filter=metadata.name=%s shows it",
+			t.Service)
+	case t.Project == "":
+		return errors.New("--project, or the variable GOOGLE_CLOUD_PROJECT, must name the project")
+	case t.Service == "" && !g.hasSettings():
+		return errors.New("give --service and --region, or set the function's variables, as in GCS_BUCKET")
+	}
+	return nil
+}
+
+// hasSettings says whether the environment says where the function keeps its state.
+func (g *globals) hasSettings() bool {
+	v := g.variables()
+	return v["GCS_BUCKET"] != "" || v["BIGQUERY_DATASET"] != ""
+}
+
+// printJSON writes a value for programs.
+func (g *globals) printJSON(v any) error {
+	e := json.NewEncoder(g.out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fails(err)
+	}
+	return nil
+}
