@@ -3,7 +3,7 @@ locals {
   # .gcloudignore says the same. Not ".*", which is true of the folder itself, called ".".
   source_excludes = concat([
     "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata", "bench", "bin", "cmd", "deploy", "docs", "examples",
-    "internal", "proof", "terraform",
+    "internal", "operate", "proof", "terraform",
     "Makefile", "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
   ], var.source_excludes)
 
