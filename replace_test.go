@@ -103,7 +103,7 @@ func onlyLetter(t *testing.T, bucket *gcs.Server) (letter []byte) {
 		t.Fatal(err)
 	}
 	for _, object := range names {
-		if !strings.Contains(object, "/deadletters/") {
+		if !strings.HasSuffix(object, ".json") {
 			continue
 		}
 		if letter != nil {

@@ -227,6 +227,7 @@ func (r *round) judge(published, acknowledged int) error {
 	for _, name := range names {
 		parts := strings.Split(name, "/")
 		switch {
+		case slices.Contains(parts, "=keys"): // refers to a letter
 		case slices.Contains(parts, "deadletters"):
 			r.report.DeadLetters++
 		case parts[len(parts)-1] == "done":

@@ -168,8 +168,9 @@ func (s *Store) writeRecord(ctx context.Context, c driver.Claim, r record) (reco
 
 // completion is what a key's done object says.
 type completion struct {
-	token int64
-	owner string
+	token   int64
+	owner   string
+	outcome driver.Outcome
 }
 
 // by says whether it was c that completed the key.
@@ -190,14 +191,24 @@ func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool,
 	if err != nil {
 		return completion{}, false, err
 	}
-	if err := checkForm(attrs.Metadata); err != nil {
+	done, err := parseCompletion(attrs.Metadata)
+	if err != nil {
 		return completion{}, false, s.unexpected(ctx, name, err)
 	}
-	token, err := strconv.ParseInt(attrs.Metadata[fieldToken], 10, 64)
-	if err != nil {
-		return completion{}, false, s.unexpected(ctx, name, fmt.Errorf("%w: completion: %w", ErrCorrupt, err))
+	return done, true, nil
+}
+
+func parseCompletion(metadata map[string]string) (completion, error) {
+	if err := checkForm(metadata); err != nil {
+		return completion{}, err
 	}
-	return completion{token, attrs.Metadata[fieldOwner]}, true, nil
+	token, err := strconv.ParseInt(metadata[fieldToken], 10, 64)
+	if err != nil {
+		return completion{}, fmt.Errorf("%w: completion: %w", ErrCorrupt, err)
+	}
+	// Before outcomes were written down, all that was completed had been processed.
+	outcome := cmp.Or(driver.Outcome(metadata[fieldOutcome]), driver.OutcomeProcessed)
+	return completion{token, metadata[fieldOwner], outcome}, nil
 }
 
 // createDone creates c's done object, or errRefused if the key has one.

@@ -61,10 +61,12 @@ const (
 	OpRelease          Operation = "release"
 	OpAddDeadLetter    Operation = "add dead letter"
 	OpDeadLetters      Operation = "dead letters"
+	OpInspect          Operation = "inspect"
+	OpListKeys         Operation = "list keys"
 )
 
 var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided, OpSeal,
-	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters}
+	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters, OpInspect, OpListKeys}
 
 // WithTimeout sets how long operations may take. Each timeout must be positive.
 func (s Settings) WithTimeout(t Timeout) Settings {

@@ -40,7 +40,8 @@ const letterVersion = 1
 // AddDeadLetter implements [driver.DeadLetterStore]. The letter is a JSON object in
 // the folder of its day (in UTC; today, if its Time is zero). A letter that is added
 // again on the same day, with the same reason, ID, key, source, ce- headers and body,
-// is kept once. It costs one Class A operation.
+// is kept once. It costs one Class A operation; for a letter with a key another, by which
+// Inspect finds it.
 func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	if err := s.writeLetter(ctx, d); err != nil {
 		return failed(OpAddDeadLetter, d.Key, d.Source, err)
@@ -62,15 +63,14 @@ func (s *Store) writeLetter(ctx context.Context, d driver.DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	_, err = s.insert(ctx, object{
-		name:        s.layout.deadLetter(d, day),
-		content:     content,
-		contentType: "application/json",
-	}, absent)
-	if errors.Is(err, errRefused) { // it is kept already
+	o := object{name: s.layout.deadLetter(d, day), content: content, contentType: "application/json"}
+	if _, err = s.insert(ctx, o, absent); err != nil && !errors.Is(err, errRefused) { // refused: it is kept already
+		return err
+	}
+	if d.Key == "" {
 		return nil
 	}
-	return err
+	return s.writeLetterRef(ctx, d, o.name)
 }
 
 // anyKey stands for the key where an operation has none.
@@ -98,9 +98,11 @@ func (s *Store) readLetters(ctx context.Context) ([]driver.DeadLetter, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(objects))
-	for i, o := range objects {
-		names[i] = o.name
+	var names []string
+	for _, o := range objects {
+		if !s.layout.isLetterRef(o.name) {
+			names = append(names, o.name)
+		}
 	}
 	return each(ctx, names, func(ctx context.Context, name string) (driver.DeadLetter, error) {
 		content, err := s.readAll(ctx, name)

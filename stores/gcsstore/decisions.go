@@ -85,21 +85,35 @@ func (s *Store) decisionObject(key, name string, sources []string) (object, erro
 // readDecision reads a decision's object.
 func (s *Store) readDecision(ctx context.Context, key, name string) ([]string, error) {
 	where := s.layout.decision(key, name)
-	content, err := s.readAll(ctx, where)
+	d, err := s.readDecisionObject(ctx, where)
 	if err != nil {
 		return nil, err
 	}
-	var d decision
-	if err := json.Unmarshal(content, &d); err != nil {
-		return nil, s.unexpected(ctx, where, fmt.Errorf("%w: decision: %w", ErrCorrupt, err))
-	}
-	if d.Version > frameVersion {
-		return nil, s.unexpected(ctx, where, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, d.Version, frameVersion))
-	}
-	if d.Version < 1 || d.Key != driver.ToText(key) || d.Join != driver.ToText(name) {
-		return nil, s.unexpected(ctx, where, fmt.Errorf("%w: decision: version %d, key %.80q, join %.80q", ErrCorrupt, d.Version, d.Key, d.Join))
+	if d.Key != driver.ToText(key) || d.Join != driver.ToText(name) {
+		return nil, s.unexpected(ctx, where, fmt.Errorf("%w: decision: key %.80q, join %.80q", ErrCorrupt, d.Key, d.Join))
 	}
 	return s.decidedSources(ctx, where, d.Sources)
+}
+
+// readDecisionObject reads a decision as it is written. Class B.
+func (s *Store) readDecisionObject(ctx context.Context, where string) (d decision, err error) {
+	content, err := s.readAll(ctx, where)
+	if err != nil {
+		return d, err
+	}
+	err = json.Unmarshal(content, &d)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w: decision: %w", ErrCorrupt, err)
+	case d.Version > frameVersion:
+		err = fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, d.Version, frameVersion)
+	case d.Version < 1:
+		err = fmt.Errorf("%w: decision: version %d", ErrCorrupt, d.Version)
+	}
+	if err != nil {
+		return d, s.unexpected(ctx, where, err)
+	}
+	return d, nil
 }
 
 // decidedSources returns the sources that texts stand for.
@@ -157,6 +171,11 @@ func (s *Store) findDecision(ctx context.Context, key, name string, objects []li
 	if !ok {
 		return s.readDecision(ctx, key, name)
 	}
+	return s.listedSources(ctx, where, list)
+}
+
+// listedSources returns the sources that the metadata of a decision's object has.
+func (s *Store) listedSources(ctx context.Context, where, list string) ([]string, error) {
 	var texts []string
 	if err := json.Unmarshal([]byte(list), &texts); err != nil {
 		return nil, s.unexpected(ctx, where, fmt.Errorf("%w: decision: %w", ErrCorrupt, err))

@@ -9,6 +9,7 @@
 //	FOLDER/HASH/KEY/done                      the key is completed
 //	FOLDER/HASH/KEY/scopes/SCOPE/claim, done  likewise, of a cache with a scope
 //	FOLDER/deadletters/YYYY-MM-DD/REASON-….json
+//	FOLDER/deadletters/=keys/KEY/…            which letters a key has
 //
 // HASH is two hex digits of the key's hash and spreads the load over the name
 // space. KEY and SOURCE are escaped so that any string is legal and no two meet;

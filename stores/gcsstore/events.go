@@ -2,6 +2,7 @@ package gcsstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 func (s *Store) create(ctx context.Context, m driver.Message) (driver.Succession, int64, error) {
 	for pause := rewritingBy(m.ID, m.Source); ; {
 		mine := driver.Succession{Last: m}
-		generation, err := s.write(ctx, mine, absent)
+		generation, err := s.write(ctx, mine, absent, describe(m))
 		if !errors.Is(err, errRefused) {
 			return mine, generation, err
 		}
@@ -61,7 +62,7 @@ func (s *Store) create(ctx context.Context, m driver.Message) (driver.Succession
 }
 
 // Replace implements [driver.Replacer]. It costs a Class A operation; where something is
-// kept already, a Class B one as well; and another A if that is replaced. Where others
+// kept already, a Class B one as well; and another of each if that is replaced. Where others
 // replace it at the same moment, it pauses and tries again.
 func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
 	kept, err := s.replace(ctx, m)
@@ -85,7 +86,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 		if !later {
 			return own(ctx, kept.Last, m)
 		}
-		if _, err = s.write(ctx, next, generation); err == nil {
+		if err = s.overwrite(ctx, next, generation); err == nil {
 			return own(ctx, m, m)
 		}
 		if !errors.Is(err, errRefused) {
@@ -113,8 +114,24 @@ func own(ctx context.Context, kept, m driver.Message) (driver.Message, error) {
 	return kept, nil
 }
 
+// overwrite stores an event in place of a generation, or errRefused. Its object says since
+// when an event of this source is kept, which the object's own time does not any more.
+func (s *Store) overwrite(ctx context.Context, e driver.Succession, replaces int64) error {
+	attrs, err := s.stat(ctx, s.layout.event(e.Last.Key, e.Last.Source))
+	if errors.Is(err, driver.ErrNotFound) {
+		return errRefused // it was deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	metadata := describe(e.Last)
+	metadata[fieldKept] = cmp.Or(attrs.Metadata[fieldKept], timeText(attrs.Created))
+	_, err = s.write(ctx, e, replaces, metadata)
+	return err
+}
+
 // write stores an event in place of a generation of its object, or errRefused.
-func (s *Store) write(ctx context.Context, e driver.Succession, replaces int64) (int64, error) {
+func (s *Store) write(ctx context.Context, e driver.Succession, replaces int64, metadata map[string]string) (int64, error) {
 	m := e.Last
 	line, err := encode(e)
 	if err != nil {
@@ -124,6 +141,7 @@ func (s *Store) write(ctx context.Context, e driver.Succession, replaces int64) 
 		name:        s.layout.event(m.Key, m.Source),
 		content:     bytesOf(line, m.Content),
 		contentType: "application/octet-stream",
+		metadata:    metadata,
 	}, replaces)
 }
 
@@ -225,26 +243,37 @@ func (s *Store) sourceOf(key string) func(ctx context.Context, name string) (str
 	}
 }
 
-// readSource reads as much of an event's object as tells its source.
+// readSource reads as much of an event's object as tells its source, which it also returns
+// with the errSealed of a seal.
 func (s *Store) readSource(ctx context.Context, key, name string) (string, error) {
+	belongs := func(m driver.Message) bool { return s.layout.event(key, m.Source) == name }
+	m, sealed, err := s.readHeader(ctx, name, belongs)
+	if err == nil && sealed {
+		err = errSealed
+	}
+	return m.Source, err
+}
+
+// readHeader reads the object of an event, or of a seal, up to its content. It must be one
+// that belongs there. Class B.
+func (s *Store) readHeader(
+	ctx context.Context, name string, belongs func(driver.Message) bool,
+) (m driver.Message, sealed bool, err error) {
 	ctx, free := driver.ScopeMemory(ctx)
 	defer free()
 	r, err := s.read(ctx, name)
 	if err != nil {
-		return "", err
+		return driver.Message{}, false, err
 	}
 	defer r.Close()
 	f, err := decode(ctx, r)
-	if err == nil && s.layout.event(key, f.message.Source) != name {
+	if err == nil && !belongs(f.message) {
 		err = misplaced(f.message)
 	}
 	if err != nil {
-		return "", s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
+		return driver.Message{}, false, s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
 	}
-	if f.header.Sealed {
-		return "", errSealed
-	}
-	return f.message.Source, nil
+	return f.message, f.header.Sealed, nil
 }
 
 // ofSources lists the objects of key's events, reads each by its name, and returns the

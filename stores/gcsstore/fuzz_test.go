@@ -25,6 +25,10 @@ func FuzzLayout(f *testing.F) {
 		mine, other := driver.Claim{Key: key}, driver.Claim{Key: otherKey}
 		for _, l := range []layout{{}, {strings.Repeat("f", 256)}} {
 			names := []string{l.event(key, source), l.claim(mine), l.done(mine), l.decision(key, source), l.deadLetter(driver.DeadLetter{Reason: driver.Reason(source), Key: key}, time.Unix(0, 0))}
+			names = append(names, l.letterRef(key, names[4]))
+			if letter := l.letterOf(key, names[5]); letter != names[4] {
+				t.Errorf("%q refers to %q, want %q", names[5], letter, names[4])
+			}
 			for _, name := range names {
 				if len(name) > 1024 || !utf8.ValidString(name) || strings.ContainsAny(name, "\r\n#[]*? %") || strings.Contains(name, "..") && l.folder == "" && !strings.Contains(key+source, "..") ||
 					strings.HasPrefix(name, "/") || strings.HasPrefix(name, ".well-known/acme-challenge/") {
@@ -41,6 +45,31 @@ func FuzzLayout(f *testing.F) {
 				(names[1] == l.claim(other)) != (key == otherKey) || names[0] == l.claim(other) || names[0] == l.done(other) {
 				t.Errorf("(%q, %q) and (%q, %q) meet in %q", key, source, otherKey, otherSource, names)
 			}
+		}
+	})
+}
+
+// A cursor that is taken is what its spans are written as, and each of them has something left.
+func FuzzCursor(f *testing.F) {
+	f.Add("")
+	f.Add("spans;3a/order-7/:64;40/:256")
+	f.Add("spans;3a/:58")
+	f.Add("spans;;")
+	f.Fuzz(func(t *testing.T, cursor string) {
+		spans, err := parseCursor(cursor)
+		if err != nil {
+			if !driver.IsPermanent(err) {
+				t.Errorf("%q is refused with %v", cursor, err)
+			}
+			return
+		}
+		for _, s := range spans {
+			if s.left() < 1 || s.left() > hashes || !strings.HasPrefix(s.from, hashFolder(s.hash())) {
+				t.Errorf("%q has the span %+v", cursor, s)
+			}
+		}
+		if again, err := parseCursor(cursorOf(spans)); err != nil || !reflect.DeepEqual(again, spans) {
+			t.Errorf("%q is %+v, and written as %q %+v, %v", cursor, spans, cursorOf(spans), again, err)
 		}
 	})
 }

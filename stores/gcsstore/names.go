@@ -133,6 +133,29 @@ func (l layout) scope(c driver.Claim) string {
 
 func (l layout) deadLetters() string { return path.Join(l.folder, deadLetterFolder) + "/" }
 
+// letterRefs returns the folder of what refers to the letters of a key. No day's name begins
+// like it.
+func (l layout) letterRefs(key string) string {
+	return l.deadLetters() + letterRefFolder + objectName(key) + "/"
+}
+
+const letterRefFolder = "=keys/"
+
+// letterRef names what refers to a letter; letterOf is its inverse.
+func (l layout) letterRef(key, letter string) string {
+	return l.letterRefs(key) + strings.TrimSuffix(strings.TrimPrefix(letter, l.deadLetters()), letterSuffix)
+}
+
+func (l layout) letterOf(key, ref string) string {
+	return l.deadLetters() + strings.TrimPrefix(ref, l.letterRefs(key)) + letterSuffix
+}
+
+func (l layout) isLetterRef(name string) bool {
+	return strings.HasPrefix(name, l.deadLetters()+letterRefFolder)
+}
+
+const letterSuffix = ".json"
+
 // deadLetter names a letter by the day and by what a redelivery has in common
 // with the delivery before, so that both have the same name: of the headers those
 // that are the event's own.
@@ -150,5 +173,5 @@ func (l layout) deadLetter(d driver.DeadLetter, day time.Time) string {
 		h.Write(sum[:])
 	}
 	id := hex.EncodeToString(h.Sum(nil)[:16])
-	return l.deadLetters() + day.UTC().Format(time.DateOnly) + "/" + objectName(string(d.Reason)) + "-" + id + ".json"
+	return l.deadLetters() + day.UTC().Format(time.DateOnly) + "/" + objectName(string(d.Reason)) + "-" + id + letterSuffix
 }

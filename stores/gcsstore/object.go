@@ -194,27 +194,63 @@ func (s *Store) stat(ctx context.Context, name string) (*storage.ObjectAttrs, er
 type listed struct {
 	name     string
 	metadata map[string]string
+	created  time.Time // when this generation was stored
 }
 
 // list returns the objects whose names begin with prefix, ordered by the names'
 // bytes. Class A, once for each 1,000.
 func (s *Store) list(ctx context.Context, prefix string) ([]listed, error) {
-	query := &storage.Query{Prefix: prefix, Projection: storage.ProjectionNoACL}
-	if err := query.SetAttrSelection([]string{"Name", "Metadata"}); err != nil {
+	pages, err := s.pages(ctx, storage.Query{Prefix: prefix}, mostListed)
+	if err != nil {
 		return nil, err
 	}
 	var found []listed
-	for objects := s.bucket.Objects(ctx, query); ; {
-		attrs, err := objects.Next()
+	for more := true; more; {
+		var page []listed
+		if page, more, err = pages.next(); err != nil {
+			return nil, err
+		}
+		found = append(found, page...)
+	}
+	return found, nil
+}
+
+// mostListed is how many objects Cloud Storage returns at once, at most.
+const mostListed = 1000
+
+// pages are the answers to a list, of a number of objects each at most.
+type pages struct {
+	store   *Store
+	ctx     context.Context
+	prefix  string
+	objects *storage.ObjectIterator
+}
+
+func (s *Store) pages(ctx context.Context, query storage.Query, most int) (pages, error) {
+	query.Projection = storage.ProjectionNoACL
+	if err := query.SetAttrSelection([]string{"Name", "Metadata", "Created"}); err != nil {
+		return pages{}, err
+	}
+	objects := s.bucket.Objects(ctx, &query)
+	objects.PageInfo().MaxSize = most
+	return pages{s, ctx, query.Prefix, objects}, nil
+}
+
+// next returns the next page, and whether there may be more after it. Class A.
+func (p pages) next() (page []listed, more bool, err error) {
+	for {
+		attrs, err := p.objects.Next()
 		switch {
-		case err == nil:
-			found = append(found, listed{attrs.Name, attrs.Metadata})
 		case errors.Is(err, iterator.Done):
-			return found, nil
-		case missing(err) != present:
-			return nil, s.noBucket()
-		default:
-			return nil, s.unexpected(ctx, prefix, err)
+			return page, false, nil
+		case err != nil && missing(err) != present:
+			return nil, false, p.store.noBucket()
+		case err != nil:
+			return nil, false, p.store.unexpected(p.ctx, p.prefix, err)
+		}
+		page = append(page, listed{attrs.Name, attrs.Metadata, attrs.Created})
+		if info := p.objects.PageInfo(); info.Remaining() == 0 {
+			return page, info.Token != "", nil
 		}
 	}
 }

@@ -19,6 +19,7 @@ var (
 	_ driver.Sealer          = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
+	_ driver.Inspector       = (*Store)(nil)
 )
 
 // Store is a store in a bucket. It is safe for concurrent use. Make one with
