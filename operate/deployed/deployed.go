@@ -65,6 +65,7 @@ type Route struct {
 	Subscription *pubsub.Subscription // nil: unknown, or gone
 	Gone         bool                 // the trigger's subscription does not exist
 	Path         string               // of the requests, as it is sent
+	Binary       bool                 // without a trigger: Pub/Sub sends messages as Eventarc does
 }
 
 // Name returns the name of the trigger, else of the subscription.

@@ -130,6 +130,13 @@ func said(err *googleapi.Error) string {
 	return text
 }
 
+// noAccount says that there is no such service account. IAM also answers 404 to those who may
+// not know of it, in other words.
+func noAccount(err error) bool {
+	var failed *googleapi.Error
+	return absent(err) && errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Message), "service account")
+}
+
 // absent says that the API does not know the thing.
 func absent(err error) bool {
 	var failed *googleapi.Error

@@ -169,7 +169,7 @@ func (r *reader) accounts() {
 		}
 		account, err := r.iam.Projects.ServiceAccounts.Get("projects/" + projectOf(email, r.d.Project) +
 			"/serviceAccounts/" + email).Context(r.ctx).Do()
-		if r.read("service account "+email, rolePolicies, err) || absent(err) {
+		if r.read("service account "+email, rolePolicies, err) || noAccount(err) {
 			r.d.Accounts[email] = account
 		}
 	}

@@ -35,7 +35,8 @@ func (r *reader) routes() {
 			hostOf(s.PushConfig.PushEndpoint)) {
 			continue
 		}
-		r.d.Routes = append(r.d.Routes, Route{Subscription: s, Path: pathOf(s.PushConfig.PushEndpoint)})
+		r.d.Routes = append(r.d.Routes, Route{Subscription: s, Path: pathOf(s.PushConfig.PushEndpoint),
+			Binary: strings.Contains(s.PushConfig.PushEndpoint, "?__GCP_CloudEventsMode=CUSTOM_PUBSUB_")})
 	}
 }
 

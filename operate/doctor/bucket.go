@@ -1,7 +1,7 @@
 package doctor
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,91 +10,87 @@ import (
 
 // bucket looks at settings of the bucket that keep objects from being overwritten, or that
 // keep more of them than needed.
-func bucket(f facts) (all []Finding) {
+func bucket(f facts) []Finding {
 	b := f.Buckets[f.Config.Bucket]
 	if b == nil || !f.gcs() {
 		return nil
 	}
-	name := "gs://" + f.Config.Bucket
-	add := func(severity Severity, problem, why, flag string) {
-		all = append(all, Finding{Severity: severity, Resource: name, Problem: problem, Why: why,
-			Remedy: "gcloud storage buckets update " + name + " " + flag})
-	}
+	n := on("gs://" + f.Config.Bucket)
 	if b.Gone {
-		return []Finding{{Severity: Error, Resource: name, Problem: "the bucket does not exist", Why: "every event fails",
-			Remedy: "gcloud storage buckets create " + name + " --location=" + f.Region +
-				" --uniform-bucket-level-access, or set GCS_BUCKET to one that exists"}}
+		n.add(Error, "the bucket does not exist", "every event fails", "gcloud storage buckets create "+n.resource+
+			" --location="+f.Region+" --uniform-bucket-level-access, or set GCS_BUCKET to one that exists")
 	}
-	if b.Info == nil {
-		return nil
+	if b.Info != nil {
+		protection(n, b.Info)
+		costs(n, b.Info)
+		distance(n, b.Info, f.Region)
 	}
-	const noOverwriting = "claims can't be overwritten: a key can be neither renewed nor released nor taken over, and " +
-		"its order is stuck"
-	if p := b.Info.RetentionPolicy; p != nil && p.RetentionPeriod > 0 {
-		add(Error, fmt.Sprintf("its retention policy protects each object for %s",
-			days(time.Duration(p.RetentionPeriod)*time.Second)), noOverwriting,
-			"--clear-retention-period; a locked policy can't be removed, so use another bucket")
+	return n.all
+}
+
+// protection looks at what keeps the function from writing.
+func protection(n *notes, b *storage.Bucket) {
+	const noOverwriting = "claims can't be overwritten: a key can be neither renewed nor released nor taken over, " +
+		"and its order is stuck"
+	update := "gcloud storage buckets update " + n.resource
+	if p := b.RetentionPolicy; p != nil && p.RetentionPeriod > 0 {
+		n.add(Error, "its retention policy protects each object for "+days(time.Duration(p.RetentionPeriod)*time.Second),
+			noOverwriting, update+" --clear-retention-period; a locked policy can't be removed, so use another bucket")
 	}
-	if b.Info.DefaultEventBasedHold {
-		add(Error, "it holds each new object", noOverwriting, "--no-default-event-based-hold, and release the holds of "+
-			"the objects that are there")
+	if b.DefaultEventBasedHold {
+		n.add(Error, "it holds each new object", noOverwriting,
+			update+" --no-default-event-based-hold, and release the holds of the objects that are there")
 	}
-	if b.Info.Billing != nil && b.Info.Billing.RequesterPays {
-		add(Error, "requester pays is on", "the function names no project to pay: each of its requests is refused",
-			"--no-requester-pays")
+	if b.Billing != nil && b.Billing.RequesterPays {
+		n.add(Error, "requester pays is on", "the function names no project to pay: each of its requests is refused",
+			update+" --no-requester-pays")
 	}
-	if l := b.Info.IpFilter; l != nil && l.Mode == "Enabled" {
-		add(Warning, "an IP filter decides who reaches it", "if the function's address is not let through, every event "+
-			"fails",
-			"--clear-ip-filter, or let the function's network in")
+	if l := b.IpFilter; l != nil && l.Mode == "Enabled" {
+		n.add(Warning, "an IP filter decides who reaches it", "every event fails if the function's address is not let through",
+			update+" --clear-ip-filter, or let the function's network in")
 	}
-	return append(all, costs(f, name, b.Info)...)
 }
 
 // costs looks at settings that cost money and help nobody.
-func costs(f facts, name string, b *storage.Bucket) (all []Finding) {
-	add := func(problem, why, flag string) {
-		all = append(all, Finding{Severity: Cost, Resource: name, Problem: problem, Why: why,
-			Remedy: "gcloud storage buckets update " + name + " " + flag})
-	}
+func costs(n *notes, b *storage.Bucket) {
+	const otherClass = "other classes than STANDARD bill each read, and each object for 30 days or more; state lives for days"
+	update := "gcloud storage buckets update " + n.resource
 	if b.Versioning != nil && b.Versioning.Enabled {
-		add("it keeps versions", "claims are overwritten all the time, and what the lifecycle rules delete becomes a "+
-			"version that stays", "--no-versioning")
+		n.add(Cost, "it keeps versions", "claims are overwritten all the time, and what the lifecycle rules delete "+
+			"becomes a version that stays", update+" --no-versioning")
 	}
 	if s := b.SoftDeletePolicy; s != nil && s.RetentionDurationSeconds > 0 {
-		add(fmt.Sprintf("it keeps deleted objects for %s", days(time.Duration(s.RetentionDurationSeconds)*time.Second)),
+		n.add(Cost, "it keeps deleted objects for "+days(time.Duration(s.RetentionDurationSeconds)*time.Second),
 			"each overwritten claim and each expired event is paid for that much longer, and nobody needs it",
-			"--clear-soft-delete")
+			update+" --clear-soft-delete")
 	}
-	if c := b.StorageClass; c != "" && c != "STANDARD" && c != "REGIONAL" && c != "MULTI_REGIONAL" {
-		add("its storage class is "+c, "this class bills an object for 30 days or more and each read extra, and state "+
-			"lives for days", "--default-storage-class=STANDARD")
+	if !slices.Contains([]string{"", "STANDARD", "REGIONAL", "MULTI_REGIONAL"}, b.StorageClass) {
+		n.add(Cost, "its storage class is "+b.StorageClass, otherClass, update+" --default-storage-class=STANDARD")
 	}
-	if far(b, f.Region) {
-		all = append(all, Finding{Severity: Cost, Resource: name, Problem: "it is in " + b.Location +
-			", and the function in " + f.Region,
-			Why: "each operation takes longer, and traffic between regions is billed", Remedy: "use a bucket in " + f.Region +
-				": see 'Changing settings' in docs/operations.md"})
+	if b.Lifecycle != nil && slices.ContainsFunc(b.Lifecycle.Rule, changesClass) {
+		n.add(Cost, "a lifecycle rule changes the class of objects", "each change is billed; "+otherClass,
+			update+" --lifecycle-file=…, without SetStorageClass")
 	}
-	return all
+}
+
+func changesClass(r *storage.BucketLifecycleRule) bool {
+	return r.Action != nil && r.Action.Type == "SetStorageClass"
 }
 
 // continents are the beginnings of regions, by the multi- or dual-region that has them.
-var continents = map[string][]string{
-	"EU": {"europe-"}, "EUR4": {"europe-"}, "EUR5": {"europe-"}, "EUR7": {"europe-"}, "EUR8": {"europe-"},
-	"US": {"us-"}, "NAM4": {"us-"}, "ASIA": {"asia-"}, "ASIA1": {"asia-"},
+var continents = map[string]string{
+	"EU": "europe-", "EUR4": "europe-", "EUR5": "europe-", "EUR7": "europe-", "EUR8": "europe-",
+	"US": "us-", "NAM4": "us-", "ASIA": "asia-", "ASIA1": "asia-",
 }
 
-// far says whether a bucket is certainly not where the function is.
-func far(b *storage.Bucket, region string) bool {
+// distance looks whether the bucket is where the function is.
+func distance(n *notes, b *storage.Bucket, region string) {
 	location := strings.ToUpper(b.Location)
-	if location == "" || region == "" || strings.EqualFold(location, region) || b.CustomPlacementConfig != nil {
-		return false
+	near := strings.EqualFold(location, region) || continents[location] != "" && strings.HasPrefix(region, continents[location])
+	if near || location == "" || region == "" || b.CustomPlacementConfig != nil {
+		return
 	}
-	for _, beginning := range continents[location] {
-		if strings.HasPrefix(region, beginning) {
-			return false
-		}
-	}
-	return true
+	n.add(Cost, "it is in "+location+", and the function in "+region,
+		"each operation takes longer, and traffic between regions is billed",
+		"use a bucket in "+region+": see 'Changing settings' in docs/operations.md")
 }

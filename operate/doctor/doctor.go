@@ -46,6 +46,19 @@ type Finding struct {
 	Remedy   string   `json:"remedy"`   // a command or a setting
 }
 
+// notes collects what is wrong with one resource.
+type notes struct {
+	resource string
+	all      []Finding
+}
+
+// on returns notes about a resource.
+func on(resource string) *notes { return &notes{resource: resource} }
+
+func (n *notes) add(s Severity, problem, why, remedy string) {
+	n.all = append(n.all, Finding{Severity: s, Resource: n.resource, Problem: problem, Why: why, Remedy: remedy})
+}
+
 // Check looks for one kind of mistake.
 type Check struct {
 	Name  string

@@ -96,14 +96,14 @@ func (f facts) flags() string {
 	return f.Target.Service + " --project=" + f.Project + " --region=" + f.Region
 }
 
-// gcs and bigQuery say whether the function keeps anything there.
-func (f facts) gcs() bool {
-	return f.Config.EventStore == eventdriver.StoreGCS || f.Config.ClaimStore == eventdriver.StoreGCS
+// keepsIn says whether the function keeps anything in a store of that name.
+func (f facts) keepsIn(store string) bool {
+	return f.Config.EventStore == store || f.Config.ClaimStore == store
 }
 
-func (f facts) bigQuery() bool {
-	return f.Config.EventStore == eventdriver.StoreBigQuery || f.Config.ClaimStore == eventdriver.StoreBigQuery
-}
+// gcs and bigQuery say whether the function keeps anything there.
+func (f facts) gcs() bool      { return f.keepsIn(eventdriver.StoreGCS) }
+func (f facts) bigQuery() bool { return f.keepsIn(eventdriver.StoreBigQuery) }
 
 // short returns the last part of a name.
 func short(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

@@ -43,8 +43,9 @@ var deliveryMistakes = []mistake{
 	{name: "detached", make: func(w *world) { w.sub().Detached = true }, severity: Error, problem: "detached"},
 	{name: "broken", make: func(w *world) { w.sub().State = "RESOURCE_ERROR" }, severity: Error,
 		problem: "RESOURCE_ERROR"},
-	{name: "expires", make: func(w *world) { w.sub().ExpirationPolicy.Ttl = "2678400s" }, severity: Warning,
-		problem: "31 days"},
+	{name: "expires", make: func(w *world) { w.sub().ExpirationPolicy.Ttl = "86400s" }, severity: Warning, problem: "1 days"},
+	{name: "Pub/Sub's default, of one's own", world: pushed, make: func(w *world) { w.subs["orders-event3-push"].ExpirationPolicy.Ttl = "2678400s" },
+		severity: Warning, problem: "31 days"},
 	{name: "a condition", make: func(w *world) {
 		w.triggers[0].Conditions = map[string]eventarc.StateCondition{"Service": {Code: "NOT_FOUND",
 			Message: "the service is gone"}}
@@ -108,7 +109,9 @@ var sourcesMistakes = []mistake{
 		severity: Error, problem: "comes back"},
 	{name: "one topic for two", make: func(w *world) {
 		w.triggers[1].Transport.Pubsub.Topic = project + "/topics/orders-event1"
-	}, severity: Warning, problem: "events of both event1 and event2"},
+	}, severity: Warning, problem: "both event1 and event2"},
+	{name: "one trigger's filters for two", world: ofAllKinds, make: func(w *world) { w.triggers[2].EventFilters = w.triggers[1].EventFilters },
+		severity: Warning, problem: "both event2 and event3"},
 	{name: "protobuf", make: func(w *world) { w.triggers[0].EventDataContentType = "application/protobuf" },
 		severity: Error, problem: "application/protobuf"},
 	{name: "Datastore", world: ofAllKinds,

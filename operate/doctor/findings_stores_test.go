@@ -3,6 +3,8 @@ package doctor
 import (
 	bigquery "google.golang.org/api/bigquery/v2"
 	storage "google.golang.org/api/storage/v1"
+
+	"example.com/eventdriver/internal/fake/googleapis"
 )
 
 var bucketMistakes = []mistake{
@@ -13,6 +15,9 @@ var bucketMistakes = []mistake{
 	{name: "a class for archives", make: func(w *world) {
 		w.bucket().StorageClass = "NEARLINE"
 	}, severity: Cost, problem: "NEARLINE"},
+	{name: "a rule for another class", make: also(&storage.BucketLifecycleRule{
+		Action:    &storage.BucketLifecycleRuleAction{Type: "SetStorageClass", StorageClass: "COLDLINE"},
+		Condition: &storage.BucketLifecycleRuleCondition{}}), severity: Cost, problem: "class of objects"},
 	{name: "far away", make: func(w *world) { w.bucket().Location = "US" }, severity: Cost, problem: "it is in US"},
 	{name: "holds", make: func(w *world) { w.bucket().DefaultEventBasedHold = true }, severity: Error,
 		problem: "holds each new object"},
@@ -177,8 +182,9 @@ var permissionsMistakes = []mistake{
 		make: func(w *world) { w.policies[project] = w.policies[project][:3] }, severity: Error,
 		problem: "gs-project-accounts"},
 	{name: "a disabled account", make: func(w *world) { w.disabled = runner }, severity: Error, problem: "disabled"},
-	{name: "an account that is gone", make: func(w *world) { w.accounts = w.accounts[:1] }, severity: Error,
-		problem: caller},
+	{name: "an account that is gone", make: func(w *world) {
+		w.instead["/v1/"+project+"/serviceAccounts/"+caller] = googleapis.Refusal{Code: 404, Message: "Unknown service account"}
+	}, severity: Error, problem: caller},
 }
 
 var publicMistakes = []mistake{

@@ -7,46 +7,49 @@ import (
 )
 
 // service looks at what keeps the service from getting events, or from handling them alike.
-func service(f facts) (all []Finding) {
+func service(f facts) []Finding {
 	s := f.Service
 	if s == nil {
 		return nil
 	}
-	add := func(severity Severity, problem, why, remedy string) {
-		all = append(all, Finding{Severity: severity, Resource: f.resource(), Problem: problem, Why: why, Remedy: remedy})
+	n := on(f.resource())
+	f.rollout(n)
+	if s.Ingress == "INGRESS_TRAFFIC_NONE" {
+		n.add(Error, "the ingress lets no request in", "no event arrives",
+			"gcloud run services update "+f.flags()+" --ingress=internal")
 	}
-	if created, ready := short(s.LatestCreatedRevision), short(s.LatestReadyRevision); created != ready {
-		add(Warning, fmt.Sprintf("the newest revision %s is not ready; the newest that is: %s", created, ready),
+	if s.DefaultUriDisabled && len(f.Routes) > 0 {
+		n.add(Error, "the run.app URL is disabled", "Eventarc and Pub/Sub call the service by this URL: no event arrives",
+			"gcloud run services update "+f.flags()+" --default-url")
+	}
+	if s.Scaling != nil && s.Scaling.ScalingMode == "MANUAL" && s.Scaling.ManualInstanceCount == 0 {
+		n.add(Error, "scaling is manual, to 0 instances", "no event is handled, and Pub/Sub forgets events after their retention",
+			"gcloud run services update "+f.flags()+" --scaling=auto")
+	}
+	if f.entryPoint() == "EventDriverCloudEvent" && f.serving.Concurrency != 1 {
+		n.add(Error, fmt.Sprintf("the entry point is EventDriverCloudEvent, and an instance handles %d events at once",
+			f.serving.Concurrency), "under concurrent requests some of them hang",
+			"deploy with --entry-point=EventDriver, or with --concurrency=1")
+	}
+	return n.all
+}
+
+// rollout looks at revisions that are not ready, and at those that share the events.
+func (f facts) rollout(n *notes) {
+	if created, ready := short(f.Service.LatestCreatedRevision), short(f.Service.LatestReadyRevision); created != ready {
+		n.add(Warning, fmt.Sprintf("the newest revision %s is not ready; the newest that is: %s", created, ready),
 			"what was deployed last has no effect, or is still starting",
-			"gcloud run revisions describe "+created+" --project="+f.Project+" --region="+f.Region+" says why; fix that and deploy again")
+			"gcloud run revisions describe "+created+" --project="+f.Project+" --region="+f.Region+
+				" says why; fix that and deploy again")
 	}
 	for _, r := range f.Revisions {
-		if r.Percent > 0 && r.Percent < 100 && places(f, r) != places(f, f.serving) {
-			add(Error, fmt.Sprintf("revision %s gets %d%% of the events and keeps its state in %s, others in %s",
-				r.Name, r.Percent, places(f, r), places(f, f.serving)),
+		if theirs, most := places(f, r), places(f, f.serving); r.Percent > 0 && theirs != most {
+			n.add(Error, fmt.Sprintf("revision %s gets %d%% of the events and keeps its state in %s, others in %s",
+				r.Name, r.Percent, theirs, most),
 				"the events of one order are split between two places, so neither sees it complete",
 				"gcloud run services update-traffic "+f.flags()+" --to-latest")
 		}
 	}
-	if s.Ingress == "INGRESS_TRAFFIC_NONE" {
-		add(Error, "the ingress lets no request in", "no event arrives",
-			"gcloud run services update "+f.flags()+" --ingress=internal")
-	}
-	if s.DefaultUriDisabled && len(f.Routes) > 0 {
-		add(Error, "the run.app URL is disabled", "Eventarc and Pub/Sub call the service by this URL: no event arrives",
-			"gcloud run services update "+f.flags()+" --default-url")
-	}
-	if s.Scaling != nil && s.Scaling.ScalingMode == "MANUAL" && s.Scaling.ManualInstanceCount == 0 {
-		add(Error, "scaling is manual, to 0 instances", "no event is handled, and Pub/Sub forgets events after their "+
-			"retention",
-			"gcloud run services update "+f.flags()+" --scaling=auto")
-	}
-	if f.entryPoint() == "EventDriverCloudEvent" && f.serving.Concurrency != 1 {
-		add(Error, fmt.Sprintf("the entry point is EventDriverCloudEvent, and an instance handles %d events at once",
-			f.serving.Concurrency),
-			"under concurrent requests some of them hang", "deploy with --entry-point=EventDriver, or with --concurrency=1")
-	}
-	return all
 }
 
 // entryPoint returns the function that the service serves; "": unknown.

@@ -14,7 +14,7 @@ import (
 // sound are deployments of which nothing is wrong.
 var sound = map[string]func() *world{
 	"Terraform's defaults": byTerraform,
-	"gcloud.sh": func() *world {
+	"a deployment that leaves most to the defaults": func() *world {
 		w := byTerraform()
 		for _, name := range []string{"EVENT_STORE", "CLAIM_STORE", "SOURCE_ALIASES", "LOG_EXECUTION_ID"} {
 			delete(w.variables, name)
@@ -38,6 +38,11 @@ var sound = map[string]func() *world{
 		maps.Copy(w.variables, map[string]string{"EVENT_STORE": "gcs", "GCS_BUCKET": "shop-prod-orders-events"})
 		return w
 	},
+	"subscriptions of Eventarc with Pub/Sub's default expiration": func() *world {
+		w := byTerraform()
+		w.sub().ExpirationPolicy.Ttl = "2678400s"
+		return w
+	},
 	"a push subscription of one's own": pushed,
 	"a push subscription whose topic is in its path": func() *world {
 		return at(pushed(),
@@ -46,6 +51,11 @@ var sound = map[string]func() *world{
 	"a push subscription that is known by its own name": func() *world {
 		w := at(pushed(), "/")
 		w.variables["SOURCE_ALIASES"] = "event3:orders-event3-push"
+		return w
+	},
+	"a push subscription that sends messages as Eventarc does": func() *world {
+		w := at(pushed(), "/?__GCP_CloudEventsMode=CUSTOM_PUBSUB_projects%2Fshop-prod%2Ftopics%2Forders-event3")
+		w.subs["orders-event3-push"].PushConfig.OidcToken.Audience = host + "/"
 		return w
 	},
 	"dead letters in the store": func() *world {
@@ -99,7 +109,7 @@ var sound = map[string]func() *world{
 	},
 	"less memory by hand": func() *world {
 		w := byTerraform()
-		w.variables["GOMEMLIMIT"] = "480MiB"
+		w.variables["GOMEMLIMIT"] = "440MiB"
 		w.template().MaxInstanceRequestConcurrency = 80
 		return w
 	},

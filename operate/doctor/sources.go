@@ -112,16 +112,19 @@ func (f facts) sourceOf(r deployed.Route) (source string, clear bool) {
 
 // namesOf returns the names by which the function knows where a route's events come from.
 func namesOf(r deployed.Route) []string {
-	if r.Trigger == nil {
-		if _, topic, ok := strings.Cut(r.Path, "/topics/"); ok {
-			return []string{topic, "//pubsub.googleapis.com" + r.Path}
-		}
+	ofTopic := []string{short(r.Topic()), "//pubsub.googleapis.com/" + r.Topic()}
+	_, inPath, topicInPath := strings.Cut(r.Path, "/topics/")
+	switch {
+	case r.Trigger == nil && r.Binary:
+		return ofTopic
+	case r.Trigger == nil && topicInPath:
+		return []string{inPath, "//pubsub.googleapis.com" + r.Path}
+	case r.Trigger == nil:
 		return []string{short(r.Name()), "//pubsub.googleapis.com/" + r.Name()}
-	}
-	switch bucket := filter(r, "bucket"); {
 	case filter(r, "type") == ofMessages && r.Topic() != "":
-		return []string{short(r.Topic()), "//pubsub.googleapis.com/" + r.Topic()}
-	case bucket != "" && strings.HasPrefix(filter(r, "type"), "google.cloud.storage."):
+		return ofTopic
+	case strings.HasPrefix(filter(r, "type"), "google.cloud.storage.") && filter(r, "bucket") != "":
+		bucket := filter(r, "bucket")
 		return []string{bucket, "//storage.googleapis.com/projects/_/buckets/" + bucket}
 	}
 	return nil
@@ -137,26 +140,38 @@ func filter(r deployed.Route, attribute string) string {
 	return ""
 }
 
-// twice finds topics whose messages are events of two sources.
+// twice finds events that are those of two sources.
 func (f facts) twice(brought map[string][]deployed.Route) (all []Finding) {
-	of := make(map[string]string) // the source, by topic
+	of := make(map[string]string) // the source, by where events come from
 	for _, source := range f.Config.Sources {
 		for _, r := range brought[source] {
-			topic := r.Topic()
-			if topic == "" || r.Trigger != nil && filter(r, "type") != ofMessages || r.Subscription != nil &&
-				r.Subscription.Filter != "" {
-				continue
+			origin := originOf(r)
+			if other, taken := of[origin]; taken && other != source && origin != "" {
+				all = append(all, Finding{Severity: Warning, Resource: origin,
+					Problem: fmt.Sprintf("the same events are those of both %s and %s", other, source),
+					Why:     "one event stands for two, and orders are complete too early",
+					Remedy:  "give each source a topic, or filters, of its own"})
 			}
-			if other, taken := of[topic]; taken && other != source {
-				all = append(all, Finding{Severity: Warning, Resource: topic,
-					Problem: fmt.Sprintf("its messages are events of both %s and %s", other, source),
-					Why:     "one message stands for two events, and orders are complete too early",
-					Remedy:  "give each source a topic of its own"})
-			}
-			of[topic] = source
+			of[origin] = source
 		}
 	}
 	return all
+}
+
+// originOf tells routes apart that bring different events; "": it can't be told.
+func originOf(r deployed.Route) string {
+	if r.Subscription != nil && r.Subscription.Filter != "" {
+		return ""
+	}
+	if r.Trigger == nil || filter(r, "type") == ofMessages {
+		return r.Topic()
+	}
+	var filters []string
+	for _, f := range r.Trigger.EventFilters {
+		filters = append(filters, f.Attribute+"="+f.Value)
+	}
+	slices.Sort(filters)
+	return location(r.Name()) + " " + r.Trigger.Channel + " " + strings.Join(filters, " ")
 }
 
 // location returns the location in a name.

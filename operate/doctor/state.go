@@ -45,79 +45,79 @@ func (f facts) ages() (a ages, known bool) {
 const hashes = 256
 
 // state compares for how long events, claims, completions and letters are kept.
-func state(f facts) (all []Finding) {
+func state(f facts) []Finding {
 	a, known := f.ages()
 	if !known {
 		return nil
 	}
-	events, claims, dones := never, never, never
+	n := on(f.keeps())
+	events, claims, dones := f.shortest(a)
+	again := fmt.Sprintf("and events come again for %s", days(f.redelivered))
+	if events < f.redelivered {
+		n.add(Error, "an event is deleted after "+days(events)+", "+again,
+			"an order whose business fails for that long loses its first events, and waits without end", f.keepLonger())
+	}
+	if dones < f.redelivered {
+		n.add(Error, "a completion is deleted after "+days(dones)+", "+again,
+			"a late delivery of a processed order processes it again", f.keepLonger())
+	}
+	if claims <= f.lease {
+		n.add(Error, fmt.Sprintf("a claim is deleted after %s, and a lease lasts %v", days(claims), f.lease),
+			"a key that is held looks free, and its order runs twice at once", f.keepLonger())
+	}
+	f.order(n, a)
+	if a.letters < lettersKept {
+		severity := Error
+		if f.Config.DeadLetterTopic != "" { // only those that do not fit into a message are in the store
+			severity = Warning
+		}
+		n.add(severity, "a dead letter is deleted after "+days(a.letters),
+			"a dead letter is all that is left of an event: it must stay until a person has read it", f.keepLonger())
+	}
+	return n.all
+}
+
+// lettersKept is the age from which a rule that deletes letters is taken for a decision.
+const lettersKept = 90 * day
+
+// shortest returns the least ages of all keys.
+func (f facts) shortest(a ages) (events, claims, dones time.Duration) {
+	events, claims, dones = never, never, never
 	for hash := range hashes {
 		claims, dones = min(claims, a.claims(hash)), min(dones, a.dones(hash))
 		for _, source := range f.Config.Sources {
 			events = min(events, a.events(hash, source))
 		}
 	}
-	add := func(severity Severity, problem, why string) {
-		all = append(all, Finding{Severity: severity, Resource: f.keeps(), Problem: problem, Why: why,
-			Remedy: f.keepLonger()})
-	}
-	if events < f.redelivered {
-		add(Error, fmt.Sprintf("an event is deleted after %s, and events come again for %s", days(events),
-			days(f.redelivered)),
-			"an order whose business fails for that long loses its first events, and waits without end")
-	}
-	if dones < f.redelivered {
-		add(Error, fmt.Sprintf("a completion is deleted after %s, and events come again for %s", days(dones),
-			days(f.redelivered)),
-			"a late delivery of a processed order processes it again")
-	}
-	if claims < f.redelivered && claims <= f.lease {
-		add(Error, fmt.Sprintf("a claim is deleted after %s, and a lease lasts %v", days(claims), f.lease),
-			"a key that is held looks free, and its order runs twice at once")
-	}
-	all = append(all, f.order(a)...)
-	if a.letters < lettersKept {
-		add(severityOfLetters(f), fmt.Sprintf("a dead letter is deleted after %s", days(a.letters)),
-			"a dead letter is all that is left of an event: it must stay until a person has read it")
-	}
-	return all
-}
-
-// lettersKept is the age from which a rule that deletes letters is taken for a decision.
-const lettersKept = 90 * day
-
-// severityOfLetters: with a topic, only those that do not fit into a message are in the store.
-func severityOfLetters(f facts) Severity {
-	if f.Config.DeadLetterTopic != "" {
-		return Warning
-	}
-	return Error
+	return events, claims, dones
 }
 
 // order looks whether a key's events are deleted before its claim and its completion. It
-// reports the first that are not.
-func (f facts) order(a ages) []Finding {
+// notes the first that are not.
+func (f facts) order(n *notes, a ages) {
 	for hash := range hashes {
 		for _, source := range f.Config.Sources {
-			events, claim, done := a.events(hash, source), a.claims(hash), a.dones(hash)
-			what, first, why := "completion", done, "what is left of a processed order looks like one that waits or is "+
-				"complete, and it may be processed again"
-			if claim < done {
-				what, first, why = "claim", claim, "what is left of a key does not say that it is in quarantine, or who holds "+
-					"it: its order may run again"
+			events, first, what, why := a.events(hash, source), a.dones(hash), "completion", processedAgain
+			if claim := a.claims(hash); claim < first {
+				first, what, why = claim, "claim", heldUnknown
 			}
-			severity, before := Error, fmt.Sprintf("a %s is deleted after %s, and events of %s after %s", what, days(first),
-				source, days(events))
-			if first == events && a.byRules && first != never {
-				severity, before = Warning, before+"; within a day the rules work in any order"
-			} else if first >= events {
-				continue
+			before := fmt.Sprintf("a %s is deleted after %s, and events of %s after %s", what, days(first), source, days(events))
+			switch {
+			case first < events:
+				n.add(Error, before, why, f.keepLonger())
+				return
+			case first == events && a.byRules && first != never:
+				n.add(Warning, before+"; within a day the rules work in any order", why, f.keepLonger())
+				return
 			}
-			return []Finding{{Severity: severity, Resource: f.keeps(), Problem: before, Why: why, Remedy: f.keepLonger()}}
 		}
 	}
-	return nil
 }
+
+const (
+	processedAgain = "what is left of a processed order looks like one that waits or is complete: it may be processed again"
+	heldUnknown    = "what is left of a key does not say that it is in quarantine, or who holds it: its order may run again"
+)
 
 // keeps names where the state is.
 func (f facts) keeps() string {
