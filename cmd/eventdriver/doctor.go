@@ -55,7 +55,9 @@ func doctorAbout() string {
 	for _, role := range deployed.Roles() {
 		fmt.Fprintf(&b, "  %s\n", role)
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	fmt.Fprintf(&b, "and %s on a bucket that earlier revisions used, to count the keys that wait there.",
+		deployed.RoleOfBucket)
+	return b.String()
 }
 
 // report is what doctor prints for programs.

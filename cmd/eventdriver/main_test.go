@@ -35,7 +35,8 @@ func TestUsage(t *testing.T) {
 		{"no project", nil, []string{"doctor", "--service=orders", "--region=r"}, "GOOGLE_CLOUD_PROJECT"},
 		{"no service", nil, []string{"doctor", "--region=r", "--project=p"}, "--region is given without --service"},
 		{"nothing to look at", []string{"GOOGLE_CLOUD_PROJECT=p"}, []string{"doctor"}, "give --service and --region"},
-		{"no such severity", nil, []string{"doctor", "--service=orders", "--region=r", "--project=p", "--severity=bad"}, "error, warning or cost"},
+		{"no such severity", nil, []string{"doctor", "--service=orders", "--region=r", "--project=p", "--severity=bad"},
+			"error, warning or cost"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, errs := call(t, c.environ, append(c.args, "--endpoint=http://127.0.0.1:1")...)
@@ -69,8 +70,10 @@ func TestHelp(t *testing.T) {
 func orders(t *testing.T) *googleapis.Server {
 	const service = "/v2/projects/p/locations/r/services/orders"
 	return googleapis.New(t, map[string]any{
-		service: map[string]any{"name": service[4:], "template": map[string]any{"containers": []any{map[string]any{"env": []any{
-			map[string]any{"name": "EVENT_SOURCES", "value": "placed"}, map[string]any{"name": "GCS_BUCKET", "value": "b"}}}}}},
+		service: map[string]any{"name": service[4:],
+			"template": map[string]any{"containers": []any{map[string]any{"env": []any{
+				map[string]any{"name": "EVENT_SOURCES", "value": "placed"}, map[string]any{"name": "GCS_BUCKET",
+					"value": "b"}}}}}},
 		service + ":getIamPolicy":             map[string]any{},
 		service + "/revisions":                map[string]any{},
 		"/v2/projects/p/locations/r/services": map[string]any{},
@@ -78,8 +81,9 @@ func orders(t *testing.T) *googleapis.Server {
 		"/v1/projects/p/subscriptions":        map[string]any{},
 		"/v3/projects/p":                      map[string]any{"name": "projects/1"},
 		"/v3/projects/p:getIamPolicy":         map[string]any{},
-		"/storage/v1/b/b":                     map[string]any{"versioning": map[string]any{"enabled": true}, "iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}}},
-		"/storage/v1/b/b/iam":                 map[string]any{},
+		"/storage/v1/b/b": map[string]any{"versioning": map[string]any{"enabled": true},
+			"iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}}},
+		"/storage/v1/b/b/iam": map[string]any{},
 		"/v1/projects/p/serviceAccounts/1-compute@developer.gserviceaccount.com": map[string]any{},
 	})
 }
@@ -87,7 +91,8 @@ func orders(t *testing.T) *googleapis.Server {
 func TestDoctorOfAService(t *testing.T) {
 	args := []string{"doctor", "--service=orders", "--region=r", "--project=p", "--endpoint=" + orders(t).URL}
 	code, out, errs := call(t, nil, args...)
-	if code != found || errs != "" || !strings.Contains(out, "nothing in the project brings events of the source placed") ||
+	if code != found || errs != "" || !strings.Contains(out, "nothing in the project brings events of the source "+
+		"placed") ||
 		!strings.Contains(out, "roles/storage.objectUser") || !strings.Contains(out, "COST") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
@@ -110,14 +115,17 @@ func TestDoctorOfAService(t *testing.T) {
 func TestDoctorOfTheEnvironment(t *testing.T) {
 	environ := []string{"GOOGLE_CLOUD_PROJECT=p", "GCS_BUCKET=b"}
 	bucket := map[string]any{"iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}}}
-	answers := map[string]any{"/v3/projects/p": map[string]any{"name": "projects/1"}, "/v3/projects/p:getIamPolicy": map[string]any{},
-		"/storage/v1/b/b": bucket, "/storage/v1/b/b/iam": map[string]any{}}
+	answers := map[string]any{"/v3/projects/p": map[string]any{"name": "projects/1"},
+		"/v3/projects/p:getIamPolicy": map[string]any{},
+		"/storage/v1/b/b":             bucket, "/storage/v1/b/b/iam": map[string]any{}}
 	server := googleapis.New(t, answers)
-	if code, out, errs := call(t, environ, "doctor", "--endpoint="+server.URL); code != fine || !strings.Contains(out, "0 errors, 0 warnings, 0 costs") {
+	if code, out, errs := call(t, environ, "doctor", "--endpoint="+server.URL); code != fine || !strings.Contains(out,
+		"0 errors, 0 warnings, 0 costs") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 	bucket["defaultEventBasedHold"] = true
-	if code, out, errs := call(t, environ, "doctor", "--endpoint="+server.URL); code != found || !strings.Contains(out, "holds each new object") {
+	if code, out, errs := call(t, environ, "doctor", "--endpoint="+server.URL); code != found || !strings.Contains(out,
+		"holds each new object") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
 }
@@ -126,11 +134,12 @@ func TestDoctorOfTheEnvironment(t *testing.T) {
 func TestFailures(t *testing.T) {
 	const service = "/v2/projects/p/locations/r/services/orders"
 	for says, answers := range map[string]map[string]any{
-		"gcloud run services list":                  {},
-		"roles/run.viewer":                          {service: googleapis.Refusal{Code: 403, Message: "no"}},
-		"gcloud auth application-default login":     {service: googleapis.Refusal{Code: 401, Message: "who are you"}},
-		"gcloud services enable run.googleapis.com": {service: googleapis.Refusal{Code: 403, Message: "Cloud Run Admin API has not been used in project 1"}},
-		"the API answered 500: broken":              {service: googleapis.Refusal{Code: 500, Message: "broken"}},
+		"gcloud run services list":              {},
+		"roles/run.viewer":                      {service: googleapis.Refusal{Code: 403, Message: "no"}},
+		"gcloud auth application-default login": {service: googleapis.Refusal{Code: 401, Message: "who are you"}},
+		"gcloud services enable run.googleapis.com": {service: googleapis.Refusal{Code: 403,
+			Message: "Cloud Run Admin API has not been used in project 1"}},
+		"the API answered 500: broken": {service: googleapis.Refusal{Code: 500, Message: "broken"}},
 	} {
 		server := googleapis.New(t, answers)
 		code, out, errs := call(t, nil, "doctor", "--service=orders", "--region=r", "--project=p", "--endpoint="+server.URL)

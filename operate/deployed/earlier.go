@@ -30,7 +30,7 @@ func (r *reader) waiting(bucket, folder string) Keys {
 	if absent(err) {
 		return Keys{Listed: true} // the bucket is gone, with all that waited
 	}
-	if !r.read("objects in gs://"+bucket+"/"+folder, roleObjects, err) {
+	if !r.read("objects in gs://"+bucket+"/"+folder, RoleOfBucket, err) {
 		return Keys{}
 	}
 	has, done := make(map[string]bool), make(map[string]bool)

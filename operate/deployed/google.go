@@ -78,21 +78,25 @@ const (
 	roleEventarc  = "roles/eventarc.viewer"
 	rolePubsub    = "roles/pubsub.viewer"
 	roleBuckets   = "roles/storage.bucketViewer"
-	roleObjects   = "roles/storage.objectViewer"
 	roleBigQuery  = "roles/bigquery.metadataViewer"
 	rolePolicies  = "roles/iam.securityReviewer"
 )
 
+// RoleOfBucket is enough, on a bucket, to list its objects, and does not let them be read.
+const RoleOfBucket = "roles/storage.legacyBucketReader"
+
 // apis are the APIs that the roles are for.
 var apis = map[string]string{
-	roleRun: "run.googleapis.com", roleFunctions: "cloudfunctions.googleapis.com", roleEventarc: "eventarc.googleapis.com",
-	rolePubsub: "pubsub.googleapis.com", roleBuckets: "storage.googleapis.com", roleObjects: "storage.googleapis.com",
+	roleRun: "run.googleapis.com", roleFunctions: "cloudfunctions.googleapis.com",
+	roleEventarc: "eventarc.googleapis.com",
+	rolePubsub:   "pubsub.googleapis.com", roleBuckets: "storage.googleapis.com", RoleOfBucket: "storage.googleapis.com",
 	roleBigQuery: "bigquery.googleapis.com", rolePolicies: "iam.googleapis.com cloudresourcemanager.googleapis.com",
 }
 
-// Roles returns the roles that are enough to read all of a deployment.
+// Roles returns the roles that are enough to read all of a deployment, on its project. To count
+// the keys that wait where an earlier revision kept them takes [RoleOfBucket], too.
 func Roles() []string {
-	return []string{roleRun, roleFunctions, roleEventarc, rolePubsub, roleBuckets, roleObjects, roleBigQuery,
+	return []string{roleRun, roleFunctions, roleEventarc, rolePubsub, roleBuckets, roleBigQuery,
 		rolePolicies}
 }
 
@@ -105,6 +109,8 @@ func (t Target) unreadable(resource, role string, err error) Unread {
 	case disabled(failed):
 		return Unread{resource, "the API is disabled in the project, or in that of your credentials: " + said(failed),
 			"gcloud services enable " + apis[role] + " --project=" + t.Project}
+	case failed.Code == http.StatusForbidden && role == RoleOfBucket:
+		return Unread{resource, "you may not read it: " + said(failed), "have " + role + " granted to you on the bucket"}
 	case failed.Code == http.StatusForbidden:
 		return Unread{resource, "you may not read it: " + said(failed),
 			"have " + role + " granted to you on the project " + t.Project}

@@ -130,7 +130,8 @@ const policyVersion = 3
 // access reads who may call the service, and the function that made it.
 func (r *reader) access() {
 	name := r.d.Target.String()
-	policy, err := r.run.Projects.Locations.Services.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(r.ctx).Do()
+	call := r.run.Projects.Locations.Services.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion)
+	policy, err := call.Context(r.ctx).Do()
 	r.d.Policies[name] = r.policy(name, policy, err)
 	if r.d.Service.Labels["goog-managed-by"] == "cloudfunctions" {
 		function := strings.Replace(name, "/services/", "/functions/", 1)

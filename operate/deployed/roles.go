@@ -93,6 +93,8 @@ var known = map[string][]string{
 	"roles/pubsub.subscriber": {},
 	"roles/pubsub.viewer":     {},
 
+	"roles/pubsub.serviceAgent": {}, // it makes tokens
+
 	"roles/run.admin":           {Invoke},
 	"roles/run.invoker":         {Invoke},
 	"roles/run.servicesInvoker": {Invoke},

@@ -118,7 +118,8 @@ func (r *reader) topic(name string, subscriptions bool) {
 		r.d.Topics[name] = &Topic{Gone: absent(err)}
 		return
 	}
-	policy, err := r.pubsub.Projects.Topics.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(r.ctx).Do()
+	call := r.pubsub.Projects.Topics.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion)
+	policy, err := call.Context(r.ctx).Do()
 	t := &Topic{Info: info, Policy: r.policy("the topic "+name, policy, err)}
 	r.d.Topics[name] = t
 	if !subscriptions {

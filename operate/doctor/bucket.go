@@ -46,14 +46,16 @@ func protection(n *notes, b *storage.Bucket) {
 			update+" --no-requester-pays")
 	}
 	if l := b.IpFilter; l != nil && l.Mode == "Enabled" {
-		n.add(Warning, "an IP filter decides who reaches it", "every event fails if the function's address is not let through",
+		n.add(Warning, "an IP filter decides who reaches it", "every event fails if the function's address is not let "+
+			"through",
 			update+" --clear-ip-filter, or let the function's network in")
 	}
 }
 
 // costs looks at settings that cost money and help nobody.
 func costs(n *notes, b *storage.Bucket) {
-	const otherClass = "other classes than STANDARD bill each read, and each object for 30 days or more; state lives for days"
+	const otherClass = "other classes than STANDARD bill each read, and each object for 30 days or more; state lives " +
+		"for days"
 	update := "gcloud storage buckets update " + n.resource
 	if b.Versioning != nil && b.Versioning.Enabled {
 		n.add(Cost, "it keeps versions", "claims are overwritten all the time, and what the lifecycle rules delete "+
@@ -86,7 +88,8 @@ var continents = map[string]string{
 // distance looks whether the bucket is where the function is.
 func distance(n *notes, b *storage.Bucket, region string) {
 	location := strings.ToUpper(b.Location)
-	near := strings.EqualFold(location, region) || continents[location] != "" && strings.HasPrefix(region, continents[location])
+	near := strings.EqualFold(location, region) || continents[location] != "" && strings.HasPrefix(region,
+		continents[location])
 	if near || location == "" || region == "" || b.CustomPlacementConfig != nil {
 		return
 	}

@@ -28,7 +28,8 @@ func dataset(f facts) []Finding {
 		return n.all
 	}
 	if l := f.Config.Location; l != "" && d.Info.Location != "" && !strings.EqualFold(l, d.Info.Location) {
-		n.add(Error, "it is in "+d.Info.Location+", and BIGQUERY_LOCATION is "+l, "no query finds it, and every event fails",
+		n.add(Error, "it is in "+d.Info.Location+", and BIGQUERY_LOCATION is "+l,
+			"no query finds it, and every event fails",
 			f.update("BIGQUERY_LOCATION="+d.Info.Location))
 	}
 	f.newTables(n, d)
@@ -91,7 +92,8 @@ func (f facts) table(name string, t *bigquery.Table) []Finding {
 			"the store refuses such a table, or rows that orders need are gone", longer)
 	}
 	if insensitive(t) {
-		n.add(Error, "its texts are compared without regard to letter case", "keys that differ in letter case are one order",
+		n.add(Error, "its texts are compared without regard to letter case",
+			"keys that differ in letter case are one order",
 			"create the table anew, in a dataset without a default collation")
 	}
 	return n.all

@@ -24,11 +24,13 @@ var retriesMistakes = []mistake{
 	{name: "no age", make: func(w *world) { delete(w.variables, "MAX_EVENT_AGE") }, severity: Warning,
 		problem: "MAX_EVENT_AGE is not set"},
 	{name: "five attempts at once", world: pushed, make: func(w *world) {
+		w.policies[letter] = append(w.policies[letter], grant("roles/pubsub.publisher", agentOfPubSub))
 		w.subs["orders-event3-push"].DeadLetterPolicy = &pubsub.DeadLetterPolicy{DeadLetterTopic: letter,
 			MaxDeliveryAttempts: 5}
 	}, severity: Error, problem: "after 5 attempts"},
 	{name: "five attempts against a long lease", make: func(w *world) {
 		w.variables["LEASE"] = "10m"
+		w.policies[letter] = append(w.policies[letter], grant("roles/pubsub.publisher", agentOfPubSub))
 		w.sub().DeadLetterPolicy = &pubsub.DeadLetterPolicy{DeadLetterTopic: letter, MaxDeliveryAttempts: 5}
 	}, severity: Error, problem: "over after 2m30s"},
 }
@@ -43,8 +45,10 @@ var deliveryMistakes = []mistake{
 	{name: "detached", make: func(w *world) { w.sub().Detached = true }, severity: Error, problem: "detached"},
 	{name: "broken", make: func(w *world) { w.sub().State = "RESOURCE_ERROR" }, severity: Error,
 		problem: "RESOURCE_ERROR"},
-	{name: "expires", make: func(w *world) { w.sub().ExpirationPolicy.Ttl = "86400s" }, severity: Warning, problem: "1 days"},
-	{name: "Pub/Sub's default, of one's own", world: pushed, make: func(w *world) { w.subs["orders-event3-push"].ExpirationPolicy.Ttl = "2678400s" },
+	{name: "expires", make: func(w *world) { w.sub().ExpirationPolicy.Ttl = "86400s" }, severity: Warning,
+		problem: "1 days"},
+	{name: "Pub/Sub's default, of one's own", world: pushed,
+		make:     func(w *world) { w.subs["orders-event3-push"].ExpirationPolicy.Ttl = "2678400s" },
 		severity: Warning, problem: "31 days"},
 	{name: "a condition", make: func(w *world) {
 		w.triggers[0].Conditions = map[string]eventarc.StateCondition{"Service": {Code: "NOT_FOUND",
@@ -110,7 +114,8 @@ var sourcesMistakes = []mistake{
 	{name: "one topic for two", make: func(w *world) {
 		w.triggers[1].Transport.Pubsub.Topic = project + "/topics/orders-event1"
 	}, severity: Warning, problem: "both event1 and event2"},
-	{name: "one trigger's filters for two", world: ofAllKinds, make: func(w *world) { w.triggers[2].EventFilters = w.triggers[1].EventFilters },
+	{name: "one trigger's filters for two", world: ofAllKinds,
+		make:     func(w *world) { w.triggers[2].EventFilters = w.triggers[1].EventFilters },
 		severity: Warning, problem: "both event2 and event3"},
 	{name: "protobuf", make: func(w *world) { w.triggers[0].EventDataContentType = "application/protobuf" },
 		severity: Error, problem: "application/protobuf"},
@@ -144,7 +149,7 @@ var lettersMistakes = []mistake{
 		make:     func(w *world) { w.topics["orders-dead-letters"].SchemaSettings = &pubsub.SchemaSettings{Schema: "s"} },
 		severity: Warning, problem: "schema"},
 	{name: "Pub/Sub's own", world: pushed, make: func(w *world) {
-		w.addTopic("given-up")
+		w.addTopic("given-up", grant("roles/pubsub.publisher", agentOfPubSub))
 		w.subs["orders-event3-push"].DeadLetterPolicy = &pubsub.DeadLetterPolicy{DeadLetterTopic: project +
 			"/topics/given-up", MaxDeliveryAttempts: 50}
 	}, severity: Error, problem: "no subscription"},
@@ -205,5 +210,5 @@ var unreadMistakes = []mistake{
 		w.revisions = append(w.revisions, earlier(w, "2020-01-01T00:00:00Z", map[string]string{"GCS_BUCKET": "elsewhere"}))
 		w.revisions = append(w.revisions, earlier(w, "2020-01-02T00:00:00Z", nil))
 		w.instead["/storage/v1/b/elsewhere/o"] = forbidden
-	}, severity: Warning, problem: "roles/storage.objectViewer"},
+	}, severity: Warning, problem: "roles/storage.legacyBucketReader granted to you on the bucket"},
 }

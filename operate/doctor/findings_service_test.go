@@ -42,6 +42,8 @@ var timingMistakes = []mistake{
 	{name: "a lease beyond the age", make: set("LEASE", "21h"), severity: Error, problem: "MAX_EVENT_AGE 20h"},
 	{name: "an age below the default lease", make: set("MAX_EVENT_AGE", "1m"), severity: Error,
 		problem: "LEASE is 1m10s"},
+	{name: "a lease far beyond the timeout", make: set("LEASE", "1h"), severity: Warning,
+		problem: "no run lasts longer than 1m0s"},
 	{name: "a lease below the timeout, without CPU", make: set("LEASE", "20s"), severity: Warning,
 		problem: "can't renew its lease"},
 }

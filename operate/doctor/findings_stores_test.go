@@ -2,6 +2,7 @@ package doctor
 
 import (
 	bigquery "google.golang.org/api/bigquery/v2"
+	pubsub "google.golang.org/api/pubsub/v1"
 	storage "google.golang.org/api/storage/v1"
 
 	"example.com/eventdriver/internal/fake/googleapis"
@@ -150,7 +151,8 @@ var permissionsMistakes = []mistake{
 		w.policies["shop-prod-orders-events"] = []binding{grant(project+"/roles/keeper", account(runner))}
 	}, severity: Error, problem: "storage.objects.delete"},
 	{name: "a grant that has ended", make: func(w *world) {
-		w.policies["shop-prod-orders-events"][0]["condition"] = map[string]string{"expression": `request.time < timestamp("2026-01-01T00:00:00Z")`}
+		ended := map[string]string{"expression": `request.time < timestamp("2026-01-01T00:00:00Z")`}
+		w.policies["shop-prod-orders-events"][0]["condition"] = ended
 	}, severity: Error, problem: "roles/storage.objectUser"},
 	{name: "another account's", make: func(w *world) {
 		w.template().ServiceAccount = "new@shop-prod.iam.gserviceaccount.com"
@@ -164,6 +166,9 @@ var permissionsMistakes = []mistake{
 	{name: "jobs", world: bigQueryOnly, make: func(w *world) { w.policies[project] = w.policies[project][:3] },
 		severity: Error, problem: "roles/bigquery.jobUser"},
 	{name: "letters", make: func(w *world) { w.policies[letter] = nil }, severity: Error, problem: "DEAD_LETTER_TOPIC"},
+	{name: "letters of Pub/Sub", make: func(w *world) {
+		w.sub().DeadLetterPolicy = &pubsub.DeadLetterPolicy{DeadLetterTopic: letter, MaxDeliveryAttempts: 50}
+	}, severity: Error, problem: "gcp-sa-pubsub"},
 	{name: "output", make: func(w *world) {
 		w.addTopic("complete")
 		w.variables["OUTPUT_TOPIC"] = project + "/topics/complete"
@@ -183,7 +188,8 @@ var permissionsMistakes = []mistake{
 		problem: "gs-project-accounts"},
 	{name: "a disabled account", make: func(w *world) { w.disabled = runner }, severity: Error, problem: "disabled"},
 	{name: "an account that is gone", make: func(w *world) {
-		w.instead["/v1/"+project+"/serviceAccounts/"+caller] = googleapis.Refusal{Code: 404, Message: "Unknown service account"}
+		w.instead["/v1/"+project+"/serviceAccounts/"+caller] = googleapis.Refusal{Code: 404,
+			Message: "Unknown service account"}
 	}, severity: Error, problem: caller},
 }
 

@@ -17,11 +17,13 @@ func TestWhatGcloudDeploysIsSound(t *testing.T) {
 		t.Skip("bash is not installed")
 	}
 	for name, args := range map[string][]string{
-		"by default": nil, "little memory": {"--memory=256Mi"}, "much memory": {"--memory=4Gi", "--env=BODY_LIMIT=33554432"},
+		"by default": nil, "little memory": {"--memory=256Mi"}, "much memory": {"--memory=4Gi",
+			"--env=BODY_LIMIT=33554432"},
 		"another folder": {"--env=GCS_FOLDER=team/orders"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			printed, err := exec.Command(bash, append([]string{"../../deploy/gcloud.sh", "--project=shop-prod", "--name=orders", "--dry-run"}, args...)...).CombinedOutput()
+			printed, err := exec.Command(bash, append([]string{"../../deploy/gcloud.sh", "--project=shop-prod",
+				"--name=orders", "--dry-run"}, args...)...).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, printed)
 			}
@@ -33,10 +35,11 @@ func TestWhatGcloudDeploysIsSound(t *testing.T) {
 				name, value, _ := strings.Cut(variable, "=")
 				w.variables[name] = value
 			}
-			w.template().Containers[0].Resources.Limits["memory"], w.template().Timeout = deployment["--memory"], deployment["--timeout"]
+			w.template().Containers[0].Resources.Limits["memory"], w.template().Timeout = deployment["--memory"],
+				deployment["--timeout"]
 			w.template().MaxInstanceRequestConcurrency = number(t, deployment["--concurrency"])
 			rules := flags(t, string(printed), "storage buckets update")["--lifecycle-file"]
-			text, err := exec.Command("cat", "../../"+rules).Output() // another program reads it, so that the test's result is kept
+			text, err := exec.Command("cat", "../../"+rules).Output() // so that the result is cached
 			if err != nil {
 				t.Fatal(err)
 			}

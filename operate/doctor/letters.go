@@ -17,7 +17,8 @@ func letters(f facts) (all []Finding) {
 	if !f.Config.DeadLetters && (len(f.Routes) == 0 || slices.ContainsFunc(f.Routes, withoutLetters)) {
 		n := on(f.resource())
 		n.add(Warning, "DEAD_LETTERS is off",
-			"an event that can never succeed comes again until Pub/Sub deletes it, without a trace", f.update("DEAD_LETTERS=on"))
+			"an event that can never succeed comes again until Pub/Sub deletes it, without a trace",
+			f.update("DEAD_LETTERS=on"))
 		all = n.all
 	}
 	for _, name := range f.letterTopics() {
@@ -56,7 +57,8 @@ func letterTopic(name string, t *deployed.Topic) []Finding {
 	n := on(name)
 	if t.Gone {
 		n.add(Error, "the topic of dead letters does not exist",
-			"no event can be dead-lettered: such events come again until Pub/Sub deletes them", "gcloud pubsub topics create "+name)
+			"no event can be dead-lettered: such events come again until Pub/Sub deletes them",
+			"gcloud pubsub topics create "+name)
 	}
 	if t.Info != nil && t.Info.SchemaSettings != nil {
 		n.add(Warning, "the topic of dead letters has a schema",
@@ -75,13 +77,17 @@ func readers(n *notes, all []*pubsub.Subscription) {
 		" --message-retention-duration=7d --expiration-period=never"
 	switch {
 	case len(all) == 0:
-		n.add(Error, "no subscription gets its dead letters", "Pub/Sub deletes each letter at once, and the order is lost", create)
+		n.add(Error, "no subscription gets its dead letters", "Pub/Sub deletes each letter at once, and the order is lost",
+			create)
 	case !slices.ContainsFunc(all, everything):
 		n.add(Warning, "each of its subscriptions has a filter", "letters that match none are deleted at once", create)
 	case !slices.ContainsFunc(all, lasting):
 		n.add(Warning, "its subscriptions are deleted when nobody uses them for a time", "later letters are lost",
 			"gcloud pubsub subscriptions update "+all[0].Name+" --expiration-period=never")
-	case !slices.ContainsFunc(all, func(s *pubsub.Subscription) bool { return everything(s) && lasting(s) && keepsFor(s) >= lettersAge }):
+	case !slices.ContainsFunc(all, func(s *pubsub.Subscription) bool {
+		return everything(s) && lasting(s) &&
+			keepsFor(s) >= lettersAge
+	}):
 		n.add(Warning, "a dead letter is deleted after "+days(keepsFor(all[0])),
 			"nobody may have read it by then, and the order is lost",
 			"gcloud pubsub subscriptions update "+all[0].Name+" --message-retention-duration=7d")

@@ -39,7 +39,8 @@ func memory(f facts) []Finding {
 	}
 	most := max((f.memory-ofProgram)/ofEvent, 1)
 	if c := f.serving.Concurrency; c > most {
-		n.add(Warning, fmt.Sprintf("an instance handles %d events at once, and %s are enough for %d", c, mebibytes(f.memory), most),
+		n.add(Warning, fmt.Sprintf("an instance handles %d events at once, and %s are enough for %d", c,
+			mebibytes(f.memory), most),
 			"events are sent away, or the instance is ended for lack of memory in the middle of runs",
 			f.moreMemory(ofProgram+c*ofEvent)+fmt.Sprintf("; or --concurrency=%d", most))
 	}
@@ -49,7 +50,8 @@ func memory(f facts) []Finding {
 // moreMemory returns the command that gives instances that much.
 func (f facts) moreMemory(bytes int64) string {
 	mib := mebibytes(bytes)
-	return "gcloud run services update " + f.flags() + " --memory=" + strings.TrimSuffix(mib, "B") + " --update-env-vars=GOMEMLIMIT=" + mib
+	return "gcloud run services update " + f.flags() + " --memory=" + strings.TrimSuffix(mib, "B") +
+		" --update-env-vars=GOMEMLIMIT=" + mib
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%dMiB", n>>20) }

@@ -32,7 +32,7 @@ func permissions(f facts) (all []Finding) {
 				f.ofProject(projectOf(topic))) == no {
 				all = append(all, lacks(account, deployed.Publish, topic,
 					"nothing can be published to "+variable+", so its events fail until Pub/Sub deletes them",
-					"gcloud pubsub topics add-iam-policy-binding "+topic+" --member=serviceAccount:"+account+" --role=roles/pubsub.publisher"))
+					grantTo(account, "roles/pubsub.publisher", "gcloud pubsub topics add-iam-policy-binding "+topic)))
 			}
 		}
 	}
@@ -50,6 +50,11 @@ func compact(all []Finding) (once []Finding) {
 		}
 	}
 	return once
+}
+
+// grantTo ends a command that gives a role to an account.
+func grantTo(account, role, command string) string {
+	return command + " --member=serviceAccount:" + account + " --role=" + role
 }
 
 func lacks(account, permission, resource, why, remedy string) Finding {
@@ -90,7 +95,7 @@ func (f facts) ofStores(account string) (all []Finding) {
 	}
 	if f.may(account, deployed.CreateJobs, f.ofProject(f.Config.Project)) == no {
 		all = append(all, lacks(account, deployed.CreateJobs, "projects/"+f.Config.Project, why,
-			"gcloud projects add-iam-policy-binding "+f.Config.Project+" --member=serviceAccount:"+account+" --role=roles/bigquery.jobUser"))
+			grantTo(account, "roles/bigquery.jobUser", "gcloud projects add-iam-policy-binding "+f.Config.Project)))
 	}
 	return all
 }
@@ -136,23 +141,40 @@ func (f facts) ofCaller(r deployed.Route) (all []Finding) {
 	if account != "" && f.may(account, deployed.Invoke, policy, f.ofProject(f.Project)) == no {
 		all = append(all, lacks(account, deployed.Invoke, f.Target.String(),
 			"the service answers 403, and no event arrives",
-			"gcloud run services add-iam-policy-binding "+f.flags()+" --member=serviceAccount:"+account+" --role=roles/run.invoker"))
+			grantTo(account, "roles/run.invoker", "gcloud run services add-iam-policy-binding "+f.flags())))
 	}
+	all = append(all, f.ofPubSub(r)...)
 	if r.Trigger == nil || filter(r, "type") == ofMessages {
 		return all
 	}
 	if f.may(account, deployed.ReceiveEvent, f.ofProject(f.Project)) == no {
 		all = append(all, lacks(account, deployed.ReceiveEvent, "projects/"+f.Project, noEvent,
-			"gcloud projects add-iam-policy-binding "+f.Project+" --member=serviceAccount:"+account+" --role=roles/eventarc.eventReceiver"))
+			grantTo(account, "roles/eventarc.eventReceiver", "gcloud projects add-iam-policy-binding "+f.Project)))
 	}
 	if strings.HasPrefix(filter(r, "type"), "google.cloud.storage.") && f.Number != "" {
 		agent := "service-" + f.Number + "@gs-project-accounts.iam.gserviceaccount.com"
 		if t := f.Topics[r.Topic()]; f.may(agent, deployed.Publish, f.ofProject(f.Project), policyOf(t)) == no {
 			all = append(all, lacks(agent, deployed.Publish, "projects/"+f.Project, noEvent,
-				"gcloud projects add-iam-policy-binding "+f.Project+" --member=serviceAccount:"+agent+" --role=roles/pubsub.publisher"))
+				grantTo(agent, "roles/pubsub.publisher", "gcloud projects add-iam-policy-binding "+f.Project)))
 		}
 	}
 	return all
+}
+
+// ofPubSub looks whether Pub/Sub may publish the dead letters of a route's subscription.
+func (f facts) ofPubSub(r deployed.Route) []Finding {
+	if withoutLetters(r) || f.Number == "" {
+		return nil
+	}
+	agent, topic := "service-"+f.Number+"@gcp-sa-pubsub.iam.gserviceaccount.com",
+		r.Subscription.DeadLetterPolicy.DeadLetterTopic
+	t := f.Topics[topic]
+	if t == nil || t.Info == nil || f.may(agent, deployed.Publish, t.Policy, f.ofProject(projectOf(topic))) != no {
+		return nil
+	}
+	return []Finding{lacks(agent, deployed.Publish, topic, "Pub/Sub can't dead-letter an event there, and deletes it "+
+		"after its retention",
+		grantTo(agent, "roles/pubsub.publisher", "gcloud pubsub topics add-iam-policy-binding "+topic))}
 }
 
 func policyOf(t *deployed.Topic) deployed.Policy {

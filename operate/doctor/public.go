@@ -45,7 +45,8 @@ func (f facts) publicProject() []Finding {
 		return f.grants(b, deployed.Invoke) != yes && f.grants(b, deployed.ObjectsGet) != yes &&
 			f.grants(b, deployed.ReadData) != yes && f.grants(b, deployed.Publish) != yes
 	})
-	return f.open("projects/"+f.Project, p, anyEvent+"; or "+anyRead, "gcloud projects remove-iam-policy-binding "+f.Project)
+	return f.open("projects/"+f.Project, p, anyEvent+"; or "+anyRead,
+		"gcloud projects remove-iam-policy-binding "+f.Project)
 }
 
 func (f facts) publicBucket() []Finding {
@@ -55,7 +56,8 @@ func (f facts) publicBucket() []Finding {
 	}
 	all := f.open(name, b.Policy, anyRead, "gcloud storage buckets remove-iam-policy-binding "+name)
 	if who := listed(b); who != "" {
-		all = append(all, Finding{Severity: Error, Resource: name, Problem: who + " are in its access control lists", Why: anyRead,
+		all = append(all, Finding{Severity: Error, Resource: name, Problem: who + " are in its access control lists",
+			Why:    anyRead,
 			Remedy: "gcloud storage buckets update " + name + " --uniform-bucket-level-access --public-access-prevention"})
 	}
 	return all

@@ -14,7 +14,8 @@ func retries(f facts) (all []Finding) {
 	for _, r := range f.Routes {
 		n := on(r.Name())
 		if t := r.Trigger; t != nil && t.RetryPolicy != nil && t.RetryPolicy.MaxAttempts > 0 {
-			n.add(Error, fmt.Sprintf("retries are off: an event is delivered %d time at most", t.RetryPolicy.MaxAttempts), onceOnly,
+			n.add(Error, fmt.Sprintf("retries are off: an event is delivered %d time at most", t.RetryPolicy.MaxAttempts),
+				onceOnly,
 				`remove the trigger's retry policy, as by: curl -X PATCH -H "Authorization: Bearer $(gcloud auth `+
 					`print-access-token)" -H 'Content-Type: application/json' -d '{}' `+
 					`'https://eventarc.googleapis.com/v1/`+t.Name+`?updateMask=retryPolicy'`)
@@ -46,7 +47,8 @@ func (f facts) keptFor(n *notes, r deployed.Route) {
 			"an outage, or a mistake that is fixed later than that, loses events without a trace",
 			"gcloud pubsub subscriptions update "+n.resource+" --message-retention-duration=24h")
 	case f.Config.DeadLetters && age >= kept:
-		n.add(Error, fmt.Sprintf("an event that is not acknowledged is deleted after %v, and MAX_EVENT_AGE is %v", kept, age),
+		n.add(Error, fmt.Sprintf("an event that is not acknowledged is deleted after %v, and MAX_EVENT_AGE is %v", kept,
+			age),
 			"an event that keeps failing is deleted before it is dead-lettered", f.update("MAX_EVENT_AGE=20h"))
 	case f.Config.DeadLetters && age == 0 && r.Subscription.DeadLetterPolicy == nil:
 		n.add(Warning, fmt.Sprintf("an event that keeps failing is deleted after %v, and MAX_EVENT_AGE is not set", kept),
@@ -62,9 +64,11 @@ func (f facts) attempts(n *notes, s *pubsub.Subscription) {
 	}
 	n.add(Error, fmt.Sprintf("Pub/Sub gives up on an event after %d attempts, which may be over after %v",
 		p.MaxDeliveryAttempts, attemptsLast(s)),
-		fmt.Sprintf("a key may be held for a lease, %v, and its events are sent away meanwhile: they end in %s, and their order waits",
+		fmt.Sprintf("a key may be held for a lease, %v, and its events are sent away meanwhile: they end in %s, and "+
+			"their order waits",
 			f.lease, p.DeadLetterTopic),
-		"gcloud pubsub subscriptions update "+n.resource+" --clear-dead-letter-policy, since the function has dead letters and "+
+		"gcloud pubsub subscriptions update "+n.resource+" --clear-dead-letter-policy, since the function has dead "+
+			"letters and "+
 			"MAX_EVENT_AGE; or --max-delivery-attempts=100 --min-retry-delay=10s")
 }
 

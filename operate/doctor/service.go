@@ -23,7 +23,8 @@ func service(f facts) []Finding {
 			"gcloud run services update "+f.flags()+" --default-url")
 	}
 	if s.Scaling != nil && s.Scaling.ScalingMode == "MANUAL" && s.Scaling.ManualInstanceCount == 0 {
-		n.add(Error, "scaling is manual, to 0 instances", "no event is handled, and Pub/Sub forgets events after their retention",
+		n.add(Error, "scaling is manual, to 0 instances", "no event is handled, and Pub/Sub forgets events after their "+
+			"retention",
 			"gcloud run services update "+f.flags()+" --scaling=auto")
 	}
 	if f.entryPoint() == "EventDriverCloudEvent" && f.serving.Concurrency != 1 {

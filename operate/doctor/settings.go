@@ -42,7 +42,8 @@ func (f facts) wrong(n *notes) {
 	for line := range strings.Lines(f.ConfigErr.Error()) {
 		name, _, _ := strings.Cut(line, " ")
 		if !slices.Contains(f.serving.Secret, name) {
-			n.add(Error, strings.TrimSpace(line), "an instance with a wrong setting exits when it starts, and handles no event",
+			n.add(Error, strings.TrimSpace(line), "an instance with a wrong setting exits when it starts, and handles no "+
+				"event",
 				f.update(name+"=…"))
 		}
 	}

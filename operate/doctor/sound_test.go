@@ -71,6 +71,7 @@ var sound = map[string]func() *world{
 	},
 	"dead letters of Pub/Sub": func() *world {
 		w := pushed()
+		w.policies[letter] = append(w.policies[letter], grant("roles/pubsub.publisher", agentOfPubSub))
 		delete(w.variables, "MAX_EVENT_AGE")
 		for _, s := range w.subs {
 			if s.Topic != letter {

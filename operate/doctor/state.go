@@ -101,7 +101,8 @@ func (f facts) order(n *notes, a ages) {
 			if claim := a.claims(hash); claim < first {
 				first, what, why = claim, "claim", heldUnknown
 			}
-			before := fmt.Sprintf("a %s is deleted after %s, and events of %s after %s", what, days(first), source, days(events))
+			before := fmt.Sprintf("a %s is deleted after %s, and events of %s after %s", what, days(first), source,
+				days(events))
 			switch {
 			case first < events:
 				n.add(Error, before, why, f.keepLonger())
@@ -115,8 +116,10 @@ func (f facts) order(n *notes, a ages) {
 }
 
 const (
-	processedAgain = "what is left of a processed order looks like one that waits or is complete: it may be processed again"
-	heldUnknown    = "what is left of a key does not say that it is in quarantine, or who holds it: its order may run again"
+	processedAgain = "what is left of a processed order looks like one that waits or is complete: it may be processed " +
+		"again"
+	heldUnknown = "what is left of a key does not say that it is in quarantine, or who holds it: its order may run " +
+		"again"
 )
 
 // keeps names where the state is.

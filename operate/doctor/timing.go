@@ -20,9 +20,17 @@ func timing(f facts) []Finding {
 			"the events of a holder that vanished are dead-lettered as too old before its key is free",
 			f.update("LEASE=2m")+"; or a longer MAX_EVENT_AGE, as in 20h")
 	}
+	if timeout := f.serving.Timeout; timeout > 0 && f.lease > max(longLease, 2*timeout) {
+		n.add(Warning, fmt.Sprintf("LEASE is %v, and no run lasts longer than %v", f.lease, timeout),
+			"after a crash its order waits for the rest of the lease", f.update(fmt.Sprintf("LEASE=%v",
+				timeout+marginOfLease)))
+	}
 	f.renewal(n)
 	return n.all
 }
+
+// longLease is the default of a run without a deadline.
+const longLease = 10 * time.Minute
 
 // withinTimeout looks at what must be over when the platform cuts off the request.
 func (f facts) withinTimeout(n *notes) {
@@ -51,7 +59,8 @@ func (f facts) renewal(n *notes) {
 	if lease == 0 || lease >= timeout || !f.serving.CPUIdle || !found || shortest >= timeout {
 		return
 	}
-	n.add(Warning, fmt.Sprintf("LEASE is %v, the service's timeout %v, and push requests end after %v", lease, timeout, shortest),
+	n.add(Warning, fmt.Sprintf("LEASE is %v, the service's timeout %v, and push requests end after %v", lease, timeout,
+		shortest),
 		"a run whose request has ended may get no CPU, so it can't renew its lease: its key is taken over, "+
 			"and the order may run twice",
 		f.update(fmt.Sprintf("LEASE=%v", timeout+marginOfLease))+

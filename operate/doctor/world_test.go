@@ -47,12 +47,13 @@ type world struct {
 type binding = map[string]any
 
 const (
-	project = "projects/shop-prod"
-	region  = "europe-west1"
-	runner  = "orders-run@shop-prod.iam.gserviceaccount.com"
-	caller  = "orders-trigger@shop-prod.iam.gserviceaccount.com"
-	letter  = project + "/topics/orders-dead-letters"
-	host    = "https://orders-424242.europe-west1.run.app"
+	project       = "projects/shop-prod"
+	region        = "europe-west1"
+	runner        = "orders-run@shop-prod.iam.gserviceaccount.com"
+	caller        = "orders-trigger@shop-prod.iam.gserviceaccount.com"
+	agentOfPubSub = "serviceAccount:service-424242@gcp-sa-pubsub.iam.gserviceaccount.com"
+	letter        = project + "/topics/orders-dead-letters"
+	host          = "https://orders-424242.europe-west1.run.app"
 )
 
 // now is when the worlds are looked at.
@@ -102,7 +103,7 @@ func byTerraform() *world {
 		objects: map[string][]string{}, datasets: map[string]*bigquery.Dataset{}, tables: map[string]*bigquery.Table{},
 		policies: map[string][]binding{
 			project: {grant("roles/eventarc.eventReceiver", account(caller)), grant("roles/owner", "user:owner@example.com"),
-				grant("roles/pubsub.serviceAgent", account("service-424242@gcp-sa-pubsub.iam.gserviceaccount.com"))},
+				grant("roles/pubsub.serviceAgent", agentOfPubSub)},
 			target.String(): {grant("roles/run.invoker", account(caller))},
 			"shop-prod-orders-events": {grant("roles/storage.objectUser", account(runner)),
 				grant("roles/storage.legacyBucketOwner", "projectOwner:shop-prod", "projectEditor:shop-prod")},
