@@ -29,7 +29,7 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	}
 	handlers := []driver.Handler{
 		transformer.New(transformer.EraseContentFromSources(c.EraseSources...)),
-		joiner.New(joiner.MatchAll(c.Sources...), s.events, joiner.OnConflict(c.ConflictPolicy), joiner.Logger(logger)),
+		joiner.New(c.Join().Condition, s.events, joiner.OnConflict(c.ConflictPolicy), joiner.Logger(logger)),
 		cache.New(s.claims, idempotency...),
 		business,
 	}
@@ -38,6 +38,9 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	}
 	return driver.New(handlers...), nil
 }
+
+// Join is the function's join, for those who look at keys.
+func (c Config) Join() joiner.Join { return joiner.Join{Condition: joiner.MatchAll(c.Sources...)} }
 
 // input returns what makes messages of events.
 func (c Config) input() (convert.InputConverter, error) {

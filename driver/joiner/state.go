@@ -65,11 +65,8 @@ func (j Join) StandingOf(k driver.KeyState, now time.Time) Standing {
 // waitsFor is empty where the join is complete: its condition holds, with or without the events
 // that are awaited no more, or it is decided.
 func (j Join) waitsFor(k driver.KeyState) string {
-	sources := k.Sources()
+	sources := slices.DeleteFunc(k.Sources(), func(s string) bool { return !j.Names(s) })
 	e, ours := j.Condition.(*Expression)
-	if ours && !e.foreign {
-		sources = slices.DeleteFunc(sources, func(s string) bool { return !slices.Contains(e.named, s) })
-	}
 	known := ours && e.needed != nil // such a join is never decided, and may be sealed
 	if known && len(sources) > 0 {
 		sources = append(sources, k.Sealed...)
@@ -78,6 +75,13 @@ func (j Join) waitsFor(k driver.KeyState) string {
 		return ""
 	}
 	return lacking(j.Condition, sources)
+}
+
+// Names says whether the condition speaks of a source. One that this package did not make, or
+// has a part that it did not make, speaks of any.
+func (j Join) Names(source string) bool {
+	e, ours := j.Condition.(*Expression)
+	return !ours || e.foreign || slices.Contains(e.named, source)
 }
 
 func (j Join) name() string {
