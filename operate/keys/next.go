@@ -1,0 +1,55 @@
+package keys
+
+import (
+	"fmt"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/joiner"
+)
+
+// next says in a sentence what happens next to a key that stands so, or what to do.
+func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
+	switch s.State {
+	case joiner.Done:
+		return fmt.Sprintf("Nothing happens any more: the key is completed (%s), and duplicates are acknowledged without "+
+			"a run.", c.Done.Outcome)
+	case joiner.Held:
+		return fmt.Sprintf("A run is under way: wait until it ends, or until its lease runs out at %s; then the next "+
+			"delivery takes over.", stamp(c.Expires))
+	case joiner.Expired:
+		return "The last run ended without a word and may have acted: the next delivery takes over, or dead-letters the " +
+			"events where ON_LEASE_EXPIRY is quarantine; if none comes, publish one of the events again."
+	case joiner.Quarantined:
+		return "Nobody knows whether the last run acted, so find out from the system that is acted upon: if it did not, " +
+			"release the key and send its letter again; if it did, complete the key."
+	case joiner.Failed:
+		return "The business said that no retry can help: fix the cause that its letter names, then send the letter again."
+	case joiner.Complete:
+		return complete(c)
+	}
+	return waits(k, s)
+}
+
+func complete(c driver.ClaimState) string {
+	if c.Token != 0 {
+		return "The last run failed and gave the key up, to be tried again: the next delivery runs it; if none comes, " +
+			"publish one of the events again."
+	}
+	return "All events are there, and nobody acts upon them: the next delivery runs the key; if none comes, publish one " +
+		"of the events again."
+}
+
+func waits(k driver.KeyState, s joiner.Standing) string {
+	switch {
+	case len(k.Events)+len(k.Sealed)+len(k.Claims)+len(k.Decided) > 0:
+		return fmt.Sprintf("It waits for %s: publish that again, or look at its topic, its trigger and the dead letters.",
+			s.WaitsFor)
+	case len(k.Letters) > 0:
+		return "Nothing but dead letters is kept: fix the cause that they name, then send them again."
+	}
+	return "Nothing is kept: no event of this key has arrived, or all have expired; check how the key is spelled, and " +
+		"look for dead letters without a key."
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
