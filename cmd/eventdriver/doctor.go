@@ -109,8 +109,5 @@ func (g *globals) print(r report) error {
 	}
 	fmt.Fprintf(&b, "%s: %d checks, %d errors, %d warnings, %d costs\n",
 		r.Target, r.Checks, counts[doctor.Error], counts[doctor.Warning], counts[doctor.Cost])
-	if _, err := fmt.Fprint(g.out, b.String()); err != nil {
-		return fails(err)
-	}
-	return nil
+	return g.printText(b.String())
 }

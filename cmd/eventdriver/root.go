@@ -31,7 +31,7 @@ are the function's variables in this process's environment: see docs/configurati
 
 Exit codes:
   0  done, and nothing is wrong
-  1  something is wrong with what was looked at
+  1  something is wrong with what was looked at, or waits
   2  the command line is wrong
   3  the command failed: nothing can be said`
 
@@ -110,7 +110,7 @@ func newRoot(s surroundings) *cobra.Command {
 	flags.BoolVar(&g.json, "json", false, "print JSON, for programs")
 	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves all of Google's APIs, without "+
 		"credentials")
-	root.AddCommand(newDoctor(g))
+	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g))
 	return root
 }
 
@@ -151,6 +151,14 @@ func (g *globals) printJSON(v any) error {
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
+		return fails(err)
+	}
+	return nil
+}
+
+// printText writes a text for people.
+func (g *globals) printText(text string) error {
+	if _, err := io.WriteString(g.out, text); err != nil {
 		return fails(err)
 	}
 	return nil

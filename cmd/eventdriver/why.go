@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/operate/keys"
+)
+
+func newWhy(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "why KEY",
+		Short: "Say how a key stands, and what to do about it",
+		Long: "why prints what is kept of a key: each source that is joined, present or missing, the claim, the\n" +
+			"completion and the dead letters; and a sentence that says what happens next, or what to do. It\n" +
+			"reads no event's content, and takes two requests on Cloud Storage.\n\n" +
+			"Exit code 0: the key is completed, or a run is under way. 1: it waits, failed, or nothing is kept.",
+		Example: "  eventdriver why order-1 --service=orders --region=europe-west1 --project=my-project\n" +
+			"  eventdriver why order-1 --json | jq -r .state",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(c.Context(), readWithin)
+			defer cancel()
+			return g.lookAt(ctx, func(f keys.Function) error { return g.why(ctx, f, args[0]) })
+		},
+	}
+}
+
+func (g *globals) why(ctx context.Context, f keys.Function, key string) error {
+	a, err := f.Why(ctx, key)
+	if err != nil {
+		return fails(err)
+	}
+	if g.json {
+		err = g.printJSON(a)
+	} else {
+		err = g.printText(describe(a, time.Now()))
+	}
+	if err != nil {
+		return err
+	}
+	if a.State != joiner.Done && a.State != joiner.Held {
+		return outcome{code: found}
+	}
+	return nil
+}
+
+// describe says for people how a key stands.
+func describe(a keys.Answer, now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\n", plain(a.Key), a.State)
+	table(&b, func(row func(...string)) {
+		row("SOURCE", "STATE", "SINCE", "SIZE", "MEDIA TYPE", "EVENT'S TIME", "EVENT")
+		for _, s := range a.Sources {
+			row(plain(s.Name), arrival(s), ago(s.Kept, now), size(s), dash(s.MediaType), at(s.Time), dash(s.ID))
+		}
+	})
+	if a.Decided != nil {
+		fmt.Fprintf(&b, "\ndecided on: %s\n", plain(strings.Join(a.Decided, ", ")))
+	}
+	b.WriteString("\n" + describeClaim(a.Claim, now))
+	if len(a.Letters) > 0 {
+		b.WriteString("\n")
+		table(&b, func(row func(...string)) {
+			row("LETTER", "REASON", "SOURCE", "ADDED", "EVENT")
+			for _, l := range a.Letters {
+				row(plain(l.Ref), plain(string(l.Reason)), dash(l.Source), ago(l.Added, now), dash(l.ID))
+			}
+		})
+	}
+	for _, problem := range a.Problems {
+		fmt.Fprintf(&b, "\nproblem: %s\n", plain(problem))
+	}
+	fmt.Fprintf(&b, "\n%s\n", plain(a.Next))
+	return b.String()
+}
+
+func describeClaim(c *keys.Claim, now time.Time) string {
+	if c == nil {
+		return "claim: none\n"
+	}
+	by := fmt.Sprintf("token %d, owner %s", c.Token, dash(c.Owner))
+	if c.Takeover {
+		by += ", took over an expired lease"
+	}
+	switch {
+	case c.Outcome != "":
+		return fmt.Sprintf("completed: %s, %s, %s\n", plain(string(c.Outcome)), ago(c.Done, now), by)
+	case c.Expires != nil:
+		return fmt.Sprintf("claim: held, %s, lease until %s\n", by, at(c.Expires))
+	case c.Mark != "":
+		return fmt.Sprintf("claim: released as %s %s, %s\n", plain(string(c.Mark)), ago(c.Changed, now), by)
+	}
+	return fmt.Sprintf("claim: released %s, %s\n", ago(c.Changed, now), by)
+}
+
+func arrival(s keys.Source) string {
+	switch {
+	case s.Sealed:
+		return "sealed"
+	case !s.Arrived:
+		return "MISSING"
+	case s.Unjoined:
+		return "not joined"
+	}
+	return "present"
+}
+
+func size(s keys.Source) string {
+	switch {
+	case !s.Arrived:
+		return "-"
+	case s.Size < 0:
+		return "unknown"
+	}
+	return fmt.Sprint(s.Size)
+}
+
+// table writes rows whose columns are aligned.
+func table(b *strings.Builder, fill func(row func(...string))) {
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fill(func(cells ...string) { fmt.Fprintln(w, strings.Join(cells, "\t")) })
+	_ = w.Flush() // to a Builder, which never fails
+}
+
+// plain returns a text as it can be printed to a terminal: what it has of control characters
+// is quoted.
+func plain(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' || 0x80 <= r && r < 0xa0 }) {
+		return fmt.Sprintf("%q", text)
+	}
+	return text
+}
+
+// dash stands for what is unknown or absent.
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return plain(text)
+}
+
+func at(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// ago says when something happened, and how long ago.
+func ago(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s (%s)", at(t), age(now.Sub(*t)))
+}
+
+// age says a length of time in its two greatest units.
+func age(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	}
+	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
