@@ -14,7 +14,8 @@ import (
 
 // Inspect implements [driver.Inspector]. It costs two Class A operations, at once, and
 // another for each 1,000 objects and each 1,000 letters beyond the first; and a Class B one
-// for each source and each join's name that is too long to be part of an object's name.
+// for each source and each join's name that is too long to be part of an object's name. A
+// scope that is too long is described by its hash.
 func (s *Store) Inspect(ctx context.Context, key string) (driver.KeyState, error) {
 	k, err := s.inspect(ctx, key)
 	if err != nil {
@@ -85,6 +86,9 @@ func (s *Store) ListKeys(ctx context.Context, q driver.KeyQuery) (driver.KeyPage
 	defer cancel()
 	if q.Limit <= 0 {
 		q.Limit = driver.DefaultLimit
+	}
+	if scope := objectName(q.Scope); isHashed(scope) {
+		q.Scope = scope // as claims are described
 	}
 	var page driver.KeyPage
 	for len(spans) > 0 && page.Seen < q.Limit && err == nil {

@@ -175,6 +175,24 @@ func TestListKeysGoesOnAfterFailures(t *testing.T) {
 	}
 }
 
+// TestLongScopeIsItsHash: claims in such a scope are told apart, and the query takes the scope.
+func TestLongScopeIsItsHash(t *testing.T) {
+	s := open(t, gcs.New(t, bucket))
+	for _, scope := range []string{strings.Repeat("long", 100), strings.Repeat("long", 101)} {
+		c, err := s.Acquire(t.Context(), driver.Claim{Key: scope[:300], Scope: scope, Owner: "owner"}, time.Minute)
+		if err := errors.Join(err, s.Complete(t.Context(), c, driver.OutcomeProcessed)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, err := s.Inspect(t.Context(), strings.Repeat("long", 75))
+	if err != nil || len(k.Claims) != 2 || k.Claims[0].Scope == k.Claims[1].Scope || k.Claims[0].Done == nil {
+		t.Errorf("%+v, %v", k, err)
+	}
+	if keys, _ := listAll(t, s, driver.KeyQuery{Open: true, Scope: strings.Repeat("long", 101)}); len(keys) > 0 {
+		t.Errorf("%+v are not completed in that scope", keys)
+	}
+}
+
 // TestKeyOfManyObjects: a key that has more objects than a list returns is listed whole.
 func TestKeyOfManyObjects(t *testing.T) {
 	server := gcs.New(t, bucket)
