@@ -37,6 +37,9 @@ func newDoctor(g *globals) *cobra.Command {
 	}
 	c.Flags().StringVar(&severity, "severity", severity, "the least `severity` of what is printed and counts: error, "+
 		"warning or cost")
+	_ = c.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions( // the flag is there
+		[]cobra.Completion{string(doctor.Error), string(doctor.Warning), string(doctor.Cost)},
+		cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 

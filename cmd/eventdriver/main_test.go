@@ -55,7 +55,8 @@ func TestHelp(t *testing.T) {
 	}
 	for command, wanted := range map[string][]string{
 		"help": {"doctor", "completion", "--service", "--json", "  2  the command line is wrong"}, "doctor --help": wanted,
-		"completion bash": {"__start_eventdriver"}, "--version": {"eventdriver version"},
+		"completion bash": {"__start_eventdriver"}, "__complete doctor --severity w": {"warning"},
+		"--version": {"eventdriver version"},
 	} {
 		code, out, errs := call(t, nil, strings.Fields(command)...)
 		for _, text := range wanted {
@@ -114,7 +115,9 @@ func TestDoctorOfAService(t *testing.T) {
 // TestDoctorOfTheEnvironment: without a service the variables of the process tell where to look.
 func TestDoctorOfTheEnvironment(t *testing.T) {
 	environ := []string{"GOOGLE_CLOUD_PROJECT=p", "GCS_BUCKET=b"}
-	bucket := map[string]any{"iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}}}
+	bucket := map[string]any{"iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}},
+		"lifecycle": map[string]any{"rule": []any{rule(7, "/events/event1", "/events/event2", "/events/event3"), rule(8,
+			"/claim"), rule(9, "/done")}}}
 	answers := map[string]any{"/v3/projects/p": map[string]any{"name": "projects/1"},
 		"/v3/projects/p:getIamPolicy": map[string]any{},
 		"/storage/v1/b/b":             bucket, "/storage/v1/b/b/iam": map[string]any{}}
@@ -128,6 +131,11 @@ func TestDoctorOfTheEnvironment(t *testing.T) {
 		"holds each new object") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
 	}
+}
+
+func rule(age int, suffixes ...string) any {
+	return map[string]any{"action": map[string]any{"type": "Delete"}, "condition": map[string]any{"age": age,
+		"matchesSuffix": suffixes}}
 }
 
 // TestFailures: where nothing can be said, the error says what to do.

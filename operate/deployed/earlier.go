@@ -27,9 +27,6 @@ var ofKey = regexp.MustCompile(`^([0-9a-f]{2}/[^/]+)/(events/|claim$|done$)`)
 func (r *reader) waiting(bucket, folder string) Keys {
 	list, err := r.storage.Objects.List(bucket).Prefix(folder+"/").Fields("items/name",
 		"nextPageToken").Context(r.ctx).Do()
-	if absent(err) {
-		return Keys{Listed: true} // the bucket is gone, with all that waited
-	}
 	if !r.read("objects in gs://"+bucket+"/"+folder, RoleOfBucket, err) {
 		return Keys{}
 	}

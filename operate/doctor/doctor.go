@@ -1,6 +1,7 @@
 // Package doctor finds what makes a deployed function lose orders, process them twice, or cost
 // more than it must. It looks at the deployed state that package deployed has read, and at
-// nothing else.
+// nothing else. What both deployments make by default is sound. Where it can't be known whether
+// something is wrong, there is no finding, except that it could not be read.
 package doctor
 
 import (

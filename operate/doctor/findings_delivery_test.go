@@ -107,6 +107,15 @@ var sourcesMistakes = []mistake{
 			t.Destination.CloudRun.Path = ""
 		}
 	}, severity: Error, problem: `"orders-event2"`},
+	{name: "a bucket without an alias", world: ofAllKinds, make: func(w *world) {
+		w.triggers[1].Destination.CloudRun.Path = "/"
+		w.variables["SOURCE_ALIASES"] = "event1:orders-event1"
+	}, severity: Error, problem: `"invoices", which is not one of`},
+	{name: "two more sources than unclear triggers", world: ofAllKinds, make: func(w *world) {
+		w.triggers[2].Destination.CloudRun.Path = "/"
+		w.variables["EVENT_SOURCES"] = "event1,event2,event3,a:b"
+		w.bucket().Lifecycle = lifecycle("orders", 7, "event1", "event2", "event3", "a=3Ab")
+	}, severity: Error, problem: "with an alias in SOURCE_ALIASES"},
 	{name: "a path that redirects", make: func(w *world) { w.triggers[0].Destination.CloudRun.Path = "//events/event1" },
 		severity: Error, problem: "not clean"},
 	{name: "dead letters come back", make: func(w *world) { w.triggers[0].Transport.Pubsub.Topic = letter },

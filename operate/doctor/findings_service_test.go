@@ -123,6 +123,9 @@ var movedMistakes = []mistake{
 		w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", map[string]string{"GCS_BUCKET": "elsewhere"}))
 		w.objects["elsewhere"] = []string{"orders/aa/order-1/events/event1"}
 	}, severity: Error, problem: "gs://elsewhere/orders"},
+	{name: "a bucket that is gone", make: func(w *world) {
+		w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", map[string]string{"GCS_BUCKET": "elsewhere"}))
+	}, severity: Error, problem: "keys may wait there"},
 	{name: "after going back", make: func(w *world) {
 		w.revisions = append(w.revisions, earlier(w, "2026-11-21T00:00:00Z", map[string]string{"GCS_FOLDER": "new"}))
 		w.objects["shop-prod-orders-events"] = []string{"new/00/order-1/events/event1"}

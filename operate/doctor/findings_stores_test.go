@@ -116,6 +116,16 @@ var stateMistakes = []mistake{
 			"event2")
 	},
 		severity: Error, problem: "events of event3 after 9 days"},
+	{name: "no rules", make: ruled(), severity: Cost, problem: "no lifecycle rule"},
+	{name: "events alone", make: ruled(rule(7, nil, []string{"/events/event1", "/events/event2", "/events/event3"})),
+		severity: Cost,
+		problem:  "no lifecycle rule"},
+	{name: "claims at once", make: also(rule(0, nil, []string{"/claim"})), severity: Error, problem: "looks free"},
+	{name: "by a pattern", make: func(w *world) {
+		one := rule(1, nil, nil)
+		one.Condition.MatchesPattern = "^orders/.*/done$"
+		also(one)(w)
+	}, severity: Error, problem: "a completion is deleted after 1 days"},
 	{name: "some keys only", make: also(rule(1, []string{"orders/a"}, []string{"/done"})), severity: Error,
 		problem: "a completion is deleted after 1 days"},
 	{name: "by a date to come", make: func(w *world) {
@@ -175,6 +185,13 @@ var permissionsMistakes = []mistake{
 	}, severity: Error, problem: "OUTPUT_TOPIC"},
 	{name: "calling", make: func(w *world) { w.policies[target.String()] = nil }, severity: Error,
 		problem: "roles/run.invoker"},
+	{name: "a role of Google's that is not enough", make: func(w *world) {
+		w.roles["roles/storage.folderAdmin"] = []string{"storage.folders.get"}
+		w.policies["shop-prod-orders-events"] = []binding{grant("roles/storage.folderAdmin", account(runner))}
+	}, severity: Error, problem: "storage.objects.create"},
+	{name: "an editor of another project", make: func(w *world) {
+		w.policies["shop-prod-orders-events"] = []binding{grant("roles/storage.objectUser", "projectEditor:shop-prod")}
+	}, severity: Error, problem: "storage.objects.create"},
 	{name: "pushing", world: pushed, make: func(w *world) {
 		w.subs["orders-event3-push"].PushConfig.OidcToken.ServiceAccountEmail = "pusher@shop-prod.iam.gserviceaccount.com"
 		w.accounts = append(w.accounts, "pusher@shop-prod.iam.gserviceaccount.com")
@@ -215,6 +232,10 @@ var publicMistakes = []mistake{
 	{name: "by access control lists", make: func(w *world) {
 		w.bucket().IamConfiguration = nil
 		w.bucket().DefaultObjectAcl = []*storage.ObjectAccessControl{{Entity: "allUsers", Role: "READER"}}
+	}, severity: Error, problem: "access control lists"},
+	{name: "by the bucket's own list", make: func(w *world) {
+		w.bucket().IamConfiguration = nil
+		w.bucket().Acl = []*storage.BucketAccessControl{{Entity: "allAuthenticatedUsers", Role: "READER"}}
 	}, severity: Error, problem: "access control lists"},
 	{name: "a topic", make: func(w *world) {
 		w.policies[project+"/topics/orders-event1"] = []binding{grant("roles/pubsub.publisher", "allUsers")}

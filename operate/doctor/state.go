@@ -65,6 +65,10 @@ func state(f facts) []Finding {
 		n.add(Error, fmt.Sprintf("a claim is deleted after %s, and a lease lasts %v", days(claims), f.lease),
 			"a key that is held looks free, and its order runs twice at once", f.keepLonger())
 	}
+	if events == never || dones == never {
+		n.add(Cost, "no lifecycle rule deletes what is left of old orders", "storage costs more with each order",
+			f.keepLonger())
+	}
 	f.order(n, a)
 	if a.letters < lettersKept {
 		severity := Error
