@@ -105,7 +105,7 @@ func (r Route) Account() string {
 
 // Topic is a topic of Pub/Sub.
 type Topic struct {
-	Info          *pubsub.Topic // nil: unread, or Gone
+	Info          *pubsub.Topic // nil: unread, or Gone, or the function does not publish to it
 	Gone          bool
 	Policy        Policy
 	Subscriptions []*pubsub.Subscription // nil unless Listed

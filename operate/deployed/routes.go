@@ -11,16 +11,20 @@ import (
 	pubsub "google.golang.org/api/pubsub/v1"
 )
 
+// pageSize is how much of a list is asked for at once.
+const pageSize = 1000
+
 // routes reads all of the project's triggers and subscriptions, and finds those that call
 // the service.
 func (r *reader) routes() {
 	parent := "projects/" + r.d.Project
-	err := r.pubsub.Projects.Subscriptions.List(parent).Pages(r.ctx, func(page *pubsub.ListSubscriptionsResponse) error {
-		for _, s := range page.Subscriptions {
-			r.d.subscribed[s.Name] = s
-		}
-		return nil
-	})
+	err := r.pubsub.Projects.Subscriptions.List(parent).PageSize(pageSize).Pages(r.ctx,
+		func(page *pubsub.ListSubscriptionsResponse) error {
+			for _, s := range page.Subscriptions {
+				r.d.subscribed[s.Name] = s
+			}
+			return nil
+		})
 	listed := r.read("subscriptions of "+parent, rolePubsub, err)
 	r.d.Hidden = !r.listTriggers() || !listed
 	for _, t := range r.triggers {
@@ -44,7 +48,7 @@ func (r *reader) routes() {
 func (r *reader) listTriggers() (complete bool) {
 	complete = true
 	parent := "projects/" + r.d.Project + "/locations/-"
-	err := r.eventarc.Projects.Locations.Triggers.List(parent).Pages(r.ctx,
+	err := r.eventarc.Projects.Locations.Triggers.List(parent).PageSize(pageSize).Pages(r.ctx,
 		func(page *eventarc.ListTriggersResponse) error {
 			r.triggers = append(r.triggers, page.Triggers...)
 			for _, location := range page.Unreachable {
@@ -108,24 +112,28 @@ func (r *reader) topics() {
 	}
 }
 
-// topic reads a topic, and if they are wanted, its subscriptions.
-func (r *reader) topic(name string, subscriptions bool) {
+// topic reads who may use a topic, and if it is one that the function publishes to, all of it.
+func (r *reader) topic(name string, published bool) {
 	if r.d.Topics[name] != nil || !strings.HasPrefix(name, "projects/") {
 		return
 	}
-	info, err := r.pubsub.Projects.Topics.Get(name).Context(r.ctx).Do()
-	if !r.read("topic "+name, rolePubsub, err) {
-		r.d.Topics[name] = &Topic{Gone: absent(err)}
-		return
+	t := &Topic{}
+	r.d.Topics[name] = t
+	if published {
+		info, err := r.pubsub.Projects.Topics.Get(name).Context(r.ctx).Do()
+		if t.Gone = absent(err); !r.read("topic "+name, rolePubsub, err) {
+			return
+		}
+		t.Info = info
+		r.subscriptionsOf(name, t)
 	}
 	call := r.pubsub.Projects.Topics.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion)
 	policy, err := call.Context(r.ctx).Do()
-	t := &Topic{Info: info, Policy: r.policy("the topic "+name, policy, err)}
-	r.d.Topics[name] = t
-	if !subscriptions {
-		return
-	}
-	err = r.pubsub.Projects.Topics.Subscriptions.List(name).Pages(r.ctx,
+	t.Policy = r.policy("the topic "+name, policy, err)
+}
+
+func (r *reader) subscriptionsOf(name string, t *Topic) {
+	err := r.pubsub.Projects.Topics.Subscriptions.List(name).Pages(r.ctx,
 		func(page *pubsub.ListTopicSubscriptionsResponse) error {
 			for _, name := range page.Subscriptions {
 				if s, gone := r.subscription(name); !gone {
