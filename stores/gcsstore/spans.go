@@ -3,6 +3,7 @@ package gcsstore
 import (
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"sort"
 	"strconv"
 	"strings"
@@ -14,10 +15,10 @@ import (
 const hashes = 256
 
 // span is a part of the names below the store's folder that is still to be listed: from a
-// name on, up to a folder HASH, which is not part of it. The order is that of the names'
+// name in a folder HASH on, up to a folder HASH, which is not part of it. The order is that of the names'
 // bytes, so all objects of a key follow one another.
 type span struct {
-	from string // "HASH/", or "HASH/KEY/"
+	from string // mostly "HASH/", or "HASH/KEY/"
 	to   int
 }
 
@@ -39,11 +40,18 @@ func (s span) hash() int {
 // left is how many folders the span is in, or in a part of.
 func (s span) left() int { return s.to - s.hash() }
 
-// behind is the span from the first folder behind a name on.
-func (s span) behind(name string) span {
+// behind is where the span goes on behind a name that is not of a key: within a folder HASH, or
+// at the next one.
+func (s span) behind(name string) string {
+	if inHash(name) {
+		return name + "\x00"
+	}
 	n := sort.Search(hashes, func(n int) bool { return hashFolder(n) > name })
-	return span{hashFolder(min(n, s.to)), s.to}
+	return hashFolder(min(n, s.to))
 }
+
+// inHash says whether a name is in a folder HASH.
+func inHash(name string) bool { return len(name) > 2 && isHash(name[:2]) && name[2] == '/' }
 
 // take returns the objects of each key in a page of the span, and what is left of the span,
 // which is nothing if there are no more pages and less where the page ends within a key.
@@ -55,7 +63,7 @@ func (s span) take(folder string, page []listed, more bool) (keys [][]listed, re
 		prefix, isKey := keyFolder(name)
 		switch {
 		case !isKey:
-			next = s.behind(name).from
+			next = s.behind(name)
 		case prefix == last:
 			keys[len(keys)-1] = append(keys[len(keys)-1], o)
 		default:
@@ -77,7 +85,7 @@ func (s span) take(folder string, page []listed, more bool) (keys [][]listed, re
 
 // keyFolder returns the beginning "HASH/KEY/" of a name that has it.
 func keyFolder(name string) (string, bool) {
-	if len(name) < 4 || !isHash(name[:2]) || name[2] != '/' {
+	if !inHash(name) {
 		return "", false
 	}
 	end := strings.IndexByte(name[3:], '/')
@@ -119,7 +127,7 @@ func shareOf(spans []span) float64 {
 	return 1 - float64(left)/hashes
 }
 
-// A cursor is the spans that are left: "spans;3a/order-7/:64;40/:256".
+// A cursor is the spans that are left: "spans;3a%2Forder-7%2F:64;40%2F:256".
 const cursorMark = "spans"
 
 func cursorOf(spans []span) string {
@@ -128,7 +136,7 @@ func cursorOf(spans []span) string {
 	}
 	text := cursorMark
 	for _, s := range spans {
-		text += ";" + s.from + ":" + strconv.Itoa(s.to)
+		text += ";" + url.QueryEscape(s.from) + ":" + strconv.Itoa(s.to)
 	}
 	return text
 }
@@ -150,9 +158,10 @@ func parseCursor(cursor string) (spans []span, err error) {
 }
 
 func parseSpan(text string) (span, bool) {
-	from, end, _ := strings.Cut(text, ":")
-	to, err := strconv.Atoi(end)
-	if err != nil || to > hashes || len(from) < 3 || !isHash(from[:2]) || from[2] != '/' {
+	escaped, end, _ := strings.Cut(text, ":")
+	from, errFrom := url.QueryUnescape(escaped)
+	to, errTo := strconv.Atoi(end)
+	if errFrom != nil || errTo != nil || to > hashes || !inHash(from) {
 		return span{}, false
 	}
 	s := span{from, to}

@@ -34,6 +34,8 @@ func TestSpanTakesWholeKeys(t *testing.T) {
 			[]string{"00/x", "00stuff/x/y", "0a/b/claim", "deadletters/1/2.json", "df/c/claim", "dfx/1"}, false,
 			"0a/b/claim | df/c/claim", nil},
 		{"strangers at the end", whole, []string{"3f/b/claim", "3fx/1"}, true, "3f/b/claim", []span{{"40/", 256}}},
+		{"a stranger at the end, in a folder of keys", whole, []string{"3f/b/claim", "3f/c"}, true, "3f/b/claim",
+			[]span{{"3f/c\x00", 256}}},
 		{"strangers at the end of a span", span{"3f/", 64}, []string{"3f/b/claim", "3fx/1"}, true, "3f/b/claim", nil},
 		{"nothing but strangers", whole, []string{"deadletters/1/2.json"}, true, "", []span{{"df/", 256}}},
 		{"a stranger in a folder of keys", whole, []string{"de/", "de/x", "de/y/claim"}, false, "de/y/claim", nil},
