@@ -110,7 +110,8 @@ resource "google_project_iam_member" "run_jobs" {
 
 locals {
   # The store's own schema; a test compares it, and the clustering, with what the store
-  # creates where there are no tables.
+  # creates where there are no tables. The view reads claims, which is empty where claims
+  # are in Cloud Storage.
   schemas = "${path.module}/../stores/bqstore/schema"
   tables = { for table, layout in {
     events       = { partition = "created_at", clustering = ["key", "source"] }
