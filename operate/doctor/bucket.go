@@ -48,7 +48,7 @@ func protection(n *notes, b *storage.Bucket) {
 	if l := b.IpFilter; l != nil && l.Mode == "Enabled" {
 		n.add(Warning, "an IP filter decides who reaches it", "every event fails if the function's address is not let "+
 			"through",
-			update+" --clear-ip-filter, or let the function's network in")
+			"let the function's network in, or disable the filter")
 	}
 }
 

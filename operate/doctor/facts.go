@@ -113,6 +113,9 @@ func days(d time.Duration) string {
 	if d == never {
 		return "never"
 	}
+	if d == day {
+		return "1 day"
+	}
 	if d%day == 0 {
 		return strconv.Itoa(int(d/day)) + " days"
 	}

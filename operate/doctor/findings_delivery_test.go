@@ -46,7 +46,7 @@ var deliveryMistakes = []mistake{
 	{name: "broken", make: func(w *world) { w.sub().State = "RESOURCE_ERROR" }, severity: Error,
 		problem: "RESOURCE_ERROR"},
 	{name: "expires", make: func(w *world) { w.sub().ExpirationPolicy.Ttl = "86400s" }, severity: Warning,
-		problem: "1 days"},
+		problem: "1 day"},
 	{name: "Pub/Sub's default, of one's own", world: pushed,
 		make:     func(w *world) { w.subs["orders-event3-push"].ExpirationPolicy.Ttl = "2678400s" },
 		severity: Warning, problem: "31 days"},

@@ -24,7 +24,7 @@ var bucketMistakes = []mistake{
 		problem: "holds each new object"},
 	{name: "a retention policy",
 		make:     func(w *world) { w.bucket().RetentionPolicy = &storage.BucketRetentionPolicy{RetentionPeriod: 86400} },
-		severity: Error, problem: "protects each object for 1 days"},
+		severity: Error, problem: "protects each object for 1 day"},
 	{name: "requester pays", make: func(w *world) { w.bucket().Billing = &storage.BucketBilling{RequesterPays: true} },
 		severity: Error, problem: "requester pays"},
 	{name: "an IP filter", make: func(w *world) { w.bucket().IpFilter = &storage.BucketIpFilter{Mode: "Enabled"} },
@@ -59,7 +59,7 @@ var datasetMistakes = []mistake{
 		problem: "orders.events"},
 	{name: "letters", world: bigQueryOnly,
 		make: func(w *world) { w.tables["orders.dead_letters"].TimePartitioning.ExpirationMs = dayMs }, severity: Warning,
-		problem: "a dead letter is deleted after 1 days"},
+		problem: "a dead letter is deleted after 1 day"},
 	{name: "no partitions", world: bigQueryOnly,
 		make: func(w *world) { w.tables["orders.events"].TimePartitioning = nil }, severity: Cost,
 		problem: "never deleted"},
@@ -125,14 +125,14 @@ var stateMistakes = []mistake{
 		one := rule(1, nil, nil)
 		one.Condition.MatchesPattern = "^orders/.*/done$"
 		also(one)(w)
-	}, severity: Error, problem: "a completion is deleted after 1 days"},
+	}, severity: Error, problem: "a completion is deleted after 1 day"},
 	{name: "some keys only", make: also(rule(1, []string{"orders/a"}, []string{"/done"})), severity: Error,
-		problem: "a completion is deleted after 1 days"},
+		problem: "a completion is deleted after 1 day"},
 	{name: "by a date to come", make: func(w *world) {
 		one := rule(1, nil, []string{"/done"})
 		one.Condition.CreatedBefore = "2999-01-01"
 		also(one)(w)
-	}, severity: Error, problem: "a completion is deleted after 1 days"},
+	}, severity: Error, problem: "a completion is deleted after 1 day"},
 	{name: "rows of events", world: mixed, make: func(w *world) {
 		w.variables["BIGQUERY_RETENTION"] = "960h"
 		w.tables["orders.events"].TimePartitioning.ExpirationMs = 41 * dayMs

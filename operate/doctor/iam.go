@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	bigquery "google.golang.org/api/bigquery/v2"
+
 	"example.com/eventdriver/operate/deployed"
 )
 
@@ -98,3 +100,32 @@ func (f facts) has(account, role, project string) verdict {
 
 // ofProject returns the policy of a resource's project, which counts for the resource, too.
 func (f facts) ofProject(project string) deployed.Policy { return f.Policies["projects/"+project] }
+
+// accessOf returns a dataset's access entries as a policy.
+func accessOf(d *bigquery.Dataset) deployed.Policy {
+	p := deployed.Policy{Read: true}
+	roles := map[string]string{"READER": "roles/bigquery.dataViewer", "WRITER": "roles/bigquery.dataEditor",
+		"OWNER": "roles/bigquery.dataOwner"}
+	groups := map[string]string{"projectOwners": "projectOwner:", "projectWriters": "projectEditor:",
+		"projectReaders": "projectViewer:"}
+	for _, a := range d.Access {
+		b := deployed.Binding{Role: a.Role}
+		if role, basic := roles[a.Role]; basic {
+			b.Role = role
+		}
+		switch {
+		case a.UserByEmail != "":
+			b.Members = []string{"serviceAccount:" + a.UserByEmail}
+		case a.IamMember != "":
+			b.Members = []string{a.IamMember}
+		case a.GroupByEmail != "" || a.Domain != "":
+			b.Members = []string{"group:" + a.GroupByEmail + a.Domain}
+		case groups[a.SpecialGroup] != "" && d.DatasetReference != nil:
+			b.Members = []string{groups[a.SpecialGroup] + d.DatasetReference.ProjectId}
+		case a.SpecialGroup != "":
+			b.Members = []string{a.SpecialGroup}
+		}
+		p.Bindings = append(p.Bindings, b)
+	}
+	return p
+}

@@ -74,7 +74,8 @@ func (f facts) publicTopics() (all []Finding) {
 func (f facts) publicDatasets() (all []Finding) {
 	for name, d := range f.Datasets {
 		if d.Info != nil && f.bigQuery() {
-			all = append(all, f.open(name, accessOf(d.Info), anyRead, "bq remove-iam-policy-binding "+bq(name))...)
+			all = append(all, f.open(name, accessOf(d.Info), anyRead, "in BigQuery's console, Sharing of the dataset, "+
+				"remove")...)
 		}
 	}
 	return all

@@ -20,12 +20,12 @@ func service(f facts) []Finding {
 	}
 	if s.DefaultUriDisabled && len(f.Routes) > 0 {
 		n.add(Error, "the run.app URL is disabled", "Eventarc and Pub/Sub call the service by this URL: no event arrives",
-			"gcloud run services update "+f.flags()+" --default-url")
+			"gcloud beta run services update "+f.flags()+" --default-url")
 	}
 	if s.Scaling != nil && s.Scaling.ScalingMode == "MANUAL" && s.Scaling.ManualInstanceCount == 0 {
 		n.add(Error, "scaling is manual, to 0 instances", "no event is handled, and Pub/Sub forgets events after their "+
 			"retention",
-			"gcloud run services update "+f.flags()+" --scaling=auto")
+			"gcloud beta run services update "+f.flags()+" --scaling=auto")
 	}
 	if f.entryPoint() == "EventDriverCloudEvent" && f.serving.Concurrency != 1 {
 		n.add(Error, fmt.Sprintf("the entry point is EventDriverCloudEvent, and an instance handles %d events at once",
