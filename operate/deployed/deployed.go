@@ -5,6 +5,8 @@ package deployed
 
 import (
 	"cmp"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,6 +189,25 @@ func (d *Deployment) Hosts() (hosts []string) {
 		hosts = append(hosts, d.Target.Service+"-"+d.Number+"."+d.Region+".run.app")
 	}
 	return hosts
+}
+
+// Called says whether a request to an address reaches the service, and by which path.
+func (d *Deployment) Called(address string) (path string, called bool) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", false
+	}
+	host, path := strings.ToLower(u.Host), u.EscapedPath()
+	if host != d.functionsHost() {
+		return path, slices.Contains(d.Hosts(), host)
+	}
+	rest, called := strings.CutPrefix(path, "/"+d.Target.Service)
+	return rest, called && (rest == "" || rest[0] == '/')
+}
+
+// functionsHost is what all functions of the region are called by, too, each by its name.
+func (d *Deployment) functionsHost() string {
+	return d.Region + "-" + d.Project + ".cloudfunctions.net"
 }
 
 // Place is where a function keeps events or claims: a folder of a bucket, a dataset.

@@ -113,7 +113,7 @@ func (t Target) unreadable(resource, role string, err error) Unread {
 		return Unread{resource, "you may not read it: " + said(failed), "have " + role + " granted to you on the bucket"}
 	case failed.Code == http.StatusForbidden:
 		return Unread{resource, "you may not read it: " + said(failed),
-			"have " + role + " granted to you on the project " + t.Project}
+			"have " + role + " granted to you on its project"}
 	case failed.Code == http.StatusUnauthorized:
 		return Unread{resource, said(failed), "gcloud auth application-default login"}
 	}

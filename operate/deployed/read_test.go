@@ -97,6 +97,10 @@ func TestRoutes(t *testing.T) {
 		}},
 		"/v1/projects/p/subscriptions": map[string]any{"subscriptions": []any{
 			map[string]any{"name": "push", "pushConfig": map[string]any{"pushEndpoint": "https://orders-abc.a.run.app/"}},
+			map[string]any{"name": "push to the function",
+				"pushConfig": map[string]any{"pushEndpoint": "https://europe-west1-p.cloudfunctions.net/orders/events/b"}},
+			map[string]any{"name": "push to another function",
+				"pushConfig": map[string]any{"pushEndpoint": "https://europe-west1-p.cloudfunctions.net/orders2"}},
 			map[string]any{"name": "elsewhere", "pushConfig": map[string]any{"pushEndpoint": "https://example.com/"}},
 			map[string]any{"name": "pull"},
 		}},
@@ -109,7 +113,7 @@ func TestRoutes(t *testing.T) {
 		found = append(found, r.Name()+" "+r.Path)
 	}
 	if want := []string{"run /events/a", "full name /events/a", "function ", "URL /events/a%20b",
-		"push /"}; !slices.Equal(found, want) {
+		"push /", "push to the function /events/b"}; !slices.Equal(found, want) {
 		t.Errorf("%q, want %q", found, want)
 	}
 }

@@ -35,12 +35,13 @@ func (r *reader) routes() {
 	for _, name := range slices.Sorted(maps.Keys(r.d.subscribed)) {
 		s := r.d.subscribed[name]
 		ofTrigger := slices.ContainsFunc(r.d.Routes, func(route Route) bool { return route.Subscription == s })
-		if s == nil || s.PushConfig == nil || ofTrigger || !slices.Contains(r.d.Hosts(),
-			hostOf(s.PushConfig.PushEndpoint)) {
+		if s == nil || s.PushConfig == nil || ofTrigger {
 			continue
 		}
-		r.d.Routes = append(r.d.Routes, Route{Subscription: s, Path: pathOf(s.PushConfig.PushEndpoint),
-			Binary: strings.Contains(s.PushConfig.PushEndpoint, "?__GCP_CloudEventsMode=CUSTOM_PUBSUB_")})
+		if path, called := r.d.Called(s.PushConfig.PushEndpoint); called {
+			binary := strings.Contains(s.PushConfig.PushEndpoint, "?__GCP_CloudEventsMode=CUSTOM_PUBSUB_")
+			r.d.Routes = append(r.d.Routes, Route{Subscription: s, Path: path, Binary: binary})
+		}
 	}
 }
 
@@ -72,7 +73,7 @@ func (r *reader) calls(d *eventarc.Destination) (path string, calls bool) {
 	case d.CloudFunction != "":
 		return "", strings.HasSuffix(d.CloudFunction, "/locations/"+r.d.Region+"/functions/"+r.d.Target.Service)
 	case d.HttpEndpoint != nil:
-		return pathOf(d.HttpEndpoint.Uri), slices.Contains(r.d.Hosts(), hostOf(d.HttpEndpoint.Uri))
+		return r.d.Called(d.HttpEndpoint.Uri)
 	}
 	return "", false
 }
@@ -173,13 +174,4 @@ func hostOf(address string) string {
 		return ""
 	}
 	return strings.ToLower(u.Host)
-}
-
-// pathOf returns the path of an address as it is sent.
-func pathOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.EscapedPath()
 }
