@@ -48,6 +48,30 @@ var (
 	abc  = []string{"a", "b", "c"}
 )
 
+func ExampleJoin_StandingOf() {
+	ctx := context.Background()
+	store := memstore.New()
+	for key, sources := range map[string][]string{"order-1": {"event1"}, "order-2": {"event1", "event2"}} {
+		for _, source := range sources {
+			_ = store.Persist(ctx, driver.Message{Key: key, Source: source})
+		}
+	}
+	join := joiner.Join{Condition: joiner.MatchAll("event1", "event2")}
+	for q := (driver.KeyQuery{Open: true}); ; {
+		page, err := store.ListKeys(ctx, q)
+		for _, k := range page.Keys {
+			s := join.StandingOf(k, time.Now())
+			fmt.Println(k.Key, s.State, s.WaitsFor)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" || err != nil {
+			break
+		}
+	}
+	// Output:
+	// order-1 waiting event2
+	// order-2 complete
+}
+
 func ExampleNew() {
 	pipeline := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), memstore.New()), show)
 	deliver(pipeline, message("event2", `{"paid":true}`, 1), message("event1", `{"item":"book"}`, 2))

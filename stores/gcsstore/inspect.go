@@ -70,7 +70,7 @@ const (
 // objects, and up to 256 more for all pages together; and what Inspect says of long names,
 // and a Class B one for each key that is too long to be part of an object's name. Up to 32
 // lists are under way at once, for a page of 10,000 keys or more; where there are few objects,
-// one.
+// one. Each takes some 3 MB of memory, so where that is scarce, ask for shorter pages.
 //
 // A page ends when a round of lists has brought it to its limit, so it may have as many more
 // keys as these lists return.
