@@ -136,8 +136,9 @@ type Completion struct {
 type LetterRef struct {
 	Ref    string // what the store calls it
 	Reason Reason
+	Key    string // empty if it has none, or it is not known without reading the letter, as Source and ID are
 	Source string
-	ID     string    // the event's; empty if it is not known without reading the letter
+	ID     string    // the event's
 	Added  time.Time // when it was added first
 }
 

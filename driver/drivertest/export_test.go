@@ -30,6 +30,11 @@ func InspectorFailures[S Inspected](t *testing.T, h Harness[S]) map[string]error
 	return tryAll(t, h, asInspected[S], inspectChecks)
 }
 
+// LetterBoxFailures does the same for TestLetterBox.
+func LetterBoxFailures[S Lettered](t *testing.T, h Harness[S]) map[string]error {
+	return tryAll(t, h, asLettered[S], letterBoxChecks)
+}
+
 func tryAll[S, I any](t *testing.T, h Harness[S], as func(S) I, checks []check[I]) map[string]error {
 	found := make(map[string]error)
 	for _, c := range checks {

@@ -26,6 +26,7 @@ func TestMemoryStore(t *testing.T) {
 	drivertest.TestClaimStore(t, h)
 	drivertest.TestDeadLetterStore(t, h, (*memstore.Store).DeadLetters)
 	drivertest.TestInspector(t, h)
+	drivertest.TestLetterBox(t, h)
 }
 
 func TestWrappedStore(t *testing.T) {
@@ -120,6 +121,21 @@ func TestFlawedInspectors(t *testing.T) {
 				return f
 			})
 			seen.caught(t, drivertest.InspectorFailures(t, h), flaw.breaks...)
+		})
+	}
+	seen.complete(t)
+}
+
+func TestFlawedLetterBoxes(t *testing.T) {
+	seen := gate{}
+	for _, flaw := range letterBoxFlaws {
+		t.Run(flaw.name, func(t *testing.T) {
+			h := fake(func() *flawedBox {
+				f := flaw.open()
+				f.Store = memstore.New()
+				return f
+			})
+			seen.caught(t, drivertest.LetterBoxFailures(t, h), flaw.breaks...)
 		})
 	}
 	seen.complete(t)

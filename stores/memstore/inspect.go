@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"example.com/eventdriver/driver"
@@ -118,17 +117,6 @@ func (l lease) describe() driver.ClaimState {
 		c.Mark = l.mark
 	}
 	return c
-}
-
-// lettersOf returns the letters of a key. The caller holds the mutex.
-func (s *Store) lettersOf(key string) (refs []driver.LetterRef) {
-	for i, d := range s.letters {
-		if d.Key == key {
-			refs = append(refs, driver.LetterRef{Ref: strconv.Itoa(i), Reason: d.Reason, Source: d.Source, ID: d.ID,
-				Added: d.added})
-		}
-	}
-	return refs
 }
 
 func failedList(err error) error { return fmt.Errorf("memstore: list keys: %w", err) }

@@ -28,6 +28,7 @@ var (
 	_ driver.Sealer          = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
+	_ driver.LetterBox       = (*Store)(nil)
 	_ driver.Inspector       = (*Store)(nil)
 )
 
@@ -39,7 +40,8 @@ type Store struct {
 	decided map[string]map[string][]string // by key, then by the join's name
 	sealed  map[string]map[string]bool     // by key, then by source
 	leases  map[claimed]lease
-	letters []letter // in the order they came
+	letters []letter // in the order they came, which is that of their numbers
+	added   int      // how many letters there have ever been
 }
 
 // event is what is kept of a key and source.
@@ -50,7 +52,8 @@ type event struct {
 
 type letter struct {
 	driver.DeadLetter
-	added time.Time
+	number int
+	added  time.Time
 }
 
 // New returns an empty store. Leases run by [time.Now].
@@ -269,40 +272,6 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 	defer s.mu.Unlock()
 
 	return s.sources(key), slices.Clone(s.decided[key][name]), nil
-}
-
-// AddDeadLetter implements [driver.DeadLetterStore].
-func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
-	if err := ctx.Err(); err != nil {
-		return failed("add dead letter", d.Key, d.Source, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	s.letters = append(s.letters, letter{clone(d), time.Now()})
-	return nil
-}
-
-// DeadLetters returns the dead letters, in the order they came.
-func (s *Store) DeadLetters() []driver.DeadLetter {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	letters := make([]driver.DeadLetter, len(s.letters))
-	for i, d := range s.letters {
-		letters[i] = clone(d.DeadLetter)
-	}
-	return letters
-}
-
-// clone returns a copy of d that shares neither Header nor Body with it.
-func clone(d driver.DeadLetter) driver.DeadLetter {
-	d.Body = bytes.Clone(d.Body)
-	d.Header = maps.Clone(d.Header)
-	for name, values := range d.Header {
-		d.Header[name] = slices.Clone(values)
-	}
-	return d
 }
 
 // anySource stands for the source where a method takes a key alone.

@@ -17,4 +17,5 @@ func TestStore(t *testing.T) {
 	drivertest.TestClaimStore(t, h)
 	drivertest.TestDeadLetterStore(t, h, (*memstore.Store).DeadLetters)
 	drivertest.TestInspector(t, h)
+	drivertest.TestLetterBox(t, h)
 }
