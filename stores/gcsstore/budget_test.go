@@ -117,6 +117,8 @@ func TestCosts(t *testing.T) {
 	}
 	ctx, first := t.Context(), driver.Message{Key: "order-1", Source: "event1", Content: make([]byte, 3<<20)}
 	var claim driver.Claim
+	var page driver.LetterPage
+	var err error
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -189,6 +191,10 @@ func TestCosts(t *testing.T) {
 		{"Inspect", func() { _, err := store.Inspect(ctx, "order-1"); must(err) }, gcs.Counts{A: 2}},
 		{"ListKeys", func() { _, err := store.ListKeys(ctx, driver.KeyQuery{}); must(err) }, gcs.Counts{A: 1}},
 		{"DeadLetters", func() { _, err := store.DeadLetters(ctx); must(err) }, gcs.Counts{A: 1, B: 2}},
+		{"ListLetters", func() { page, err = store.ListLetters(ctx, driver.LetterQuery{}); must(err) }, gcs.Counts{A: 1}},
+		{"ReadLetter", func() { _, err := store.ReadLetter(ctx, page.Letters[0].Ref); must(err) }, gcs.Counts{B: 1}},
+		{"DeleteLetter with a key", func() { must(store.DeleteLetter(ctx, lettered(t, page.Letters, true))) }, gcs.Counts{B: 1, Free: 2}},
+		{"DeleteLetter without a key", func() { must(store.DeleteLetter(ctx, lettered(t, page.Letters, false))) }, gcs.Counts{B: 2, Free: 1}},
 	} {
 		server.Reset()
 		step.do()
@@ -196,6 +202,18 @@ func TestCosts(t *testing.T) {
 			t.Errorf("%s costs %+v, want %+v: %v", step.name, got, step.want, server.Requests())
 		}
 	}
+}
+
+// lettered returns the name of a letter that has a key, or has none.
+func lettered(t *testing.T, letters []driver.LetterRef, key bool) string {
+	t.Helper()
+	for _, l := range letters {
+		if (l.Key != "") == key {
+			return l.Ref
+		}
+	}
+	t.Fatalf("no such letter in %+v", letters)
+	return ""
 }
 
 func held(t *testing.T, err error) {

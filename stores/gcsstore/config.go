@@ -61,12 +61,15 @@ const (
 	OpRelease          Operation = "release"
 	OpAddDeadLetter    Operation = "add dead letter"
 	OpDeadLetters      Operation = "dead letters"
+	OpListLetters      Operation = "list letters"
+	OpReadLetter       Operation = "read letter"
+	OpDeleteLetter     Operation = "delete letter"
 	OpInspect          Operation = "inspect"
 	OpListKeys         Operation = "list keys"
 )
 
 var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided, OpSeal,
-	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters, OpInspect, OpListKeys}
+	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters, OpListLetters, OpReadLetter, OpDeleteLetter, OpInspect, OpListKeys}
 
 // WithTimeout sets how long operations may take. Each timeout must be positive.
 func (s Settings) WithTimeout(t Timeout) Settings {

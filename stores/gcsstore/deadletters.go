@@ -63,7 +63,8 @@ func (s *Store) writeLetter(ctx context.Context, d driver.DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	o := object{name: s.layout.deadLetter(d, day), content: content, contentType: "application/json"}
+	o := object{name: s.layout.deadLetter(d, day), content: content, contentType: "application/json",
+		metadata: letterMetadata(d)}
 	if _, err = s.insert(ctx, o, absent); err != nil && !errors.Is(err, errRefused) { // refused: it is kept already
 		return err
 	}

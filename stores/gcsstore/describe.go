@@ -20,6 +20,7 @@ const (
 	fieldKept      = "kept" // since when; left out where it is the object's own time
 	fieldSource    = "source"
 	fieldReason    = "reason"
+	fieldKey       = "key"
 )
 
 // longestField is how long a field is at most. Cloud Storage takes 8 KiB of metadata.

@@ -41,6 +41,15 @@ func stored(t *testing.T, s *gcsstore.Store) driver.Claim {
 	return driver.Claim{}
 }
 
+// oneLetter leaves a letter that its key finds.
+func oneLetter(t *testing.T, s *gcsstore.Store) driver.Claim {
+	t.Helper()
+	if err := s.AddDeadLetter(t.Context(), driver.DeadLetter{ID: "1", Key: "order-1", Reason: driver.ReasonConflict}); err != nil {
+		t.Fatal(err)
+	}
+	return driver.Claim{}
+}
+
 func expectToken(c driver.Claim, err error, token int64, takeover bool) error {
 	if err == nil && (c.Token != token || c.Takeover != takeover || c.Owner != "me") {
 		return fmt.Errorf("claim %+v, want token %d, takeover %v", c, token, takeover)
@@ -155,6 +164,16 @@ var scenarios = []scenario{
 	}},
 	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
 		return s.Complete(ctx, c, driver.OutcomeProcessed)
+	}},
+	{"letters", oneLetter, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		page, err := s.ListLetters(ctx, driver.LetterQuery{})
+		if err != nil || len(page.Letters) != 1 {
+			return fmt.Errorf("%d letters: %w", len(page.Letters), err)
+		}
+		if _, err := s.ReadLetter(ctx, page.Letters[0].Ref); err != nil {
+			return err
+		}
+		return s.DeleteLetter(ctx, page.Letters[0].Ref)
 	}},
 	{"AddDeadLetter", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
 		if err := s.AddDeadLetter(ctx, driver.DeadLetter{ID: "1", Reason: driver.ReasonNoKey}); err != nil {

@@ -19,6 +19,7 @@ var (
 	_ driver.Sealer          = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
+	_ driver.LetterBox       = (*Store)(nil)
 	_ driver.Inspector       = (*Store)(nil)
 )
 

@@ -63,6 +63,7 @@ func TestConformance(t *testing.T) {
 			drivertest.TestEventStore(t, h)
 			drivertest.TestClaimStore(t, h)
 			drivertest.TestInspector(t, h)
+			drivertest.TestLetterBox(t, h)
 			drivertest.TestDeadLetterStore(t, h, func(s *gcsstore.Store) []driver.DeadLetter {
 				letters, err := s.DeadLetters(t.Context())
 				if err != nil {
