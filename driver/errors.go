@@ -26,6 +26,9 @@ var (
 	// ErrLost: the claim is no longer the caller's: it was released, another
 	// holder took the key over, or the key is completed.
 	ErrLost = errors.New("claim lost")
+	// ErrMarked: a sweep has found that the key failed for good, or is in quarantine, and leaves it
+	// alone: see [WithSweep] and [Mark].
+	ErrMarked = errors.New("left alone")
 	// ErrNoKey: the event has no key to join by.
 	ErrNoKey = errors.New("the event has no key")
 	// ErrNoOwner: a claim that is asked for names no owner.
@@ -140,6 +143,7 @@ const (
 	ReasonConflict       Reason = "conflict"        // other content came before, and the policy is to reject
 	ReasonOutcomeUnknown Reason = "outcome-unknown" // a holder vanished, and the policy is not to run twice
 	ReasonDuplicate      Reason = "duplicate"       // the key is completed, and the policy is to fail
+	ReasonIncomplete     Reason = "incomplete"      // the join's deadline passed before all its events had arrived
 	ReasonTooLate        Reason = "too-late"        // it came after its key was sealed, at the join's deadline
 	ReasonTooOld         Reason = "too-old"         // it still failed when it was older than is allowed
 	ReasonTooLarge       Reason = "too-large"       // it, or what it is joined with, never fits in the memory

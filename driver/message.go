@@ -3,13 +3,14 @@ package driver
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"time"
 )
 
 // Message is one event on its way through a pipeline.
 //
-// A Message is passed by value, but Content and Attributes are shared by the
-// copies: a handler that wants to change either first makes a copy of its own
+// A Message is passed by value, but Content, Attributes and Missing are shared by the
+// copies: a handler that wants to change one of them first makes a copy of its own
 // (see [Message.Clone]) and passes that on.
 type Message struct {
 	// ID is the producer's name for the event; a redelivery has the same ID.
@@ -29,12 +30,16 @@ type Message struct {
 	Time time.Time
 	// Attributes are what the event carried beside its content. May be nil.
 	Attributes map[string]string
+	// Missing are the sources, in order, whose events a joined message lacks, since its join's
+	// deadline passed before they arrived; nil for any other message. Stores do not keep it.
+	Missing []string
 }
 
-// Clone returns a copy of m that shares neither Content nor Attributes with it.
+// Clone returns a copy of m that shares neither Content nor Attributes nor Missing with it.
 func (m Message) Clone() Message {
 	m.Content = bytes.Clone(m.Content)
 	m.Attributes = maps.Clone(m.Attributes)
+	m.Missing = slices.Clone(m.Missing)
 	return m
 }
 

@@ -106,6 +106,10 @@ func (c *Cache) String() string {
 // the same message, would find the key held or completed, and its part of the
 // pipeline would never run. Such a message fails with a permanent error: give each
 // of several caches a [Scope].
+//
+// In a context of [driver.WithSweep] a key that was released with a mark is not processed: the
+// error wraps [driver.ErrMarked]. A message that lacks events (see [driver.Message.Missing])
+// completes its key with [driver.OutcomeExpired].
 func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	key := c.keyFrom(in)
 	if key == "" {
@@ -178,6 +182,10 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 		return err
 	case err != nil:
 		return err
+	}
+	if _, sweep := driver.SweepFrom(ctx); sweep && held.claim.Mark != driver.MarkNone {
+		held.giveBack(ctx)
+		return fmt.Errorf("%v is marked as %s: %w", held.claim, held.claim.Mark, driver.ErrMarked)
 	}
 	if held.claim.Takeover {
 		c.log().WarnContext(ctx, "took over an expired lease: the last holder crashed or hung, whether it acted is unknown",

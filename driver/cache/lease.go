@@ -32,6 +32,8 @@ type lease struct {
 	// quarantined: whether the holder before acted is not known, and nothing may run
 	// twice. So the key stays in quarantine unless it is completed.
 	quarantined bool
+	// outcome is what a completion is recorded with.
+	outcome driver.Outcome
 	// failed: the run has ended, and the key is released as one that failed for good.
 	failed bool
 }
@@ -58,6 +60,7 @@ func (l *lease) safe() bool {
 // process calls next while it keeps the lease, then completes or releases. From here
 // on the run does not end with its client, but still at ctx's deadline.
 func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
+	l.outcome = outcomeOf(in)
 	ctx, stop := detached(ctx)
 	defer stop()
 	if !l.safe() || ctx.Err() != nil {
@@ -141,7 +144,7 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 
 func (l *lease) complete(ctx context.Context) error {
 	err := persistently(ctx, l.completeWithin(ctx), func(ctx context.Context) error {
-		return l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed)
+		return l.cache.claims.Complete(ctx, l.claim, l.outcome)
 	})
 	if err == nil {
 		return nil
@@ -150,6 +153,14 @@ func (l *lease) complete(ctx context.Context) error {
 		_ = l.release(ctx, driver.MarkQuarantined)
 	}
 	return fmt.Errorf("processed, but not recorded as completed: %w", err)
+}
+
+// outcomeOf is how a key is completed for which in was processed.
+func outcomeOf(in driver.Message) driver.Outcome {
+	if len(in.Missing) > 0 {
+		return driver.OutcomeExpired
+	}
+	return driver.OutcomeProcessed
 }
 
 // panicked says whether an error is a panic further down. It says no more of what was
