@@ -184,3 +184,22 @@ func ExampleWithRun() {
 	// event1 waits: true joined: 0 error: <nil>
 	// event2 waits: false joined: 2 error: <nil>
 }
+
+// The instance crashed between keeping the event and acting upon it, and the platform has given up.
+// A sweep of the keys finds it.
+func ExampleWithSweep() {
+	ctx, store := context.Background(), memstore.New()
+	fmt.Println(store.Persist(ctx, driver.Message{Key: "order-1", Source: "paid", Content: []byte(`1`)}))
+
+	pipeline := driver.New(joiner.New(joiner.MatchAll("paid"), store), cache.New(store), say("ship"))
+	page, err := store.ListKeys(ctx, driver.KeyQuery{Open: true})
+	fmt.Println(len(page.Keys), err)
+	for _, k := range page.Keys {
+		fmt.Println(pipeline.Process(driver.WithSweep(ctx, k.FirstKept()), driver.Message{Key: k.Key}))
+	}
+	// Output:
+	// <nil>
+	// 1 <nil>
+	// ship: {"paid":1}
+	// <nil>
+}

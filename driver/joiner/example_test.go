@@ -208,3 +208,22 @@ func ExampleLogger() {
 	// level=DEBUG msg="waiting for event2" key=order-1 source=event1
 	// composed-event of order-1: {"event1":1,"event2":2}
 }
+
+// A parcel that is never sent. A sweep ends the wait, and the handler is told what is missing.
+func ExampleDeadline() {
+	join := joiner.New(joiner.MatchAll("order", "parcel", "payment"), memstore.New(), joiner.Deadline(time.Hour))
+	pipeline := driver.New(join, driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+		fmt.Printf("%s without %q\n", in.Content, in.Missing)
+		return nil
+	}))
+	deliver(pipeline, message("order", `1`, 1), message("payment", `2`, 2))
+
+	firstKept := time.Now().Add(-2 * time.Hour) // as the store says
+	err := pipeline.Process(driver.WithSweep(context.Background(), firstKept), driver.Message{Key: "order-1"})
+	fmt.Println(err)
+	deliver(pipeline, message("parcel", `3`, 3))
+	// Output:
+	// {"order":1,"payment":2} without ["parcel"]
+	// <nil>
+	// parcel3 is dead-lettered: too-late
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // guarded is a store that is called by [driver.Guard]: the joiner looks at what kind of
-// error it returns. Whether it is a Replacer and a Decider, [Joiner.usable] has found out.
+// error it returns. Whether it is a Replacer, a Decider and a Sealer, [Joiner.usable] has found out.
 type guarded struct{ driver.EventStore }
 
 // Persist implements [driver.EventStore].
@@ -65,8 +65,18 @@ func (s guarded) KeepAndLook(ctx context.Context, m driver.Message, sources []st
 	return messages, missing, err
 }
 
+// Seal implements [driver.Sealer].
+func (s guarded) Seal(ctx context.Context, key, source string) (sealed bool, err error) {
+	err = driver.Guard(func() (err error) {
+		sealed, err = s.EventStore.(driver.Sealer).Seal(ctx, key, source)
+		return err
+	})
+	return sealed, err
+}
+
 var (
 	_ driver.Replacer   = guarded{}
 	_ driver.Decider    = guarded{}
 	_ driver.KeepLooker = guarded{}
+	_ driver.Sealer     = guarded{}
 )

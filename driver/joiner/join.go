@@ -37,18 +37,17 @@ func (j *Joiner) complete(ctx context.Context, in driver.Message, w *waiting) ([
 		return nil, err
 	}
 	for i, source := range j.needed {
-		if errs[i] == nil || noRoom(errs[i]) { // it is there
+		if errs[i] == nil || noRoom(errs[i]) || j.isSealed(errs[i]) { // its place is filled
 			continue
 		}
 		w.missing = missing(j.needed[i:], errs[i:])
-		m, err := j.store.LookUp(first, in.Key, source)
-		if errors.Is(err, driver.ErrNotFound) {
+		messages[i], errs[i] = j.store.LookUp(first, in.Key, source)
+		if errors.Is(errs[i], driver.ErrNotFound) {
 			return nil, nil
 		}
-		if err != nil {
-			return nil, err
+		if errs[i] != nil && !j.isSealed(errs[i]) {
+			return nil, errs[i]
 		}
-		messages[i] = m
 	}
 	if i := slices.IndexFunc(errs, noRoom); i >= 0 {
 		return nil, errs[i]
@@ -57,7 +56,7 @@ func (j *Joiner) complete(ctx context.Context, in driver.Message, w *waiting) ([
 		free()
 		return j.lookAgain(ctx, in.Key, w)
 	}
-	return messages, nil
+	return j.arrived(messages, errs, w), nil
 }
 
 // noRoom says that an event is there, but that there is no memory for its content. That
@@ -78,11 +77,11 @@ func (j *Joiner) lookAgain(ctx context.Context, key string, w *waiting) ([]drive
 		if errors.Is(err, driver.ErrNotFound) { // it has expired meanwhile
 			return nil, nil
 		}
-		if err != nil {
+		if err != nil && !j.isSealed(err) {
 			return nil, err
 		}
 	}
-	return messages, nil
+	return j.arrived(messages, errs, w), nil
 }
 
 // decided persists in, and joins what is decided. If nothing is, and the condition holds
@@ -92,7 +91,12 @@ func (j *Joiner) decided(ctx context.Context, in driver.Message, w *waiting) ([]
 	if err != nil {
 		return nil, err
 	}
-	sources, decided, err := j.store.ListDecided(ctx, in.Key, j.name)
+	return j.decide(ctx, kept, w)
+}
+
+// decide joins what is decided, or can be decided now, of the key of kept.
+func (j *Joiner) decide(ctx context.Context, kept driver.Message, w *waiting) ([]driver.Message, error) {
+	sources, decided, err := j.store.ListDecided(ctx, kept.Key, j.name)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +106,7 @@ func (j *Joiner) decided(ctx context.Context, in driver.Message, w *waiting) ([]
 		if !j.condition.Evaluate(slices.Clone(sources)) {
 			return nil, nil
 		}
-		if decided, err = j.store.Decide(ctx, in.Key, j.name, sources); err != nil {
+		if decided, err = j.store.Decide(ctx, kept.Key, j.name, sources); err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,18 @@
 //
 // The sources of [MatchAll] are known beforehand. Any other condition is evaluated once:
 // see [New].
+//
+// # Deadlines
+//
+// With [Deadline] a sweep (see [driver.WithSweep]) seals the places of the events that are missing
+// when the time is up. A place is filled once, by its event or by its seal, and never changes from
+// one to the other; an event that loses to the seal is told so by the write that would have kept
+// it. So once all places are filled the join is complete, for everybody and always with the same
+// events, and whoever fills the last place sees all the others: an event because it looks after
+// its Persist, a sweep because it knows what is in each place when it has sealed those that were
+// empty. Should it die before that, the next sweep finds what it has sealed, and seals the rest.
+// Several sweeps at once go on with the same message, and so does an event that beats the last
+// seal. The cache lets one of them act.
 package joiner
 
 import (
@@ -20,6 +32,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -92,13 +105,14 @@ type Joiner struct {
 	store     guarded
 	policy    ConflictPolicy
 	name      string
-	logger    *slog.Logger // nil: slog.Default(), when needed
+	deadline  time.Duration // 0: none
+	logger    *slog.Logger  // nil: slog.Default(), when needed
 }
 
 // New returns a joiner. It panics if the condition can never hold, or holds for nothing
 // (see [Check]), if the policy is [KeepLast] and the store is no [driver.Replacer], or if
-// the store is no [driver.Decider] and the condition needs one: these are mistakes in the
-// program, to be seen when it starts.
+// the store is no [driver.Decider] and the condition needs one, or if a [Deadline] can't be kept:
+// these are mistakes in the program, to be seen when it starts.
 //
 // For [MatchAll], and for And of those, the joiner reads only the sources that
 // are needed, at the same time as it writes: an event waits for two store calls
@@ -155,7 +169,7 @@ func (j *Joiner) usable() error {
 	if _, can := store.(driver.Decider); !can && j.needed == nil {
 		return fmt.Errorf("joiner: a condition other than MatchAll needs a store that is a driver.Decider, and %T is not", store)
 	}
-	return nil
+	return j.canExpire(store)
 }
 
 // Process implements [driver.Handler]. Failures of the store are returned as they
@@ -163,12 +177,16 @@ func (j *Joiner) usable() error {
 // source that the condition does not wait for, is a permanent error. So is an event whose
 // join was decided on another event that is no longer stored: its reason is
 // [driver.ReasonGone].
+//
+// A message without a Source, in a context of [driver.WithSweep], is a sweep of its key: nothing is
+// kept, and the joiner goes on if the join is complete, or has expired: see [Deadline].
 func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Next) error {
-	if err := j.check(in); err != nil {
-		return err
+	join := j.join
+	if isSweep(ctx, in) {
+		join = j.sweep
 	}
 	var w waiting
-	messages, err := j.join(ctx, in, &w)
+	messages, err := join(ctx, in, &w)
 	if err != nil {
 		return err
 	}
@@ -184,12 +202,16 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 		return err
 	}
 	joined, parts := plan.compose(j.name, in.Key)
+	joined.Missing = w.sealed
 	driver.RunFrom(ctx).Joined(func() []driver.Message { return restore(joined.Content, parts) })
 	return next.Call(ctx, joined)
 }
 
 // join keeps in, and returns the events that are joined, or nil if the join waits.
 func (j *Joiner) join(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
+	if err := j.check(in); err != nil {
+		return nil, err
+	}
 	switch {
 	case j.needed == nil:
 		return j.decided(ctx, in, w)
@@ -197,7 +219,7 @@ func (j *Joiner) join(ctx context.Context, in driver.Message, w *waiting) ([]dri
 		return j.complete(ctx, in, w)
 	}
 	messages, err := j.keepAndLook(ctx, in, w)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, driver.ErrSealed) {
 		return j.complete(ctx, in, w)
 	}
 	return messages, err

@@ -1,13 +1,17 @@
 package joiner
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"example.com/eventdriver/driver"
 )
 
-// waiting is what an event that does not complete its join has found.
+// waiting is what was found of a join beside its events.
 type waiting struct {
+	sealed  []string // the sources whose places are sealed
 	missing []string // of the sources that are needed, where these are known beforehand
 	arrived []string // otherwise
 }
@@ -15,7 +19,7 @@ type waiting struct {
 // missing returns the sources whose errors say that they were not found.
 func missing(sources []string, errs []error) (missing []string) {
 	for i, source := range sources {
-		if errs[i] != nil && !noRoom(errs[i]) {
+		if errs[i] != nil && !noRoom(errs[i]) && !errors.Is(errs[i], driver.ErrSealed) {
 			missing = append(missing, source)
 		}
 	}
