@@ -59,11 +59,12 @@ type joinedEvent struct {
 }
 
 // joinedBody returns the events that a run has joined as the body of one event. It returns
-// false if there are none, or if an event with all of them could not be sent again.
-func (e *endpoint) joinedBody(ctx context.Context, run *driver.Run) (body []byte, ok bool) {
+// false if there are none, or if an event with all of them, of limit bytes at most, could not be
+// sent again.
+func joinedBody(ctx context.Context, run *driver.Run, limit int64) (body []byte, ok bool) {
 	err := driver.Guard(func() error {
 		if events := run.Events(); len(events) > 0 {
-			body, ok = encodeJoined(ctx, events, e.limit)
+			body, ok = encodeJoined(ctx, events, limit)
 		}
 		return nil
 	})

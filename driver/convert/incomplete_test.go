@@ -1,0 +1,184 @@
+package convert_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/drivertest"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/memstore"
+)
+
+// overdue returns a pipeline that joins event1 and event2 until a deadline, with what dead-letters
+// behind the cache, and the contents that the business was given.
+func overdue(s drivertest.Store, letters driver.DeadLetterStore, limit int64, business func(driver.Message) error) *driver.Pipeline {
+	return driver.New(
+		joiner.New(joiner.MatchAll("event1", "event2"), s, joiner.Deadline(time.Hour)),
+		cache.New(s),
+		convert.DeadLetterSwept(letters, limit),
+		convert.DeadLetterIncomplete(letters, limit),
+		driver.Named("business", driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error { return business(in) })),
+	)
+}
+
+func sweep(ctx context.Context, p *driver.Pipeline) error {
+	return p.Process(driver.WithSweep(ctx, time.Now().Add(-2*time.Hour)), driver.Message{Key: "k"})
+}
+
+func of(source string) driver.Message {
+	return driver.Message{ID: source, Key: "k", Source: source, Content: []byte(`"` + source + `"`)}
+}
+
+func notCalled(driver.Message) error { return errors.New("the business is called") }
+
+func TestDeadLetterOfAnIncompleteJoin(t *testing.T) {
+	for limit, want := range map[int64]string{1 << 20: `{"v":1,"events":[{"id":"event1","key":"k","source":"event1","content":"\"event1\""}]}` + "\n", 10: `{"event1":"event1"}`} {
+		store := memstore.New()
+		p := overdue(store, store, limit, notCalled)
+		if err := p.Process(t.Context(), of("event1")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := sweep(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		letters := store.DeadLetters()
+		if len(letters) != 1 {
+			t.Fatalf("%d letters, want one", len(letters))
+		}
+		d := letters[0]
+		if d.Reason != driver.ReasonIncomplete || !strings.HasSuffix(d.Error, "it lacks the events of event2") || d.Key != "k" || d.ID != "composed-event/k" ||
+			d.Source != joiner.ComposedSource || d.Time.IsZero() || string(d.Body) != want || !slices.Equal(d.Header["Content-Type"], []string{"application/json"}) {
+			t.Errorf("limit %d: the letter is %+v, body %s", limit, d, d.Body)
+		}
+		if k, err := store.Inspect(t.Context(), "k"); err != nil || k.Claim("").Done == nil || k.Claim("").Done.Outcome != driver.OutcomeExpired {
+			t.Errorf("the key is %+v, %v; want it expired", k, err)
+		}
+	}
+}
+
+// TestIncompleteJoinIsSentAgain sends the letter of an incomplete join again, with its
+// event, to a function that has neither.
+func TestIncompleteJoinIsSentAgain(t *testing.T) {
+	store := memstore.New()
+	p := overdue(store, store, 1<<20, notCalled)
+	if err := errors.Join(p.Process(t.Context(), of("event1")), sweep(t.Context(), p)); err != nil {
+		t.Fatal(err)
+	}
+	var acted []string
+	fresh := overdue(memstore.New(), memstore.New(), 1<<20, func(in driver.Message) error { acted = append(acted, string(in.Content)); return nil })
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, fresh, quiet)
+	if w := serve(handler, again(store.DeadLetters()[0])); w.Code != http.StatusAccepted {
+		t.Fatal(w.Code, w.Body)
+	}
+	if err := fresh.Process(t.Context(), of("event2")); err != nil || !slices.Equal(acted, []string{`{"event1":"event1","event2":"event2"}`}) {
+		t.Errorf("acted on %q, %v", acted, err)
+	}
+}
+
+// TestIncompleteJoinWhoseLetterIsNotStored: the key is not completed, and the next sweep tries again.
+func TestIncompleteJoinWhoseLetterIsNotStored(t *testing.T) {
+	for name, down := range map[string]error{"for now": errors.New("down"), "for good": driver.Permanent(errors.New("too large"))} {
+		store := memstore.New()
+		faults := drivertest.NewFaults(store)
+		faults.Hook(func(c drivertest.Call) drivertest.Fault {
+			if c.Op == drivertest.OpAddDeadLetter && c.N == 1 {
+				return drivertest.Fault{Before: drivertest.FailWith(down)}
+			}
+			return drivertest.Fault{}
+		})
+		p := overdue(store, faults, 1<<20, notCalled)
+		if err := p.Process(t.Context(), of("event1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := sweep(t.Context(), p); err == nil || driver.IsPermanent(err) {
+			t.Errorf("%s: %v, want a failure to be tried again", name, err)
+		}
+		if err := sweep(t.Context(), p); err != nil || len(store.DeadLetters()) != 1 {
+			t.Errorf("%s: %d letters, %v", name, len(store.DeadLetters()), err)
+		}
+	}
+}
+
+// TestSweepThatFailsForGood has the business reject a join that a sweep found.
+func TestSweepThatFailsForGood(t *testing.T) {
+	store := memstore.New()
+	down := errors.New("down")
+	failure := down
+	p := overdue(store, store, 1<<20, func(driver.Message) error { return failure })
+	for _, source := range []string{"event1", "event2"} {
+		if err := p.Process(t.Context(), of(source)); err != nil && !errors.Is(err, down) {
+			t.Fatal(err)
+		}
+	}
+	if err := sweep(t.Context(), p); !errors.Is(err, down) || len(store.DeadLetters()) != 0 {
+		t.Errorf("%d letters, %v; want none of a failure that may pass", len(store.DeadLetters()), err)
+	}
+	failure = driver.Reject(driver.ReasonTooOld, errors.New("no such customer"))
+	if err := sweep(t.Context(), p); driver.ReasonOf(err) != driver.ReasonTooOld {
+		t.Error(err)
+	}
+	if err := sweep(t.Context(), p); !errors.Is(err, driver.ErrMarked) {
+		t.Errorf("the next sweep: %v; want the key left alone", err)
+	}
+	letters := store.DeadLetters()
+	if len(letters) != 1 || letters[0].Reason != driver.ReasonTooOld || letters[0].Handler != "business" || !strings.Contains(letters[0].Error, "no such customer") ||
+		!strings.Contains(string(letters[0].Body), `"source":"event2"`) {
+		t.Errorf("letters %+v", letters)
+	}
+	if err := p.Process(t.Context(), of("event1")); driver.ReasonOf(err) != driver.ReasonTooOld || len(store.DeadLetters()) != 1 {
+		t.Errorf("an event: %v, %d letters; want its caller to write the second", err, len(store.DeadLetters()))
+	}
+}
+
+// An order whose parcel is never sent is dead-lettered once, with what is there.
+func ExampleDeadLetterIncomplete() {
+	store := memstore.New()
+	pipeline := driver.New(
+		joiner.New(joiner.MatchAll("order", "parcel"), store, joiner.Deadline(time.Hour)),
+		cache.New(store),
+		convert.DeadLetterIncomplete(store, 32<<20),
+		driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { panic("the business is not called") }),
+	)
+	ctx := context.Background()
+	fmt.Println(pipeline.Process(ctx, driver.Message{Key: "order-1", Source: "order", Content: []byte(`1`)}))
+
+	firstKept := time.Now().Add(-2 * time.Hour) // as the store says
+	fmt.Println(pipeline.Process(driver.WithSweep(ctx, firstKept), driver.Message{Key: "order-1"}))
+	for _, d := range store.DeadLetters() {
+		fmt.Println(d.Reason, d.Key, d.Error)
+	}
+	// Output:
+	// <nil>
+	// <nil>
+	// incomplete order-1 the deadline of the join has passed, and it lacks the events of parcel
+}
+
+// No event is delivered in a sweep, so a handler writes the letter of what it rejects.
+func ExampleDeadLetterSwept() {
+	store := memstore.New()
+	reject := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		return driver.Permanent(errors.New("no such customer"))
+	})
+	pipeline := driver.New(joiner.New(joiner.MatchAll("order"), store), cache.New(store), convert.DeadLetterSwept(store, 32<<20), reject)
+	order := driver.Message{Key: "order-1", Source: "order", Content: []byte(`1`)}
+	if err := store.Persist(context.Background(), order); err != nil { // and its function crashed then
+		fmt.Println(err)
+	}
+	err := pipeline.Process(driver.WithSweep(context.Background(), time.Now()), driver.Message{Key: "order-1"})
+	fmt.Println(err)
+	fmt.Println(len(store.DeadLetters()), "letter")
+	// Output:
+	// handler 4: order "order-1": no such customer
+	// 1 letter
+}
