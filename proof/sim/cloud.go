@@ -155,7 +155,11 @@ func (c *cloud) note(ctx context.Context, of call, o *object) {
 	k := v.key(of.key)
 	switch kind := kindOfObject(o.Name); kind {
 	case "event":
-		k.keep(of.message)
+		if o.Metadata["sealed"] != "" {
+			v.sealed(a, k, of.message.Source)
+		} else {
+			k.keep(of.message)
+		}
 		v.probe(contract.probeEvents, c.free)
 	case "decision":
 		c.noteDecision(k, o)
@@ -248,6 +252,7 @@ func (c *cloud) noteDone(a *attempt, k *keyState, of call, o *object) {
 	if k.state != done {
 		k.state = done
 		c.verify.completed(a, k, of.claim)
+		c.verify.outcome(k, driver.Outcome(o.Metadata["outcome"]))
 	}
 }
 
@@ -264,6 +269,7 @@ func (c *cloud) expire(kind, key string) {
 	switch kind {
 	case "event":
 		clear(k.events)
+		clear(k.sealed)
 	case "claim":
 		k.claim, k.stored = driver.Claim{}, driver.Claim{}
 	case "done": // the key's next life

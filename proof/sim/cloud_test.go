@@ -81,5 +81,9 @@ var cloudScenarios = []explored{
 	{"Cloud Storage: claim and completion are deleted", expiring(onCloud(leased(alone(nil))), "claim", "done"), deletions, triples},
 	{"Cloud Storage: the same, takeovers are quarantined", expiring(onCloud(leased(quarantine(alone(nil)), cache.QuarantineOnExpiry(nil))), "claim", "done"), deletions, triples},
 	{"Cloud Storage: all is deleted", expiring(onCloud(leased(small())), "event", "done", "claim"), single, deletions},
+	{"Cloud Storage: two sweeps after the deadline", onCloud(overdue(matchBoth, nil, event("event1"), sweep, sweep)), single, one},
+	{"Cloud Storage: a sweep and the last event", onCloud(overdue(matchBoth, nil, event("event1"), sweep, event("event2"))), single, one},
+	{"Cloud Storage: a sweep and the last event, the last is kept",
+		onCloud(overdue(matchBoth, []joiner.Option{joiner.OnConflict(joiner.KeepLast)}, event("event1"), sweep, event("event2"))), single, one},
 	{"Cloud Storage: events are deleted", expiring(onCloud(leased(small())), "event"), single, one},
 }

@@ -20,6 +20,7 @@ type observed struct {
 // before is what was true when an operation began.
 type before struct {
 	events    map[string]driver.Message
+	sealed    map[string]bool
 	state     claimState
 	claim     driver.Claim
 	deletions int
@@ -30,7 +31,7 @@ func (o observed) begin(ctx context.Context, c call) (context.Context, *keyState
 	o.cloud.gate.mu.Lock()
 	defer o.cloud.gate.mu.Unlock()
 	k := o.cloud.verify.key(c.key)
-	return context.WithValue(ctx, callKey{}, c), k, before{maps.Clone(k.events), k.state, k.claim, k.deletions}
+	return context.WithValue(ctx, callKey{}, c), k, before{maps.Clone(k.events), maps.Clone(k.sealed), k.state, k.claim, k.deletions}
 }
 
 // end checks an operation's result against the key.
@@ -52,6 +53,7 @@ func (o observed) Persist(ctx context.Context, m driver.Message) error {
 		var conflict *driver.ConflictError
 		switch {
 		case k.deletions > was.deletions || err != nil && a.troubled:
+		case isTooLate(err) && k.sealed[m.Source]:
 		case err == nil && known && string(kept.Content) == string(m.Content):
 		case errors.As(err, &conflict) && known && string(conflict.Stored.Content) != string(m.Content) && was.was(k, conflict.Stored):
 		default:
@@ -82,6 +84,7 @@ func (o observed) Replace(ctx context.Context, m driver.Message) (driver.Message
 	o.end(ctx, func(v *verifier, a *attempt) {
 		switch {
 		case k.deletions > was.deletions || err != nil && a.troubled:
+		case isTooLate(err) && k.sealed[m.Source]:
 		case err == nil && was.was(k, got) && !m.Time.After(got.Time):
 		default:
 			v.violated("Replace %s of key %s: %q, %v, and %q is to be kept", m.Source, m.Key, got.Content, err, m.Content)
@@ -99,7 +102,8 @@ func (o observed) LookUp(ctx context.Context, key, source string) (driver.Messag
 		switch {
 		case k.deletions > was.deletions:
 		case err == nil && was.was(k, m):
-		case errors.Is(err, driver.ErrNotFound) && !known:
+		case isTooLate(err) && k.sealed[source]:
+		case errors.Is(err, driver.ErrNotFound) && !known && !was.sealed[source]:
 		case err != nil && !errors.Is(err, driver.ErrNotFound) && a.troubled:
 		default:
 			v.violated("LookUp %s of key %s: %q, %v, and %q was kept", source, key, m.Content, err, was.events[source].Content)

@@ -16,6 +16,7 @@ type Stores interface {
 	driver.EventStore
 	driver.Replacer
 	driver.Decider
+	driver.Sealer
 	driver.ClaimStore
 }
 
@@ -33,6 +34,7 @@ type keyState struct {
 	versions map[string][]driver.Message // all that were ever kept, in order
 	complete map[string]int              // how many versions there were when the join became complete
 	decided  map[string][]string         // by the join's name
+	sealed   map[string]bool             // the sources of which no event is awaited
 	state    claimState
 	claim    driver.Claim // the newest
 	mark     driver.Mark  // that it was released with
@@ -41,7 +43,8 @@ type keyState struct {
 	given    []driver.Claim      // all claims, each as it was last handed out
 	ends     map[int64]time.Time // of the leases, by token
 	effects  []effect
-	refused  int // late effects, by their tokens
+	repeated bool // its dead letter was written again, and is kept once
+	refused  int  // late effects, by their tokens
 
 	// On a cloud; steps are counted by its writes and deletions.
 	stored    driver.Claim  // what the claim's object says, if it is not released
@@ -90,7 +93,8 @@ func (c contract) kept(op string, k *keyState, m driver.Message, err error) {
 	kept, known := k.events[m.Source]
 	var conflict *driver.ConflictError
 	switch same := bytes.Equal(kept.Content, m.Content); {
-	case err == nil && !known:
+	case k.sealed[m.Source] && isTooLate(err):
+	case err == nil && !known && !k.sealed[m.Source]:
 		k.keep(m)
 	case err == nil && same:
 	case errors.As(err, &conflict) && known && !same && bytes.Equal(conflict.Stored.Content, kept.Content):
@@ -102,6 +106,9 @@ func (c contract) kept(op string, k *keyState, m driver.Message, err error) {
 func (c contract) Replace(ctx context.Context, m driver.Message) (driver.Message, error) {
 	k := c.verify.key(m.Key)
 	got, err := c.store.Replace(ctx, m)
+	if k.sealed[m.Source] && isTooLate(err) {
+		return got, err
+	}
 	k.replace(m)
 	kept := k.events[m.Source]
 	if err != nil || !bytes.Equal(got.Content, kept.Content) || !got.Time.Equal(kept.Time) {
@@ -131,8 +138,12 @@ func (k *keyState) keep(m driver.Message) {
 
 func (c contract) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
 	m, err := c.store.LookUp(ctx, key, source)
-	kept, known := c.verify.key(key).events[source]
-	if !known && !errors.Is(err, driver.ErrNotFound) || known && (err != nil || !same(m, kept)) {
+	k := c.verify.key(key)
+	kept, known := k.events[source]
+	if k.sealed[source] && isTooLate(err) {
+		return m, err
+	}
+	if !known && !errors.Is(err, driver.ErrNotFound) || k.sealed[source] || known && (err != nil || !same(m, kept)) {
 		c.verify.violated("LookUp %s of key %s: %q, %v, and %q is kept", source, key, m.Content, err, kept.Content)
 	}
 	return m, err
@@ -266,6 +277,7 @@ func (c contract) Complete(ctx context.Context, claim driver.Claim, outcome driv
 	if err == nil && k.state != done {
 		k.state = done
 		v.completed(attemptFrom(ctx), k, claim)
+		v.outcome(k, outcome)
 	}
 	v.probe(contract.probeClaims, c)
 	return err

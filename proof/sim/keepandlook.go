@@ -33,6 +33,10 @@ func (o oneCall) KeepAndLook(ctx context.Context, m driver.Message, sources []st
 func (c contract) KeepAndLook(ctx context.Context, m driver.Message, sources []string) ([]driver.Message, []string, error) {
 	k := c.verify.key(m.Key)
 	messages, missing, err := c.store.(driver.KeepLooker).KeepAndLook(ctx, m, sources)
+	if slices.ContainsFunc(sources, func(source string) bool { return k.sealed[source] }) {
+		c.refused(ctx, k, m, err)
+		return messages, missing, err
+	}
 	c.kept("KeepAndLook", k, m, err)
 	var want []driver.Message
 	var lacking []string
@@ -52,4 +56,16 @@ func (c contract) KeepAndLook(ctx context.Context, m driver.Message, sources []s
 	c.verify.stored(attemptFrom(ctx), k)
 	c.verify.probe(contract.probeEvents, c)
 	return messages, missing, err
+}
+
+// refused checks a KeepAndLook that found a seal. The event is kept unless it is its own.
+func (c contract) refused(ctx context.Context, k *keyState, m driver.Message, err error) {
+	if !isTooLate(err) {
+		c.verify.violated("KeepAndLook %s of key %s: %v, and %v is sealed", m.Source, m.Key, err, k.sealed)
+	}
+	if _, known := k.events[m.Source]; !known && !k.sealed[m.Source] {
+		k.keep(m)
+	}
+	c.verify.stored(attemptFrom(ctx), k)
+	c.verify.probe(contract.probeEvents, c)
 }

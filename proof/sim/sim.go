@@ -36,6 +36,7 @@ package sim
 import (
 	"cmp"
 	"context"
+	"errors"
 	"hash"
 	"hash/fnv"
 	"net/http"
@@ -54,6 +55,9 @@ type Event struct {
 	Key, Source, Content string
 	Age                  int  // seconds by which it is older than the others
 	Untimed              bool // it does not say when it happened
+	Once                 bool // the platform gives up after one try
+	Sweep                bool // it is no event, but a sweep of the key, whose deadline has passed
+	Early                bool // the deadline of the key that is swept has not passed
 }
 
 func (e Event) at() time.Time {
@@ -112,6 +116,9 @@ type Scenario struct {
 	HangUps bool
 	// FailsAfterActing says that the business may act and fail.
 	FailsAfterActing bool
+	// InPart says that the business is given what is there at a deadline. Otherwise that is
+	// dead-lettered.
+	InPart bool
 	// Letters are the reasons for which events may be dead-lettered.
 	Letters []driver.Reason
 }
@@ -121,6 +128,11 @@ func (s Scenario) claimKey(m driver.Message) string {
 		return s.ClaimKey(m.Key)
 	}
 	return m.Key
+}
+
+// givesUp says that some event is not delivered again, so that only a sweep finds its key.
+func (s Scenario) givesUp() bool {
+	return slices.ContainsFunc(s.Events, func(e Event) bool { return e.Once })
 }
 
 // keys are the keys of the events, each once.
@@ -202,6 +214,7 @@ func execute(t *testing.T, s Scenario, schedule Schedule, noted bool) Run {
 			v.end()
 			w.late = true
 			w.deliverAll(len(s.Events))
+			v.swept()
 		}
 		run.Broken, run.doubled = v.broken, v.doubled()
 		for _, k := range v.keys {
@@ -218,6 +231,10 @@ func (w *world) deliverAll(first int) bool {
 	var deliveries sync.WaitGroup
 	acknowledged := make([]bool, len(w.scenario.Events))
 	for i, event := range w.scenario.Events {
+		if event.Once && w.late {
+			acknowledged[i] = true
+			continue
+		}
 		deliveries.Go(func() { acknowledged[i] = w.deliver(ctx, first+i, event) })
 	}
 	done := make(chan struct{})
@@ -245,8 +262,16 @@ func (w *world) deliverAll(first int) bool {
 func (w *world) deliver(ctx context.Context, number int, event Event) bool {
 	for try := 1; ctx.Err() == nil; try++ {
 		a := &attempt{delivery: number, number: try, event: event}
-		if err := w.attempt(ctx, a); (err == nil || driver.IsPermanent(err)) && !w.gate.hasCrashed(a) {
+		switch err := w.attempt(ctx, a); {
+		case w.gate.hasCrashed(a):
+		case errors.Is(err, driver.ErrMarked) && event.Sweep:
+			w.gate.verify.leftAlone(a)
+			return true
+		case err == nil || driver.IsPermanent(err):
 			w.gate.verify.acknowledged(a, err)
+			return true
+		}
+		if event.Once {
 			return true
 		}
 		select {
@@ -282,6 +307,9 @@ func (w *world) attempt(ctx context.Context, a *attempt) error {
 	}
 	e := a.event
 	m := driver.Message{ID: e.Source, Key: e.Key, Source: e.Source, Content: []byte(e.Content), Time: e.at()}
+	if e.Sweep {
+		ctx, m = e.sweep(ctx)
+	}
 	err := w.arrive(ctx)
 	if err == nil {
 		err = w.pipeline(a).Process(ctx, m)

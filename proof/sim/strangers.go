@@ -55,6 +55,17 @@ func (c contract) probeEvents(ctx context.Context, name string, k *keyState) {
 			_, _, _ = c.KeepAndLook(ctx, other, slices.Sorted(maps.Keys(k.events)))
 		}
 	}
+	for source := range k.all() {
+		_, _ = c.Seal(ctx, name, source)
+	}
+	for source := range k.sealed {
+		_, _ = c.LookUp(ctx, name, source)
+		late := driver.Message{Key: name, Source: source}
+		_ = c.Persist(ctx, late)
+		if c.verify.scenario.OneCall {
+			_, _, _ = c.KeepAndLook(ctx, late, []string{source})
+		}
+	}
 	if c.verify.scenario.Cloud == nil { // where it would be a request that writes
 		for _, versions := range k.versions { // redeliveries of what was replaced
 			for _, old := range versions[:len(versions)-1] {

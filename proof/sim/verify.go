@@ -29,8 +29,9 @@ type verifier struct {
 
 // effect is one time that the business acted.
 type effect struct {
-	token int64
-	by    *attempt
+	token  int64
+	by     *attempt
+	letter string // unless it is empty, the join was dead-lettered as incomplete instead
 }
 
 func (v *verifier) violated(format string, args ...any) {
@@ -44,7 +45,7 @@ func (v *verifier) violated(format string, args ...any) {
 func (v *verifier) key(name string) *keyState {
 	k := v.keys[name]
 	if k == nil {
-		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), decided: make(map[string][]string), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
+		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), decided: make(map[string][]string), sealed: make(map[string]bool), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
 		v.keys[name] = k
 	}
 	return k
@@ -57,7 +58,12 @@ func (v *verifier) stored(a *attempt, k *keyState) {
 		a.kept = true
 		a.joined = v.joined(k)
 	}
-	if k.complete == nil && v.scenario.Joined != nil && v.scenario.Joined(slices.Sorted(maps.Keys(k.events))) {
+	v.filled(k)
+}
+
+// filled notes when all places of a join are filled.
+func (v *verifier) filled(k *keyState) {
+	if k.complete == nil && v.scenario.Joined != nil && v.scenario.Joined(k.places()) {
 		k.complete = make(map[string]int)
 		for source, versions := range k.versions {
 			k.complete[source] = len(versions) - 1
@@ -68,7 +74,7 @@ func (v *verifier) stored(a *attempt, k *keyState) {
 // joined says whether somebody must go on: the join is decided, or is complete by a
 // condition that stays true.
 func (v *verifier) joined(k *keyState) bool {
-	return len(k.decided) > 0 || v.scenario.Joined != nil && !v.scenario.Fickle && v.scenario.Joined(slices.Sorted(maps.Keys(k.events)))
+	return len(k.decided) > 0 || v.scenario.Joined != nil && !v.scenario.Fickle && v.scenario.Joined(k.places())
 }
 
 // disturb notes what the scheduler does. One or two failures of the store must have no
@@ -98,6 +104,9 @@ func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
 // released checks that a key is quarantined only after a run whose outcome is unknown.
 func (v *verifier) released(a *attempt, c driver.Claim, mark driver.Mark) {
 	known := !a.troubled && !a.hungUp && v.scenario.Deadline == 0 && !v.scenario.FailsAfterActing && !c.Takeover && c.Mark != driver.MarkQuarantined
+	if a.event.Sweep && c.Mark != driver.MarkNone && mark != c.Mark {
+		v.violated("a sweep released a key that was marked as %s, and marked it as %q", c.Mark, mark)
+	}
 	if mark == driver.MarkQuarantined && (known || !v.scenario.Quarantine) {
 		v.violated("token %d was released as quarantined, and how its run ended is known", c.Token)
 	}
@@ -133,6 +142,9 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 	claim, _ := driver.ClaimFrom(ctx)
 	k, late := v.key(v.scenario.claimKey(in)), a.crashed || a.late
 	n := len(k.effects)
+	if a.event.Sweep && claim.Mark != driver.MarkNone {
+		v.violated("a sweep acted on a key that is marked as %s", claim.Mark)
+	}
 	if late && (n > 0 && k.effects[n-1].token > claim.Token || k.fence > claim.Token) {
 		k.refused++
 		return
@@ -148,6 +160,8 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 		last := k.effects[n-1]
 		ends, known := k.ends[last.token]
 		switch {
+		case last.letter != "":
+			v.violated("acted after the join was dead-lettered as incomplete: the order is doubled")
 		case v.scenario.Quarantine:
 			v.violated("acted twice, and takeovers are to be quarantined: the order is doubled")
 		case !last.by.crashed && !(known && !time.Now().Before(ends)):
@@ -156,7 +170,7 @@ func (v *verifier) acted(ctx context.Context, in driver.Message) {
 			v.violated("acted again with token %d, after %d", claim.Token, last.token)
 		}
 	}
-	k.effects = append(k.effects, effect{claim.Token, a})
+	k.effects = append(k.effects, effect{token: claim.Token, by: a})
 }
 
 // called checks that the handlers behind the cache are called only under a claim that
@@ -199,8 +213,28 @@ func (v *verifier) content(in driver.Message) {
 		v.violated("the joined content is no JSON: %v", err)
 	}
 	k := v.key(in.Key)
-	var earliest, latest time.Time // of the joined message, where contents were kept several times
-	for source, text := range content {
+	earliest, latest, ok := v.versions(k, content)
+	if !ok {
+		return
+	}
+	joined := slices.Sorted(maps.Keys(content))
+	decided := k.decided[joiner.ComposedSource]
+	v.lacks(k, joined, in.Missing)
+	switch {
+	case !v.scenario.Decided && !v.scenario.Joined(append(slices.Clone(joined), in.Missing...)):
+		v.violated("acted with %s, and these are not all: acted without some", in.Content)
+	case v.scenario.Decided && (!v.scenario.Joined(joined) || !slices.Equal(joined, decided)):
+		v.violated("acted with %s, and %q is decided", in.Content, decided)
+	}
+	if in.Source != joiner.ComposedSource || in.ID != joiner.ComposedSource+"/"+in.Key || in.Time.Before(earliest) || in.Time.After(latest) {
+		v.violated("the joined message is %+v, and its latest event of %v", in, latest)
+	}
+}
+
+// versions checks contents, by source: each is what was kept when the join was complete, or later. It
+// returns between which times the latest of them is, since a content may have been kept several times.
+func (v *verifier) versions(k *keyState, contents map[string]json.RawMessage) (earliest, latest time.Time, ok bool) {
+	for source, text := range contents {
 		first, last := -1, -1
 		for i, m := range k.versions[source] {
 			if string(m.Content) == string(text) {
@@ -212,24 +246,14 @@ func (v *verifier) content(in driver.Message) {
 		switch {
 		case first < 0:
 			v.violated("acted on %s of %s, and it never was that", text, source)
-			return
+			return earliest, latest, false
 		case last < k.complete[source]:
 			v.violated("acted on %s of %s, which had been replaced before the join was complete", text, source)
 		}
 		earliest = later(earliest, k.versions[source][first].Time)
 		latest = later(latest, k.versions[source][last].Time)
 	}
-	joined := slices.Sorted(maps.Keys(content))
-	decided := k.decided[joiner.ComposedSource]
-	switch {
-	case !v.scenario.Decided && !v.scenario.Joined(joined):
-		v.violated("acted with %s, and these are not all: acted without some", in.Content)
-	case v.scenario.Decided && (!v.scenario.Joined(joined) || !slices.Equal(joined, decided)):
-		v.violated("acted with %s, and %q is decided", in.Content, decided)
-	}
-	if in.Source != joiner.ComposedSource || in.ID != joiner.ComposedSource+"/"+in.Key || in.Time.Before(earliest) || in.Time.After(latest) {
-		v.violated("the joined message is %+v, and its latest event of %v", in, latest)
-	}
+	return earliest, latest, true
 }
 
 func later(a, b time.Time) time.Time {
@@ -267,7 +291,7 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 		v.deadLettered(a, k, driver.ReasonOf(err))
 		return
 	}
-	if v.scenario.Joined != nil {
+	if v.scenario.Joined != nil && !a.event.Sweep {
 		kept, ok := v.key(a.event.Key).events[a.event.Source]
 		switch {
 		case !a.kept || !ok && k.deletions == 0:
@@ -292,6 +316,9 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 }
 
 func (v *verifier) deadLettered(a *attempt, k *keyState, reason driver.Reason) {
+	if a.event.Sweep && !slices.Contains(v.letters[a.event.Key], reason) {
+		v.violated("a sweep failed for good, as %s, and nothing was dead-lettered", reason)
+	}
 	v.letters[a.event.Key] = append(v.letters[a.event.Key], reason)
 	kept := v.key(a.event.Key).events[a.event.Source]
 	holds := false
@@ -300,6 +327,8 @@ func (v *verifier) deadLettered(a *attempt, k *keyState, reason driver.Reason) {
 		holds = kept.Source == ""
 	case driver.ReasonConflict:
 		holds = v.scenario.Policy == joiner.Reject && kept.Source != "" && string(kept.Content) != a.event.Content
+	case driver.ReasonTooLate:
+		holds = v.key(a.event.Key).sealed[a.event.Source] && kept.Source == ""
 	case driver.ReasonDuplicate:
 		holds = k.state == done
 	case driver.ReasonOutcomeUnknown:
@@ -315,7 +344,7 @@ func (v *verifier) deadLettered(a *attempt, k *keyState, reason driver.Reason) {
 // end checks that every order whose events are there is done, or was dead-lettered.
 func (v *verifier) end() {
 	for _, name := range v.scenario.keys() {
-		joined := v.scenario.Joined == nil || v.joined(v.key(name))
+		joined := v.scenario.Joined == nil || v.joined(v.key(name)) && !v.scenario.givesUp()
 		k := v.key(v.scenario.claimKey(driver.Message{Key: name}))
 		switch {
 		case !joined || k.forgotten || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown):
@@ -328,10 +357,10 @@ func (v *verifier) end() {
 	}
 }
 
-// doubled says whether the business acted twice for a key.
+// doubled says whether the business acted twice for a key, or its letter was written twice.
 func (v *verifier) doubled() bool {
 	for _, k := range v.keys {
-		if len(k.effects) > 1 {
+		if len(k.effects) > 1 || k.repeated {
 			return true
 		}
 	}
