@@ -1,6 +1,6 @@
 // Package chaos runs instances of the function as processes of their own against
 // one Cloud Storage, kills them, stops them, cuts their connections, and checks
-// that no order is lost and none is processed twice. docs/chaos.md says what is
+// that no order is lost and none is processed twice. proof/chaos.md says what is
 // run, and what its figures mean. Nothing that is deployed imports it.
 package chaos
 

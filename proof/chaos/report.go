@@ -11,7 +11,7 @@ import (
 	"example.com/eventdriver/proof/ledger"
 )
 
-// Report is the result of a run. docs/chaos.md says what the figures mean.
+// Report is the result of a run. proof/chaos.md says what the figures mean.
 type Report struct {
 	Options Options `json:"options"`
 	Seconds float64 `json:"seconds"`

@@ -1,6 +1,6 @@
 // Package soak runs the function at a fixed rate for minutes. It checks that the
 // function's use of the system does not grow, and that the function leaves nothing when
-// it ends. docs/chaos.md says how. Nothing that is deployed imports it.
+// it ends. proof/chaos.md says how. Nothing that is deployed imports it.
 package soak
 
 import (

@@ -5,7 +5,7 @@
 //	go run ./proof/cmd/chaos                                   10,000 orders
 //	go run ./proof/cmd/chaos -orders 500 -kill-every 500ms
 //
-// It exits with 0 only if that is so. docs/chaos.md says what is run, and what the
+// It exits with 0 only if that is so. proof/chaos.md says what is run, and what the
 // figures mean.
 package main
 

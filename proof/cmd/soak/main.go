@@ -5,7 +5,7 @@
 //	go run ./proof/cmd/soak                          5 minutes
 //	go run ./proof/cmd/soak -for 1h -rate 20
 //
-// It exits with 0 only if that is so. docs/chaos.md says how it is judged.
+// It exits with 0 only if that is so. proof/chaos.md says how it is judged.
 package main
 
 import (
