@@ -107,6 +107,10 @@ func TestStatements(t *testing.T) {
 		"SELECT n FROM `project.d.t` QUALIFY n = MAX(n) OVER (PARTITION BY word)":    {1, 3, 4},
 		"SELECT TIMESTAMP_DIFF(at, at, MILLISECOND) AS d FROM `project.d.t` LIMIT 1": {0},
 		"SELECT 1": {1},
+		"SELECT IF(n < 3, n, 0) AS m FROM `project.d.t`":                                                                   {1, 2, 0, 0},
+		"SELECT IFNULL(CASE word WHEN 'a' THEN 1 WHEN 'b' THEN 2 END, 0) AS m FROM `project.d.t`":                          {2, 1, 0, 1},
+		"SELECT COUNT(DISTINCT word) OVER () AS m FROM `project.d.t` WHERE n > 1 QUALIFY n = MAX(n) OVER (PARTITION BY 1)": {1},
+		"SELECT IF(n > 0, n, ERROR('x')) AS m FROM `project.d.t` WHERE n = 1":                                              {1},
 	} {
 		rows, err := read(t, c, sql, bigquery.QueryParameter{Name: "least", Value: 2})
 		if err != nil || len(rows) != len(want) {
@@ -134,18 +138,19 @@ func TestStatements(t *testing.T) {
 func TestWrongStatements(t *testing.T) {
 	_, c := client(t)
 	for sql, says := range map[string]string{
-		"UPDATE `project.d.t` SET n = 1 WHERE TRUE":        "more than the fake knows",
-		"SELECT n FROM `project.d.t` WHERE n LIKE 'x'":     "more than the fake knows",
-		"SELECT n FROM `project.d.t` GROUP BY n":           "more than the fake knows",
-		"SELECT COUNT(n) FROM `project.d.t`":               "more than the fake knows",
-		"SELECT n FROM `project.d.missing`":                "Not found: Table project.d.missing",
-		"SELECT n FROM `project.d.t` ORDER BY m":           "Unrecognized name: m",
-		"INSERT INTO `project.d.t` (m) VALUES (1)":         "Column m is not present",
-		"INSERT INTO `project.d.t` (word) VALUES ('x')":    "Required field n cannot be null",
-		"INSERT INTO `project.d.t` (n) VALUES ('x')":       "cannot be inserted into column n",
-		"INSERT INTO `project.d.t` (n) VALUES (@n)":        "parameter 'n' not found",
-		"INSERT INTO `project.d.t` (n, word) VALUES (1)":   "more than the fake knows",
-		"INSERT INTO `project.d.t` (n, word) VALUES (1, 2": "more than the fake knows",
+		"UPDATE `project.d.t` SET n = 1 WHERE TRUE":         "more than the fake knows",
+		"SELECT n FROM `project.d.t` WHERE n LIKE 'x'":      "more than the fake knows",
+		"SELECT n FROM `project.d.t` GROUP BY n":            "more than the fake knows",
+		"SELECT COUNT(n) FROM `project.d.t`":                "more than the fake knows",
+		"SELECT n FROM `project.d.missing`":                 "Not found: Table project.d.missing",
+		"SELECT n FROM `project.d.t` ORDER BY m":            "Unrecognized name: m",
+		"INSERT INTO `project.d.t` (n) VALUES (ERROR('x'))": "x",
+		"INSERT INTO `project.d.t` (m) VALUES (1)":          "Column m is not present",
+		"INSERT INTO `project.d.t` (word) VALUES ('x')":     "Required field n cannot be null",
+		"INSERT INTO `project.d.t` (n) VALUES ('x')":        "cannot be inserted into column n",
+		"INSERT INTO `project.d.t` (n) VALUES (@n)":         "parameter 'n' not found",
+		"INSERT INTO `project.d.t` (n, word) VALUES (1)":    "more than the fake knows",
+		"INSERT INTO `project.d.t` (n, word) VALUES (1, 2":  "more than the fake knows",
 	} {
 		if rows, err := read(t, c, sql); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, %v; want it to say %q", sql, rows, err, says)
@@ -227,6 +232,30 @@ func TestInsertsQueue(t *testing.T) {
 	}
 	if rows, err := read(t, c, "SELECT n FROM `project.d.t`"); err != nil || len(rows) != 2 || rows[0][0] != int64(0) || rows[1][0] != int64(7) {
 		t.Errorf("%v, %v; want the rows of the first and the last", rows, err)
+	}
+}
+
+// A job can be asked for by its own account only; that it is there, others learn as well.
+func TestJobOfAnotherAccount(t *testing.T) {
+	s, _ := client(t)
+	as := func(account, method, path, body string) int {
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Host()+"/projects/project/jobs"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+account)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	const job = `{"jobReference": {"jobId": "j", "location": "EU"}, "configuration": {"query": {"query": "SELECT 1"}}}`
+	for i, got := range []int{as("a", "POST", "", job), as("a", "GET", "/j", ""), as("b", "GET", "/j", ""), as("b", "POST", "", job), as("b", "GET", "/k", "")} {
+		if want := []int{200, 200, 403, 409, 404}[i]; got != want {
+			t.Errorf("request %d: %d, want %d", i, got, want)
+		}
 	}
 }
 

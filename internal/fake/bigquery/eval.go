@@ -3,7 +3,6 @@ package bigquery
 import (
 	"bytes"
 	"cmp"
-	"encoding/base64"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +17,8 @@ type scope struct {
 	window []row // the rows that window functions are about
 }
 
-func newScope(params map[string]param) *scope {
-	return &scope{params: params, now: time.Now().UTC().Truncate(time.Microsecond)}
+func newScope(params map[string]param, now time.Time) *scope {
+	return &scope{params: params, now: now.UTC().Truncate(time.Microsecond)}
 }
 
 func (s *scope) of(t *table) *scope {
@@ -29,7 +28,6 @@ func (s *scope) of(t *table) *scope {
 
 // filter returns the rows for which the condition is true.
 func (s *scope) filter(rows []row, condition expression) (passed []row, err error) {
-	s.window = rows
 	for _, r := range rows {
 		s.row = r
 		is, err := condition.eval(s)
@@ -163,6 +161,8 @@ func (p *parser) value() expression {
 		return constant(strings.EqualFold(t, "TRUE"))
 	case strings.EqualFold(t, "NULL"):
 		return constant(nil)
+	case strings.EqualFold(t, "CASE"):
+		return p.choice()
 	case isWord(t) && p.peek() == "(":
 		return p.function(t)
 	case isWord(t):
@@ -206,88 +206,4 @@ func columnOf(name string) expression {
 			}
 			return s.row[name], nil
 		}}
-}
-
-func (p *parser) function(name string) expression {
-	name = strings.ToUpper(name)
-	args := list(p, p.expression)
-	switch {
-	case name == "CURRENT_TIMESTAMP" && len(args) == 0:
-		return expression{kind: always("TIMESTAMP"), eval: func(s *scope) (any, error) { return s.now, nil }}
-	case name == "IFNULL" && len(args) == 2:
-		return expression{kind: args[0].kind, eval: func(s *scope) (any, error) {
-			if value, err := args[0].eval(s); value != nil || err != nil {
-				return value, err
-			}
-			return args[1].eval(s)
-		}}
-	case name == "FROM_BASE64" && len(args) == 1:
-		return expression{kind: always("BYTES"), eval: func(s *scope) (any, error) {
-			text, err := args[0].eval(s)
-			if text == nil || err != nil {
-				return nil, err
-			}
-			return base64.StdEncoding.DecodeString(text.(string))
-		}}
-	case name == "TIMESTAMP_DIFF" && len(args) == 3 && args[2].plain == "MILLISECOND":
-		return expression{kind: always("INTEGER"), eval: func(s *scope) (any, error) {
-			a, err := args[0].eval(s)
-			if err != nil {
-				return nil, err
-			}
-			b, err := args[1].eval(s)
-			if a == nil || b == nil || err != nil {
-				return nil, err
-			}
-			return a.(time.Time).Sub(b.(time.Time)).Milliseconds(), nil
-		}}
-	case name == "MAX" && len(args) == 1 && p.take("OVER"):
-		p.must("(", "PARTITION", "BY")
-		by := p.expression()
-		p.must(")")
-		return greatest(args[0], by)
-	}
-	p.unknown()
-	return expression{}
-}
-
-// greatest is MAX(of) OVER (PARTITION BY by). A statement is parsed for each run, so it is
-// worked out once.
-func greatest(of, by expression) expression {
-	var most map[any]any // by the partition's value as a cell
-	return expression{kind: of.kind, eval: func(s *scope) (any, error) {
-		if most == nil {
-			most = make(map[any]any)
-			inside := *s
-			for _, inside.row = range s.window {
-				if err := inside.raise(most, of, by); err != nil {
-					return nil, err
-				}
-			}
-		}
-		partition, err := by.eval(s)
-		return most[cell(partition)], err
-	}}
-}
-
-// raise raises the partition's greatest value to the row's, if that is greater.
-func (s *scope) raise(most map[any]any, of, by expression) error {
-	value, err := of.eval(s)
-	if value == nil || err != nil {
-		return err
-	}
-	partition, err := by.eval(s)
-	if err != nil {
-		return err
-	}
-	last := most[cell(partition)]
-	if last == nil {
-		most[cell(partition)] = value
-		return nil
-	}
-	c, err := order(value, last)
-	if c > 0 {
-		most[cell(partition)] = value
-	}
-	return err
 }

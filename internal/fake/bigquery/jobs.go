@@ -14,6 +14,7 @@ import (
 type Job struct {
 	ID, Project string
 	Statement   string
+	Cache       bool // an answer to the same statement would do
 }
 
 // Fate is what happens to a job. The zero value: it runs at once.
@@ -38,6 +39,7 @@ func (s *Server) OnJob(decide func(Job) Fate) {
 // fixed once done is closed.
 type job struct {
 	reference *bq.JobReference
+	account   string // whose it is: others may not ask for it
 	config    *bq.JobConfiguration
 	params    map[string]param
 	created   time.Time
@@ -56,9 +58,9 @@ type result struct {
 }
 
 // begin makes a job and runs it beside others. Call it with the project's lock.
-func (p *project) begin(reference *bq.JobReference, config *bq.JobConfiguration, params map[string]param) *job {
+func (p *project) begin(account string, reference *bq.JobReference, config *bq.JobConfiguration, params map[string]param) *job {
 	ctx, cancel := context.WithCancel(p.server.ended)
-	j := &job{reference: reference, config: config, params: params, created: time.Now(), cancel: cancel, state: "PENDING", done: make(chan struct{})}
+	j := &job{reference: reference, account: account, config: config, params: params, created: time.Now(), cancel: cancel, state: "PENDING", done: make(chan struct{})}
 	p.jobs[reference.JobId] = j
 	st, err := parseStatement(config.Query.Query)
 	if err == nil {
@@ -109,12 +111,14 @@ func (p *project) run(ctx context.Context, j *job, st *statement, turn <-chan st
 	p.mu.Lock()
 	j.state = "RUNNING"
 	p.mu.Unlock()
+	begun := time.Now() // CURRENT_TIMESTAMP is that of the statement's beginning
 	p.server.mu.Lock()
 	decide := p.server.onJob
 	p.server.mu.Unlock()
 	var fate Fate
 	if decide != nil {
-		fate = decide(Job{ID: j.reference.JobId, Project: p.name, Statement: j.config.Query.Query})
+		fate = decide(Job{ID: j.reference.JobId, Project: p.name, Statement: j.config.Query.Query,
+			Cache: j.config.Query.UseQueryCache == nil || *j.config.Query.UseQueryCache})
 	}
 	if !pause(ctx, fate.Delay, fate.Hold) {
 		return result{}, fail("stopped", "Job execution was cancelled")
@@ -124,7 +128,7 @@ func (p *project) run(ctx context.Context, j *job, st *statement, turn <-chan st
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return st.run(p, j.params)
+	return st.run(p, j.params, begun)
 }
 
 func (j *job) end(r result, err error) {
@@ -189,7 +193,7 @@ func insertJob(c *call) (any, error) {
 	if c.project.jobs[reference.JobId] != nil {
 		return nil, fail("duplicate", "Already Exists: Job %s:%s.%s", c.project.name, reference.Location, reference.JobId)
 	}
-	return c.project.begin(reference, asked.Configuration, byName(typed.Configuration.Query.QueryParameters)).describe(), nil
+	return c.project.begin(c.account(), reference, asked.Configuration, byName(typed.Configuration.Query.QueryParameters)).describe(), nil
 }
 
 // job finds the job that a call names. Call it with the project's lock.
@@ -197,6 +201,9 @@ func (c *call) job() (*job, error) {
 	j := c.project.jobs[c.id]
 	if location := c.URL.Query().Get("location"); j == nil || location != "" && location != j.reference.Location {
 		return nil, fail("notFound", "Not found: Job %s:%s", c.project.name, c.id)
+	}
+	if j.account != c.account() {
+		return nil, fail("accessDenied", "Access Denied: Job %s:%s: User does not have bigquery.jobs.get permission for job", c.project.name, c.id)
 	}
 	return j, nil
 }
@@ -284,7 +291,8 @@ func runQuery(c *call) (any, error) {
 	j := c.project.answered[asked.RequestId]
 	if j == nil {
 		reference := &bq.JobReference{ProjectId: c.project.name, JobId: "job_" + rand.Text(), Location: asked.Location}
-		j = c.project.begin(reference, &bq.JobConfiguration{Query: &bq.JobConfigurationQuery{Query: asked.Query}}, byName(typed.QueryParameters))
+		j = c.project.begin(c.account(), reference,
+			&bq.JobConfiguration{Query: &bq.JobConfigurationQuery{Query: asked.Query, UseQueryCache: asked.UseQueryCache}}, byName(typed.QueryParameters))
 		if asked.RequestId != "" {
 			c.project.answered[asked.RequestId] = j
 		}

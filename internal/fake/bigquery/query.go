@@ -3,6 +3,7 @@ package bigquery
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	bq "google.golang.org/api/bigquery/v2"
 )
@@ -23,8 +24,8 @@ type query struct {
 	limit          int // below 0: there is none
 }
 
-func (q *query) run(p *project, params map[string]param) (r result, err error) {
-	s := newScope(params)
+func (q *query) run(p *project, params map[string]param, now time.Time) (r result, err error) {
+	s := newScope(params, now)
 	rows := []row{{}}
 	if q.table != "" {
 		t, err := p.find(q.table)
@@ -36,11 +37,14 @@ func (q *query) run(p *project, params map[string]param) (r result, err error) {
 		}
 		s, rows = s.of(t), t.rows
 	}
-	for _, condition := range []*expression{q.where, q.qualify} {
-		if condition == nil {
-			continue
+	if q.where != nil {
+		if rows, err = s.filter(rows, *q.where); err != nil {
+			return r, err
 		}
-		if rows, err = s.filter(rows, *condition); err != nil {
+	}
+	s.window = rows
+	if q.qualify != nil {
+		if rows, err = s.filter(rows, *q.qualify); err != nil {
 			return r, err
 		}
 	}

@@ -56,6 +56,9 @@ type call struct {
 	body    []byte
 }
 
+// account is who calls, by the token.
+func (c *call) account() string { return c.Header.Get("Authorization") }
+
 func (c *call) decode(into any) error {
 	if err := json.Unmarshal(c.body, into); err != nil {
 		return fail("parseError", "%v", err)

@@ -15,7 +15,9 @@
 // be read when its job is done or its insertAll was acknowledged. insertAll never removes
 // duplicates, though the service may.
 //
-// It has no permissions, prices, or ends of partitions, and answers all rows on one page.
+// Jobs belong to the account that a request's token names, and no other account may ask for
+// them. It has no other permissions, and no prices; it ends no partition and no table, and
+// answers all rows on one page.
 package bigquery
 
 import (

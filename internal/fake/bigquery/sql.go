@@ -4,13 +4,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // statement is one of the statements that the fake runs.
 type statement struct {
 	table   string // "project.dataset.table"; empty: SELECT without FROM
 	changes bool   // INSERT or DELETE
-	run     func(*project, map[string]param) (result, error)
+	run     func(p *project, params map[string]param, now time.Time) (result, error)
 	columns []string // of an INSERT
 }
 
@@ -150,12 +151,12 @@ func (p *parser) insert() *statement {
 	if len(values) != len(st.columns) {
 		p.unknown()
 	}
-	st.run = func(p *project, params map[string]param) (result, error) {
+	st.run = func(p *project, params map[string]param, now time.Time) (result, error) {
 		t, err := p.find(st.table)
 		if err != nil {
 			return result{}, err
 		}
-		s := newScope(params)
+		s := newScope(params, now)
 		r := make(row, len(values))
 		for i, value := range values {
 			if r[st.columns[i]], err = value.eval(s); err != nil {
@@ -173,12 +174,12 @@ func (p *parser) remove() *statement {
 	st := &statement{table: p.tableName(), changes: true}
 	p.must("WHERE")
 	where := p.expression()
-	st.run = func(p *project, params map[string]param) (result, error) {
+	st.run = func(p *project, params map[string]param, now time.Time) (result, error) {
 		t, err := p.find(st.table)
 		if err != nil {
 			return result{}, err
 		}
-		s := newScope(params).of(t)
+		s := newScope(params, now).of(t)
 		var kept []row
 		for _, s.row = range t.rows {
 			is, err := where.eval(s)

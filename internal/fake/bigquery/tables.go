@@ -203,6 +203,9 @@ func createTable(c *call) (any, error) {
 		meta.Type = "VIEW"
 	}
 	meta.CreationTime = time.Now().UnixMilli()
+	if life := d.(*bq.Dataset).DefaultTableExpirationMs; life > 0 && meta.ExpirationTime == 0 {
+		meta.ExpirationTime = meta.CreationTime + life
+	}
 	c.project.tables[name] = &table{meta: &meta}
 	return &meta, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,7 +24,9 @@ func (p *project) insertAll(rw http.ResponseWriter, r *http.Request, body []byte
 	var asked struct {
 		Rows []struct{ JSON map[string]any }
 	}
-	if err := json.Unmarshal(body, &asked); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&asked); err != nil {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
