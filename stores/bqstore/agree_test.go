@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -16,17 +18,47 @@ import (
 type table struct {
 	all   []eventRow
 	pause func()
+	sent  sending
+	read  string // all that was read, which decides on what its actor does next
 }
+
+// sending is how rows get into a table.
+type sending int
+
+const (
+	once  sending = iota // in the step in which they are acknowledged
+	early                // they can be read before they are acknowledged
+	twice                // the first answer is lost; others run before the row is sent again
+)
 
 func (b *table) add(_ context.Context, r eventRow) error {
 	b.pause()
 	b.all = append(b.all, r)
+	switch b.sent {
+	case early:
+		b.pause()
+	case twice:
+		b.pause()
+		b.all = append(b.all, r)
+	}
 	return nil
 }
 
 func (b *table) rows(context.Context) ([]eventRow, error) {
 	b.pause()
-	return b.now(), nil
+	now := b.now()
+	b.read += textOf(now) + ";"
+	return now, nil
+}
+
+// textOf tells rows from others; their order does not matter.
+func textOf(rows []eventRow) string {
+	var texts []string
+	for _, r := range rows {
+		texts = append(texts, fmt.Sprint(r.Writer, " ", r.Kind, " ", string(r.Content)))
+	}
+	slices.Sort(texts)
+	return strings.Join(texts, ",")
 }
 
 func (b *table) now() []eventRow {
@@ -46,9 +78,24 @@ func (b *table) keep(_ context.Context, r eventRow) (eventRow, error) {
 	return r, nil
 }
 
+// postman is the content of an actor that delivers requests which were sent twice, and were
+// under way until after the answer: each of its steps appends a row again that is there.
+const postman = "postman"
+
+func (b *table) deliver() {
+	for i := range 2 {
+		b.pause()
+		if i < len(b.all) {
+			b.all = append(b.all, b.all[len(b.all)-1-i])
+		}
+	}
+}
+
 // actor persists a content, or reads, if that is empty.
 type actor struct {
 	content string
+	table   *table
+	steps   int
 	resume  func() (struct{}, bool)
 	stop    func()
 	ended   bool
@@ -65,11 +112,11 @@ type story struct {
 	told   string // the content that an actor, or a look that changes nothing, found settled
 }
 
-func begin(t *testing.T, persist protocol, contents []string) *story {
+func begin(t *testing.T, persist protocol, sent sending, contents []string) *story {
 	s := &story{t: t}
 	for i, content := range contents {
-		a := &actor{content: content}
-		b := &table{}
+		b := &table{sent: sent}
+		a := &actor{content: content, table: b}
 		a.resume, a.stop = iter.Pull(func(yield func(struct{}) bool) {
 			b.pause = func() {
 				s.shared = b.all
@@ -95,12 +142,16 @@ func begin(t *testing.T, persist protocol, contents []string) *story {
 
 var errStopped = errors.New("the story is over")
 
-func (a *actor) run(t *testing.T, b ballot, persist protocol, writer string) string {
-	if a.content == "" {
+func (a *actor) run(t *testing.T, b *table, persist protocol, writer string) string {
+	switch a.content {
+	case "":
 		return look(t, b)
+	case postman:
+		b.deliver()
+		return ""
 	}
 	mine := rowOf(driver.Message{Key: "k", Source: "s", Content: []byte(a.content)})
-	mine.Writer = writer
+	mine.Writer, mine.CreatedAt = writer, time.Time{} // then the writer orders them
 	row, err := persist(t.Context(), b, mine)
 	if err != nil {
 		t.Error(err)
@@ -128,7 +179,7 @@ func look(t *testing.T, b ballot) string {
 func (s *story) check() error {
 	told := s.told
 	for _, a := range s.actors {
-		if a.ended && a.content != "" && a.result == "" {
+		if a.ended && a.content != "" && a.content != postman && a.result == "" {
 			return errors.New("a writer was told of no content")
 		}
 		if a.result != "" && told != "" && a.result != told {
@@ -152,13 +203,23 @@ func (s *story) check() error {
 	return nil
 }
 
-// explore runs all interleavings of the actors' steps, checks after each step, and
-// returns how many there are and the first that went wrong. That an actor crashes
-// is one of them: it has no further step.
-func explore(t *testing.T, persist protocol, contents []string) (runs int, err error) {
+// state is all that decides on how the story can go on.
+func (s *story) state() string {
+	text := textOf(s.shared)
+	for _, a := range s.actors {
+		text += fmt.Sprint("|", a.steps, a.ended, a.result, a.table.read)
+	}
+	return text + s.told
+}
+
+// explore runs all interleavings of the actors' steps, but for those that come to a state
+// in which another was, checks after each step, and returns how many it ran and the first
+// that went wrong. That an actor crashes is one of them: it has no further step.
+func explore(t *testing.T, persist protocol, sent sending, contents []string) (runs int, err error) {
 	var taken, width []int
+	seen := make(map[string]bool)
 	for {
-		s := begin(t, persist, contents)
+		s := begin(t, persist, sent, contents)
 		for depth := 0; ; depth++ {
 			var ready []*actor
 			for _, a := range s.actors {
@@ -173,11 +234,21 @@ func explore(t *testing.T, persist protocol, contents []string) (runs int, err e
 				taken, width = append(taken, 0), append(width, len(ready))
 			}
 			ready[taken[depth]].resume()
-			if err := s.check(); err != nil {
+			ready[taken[depth]].steps++
+			err := s.check()
+			state := s.state()
+			known := depth >= len(taken)-1 && seen[state]
+			seen[state] = true
+			if err != nil || known {
 				for _, a := range s.actors {
 					a.stop()
 				}
+			}
+			if err != nil {
 				return runs, fmt.Errorf("schedule %v: %w", taken[:depth+1], err)
+			}
+			if known {
+				break
 			}
 		}
 		runs++
@@ -195,12 +266,26 @@ func explore(t *testing.T, persist protocol, contents []string) (runs int, err e
 // TestAgreement runs all interleavings of calls that persist different contents, or
 // the same, and of looks beside them.
 func TestAgreement(t *testing.T) {
-	for _, contents := range [][]string{{"a", "a"}, {"a", "b"}, {"a", "", ""}, {"a", "b", ""}} {
-		runs, err := explore(t, agree, contents)
+	for _, c := range []struct {
+		sent     sending
+		contents []string
+	}{
+		{once, []string{"a", "a"}},
+		{once, []string{"a", "b"}},
+		{once, []string{"a", "", ""}},
+		{once, []string{"a", "b", ""}},
+		{once, []string{"a", "a", "b"}},
+		{once, []string{"a", "b", "c"}},
+		{early, []string{"a", "b", ""}},
+		{twice, []string{"a", "b", ""}},
+		{once, []string{"a", "b", postman}},
+		{once, []string{"a", "", postman}},
+	} {
+		runs, err := explore(t, agree, c.sent, c.contents)
 		if err != nil {
-			t.Errorf("%q: %v", contents, err)
+			t.Errorf("%d, %q: %v", c.sent, c.contents, err)
 		}
-		t.Logf("%q: %d interleavings", contents, runs)
+		t.Logf("%d, %q: %d interleavings", c.sent, c.contents, runs)
 	}
 }
 
@@ -246,7 +331,7 @@ func TestDisagreement(t *testing.T) {
 			return agree(ctx, stubborn{b, mine}, mine)
 		},
 	} {
-		if runs, err := explore(t, persist, []string{"a", "b", ""}); err == nil {
+		if runs, err := explore(t, persist, once, []string{"a", "b", ""}); err == nil {
 			t.Errorf("%s: nothing found in %d interleavings", name, runs)
 		} else {
 			t.Logf("%s: %v", name, err)
