@@ -5,12 +5,15 @@ package eventdriver
 import (
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/fake/bigquery"
 	"example.com/eventdriver/stores/bqstore"
 )
 
@@ -64,6 +67,54 @@ func TestBigQueryProcessesOnce(t *testing.T) {
 			}
 			business.once(t, "works", "fails")
 		})
+	}
+}
+
+// TestBigQuerysQueueIsNoFailure: so many statements write to the table of claims that another
+// one is refused. The event is to be delivered again, and nobody is called.
+func TestBigQuerysQueueIsNoFailure(t *testing.T) {
+	stand := bigquery.New(t)
+	t.Setenv("BIGQUERY_EMULATOR_HOST", stand.Host())
+	config := onBigQuery(t)
+	var log syncBuffer
+	previous := slog.Default()
+	slog.SetDefault(NewLogger(&log, slog.LevelInfo))
+	t.Cleanup(func() { slog.SetDefault(previous) })
+	business := count()
+	_, server := serve(t, config, business)
+	stand.LimitInserts(1, 0)
+	hold, running := make(chan struct{}), make(chan struct{})
+	stand.OnJob(func(j bigquery.Job) bigquery.Fate {
+		if !strings.Contains(j.Statement, "INSERT") {
+			return bigquery.Fate{}
+		}
+		close(running)
+		return bigquery.Fate{Hold: hold}
+	})
+	other, err := bqstore.New(t.Context(), bqstore.Config(config.Project, config.Dataset).WithLocation("EU"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	var wait sync.WaitGroup
+	wait.Go(func() { _, _ = other.Acquire(t.Context(), driver.NewClaim("other"), time.Hour) })
+	<-running
+	for i, source := range []string{"event1", "event2", "event3"} {
+		status, answer := post(t, server.URL, source, "order", `1`)
+		if want := []int{202, 202, 503}[i]; status != want {
+			t.Errorf("%s: %d %s, want %d", source, status, answer, want)
+		}
+	}
+	close(hold)
+	wait.Wait()
+	stand.LimitInserts(0, 0)
+	stand.OnJob(nil)
+	if status, answer := post(t, server.URL, "event3", "order", `1`); !taken(status) {
+		t.Errorf("delivered again: %d %s", status, answer)
+	}
+	business.once(t, "order")
+	if text := log.String(); strings.Contains(text, `"ERROR"`) || !strings.Contains(text, "event held") {
+		t.Errorf("the log has an error, or does not say that the event is held:\n%s", text)
 	}
 }
 

@@ -24,10 +24,8 @@ func bigQueryStore() storeKind {
 }
 
 func openBigQuery(ctx context.Context, c Config) (store, error) {
-	timeout := c.storeTimeout()
 	return bqstore.New(ctx, bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).
-		WithRetention(c.Retention).WithTimeout(bqstore.Timeout{
-		Default: &timeout, Operation: map[bqstore.Operation]time.Duration{bqstore.OpAcquire: c.acquireTimeout()}}))
+		WithRetention(c.Retention).WithTimeout(c.storeTimeout()).WithAcquireTimeout(c.acquireTimeout()))
 }
 
 var bigQuerySettings = []setting{{

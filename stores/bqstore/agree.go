@@ -9,9 +9,9 @@ import (
 
 // Rows that are appended exclude nobody, and have no order that every reader knows.
 // What can be relied on is that a row can be read once its append has returned, and
-// that a query sees the table as it was at one moment. That is enough for calls with different contents to agree, in most cases
-// without a lock (the adopt-commit object of E. Gafni, "Round-by-round fault
-// detectors", 1998). A call
+// that a query sees the table as it was at one moment. That is enough for calls with
+// different contents to agree, in most cases without a lock (the adopt-commit object of
+// E. Gafni, "Round-by-round fault detectors", 1998). A call
 //
 //  1. proposes its content, by a row, and reads all rows;
 //  2. if all proposals are of its content, votes "agreed", otherwise "disputed", by

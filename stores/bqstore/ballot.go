@@ -2,38 +2,42 @@ package bqstore
 
 import (
 	"context"
-	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
 
 	"cloud.google.com/go/bigquery"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/bqstore/internal/bq"
 )
 
-// eventBallot is the ballot on a key and source in BigQuery; or on the decision for a
-// join.
+// eventBallot is the ballot in BigQuery on a source of a key, or on the decision for a join.
+// Beside it, it reads the rows of other sources of the key.
 type eventBallot struct {
-	s           *Store
-	key, source string
-	join        string
+	s       *Store
+	key     string
+	log     bq.Log
+	own     string   // the text that its rows have as source
+	sources []string // the texts of all that are read, own among them; nil: of all events
+
+	mine eventRow              // what is to be kept; its content is not read again
+	seen map[string][]eventRow // the rows at one moment, by their source; nil: they may have changed by what it did
 }
 
-func (s *Store) ballot(key, source string) *eventBallot {
-	return &eventBallot{s: s, key: key, source: source}
-}
-
-// column is what the rows have as source.
-func (b *eventBallot) column() string {
-	if b.join != "" {
-		return decisionMark + driver.ToText(b.join)
+func (s *Store) ballot(key, source string, read ...string) *eventBallot {
+	b := &eventBallot{s: s, key: key, own: driver.ToText(source),
+		log: bq.Log{Table: s.settings.tables.Events, Names: []string{key, source}}}
+	for _, source := range read {
+		b.sources = append(b.sources, driver.ToText(source))
 	}
-	return driver.ToText(b.source)
+	return b
 }
 
-func (b *eventBallot) log() log {
-	if b.join != "" {
-		return log{b.s.settings.tables.Events, []string{b.key, "decided", b.join}}
-	}
-	return log{b.s.settings.tables.Events, []string{b.key, b.source}}
+func (s *Store) decisionBallot(key, join string) *eventBallot {
+	own := decisionMark + driver.ToText(join)
+	return &eventBallot{s: s, key: key, own: own, sources: []string{own},
+		log: bq.Log{Table: s.settings.tables.Events, Names: []string{key, "decided", join}}}
 }
 
 // read returns the row that is kept, or [driver.ErrNotFound].
@@ -49,69 +53,156 @@ func (b *eventBallot) read(ctx context.Context) (eventRow, error) {
 	return v.settle(ctx, b)
 }
 
+// rows implements ballot.
 func (b *eventBallot) rows(ctx context.Context) ([]eventRow, error) {
-	return b.s.eventRows(ctx, eventColumns, "key = @key AND source = @source", "key", driver.ToText(b.key), "source", b.column())
-}
-
-// eventRows returns, for each source, the last row that is kept, or else all rows.
-// Rows that were kept under the ID of a table that is gone never were.
-func (s *Store) eventRows(ctx context.Context, columns, where string, parameters ...any) ([]eventRow, error) {
-	id, _, err := s.identify(ctx, s.settings.tables.Events)
+	content, where, parameters := b.selection()
+	rows, err := b.s.eventRows(ctx, eventColumns+", "+content+" AS content", where, parameters...)
 	if err != nil {
 		return nil, err
 	}
-	return query[eventRow](ctx, s, "SELECT "+columns+" FROM "+s.name(s.settings.tables.Events)+" WHERE "+where+
-		" AND created_at >= @since AND (seq = 0 OR incarnation = @incarnation) QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
-		append(parameters, "since", s.since(), "incarnation", id.incarnation)...)
+	for i, r := range rows[b.own] {
+		if r.Digest == b.mine.Digest && (r.Kind == kept || r.Kind == agreed) {
+			rows[b.own][i].Content = b.mine.Content
+		}
+	}
+	b.seen = rows
+	return rows[b.own], nil
 }
 
-// add appends a row by tabledata.insertAll, the requests of which say that a row can be
-// queried once they are acknowledged. BigQuery's client repeats them, so a row may be
-// there twice; to a ballot that is the same.
+// selection says which rows are read, and of which the content is: where each source has one,
+// and of its own source where it is not mine.
+func (b *eventBallot) selection() (content, where string, parameters []any) {
+	parameters = []any{"key", driver.ToText(b.key)}
+	if b.sources == nil {
+		return "content", "key = @key", parameters
+	}
+	parameters = append(parameters, "own", b.own, "digest", b.mine.Digest)
+	names, cases := make([]string, len(b.sources)), ""
+	for i, source := range b.sources {
+		name := fmt.Sprint("source", i)
+		names[i], cases = "@"+name, cases+fmt.Sprintf(" WHEN @%s THEN %d", name, i)
+		parameters = append(parameters, name, source)
+	}
+	all := fmt.Sprintf("COUNT(DISTINCT IF(kind IN ('kept', 'agreed'), CASE source%s END, NULL)) OVER () = %d",
+		cases, len(names))
+	return "IF(IF(source = @own, digest != @digest, " + all + "), content, NULL)",
+		"key = @key AND source IN (" + strings.Join(names, ", ") + ")", parameters
+}
+
+// eventRows returns, by the text of the source, the last row that is kept, or else all rows.
+func (s *Store) eventRows(ctx context.Context, columns, where string, parameters ...any) (
+	map[string][]eventRow, error,
+) {
+	if _, err := s.db.Locate(ctx, s.settings.tables.Events); err != nil {
+		return nil, err
+	}
+	rows, err := bq.Query[eventRow](ctx, s.db, "SELECT "+columns+" FROM "+s.db.Name(s.settings.tables.Events)+
+		" WHERE "+where+" AND created_at >= @since QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
+		append(parameters, "since", s.db.Since())...)
+	bySource := make(map[string][]eventRow)
+	for _, r := range rows {
+		bySource[r.Source] = append(bySource[r.Source], r)
+	}
+	return bySource, err
+}
+
+// messages returns what is kept of each source, in order, or which have nothing. Of contents
+// it counts with [driver.Grow] those that are not mine: how much it is, nothing says before.
+func (b *eventBallot) messages(ctx context.Context) (messages []driver.Message, missing []string, err error) {
+	rows, missing, err := b.all(ctx)
+	if err != nil || missing != nil {
+		return nil, missing, err
+	}
+	messages = make([]driver.Message, len(rows))
+	for i, row := range rows {
+		if row.Content == nil {
+			return nil, nil, fmt.Errorf("source %q: BigQuery returned no content", row.Source)
+		}
+		m, err := row.message(b.key)
+		if isMine := row.Source == b.own && row.Digest == b.mine.Digest; err == nil && !isMine {
+			err = driver.Grow(ctx, len(m.Content))
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("source %q: %w", row.Source, err)
+		}
+		messages[i] = m
+	}
+	return messages, nil, nil
+}
+
+// all returns the row that is kept of each source, or which have none. Where a source has
+// different contents, of which a slot of the log has to keep one, all are read again
+// after it has done so.
+func (b *eventBallot) all(ctx context.Context) (rows []eventRow, missing []string, err error) {
+	for {
+		if b.seen == nil {
+			if _, err := b.rows(ctx); err != nil {
+				return nil, nil, err
+			}
+		}
+		rows, missing = nil, nil
+		var open []verdict
+		for _, source := range b.texts() {
+			v := verdictOf(b.seen[source])
+			rows = append(rows, v.row)
+			if !v.exists {
+				missing = append(missing, fromText(source))
+			} else if !v.settled {
+				open = append(open, v)
+			}
+		}
+		if missing != nil || len(open) == 0 {
+			return rows, missing, nil
+		}
+		for _, v := range open {
+			if _, err := v.settle(ctx, b.s.ballot(b.key, fromText(v.row.Source), fromText(v.row.Source))); err != nil {
+				return nil, nil, fmt.Errorf("source %q: %w", v.row.Source, err)
+			}
+		}
+		b.seen = nil
+	}
+}
+
+// texts are the sources that are looked for, or those that have arrived.
+func (b *eventBallot) texts() []string {
+	if b.sources != nil {
+		return b.sources
+	}
+	texts := arrived(b.seen)
+	for i, source := range texts {
+		texts[i] = driver.ToText(source)
+	}
+	return texts
+}
+
+// add implements ballot. A row may be there twice; to a ballot that is the same.
 func (b *eventBallot) add(ctx context.Context, r eventRow) error {
-	id, _, err := b.s.identify(ctx, b.s.settings.tables.Events)
-	if err != nil {
+	if _, err := b.s.db.Locate(ctx, b.log.Table); err != nil {
 		return err
 	}
-	table := b.s.client.Dataset(b.s.settings.dataset).Table(b.s.settings.tables.Events)
-	return plain(ctx, table.Inserter().Put(ctx, appended{r, b.key, id.incarnation}))
+	row := r.values(b.key)
+	row["created_at"] = r.CreatedAt
+	return b.s.db.InsertAll(ctx, b.log.Table, row, bigquery.NoDedupeID)
 }
 
-// appended is a row as insertAll takes it.
-type appended struct {
-	eventRow
-	key, incarnation string
-}
-
-// Save implements [bigquery.ValueSaver].
-func (r appended) Save() (row map[string]bigquery.Value, insertID string, err error) {
-	row = map[string]bigquery.Value{
-		"key": driver.ToText(r.key), "source": r.Source, "kind": r.Kind, "seq": r.Seq, "writer": r.Writer, "digest": r.Digest,
-		"event_id": r.EventID, "content": append([]byte{}, r.Content...), "media_type": r.MediaType, "attributes": r.Attributes,
-		"incarnation": r.incarnation, "created_at": r.CreatedAt,
-	}
-	if r.EventTime.Valid {
-		row["event_time"] = r.EventTime.Timestamp
-	}
-	return row, bigquery.NoDedupeID, nil
-}
-
+// keep implements ballot.
 func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
-	var at position
+	var at bq.Position
 	for {
-		n, err := at.after(0)
+		n, err := at.After(0)
 		if err != nil {
 			return eventRow{}, err
 		}
-		if err = b.insert(ctx, r, n); err == nil {
+		b.seen = nil
+		if err = b.put(ctx, r, n); err == nil {
 			r.Kind, r.Seq = kept, n
 			return r, nil
 		}
-		if !at.again(err) {
+		if !errors.Is(err, bq.ErrRefused) {
 			return eventRow{}, err
 		}
 		var last verdict
-		err = b.s.reread(ctx, &at, b.log(), func() (int64, error) {
+		err = b.s.db.Reread(ctx, &at, b.log, func() (int64, error) {
 			rows, err := b.rows(ctx)
 			last = verdictOf(rows)
 			return last.row.Seq, err
@@ -122,22 +213,8 @@ func (b *eventBallot) keep(ctx context.Context, r eventRow) (eventRow, error) {
 	}
 }
 
-// insert inserts a row into slot n of the log, or returns errRefused. An event without a
-// time has no parameter for it, and the column is left out: the client can't read back a
-// job with a parameter that is NULL, as refused does, and the emulator did not find
-// rows that were inserted with a NULL among the values.
-func (b *eventBallot) insert(ctx context.Context, r eventRow, n int64) error {
-	parameters := []any{"key", driver.ToText(b.key), "source", r.Source, "kind", string(kept), "writer", r.Writer, "digest", r.Digest, "event_id", r.EventID,
-		"content", base64.StdEncoding.EncodeToString(r.Content), "media_type", r.MediaType}
-	column, value := "", ""
-	if r.EventTime.Valid {
-		column, value = "event_time, ", "@event_time, "
-		parameters = append(parameters, "event_time", r.EventTime)
-	}
-	parameters = append(parameters, "attributes", r.Attributes)
-	values := "(key, source, kind, seq, writer, digest, event_id, content, media_type, " + column + "attributes, incarnation, created_at) " +
-		"VALUES (@key, @source, @kind, @seq, @writer, @digest, @event_id, FROM_BASE64(@content), @media_type, " + value +
-		"@attributes, @incarnation, CURRENT_TIMESTAMP())"
-	_, err := b.s.append(ctx, b.log(), "", n, "INSERT INTO "+b.s.name(b.s.settings.tables.Events)+" "+values, parameters...)
-	return err
+// put inserts a row into slot n of the log, or returns bq.ErrRefused.
+func (b *eventBallot) put(ctx context.Context, r eventRow, n int64) error {
+	r.Kind, r.Seq = kept, n
+	return b.s.db.Insert(ctx, b.log, n, r.values(b.key))
 }

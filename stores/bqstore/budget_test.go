@@ -25,8 +25,17 @@ import (
 
 // TestBudget counts the requests of a join of three events that arrive one after
 // another. What docs/bigquery.md states is this.
+//
+// The floor for what the stores promise is not far below these 16. Each event has to be
+// written, and the others looked for after that, or a join could be missed: 6. A slot takes a
+// job, and its result, or two could hold a key (claim) or a duplicate run again (completion): 4.
+// The other 6 are the votes, and the look after each. Without them two contents of one source
+// that are written at once could both be taken for kept, by different instances.
 func TestBudget(t *testing.T) {
-	want := map[string]int{"POST insertAll": 6, "POST queries": 14, "POST jobs": 2, "GET queries": 2, "GET table": 2}
+	want := map[string]int{"POST insertAll": 6, "POST queries": 6, "POST jobs": 2, "GET queries": 2}
+	if fake.OnEmulator() {
+		delete(want, "GET queries") // its jobs are done when they are begun
+	}
 	if got := requests(t, settings(t)); !maps.Equal(got, want) {
 		t.Errorf("a join sends %v, want %v", got, want)
 	}

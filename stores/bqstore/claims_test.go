@@ -60,11 +60,21 @@ func TestLateCompleteAgainstTakeovers(t *testing.T) {
 	}
 }
 
-// TestRecreatedTable: another table of the same name begins anew, also for a
-// store that knew the old one.
+// recreate drops the table of claims and makes another, which a store that knew the old one
+// is not told of.
+func recreate(t *testing.T, s bqstore.Settings) {
+	t.Helper()
+	if err := client(t, s).Dataset("orders").Table("claims").Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ready(t, s)
+}
+
+// TestRecreatedTable: another table of the same name is one whose rows are gone. Keys can be
+// claimed anew there, behind the slots that were used, by all stores with one winner.
 func TestRecreatedTable(t *testing.T) {
 	s := settings(t)
-	knows, once := ready(t, s), open(t, s)
+	knows := ready(t, s)
 	for _, key := range []string{"order-1", "order-2"} {
 		c, err := knows.Acquire(t.Context(), driver.NewClaim(key), time.Hour)
 		if err == nil {
@@ -74,15 +84,11 @@ func TestRecreatedTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := client(t, s).Dataset("orders").Table("claims").Delete(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := once.EnsureTables(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	won, err := once.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
-	if err != nil {
-		t.Fatal(err)
+	recreate(t, s)
+	other := open(t, s)
+	won, err := other.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
+	if err != nil || won.Token != 3 || won.Takeover {
+		t.Errorf("Acquire: %+v, %v; want the third slot, of a key that nobody holds", won, err)
 	}
 	if _, err := knows.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrHeld) {
 		t.Errorf("the store that knew the old table: %v, want ErrHeld", err)
@@ -90,32 +96,39 @@ func TestRecreatedTable(t *testing.T) {
 	if _, err := knows.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour); err != nil {
 		t.Errorf("the store that knew the old table: %v", err)
 	}
-	if err := once.Complete(t.Context(), won, driver.OutcomeProcessed); err != nil {
+	if err := other.Complete(t.Context(), won, driver.OutcomeProcessed); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestClaimOfARecreatedTable: a claim that was handed out in a table that is gone is
-// lost, also when the store has found out of the new one meanwhile.
-func TestClaimOfARecreatedTable(t *testing.T) {
+// TestOldHolderInARecreatedTable: a claim that was handed out in a table that is gone is
+// good in the next one, until somebody else has claimed the key there.
+func TestOldHolderInARecreatedTable(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
-	old, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
-	if err != nil {
-		t.Fatal(err)
+	claim := func(store *bqstore.Store, key string) driver.Claim {
+		t.Helper()
+		c, err := store.Acquire(t.Context(), driver.NewClaim(key), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
 	}
-	if err := client(t, s).Dataset("orders").Table("claims").Delete(t.Context()); err != nil {
-		t.Fatal(err)
+	first, second := claim(store, "order-1"), claim(store, "order-2")
+	recreate(t, s)
+	if err := store.Complete(t.Context(), first, driver.OutcomeProcessed); err != nil {
+		t.Errorf("Complete, before anybody else has claimed the key: %v", err)
 	}
-	if err := store.EnsureTables(t.Context()); err != nil {
-		t.Fatal(err)
+	other := open(t, s)
+	if _, err := other.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrDone) {
+		t.Errorf("Acquire of what the old holder has completed: %v, want ErrDone", err)
 	}
-	store.ForgetTables()
-	if err := store.Complete(t.Context(), old, driver.OutcomeProcessed); !errors.Is(err, driver.ErrLost) {
-		t.Errorf("Complete: %v, want ErrLost", err)
+	next := claim(other, "order-2")
+	if err := store.Complete(t.Context(), second, driver.OutcomeProcessed); !errors.Is(err, driver.ErrLost) {
+		t.Errorf("Complete, after another has claimed the key: %v, want ErrLost", err)
 	}
-	if c, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); err != nil || c.Takeover {
-		t.Errorf("Acquire: %+v, %v; want a claim of a key that nobody had", c, err)
+	if err := other.Complete(t.Context(), next, driver.OutcomeProcessed); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -183,12 +196,8 @@ func TestExpiredRows(t *testing.T) {
 func TestBurnedSlot(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
-	id, err := store.JobID(t.Context(), "claims", 1, "order-1")
-	if err != nil {
-		t.Fatal(err)
-	}
 	q := client(t, s).Query("INSERT INTO `" + s.Project() + ".orders.claims` (nothing) VALUES (1)")
-	q.JobID, q.Location = id, "EU"
+	q.JobID, q.Location = store.JobID("claims", 1, "order-1"), "EU"
 	if job, err := q.Run(t.Context()); err == nil && job.LastStatus().Err() == nil {
 		t.Fatal("the job did not fail")
 	}
@@ -208,12 +217,8 @@ func TestManyUsedSlots(t *testing.T) {
 	const used = 12
 	store := ready(t, s)
 	for n := range int64(used) {
-		id, err := store.JobID(t.Context(), "claims", n+1, "order-1")
-		if err != nil {
-			t.Fatal(err)
-		}
 		q := client(t, s).Query("SELECT 1")
-		q.JobID, q.Location = id, "EU"
+		q.JobID, q.Location = store.JobID("claims", n+1, "order-1"), "EU"
 		if _, err := q.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}

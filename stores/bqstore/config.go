@@ -1,9 +1,9 @@
 package bqstore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -33,59 +33,21 @@ type Settings struct {
 	dataset   string
 	location  string
 	tables    Tables
-	timeout   Timeout
+	timeout   time.Duration
+	acquire   time.Duration // 0: timeout
 	retention time.Duration
 }
 
 // Config returns the settings of a store in a project's dataset.
 func Config(project, dataset string) Settings {
-	return Settings{project: project, dataset: dataset, retention: DefaultRetention,
+	return Settings{project: project, dataset: dataset, timeout: DefaultTimeout, retention: DefaultRetention,
 		tables: Tables{Events: "events", Claims: "claims", DeadLetters: "dead_letters", Keys: "keys"}}
 }
 
-// Timeout says how long operations may take, retries included.
-type Timeout struct {
-	// Default is for every operation that is not in Operation; nil:
-	// [DefaultTimeout].
-	Default *time.Duration
-	// Operation has precedence over Default.
-	Operation map[Operation]time.Duration
-}
-
-// Operation names a method of [Store].
-type Operation string
-
-// The operations, one for each method that sends requests.
-const (
-	OpPersist          Operation = "persist"
-	OpReplace          Operation = "replace"
-	OpLookUp           Operation = "look up"
-	OpLookUpByKey      Operation = "look up by key"
-	OpListSourcesByKey Operation = "list sources by key"
-	OpDecide           Operation = "decide"
-	OpListDecided      Operation = "list decided"
-	OpAcquire          Operation = "acquire"
-	OpRenew            Operation = "renew"
-	OpComplete         Operation = "complete"
-	OpRelease          Operation = "release"
-	OpAddDeadLetter    Operation = "add dead letter"
-	OpDeadLetters      Operation = "dead letters"
-	OpEnsureTables     Operation = "ensure tables"
-)
-
-var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided,
-	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters, OpEnsureTables}
-
 // WithTables names the tables; an empty name leaves the one that is set.
 func (s Settings) WithTables(t Tables) Settings {
-	for _, name := range []struct {
-		to   *string
-		from string
-	}{{&s.tables.Events, t.Events}, {&s.tables.Claims, t.Claims}, {&s.tables.DeadLetters, t.DeadLetters}, {&s.tables.Keys, t.Keys}} {
-		if name.from != "" {
-			*name.to = name.from
-		}
-	}
+	s.tables = Tables{Events: cmp.Or(t.Events, s.tables.Events), Claims: cmp.Or(t.Claims, s.tables.Claims),
+		DeadLetters: cmp.Or(t.DeadLetters, s.tables.DeadLetters), Keys: cmp.Or(t.Keys, s.tables.Keys)}
 	return s
 }
 
@@ -96,14 +58,17 @@ func (s Settings) WithLocation(location string) Settings {
 	return s
 }
 
-// WithTimeout sets how long operations may take. Each timeout must be positive.
-func (s Settings) WithTimeout(t Timeout) Settings {
-	if t.Default != nil {
-		d := *t.Default
-		t.Default = &d
-	}
-	t.Operation = maps.Clone(t.Operation)
-	s.timeout = t
+// WithTimeout sets how long a call of the store may take, retries included. It must be
+// positive.
+func (s Settings) WithTimeout(d time.Duration) Settings {
+	s.timeout = d
+	return s
+}
+
+// WithAcquireTimeout sets how long Acquire may take, if that is not what other calls may.
+// It must be positive.
+func (s Settings) WithAcquireTimeout(d time.Duration) Settings {
+	s.acquire = d
 	return s
 }
 
@@ -121,8 +86,8 @@ var (
 	locationName = regexp.MustCompile(`^[A-Za-z0-9-]*$`)
 )
 
-// check returns what is wrong with the settings, all of it.
-func (s Settings) check() error {
+// Check returns an error that names each setting that is wrong, or nil.
+func (s Settings) Check() error {
 	var problems []error
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if !projectName.MatchString(s.project) {
@@ -143,30 +108,8 @@ func (s Settings) check() error {
 	if s.retention < time.Hour || s.retention > 150*24*time.Hour {
 		wrong("retention %v: must be from 1h to 150 days", s.retention)
 	}
-	if d := s.timeout.Default; d != nil && *d <= 0 {
-		wrong("Timeout.Default %v: must be positive", *d)
-	}
-	for op, d := range s.timeout.Operation {
-		if !slices.Contains(operations, op) {
-			wrong("Timeout.Operation[%q]: must be one of the operations, such as OpPersist", op)
-		}
-		if d <= 0 {
-			wrong("Timeout.Operation[%q] %v: must be positive", op, d)
-		}
+	if s.timeout <= 0 || s.acquire < 0 {
+		wrong("timeouts %v and, of Acquire, %v: must be positive", s.timeout, s.acquire)
 	}
 	return errors.Join(problems...)
-}
-
-// Check returns an error that names each setting that is wrong, or nil.
-func (s Settings) Check() error { return s.check() }
-
-// timeoutOf returns how long op may take.
-func (s Settings) timeoutOf(op Operation) time.Duration {
-	if d, ok := s.timeout.Operation[op]; ok {
-		return d
-	}
-	if s.timeout.Default != nil {
-		return *s.timeout.Default
-	}
-	return DefaultTimeout
 }

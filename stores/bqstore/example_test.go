@@ -44,12 +44,16 @@ func ExampleConfig() {
 	// dataset "": must be of letters, digits and underscores
 }
 
+// A call may take two minutes.
 func ExampleSettings_WithTimeout() {
-	minute := time.Minute
-	example(bqstore.Config("my-project-2", "orders").WithTimeout(bqstore.Timeout{
-		Default:   &minute,
-		Operation: map[bqstore.Operation]time.Duration{bqstore.OpPersist: 30 * time.Second},
-	}))
+	example(bqstore.Config("my-project-2", "orders").WithTimeout(2 * time.Minute))
+	// Output:
+	// {"n":1} <nil>
+}
+
+// Claiming a key may take less time than other calls.
+func ExampleSettings_WithAcquireTimeout() {
+	example(bqstore.Config("my-project-6", "orders").WithAcquireTimeout(30 * time.Second))
 	// Output:
 	// {"n":1} <nil>
 }

@@ -1,20 +1,18 @@
 package bqstore
 
-import "context"
+import (
+	"time"
+
+	"example.com/eventdriver/stores/bqstore/internal/bq"
+)
 
 // Project is for tests that go around the store.
 func (s Settings) Project() string { return s.project }
 
 // JobID is the lock on slot n of a log.
-func (s *Store) JobID(ctx context.Context, table string, n int64, names ...string) (string, error) {
-	id, _, err := s.identify(ctx, table)
-	return s.jobID(log{table, names}, id.incarnation, n), err
+func (s *Store) JobID(table string, n int64, names ...string) string {
+	return s.db.JobID(bq.Log{Table: table, Names: names}, n)
 }
 
-// ForgetTables has the store find out anew which tables there are, as it does after
-// a minute.
-func (s *Store) ForgetTables() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.tables)
-}
+// StartWithin changes how long a statement may be queued.
+func (s *Store) StartWithin(d time.Duration) { s.db.StartWithin = d }

@@ -1,6 +1,7 @@
 package bqstore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -110,16 +111,22 @@ func TestFullQueue(t *testing.T) {
 		return fake.Fate{Hold: hold}
 	})
 	var first error
+	var claim driver.Claim
 	var wait sync.WaitGroup
-	wait.Go(func() { _, first = store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour) })
+	wait.Go(func() { claim, first = store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour) })
 	<-running
-	if _, err := store.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour); err == nil || errors.Is(err, driver.ErrHeld) {
-		t.Errorf("order-2: %v; want the queue's failure", err)
+	if _, err := store.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour); !errors.Is(err, driver.ErrHeld) {
+		t.Errorf("order-2: %v; want an ErrHeld, so that the function answers 503", err)
 	}
 	close(hold)
 	wait.Wait()
 	if first != nil {
 		t.Error(first)
+	}
+	// A run whose end can't be recorded is a failure that somebody should know of.
+	server.OnJob(func(j fake.Job) fake.Fate { return fake.Fate{Failure: "quotaExceeded"} })
+	if err := store.Complete(t.Context(), claim, driver.OutcomeProcessed); err == nil || errors.Is(err, driver.ErrHeld) {
+		t.Errorf("Complete: %v; want a failure that is no ErrHeld", err)
 	}
 	server.LimitInserts(0, 0)
 	server.OnJob(nil)
@@ -146,5 +153,164 @@ func TestAnswersThatAreLost(t *testing.T) {
 	}
 	if err := store.Complete(t.Context(), c, driver.OutcomeProcessed); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNoAnswerFromACache: an answer that BigQuery remembers of the same statement is not asked
+// for.
+func TestNoAnswerFromACache(t *testing.T) {
+	server, store := on(t)
+	var statements, cached atomic.Int64
+	server.OnJob(func(j fake.Job) fake.Fate {
+		statements.Add(1)
+		if j.Cache {
+			cached.Add(1)
+		}
+		return fake.Fate{}
+	})
+	m := driver.Message{Key: "order-1", Source: "event1"}
+	if _, _, err := store.KeepAndLook(t.Context(), m, []string{"event1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if statements.Load() != 3 || cached.Load() != 0 {
+		t.Errorf("%d of %d statements may be answered from a cache", cached.Load(), statements.Load())
+	}
+}
+
+// TestStatementThatIsQueuedTooLong: a statement waits behind others for longer than it may. The
+// caller is told that the key can't be claimed now. The job is cancelled, and if that fails,
+// it writes no row when its turn comes.
+func TestStatementThatIsQueuedTooLong(t *testing.T) {
+	for name, cancelled := range map[string]bool{"it is cancelled": true, "it can't be cancelled": false} {
+		t.Run(name, func(t *testing.T) {
+			server, store := on(t)
+			store.StartWithin(200 * time.Millisecond)
+			server.LimitInserts(1, 100)
+			hold, running, cancels := make(chan struct{}), make(chan struct{}, 9), make(chan struct{}, 9)
+			server.OnJob(func(j fake.Job) fake.Fate {
+				if !strings.HasPrefix(j.Statement, "INSERT") {
+					return fake.Fate{}
+				}
+				running <- struct{}{}
+				return fake.Fate{Hold: hold}
+			})
+			server.OnRequest(func(r fake.Request) fake.Fault {
+				if r.Method != "jobs.cancel" {
+					return fake.Fault{}
+				}
+				defer func() { cancels <- struct{}{} }()
+				if cancelled {
+					return fake.Fault{}
+				}
+				return fake.Fault{Status: 400, Reason: "invalid"}
+			})
+			first := make(chan error, 1)
+			go func() {
+				_, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
+				first <- err
+			}()
+			<-running
+			_, err := store.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour)
+			if !errors.Is(err, driver.ErrHeld) || !strings.Contains(err.Error(), "queue") {
+				t.Errorf("%v; want an ErrHeld that tells of the queue", err)
+			}
+			<-cancels
+			close(hold)
+			if err := <-first; err != nil {
+				t.Errorf("the first: %v", err) // it had begun in time
+			}
+			c, err := store.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour)
+			if err != nil || c.Token != 2 || c.Takeover {
+				t.Errorf("order-2 again: %+v, %v; want the slot behind the burned one, and nobody to have held the key", c, err)
+			}
+			if tried := len(running); tried != map[bool]int{true: 1, false: 2}[cancelled] {
+				t.Errorf("%d more statements ran", tried)
+			}
+		})
+	}
+}
+
+// TestCallerWhoGoesAway: the caller's time is up while its statement waits for its turn.
+func TestCallerWhoGoesAway(t *testing.T) {
+	server, store := on(t)
+	hold, running, cancels := make(chan struct{}), make(chan struct{}, 9), make(chan string, 9)
+	server.OnJob(func(j fake.Job) fake.Fate {
+		running <- struct{}{}
+		return fake.Fate{Hold: hold}
+	})
+	server.OnRequest(func(r fake.Request) fake.Fault {
+		if r.Method == "jobs.cancel" {
+			cancels <- r.ID
+		}
+		return fake.Fault{}
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)
+		result <- err
+	}()
+	<-running
+	leave()
+	if err := <-result; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want the context's end", err)
+	}
+	if id := <-cancels; id != store.JobID("claims", 1, "order-1") {
+		t.Errorf("job %s is cancelled", id)
+	}
+	close(hold)
+	if c, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); err != nil || c.Token != 2 || c.Takeover {
+		t.Errorf("%+v, %v; want the slot behind the burned one, and nobody to have held the key", c, err)
+	}
+}
+
+// TestRefusedWriterWaitsForTheQueue: another's statement for the same key is queued until the
+// caller's time is up. That is no failure.
+func TestRefusedWriterWaitsForTheQueue(t *testing.T) {
+	server, store := on(t)
+	store.StartWithin(time.Minute)
+	server.LimitInserts(1, 100)
+	hold, running := make(chan struct{}), make(chan struct{}, 9)
+	defer close(hold)
+	server.OnJob(func(j fake.Job) fake.Fate {
+		if !strings.HasPrefix(j.Statement, "INSERT") {
+			return fake.Fate{}
+		}
+		running <- struct{}{}
+		return fake.Fate{Hold: hold}
+	})
+	ctx, end := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer end()
+	wait.Go(func() { _, _ = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour) })
+	<-running
+	// A caller waits for its results once its job is there.
+	id, queued, refused := store.JobID("claims", 1, "order-2"), make(chan struct{}, 9), make(chan struct{}, 9)
+	server.OnRequest(func(r fake.Request) fake.Fault {
+		if r.Method == "jobs.getQueryResults" && r.ID == id {
+			queued <- struct{}{}
+		}
+		if r.Method == "jobs.get" && r.ID == id {
+			refused <- struct{}{}
+		}
+		return fake.Fault{}
+	})
+	wait.Go(func() { _, _ = store.Acquire(ctx, driver.NewClaim("order-2"), time.Hour) })
+	<-queued
+	soon, stop := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := store.Acquire(soon, driver.NewClaim("order-2"), time.Hour)
+		result <- err
+	}()
+	<-refused
+	<-queued // the refused one waits for the same job
+	stop()
+	if err := <-result; !errors.Is(err, driver.ErrHeld) || !errors.Is(err, context.Canceled) {
+		t.Errorf("%v; want an ErrHeld, and the context's end", err)
 	}
 }

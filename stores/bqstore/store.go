@@ -1,18 +1,16 @@
 package bqstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"sync"
-	"time"
+	"slices"
 
-	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/bqstore/internal/bq"
 	"example.com/eventdriver/stores/internal/held"
 )
 
@@ -20,6 +18,7 @@ var (
 	_ driver.EventStore      = (*Store)(nil)
 	_ driver.Replacer        = (*Store)(nil)
 	_ driver.Decider         = (*Store)(nil)
+	_ driver.KeepLooker      = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 )
@@ -28,11 +27,8 @@ var (
 // [New], and use it for as long as the process lives.
 type Store struct {
 	settings Settings
-	client   *bigquery.Client
+	db       *bq.DB
 	held     held.Claims[claimRow] // the end of the log of each
-
-	mu     sync.Mutex
-	tables map[string]known
 }
 
 // New returns a store with the settings. The options are those of the client
@@ -40,106 +36,49 @@ type Store struct {
 // the client goes there, without credentials. No request is sent: tables that are
 // missing are found out by the first operation; see [Store.EnsureTables].
 func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*Store, error) {
-	if err := settings.check(); err != nil {
+	if err := settings.Check(); err != nil {
 		return nil, fmt.Errorf("bqstore: %w", err)
 	}
-	if host := os.Getenv("BIGQUERY_EMULATOR_HOST"); host != "" {
-		opts = append([]option.ClientOption{option.WithEndpoint("http://" + host), option.WithoutAuthentication()}, opts...)
+	db := &bq.DB{Project: settings.project, Dataset: settings.dataset, Location: settings.location,
+		Retention: settings.retention, StartWithin: bq.StartWithin}
+	if err := db.Open(ctx, opts...); err != nil {
+		return nil, fmt.Errorf("bqstore: %w", err)
 	}
-	opts = append(opts, bigquery.WithDefaultJobCreationMode(bigquery.JobCreationModeOptional))
-	client, err := bigquery.NewClient(ctx, settings.project, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("bqstore: client: %w", err)
-	}
-	client.Location = settings.location
-	return &Store{settings: settings, client: client, tables: make(map[string]known)}, nil
+	return &Store{settings: settings, db: db}, nil
 }
 
 // Close closes the client's connections. Call it when no operation is under way.
-func (s *Store) Close() error { return s.client.Close() }
+func (s *Store) Close() error { return s.db.Close() }
 
-// anySource and anyKey stand for what an operation does not have.
-const (
-	anySource = ""
-	anyKey    = "any"
-)
-
-// begin returns the context that an operation on a key runs in, or an error if it may
-// not. It leaves the source to the caller: see beginEvent.
-func (s *Store) begin(ctx context.Context, op Operation, key, _ string) (context.Context, context.CancelFunc, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+// do runs an operation within the time that it may take, unless it is not valid. What fails
+// says at what.
+func (s *Store) do(ctx context.Context, operation, what string, valid error, run func(context.Context) error) error {
+	timeout := s.settings.timeout
+	if operation == "acquire" {
+		timeout = cmp.Or(s.settings.acquire, timeout)
 	}
-	if key == "" {
-		return nil, nil, driver.Reject(driver.ReasonNoKey, driver.ErrNoKey)
+	err := cmp.Or(ctx.Err(), valid)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		err = run(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.settings.timeoutOf(op))
-	return ctx, cancel, nil
-}
-
-// beginEvent is begin for an operation on a key and a source.
-func (s *Store) beginEvent(ctx context.Context, op Operation, key, source string) (context.Context, context.CancelFunc, error) {
-	ctx, cancel, err := s.begin(ctx, op, key, source)
-	if err == nil && source == "" {
-		cancel()
-		return nil, nil, driver.Reject(driver.ReasonUnknownSource, driver.ErrNoSource)
+	isHolders := slices.Contains([]string{"renew", "complete", "release"}, operation)
+	if errors.Is(err, bq.ErrQueued) && !isHolders {
+		err = waiting{err}
 	}
-	return ctx, cancel, err
-}
-
-// failed says what it was that err happened to.
-func failed(op Operation, key, source string, err error) error {
-	if source == anySource {
-		return fmt.Errorf("bqstore: %s: key %q: %w", op, key, err)
-	}
-	return fmt.Errorf("bqstore: %s: key %q, source %q: %w", op, key, source, err)
-}
-
-// name is a table's name in SQL. Its parts were checked and hold no backtick.
-func (s *Store) name(table string) string {
-	return "`" + s.settings.project + "." + s.settings.dataset + "." + table + "`"
-}
-
-// since is from when on rows are seen. Tables keep partitions for longer, so
-// that what a partition's end takes along was unseen before.
-func (s *Store) since() time.Time { return time.Now().Add(-s.settings.retention) }
-
-// params makes named parameters of pairs of a name and a value. Values never
-// become part of a statement's text.
-func params(pairs ...any) (list []bigquery.QueryParameter) {
-	for i := 0; i < len(pairs); i += 2 {
-		list = append(list, bigquery.QueryParameter{Name: pairs[i].(string), Value: pairs[i+1]})
-	}
-	return list
-}
-
-// query runs a statement that needs no job of its own, and returns its rows.
-func query[Row any](ctx context.Context, s *Store, sql string, parameters ...any) ([]Row, error) {
-	q := s.client.Query(sql)
-	q.Parameters = params(parameters...)
-	rows, err := q.Read(ctx)
 	if err != nil {
-		return nil, plain(ctx, err)
+		return fmt.Errorf("bqstore: %s: %s: %w", operation, what, err)
 	}
-	var found []Row
-	for {
-		var row Row
-		err := rows.Next(&row)
-		if errors.Is(err, iterator.Done) {
-			return found, nil
-		}
-		if err != nil {
-			return nil, plain(ctx, err)
-		}
-		found = append(found, row)
-	}
+	return nil
 }
 
-// plain returns err, as one that wraps the context's error if that has ended:
-// the client's errors don't always.
-func plain(ctx context.Context, err error) error {
-	if end := ctx.Err(); err != nil && end != nil && !errors.Is(err, end) {
-		return fmt.Errorf("%w (%w)", err, end)
-	}
-	return err
-}
+// waiting is a [driver.ErrHeld], since nothing is wrong, and the event is to be delivered again. What a
+// holder does is excepted: its run is over, and somebody should know that this was not recorded.
+type waiting struct{ error }
+
+func (w waiting) Unwrap() error      { return w.error }
+func (waiting) Is(target error) bool { return target == driver.ErrHeld }
+
+// of names what an operation is about, for its errors.
+func of(key, source string) string { return fmt.Sprintf("key %q, source %q", key, source) }

@@ -55,7 +55,8 @@ var steps = []step{
 	{name: "buildpack", what: "the function built and started as Google's buildpack does",
 		commands: []string{"make buildpack"}, figure: count(`(?m)^(--- PASS|ok )`, "checks")},
 	{name: "bigquery", what: "the tests of BigQuery on its emulator, which takes minutes to build", commands: []string{
-		emulated + "./stores/bqstore",
+		emulated + "-skip 'TestConformance$' ./stores/bqstore", // the emulator takes more memory with what it has done
+		emulated + "-run 'TestConformance$' ./stores/bqstore",
 		emulated + "-run 'BigQuery|TestEvery' .",
 		emulated + "-run TestDemo ./cmd/local"},
 		figure: tests, needs: compiler},
