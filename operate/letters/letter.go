@@ -1,0 +1,81 @@
+package letters
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"time"
+	"unicode/utf8"
+
+	"example.com/eventdriver/driver"
+)
+
+// Letter describes a dead letter. What is below Added is only known of one that was read.
+type Letter struct {
+	Ref    string        `json:"ref"`
+	Reason driver.Reason `json:"reason"`
+	Key    string        `json:"key,omitempty"`
+	Source string        `json:"source,omitempty"`
+	ID     string        `json:"id,omitempty"`
+	Added  *time.Time    `json:"added,omitempty"`
+
+	Error   string              `json:"error,omitempty"`
+	Handler string              `json:"handler,omitempty"`
+	Path    string              `json:"path,omitempty"`
+	Attempt int                 `json:"attempt,omitempty"`
+	Time    *time.Time          `json:"time,omitempty"`
+	Header  map[string][]string `json:"header,omitempty"`
+	Size    int                 `json:"size,omitempty"` // of the body, in bytes
+	// Body is the event's, if it was asked for; in base64, where BodyEncoding says so.
+	Body         *string `json:"body,omitempty"`
+	BodyEncoding string  `json:"bodyEncoding,omitempty"`
+}
+
+// describe says what a list has of a letter.
+func describe(l driver.LetterRef) Letter {
+	return Letter{Ref: l.Ref, Reason: l.Reason, Key: l.Key, Source: l.Source, ID: l.ID, Added: known(l.Added)}
+}
+
+// Describe says what a letter has that was read, with or without its payload.
+func Describe(ref string, d driver.DeadLetter, payload bool) Letter {
+	l := Letter{Ref: ref, Reason: d.Reason, Key: d.Key, Source: d.Source, ID: d.ID, Error: d.Error, Handler: d.Handler,
+		Path: d.Path, Attempt: d.Attempt, Time: known(d.Time), Header: d.Header, Size: len(d.Body)}
+	if !payload {
+		return l
+	}
+	body := string(d.Body)
+	l.BodyEncoding = "utf-8"
+	if !utf8.Valid(d.Body) {
+		body, l.BodyEncoding = base64.StdEncoding.EncodeToString(d.Body), "base64"
+	}
+	l.Body = &body
+	return l
+}
+
+// Parse returns the letter of which [Describe], with its payload, made the JSON. The JSON of a
+// letter in Cloud Storage is read, too.
+func Parse(text []byte) (driver.DeadLetter, error) {
+	var l Letter
+	if err := json.Unmarshal(text, &l); err != nil {
+		return driver.DeadLetter{}, err
+	}
+	if l.Body == nil {
+		return driver.DeadLetter{}, errors.New("it has no body: write it with letters show --payload --json")
+	}
+	d := driver.DeadLetter{Reason: l.Reason, Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key, Source: l.Source,
+		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body)}
+	if l.BodyEncoding != "base64" {
+		return d, nil
+	}
+	var err error
+	d.Body, err = base64.StdEncoding.DecodeString(*l.Body)
+	return d, err
+}
+
+// known returns nil for a time that is not known.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

@@ -1,0 +1,119 @@
+package letters_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/operate/letters"
+	"example.com/eventdriver/stores/memstore"
+)
+
+func TestFind(t *testing.T) {
+	store, pages := memstore.New(), 0
+	for i := range 2500 {
+		d := driver.DeadLetter{Reason: driver.ReasonConflict, Key: fmt.Sprint("order-", i), Source: "event1", ID: fmt.Sprint(i)}
+		if i%5 == 0 {
+			d.Reason, d.Key = driver.ReasonNoKey, ""
+		}
+		if err := store.AddDeadLetter(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := letters.Find(t.Context(), store, letters.Query{Limit: 3, Progress: func(letters.List) { pages++ }})
+	want := []letters.Count{{driver.ReasonConflict, 2000}, {driver.ReasonNoKey, 500}}
+	if err != nil || l.Seen != 2500 || l.Found != 2500 || !slices.Equal(l.Counts, want) || len(l.Letters) != 3 || pages != 2 {
+		t.Errorf("%+v in %d pages, %v", l, pages, err)
+	}
+	if first := l.Letters[0]; first.Ref == "" || first.Added == nil || first.ID != "0" || first.Body != nil {
+		t.Errorf("%+v", first)
+	}
+	for _, c := range []struct {
+		query letters.Query
+		want  int
+	}{{letters.Query{Reason: driver.ReasonNoKey}, 500}, {letters.Query{Key: "order-7"}, 1}, {letters.Query{Key: "order-5"}, 0}} {
+		if l, err := letters.Find(t.Context(), store, c.query); err != nil || l.Found != c.want || len(l.Letters) != 0 {
+			t.Errorf("%+v: %+v, %v", c.query, l, err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if l, err := letters.Find(ended, store, letters.Query{}); !errors.Is(err, context.Canceled) || l.Letters == nil {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+// TestSend: a letter is sent as its event came, and each answer has a result.
+func TestSend(t *testing.T) {
+	var status int
+	var dead string
+	var got *http.Request
+	var body string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		content, _ := io.ReadAll(r.Body)
+		got, body = r, string(content)
+		if dead != "" {
+			w.Header().Set(convert.DeadLetterHeader, dead)
+			w.Header().Set(convert.ErrorHeader, "why")
+		}
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	d := driver.DeadLetter{Path: "/events/event1", Body: []byte("\x00\xff"), Header: map[string][]string{
+		"Ce-Id": {"1", "2"}, "ce-source": {"/a"}, "Content-Type": {"text/plain"}, "Authorization": {"secret"}, "X-Trace": {"t"}, "Ce-None": {}}}
+	f := letters.Function{URL: server.URL + "/", Token: "token", Client: server.Client()}
+	for _, c := range []struct {
+		status int
+		dead   string
+		want   letters.Result
+	}{
+		{204, "", letters.Processed}, {202, "", letters.Waits}, {200, "conflict", letters.DeadLettered}, {200, "", letters.Refused},
+		{403, "", letters.Refused}, {503, "", letters.Refused}, {301, "", letters.Refused},
+	} {
+		status, dead = c.status, c.dead
+		a, err := f.Send(t.Context(), d)
+		if err != nil || a.Result != c.want || a.Status != c.status || a.Text != map[bool]string{true: "why"}[c.dead != ""] {
+			t.Errorf("%d: %+v, %v; want %s", c.status, a, err, c.want)
+		}
+	}
+	header := got.Header
+	if got.Method != http.MethodPost || got.URL.Path != "/events/event1" || body != "\x00\xff" || header.Get("Ce-Id") != "1" ||
+		header.Get("Ce-Source") != "/a" || header.Get("Content-Type") != "text/plain" || header.Get("Authorization") != "Bearer token" ||
+		header.Get("X-Trace") != "" {
+		t.Errorf("sent %s %s with %v: %q", got.Method, got.URL, header, body)
+	}
+	d.Path = ""
+	if _, err := f.Send(t.Context(), d); err != nil || got.URL.Path != "/" {
+		t.Errorf("without a path: %s, %v", got.URL, err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	d := driver.DeadLetter{Reason: driver.ReasonNoKey, Error: "why", Body: []byte("\xff")}
+	if l := letters.Describe("7", d, false); l.Ref != "7" || l.Error != "why" || l.Size != 1 || l.Body != nil || l.BodyEncoding != "" {
+		t.Errorf("%+v", l)
+	}
+	if l := letters.Describe("7", d, true); *l.Body != "/w==" || l.BodyEncoding != "base64" {
+		t.Errorf("%+v", l)
+	}
+	for _, body := range []string{"\xff", "text \x00\u2028", ""} {
+		d.Body, d.Path, d.Header = []byte(body), "/events/event1", map[string][]string{"Ce-Id": {"1"}}
+		text, err := json.Marshal(letters.Describe("7", d, true))
+		got, errParse := letters.Parse(text)
+		if err != nil || errParse != nil || string(got.Body) != body || got.Path != d.Path || got.Header["Ce-Id"][0] != "1" || got.Error != "why" {
+			t.Errorf("%q: %+v, %v, %v", body, got, err, errParse)
+		}
+	}
+	if _, err := letters.Parse([]byte(`{"reason":"no-key"}`)); err == nil || !strings.Contains(err.Error(), "--payload") {
+		t.Errorf("without a body: %v", err)
+	}
+}

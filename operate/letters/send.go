@@ -1,0 +1,107 @@
+package letters
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/publish"
+)
+
+// Result is what became of a letter that was sent again.
+type Result string
+
+// The results.
+const (
+	Processed    Result = "processed"     // or skipped as a duplicate: the letter is not needed any more
+	Waits        Result = "waits"         // for other events of its key: keep the letter until they have come
+	DeadLettered Result = "dead-lettered" // it failed again, and there is another letter
+	Refused      Result = "refused"       // it was not taken; the answer says why
+	Published    Result = "published"     // to a topic: look at its key to see what became of it
+)
+
+// Answer is what a [Sender] was told.
+type Answer struct {
+	Result Result `json:"result"`
+	Status int    `json:"status,omitempty"` // of the function's answer
+	Text   string `json:"text,omitempty"`   // of it
+}
+
+// Sender sends the event of a dead letter again, as it came.
+type Sender interface {
+	Send(ctx context.Context, d driver.DeadLetter) (Answer, error)
+}
+
+// Function sends letters to a function. Sending one twice does no harm.
+type Function struct {
+	URL    string // of the function, without a path
+	Token  string // of an identity that may invoke it; "": none is needed
+	Client *http.Client
+}
+
+// Send implements [Sender].
+func (f Function) Send(ctx context.Context, d driver.DeadLetter) (Answer, error) {
+	url := strings.TrimRight(f.URL, "/") + cmp.Or(d.Path, "/")
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(d.Body))
+	if err != nil {
+		return Answer{}, err
+	}
+	for name, values := range d.Header {
+		if isEvents(name) && len(values) > 0 {
+			request.Header.Set(name, values[0])
+		}
+	}
+	if f.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+f.Token)
+	}
+	response, err := f.Client.Do(request)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 1000))
+	if err != nil {
+		return Answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	return Answer{resultOf(response.StatusCode, response.Header), response.StatusCode, said(response, text)}, nil
+}
+
+// isEvents says whether a header is the event's own.
+func isEvents(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "ce-") || name == "content-type"
+}
+
+// resultOf reads the answers that package convert lists.
+func resultOf(status int, header http.Header) Result {
+	switch {
+	case status == http.StatusNoContent:
+		return Processed
+	case status == http.StatusAccepted:
+		return Waits
+	case status == http.StatusOK && header.Get(convert.DeadLetterHeader) != "":
+		return DeadLettered
+	}
+	return Refused
+}
+
+func said(r *http.Response, text []byte) string {
+	return cmp.Or(strings.TrimSpace(string(text)), r.Header.Get(convert.ErrorHeader))
+}
+
+// Topic sends letters to one of the function's source topics.
+type Topic struct{ Topic *publish.Topic }
+
+// Send implements [Sender].
+func (t Topic) Send(ctx context.Context, d driver.DeadLetter) (Answer, error) {
+	if err := t.Topic.PublishAgain(ctx, d); err != nil {
+		return Answer{}, err
+	}
+	return Answer{Result: Published}, nil
+}

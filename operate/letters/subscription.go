@@ -1,0 +1,181 @@
+package letters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/publish"
+)
+
+// Subscription is the letters that wait in a subscription to a topic of dead letters. A letter
+// is called by its message's ID. Looking at letters takes them from other subscribers until
+// Close. It is for one caller at a time.
+type Subscription struct {
+	client *pubsub.Client
+	name   string
+	taken  map[string]string // the messages that were pulled, by ID, and what acknowledges each
+	order  []driver.LetterRef
+	all    bool // all that there are were pulled
+	within time.Duration
+}
+
+var _ driver.LetterBox = (*Subscription)(nil)
+
+var subscriptionName = regexp.MustCompile(`^projects/([^/]+)/subscriptions/[^/]+$`)
+
+// OpenSubscription returns the letters of a subscription, as in
+// projects/my-project/subscriptions/my-subscription. It makes no request.
+func OpenSubscription(ctx context.Context, name string, opts ...option.ClientOption) (*Subscription, error) {
+	match := subscriptionName.FindStringSubmatch(name)
+	if match == nil {
+		return nil, fmt.Errorf("a subscription is named as in projects/my-project/subscriptions/my-subscription; this is %q", name)
+	}
+	client, err := pubsub.NewClient(ctx, match[1], opts...)
+	if err != nil {
+		return nil, fmt.Errorf("subscription %s: %w", name, err)
+	}
+	return &Subscription{client: client, name: name, taken: make(map[string]string), within: pullWithin}, nil
+}
+
+const (
+	// pullWithin is how long a pull waits for messages. Then there are none.
+	pullWithin = 3 * time.Second
+	// pullAtOnce bounds what is held of messages, which may have 10 MB each.
+	pullAtOnce = 20
+	// giveBackWithin bounds Close.
+	giveBackWithin = 10 * time.Second
+	// perRequest is how many messages a request gives back.
+	perRequest = 1000
+)
+
+// ListLetters implements [driver.LetterBox]. All letters are in one page. It returns when none has
+// come for some seconds.
+func (s *Subscription) ListLetters(ctx context.Context, q driver.LetterQuery) (driver.LetterPage, error) {
+	if q.Cursor != "" {
+		return driver.LetterPage{}, driver.Permanent(errors.New("a subscription has one page, and no cursor"))
+	}
+	for !s.all {
+		if _, err := s.pull(ctx, ""); err != nil {
+			return driver.LetterPage{}, err
+		}
+	}
+	page := driver.LetterPage{}
+	for _, l := range s.order {
+		if _, kept := s.taken[l.Ref]; kept {
+			page.Letters = append(page.Letters, l)
+		}
+	}
+	return page, nil
+}
+
+// pull takes some messages. It returns the one with that ID, if it is among them.
+func (s *Subscription) pull(ctx context.Context, id string) (found *pubsubpb.PubsubMessage, err error) {
+	within, cancel := context.WithTimeout(ctx, s.within)
+	defer cancel()
+	answer, err := s.client.SubscriptionAdminClient.Pull(within, &pubsubpb.PullRequest{Subscription: s.name, MaxMessages: pullAtOnce})
+	if err != nil && within.Err() != nil && ctx.Err() == nil || status.Code(err) == codes.DeadlineExceeded && ctx.Err() == nil {
+		answer, err = nil, nil // there are none
+	}
+	if err != nil {
+		return nil, fmt.Errorf("subscription %s: %w", s.name, err)
+	}
+	s.all = true
+	for _, r := range answer.GetReceivedMessages() {
+		m := r.Message
+		if _, again := s.taken[m.MessageId]; !again {
+			s.all = false
+			d, _ := publish.ParseLetter(nil, m.Attributes)
+			s.order = append(s.order, driver.LetterRef{Ref: m.MessageId, Reason: d.Reason, Key: d.Key, Source: d.Source, ID: d.ID,
+				Added: m.PublishTime.AsTime()})
+		}
+		s.taken[m.MessageId] = r.AckId
+		if m.MessageId == id {
+			found = m
+		}
+	}
+	return found, nil
+}
+
+// find pulls until it has the message. Its data is not kept, so one that was pulled before is
+// given back first.
+func (s *Subscription) find(ctx context.Context, id string) (*pubsubpb.PubsubMessage, error) {
+	if err := s.giveBack(ctx); err != nil {
+		return nil, err
+	}
+	for !s.all {
+		m, err := s.pull(ctx, id)
+		if m != nil || err != nil {
+			return m, err
+		}
+	}
+	return nil, fmt.Errorf("subscription %s: message %.80q: %w", s.name, id, driver.ErrNotFound)
+}
+
+// ReadLetter implements [driver.LetterBox]. A letter of which a part was left out is refused: the
+// event store has the whole.
+func (s *Subscription) ReadLetter(ctx context.Context, ref string) (driver.DeadLetter, error) {
+	m, err := s.find(ctx, ref)
+	if err != nil {
+		return driver.DeadLetter{}, err
+	}
+	d, leftOut := publish.ParseLetter(m.Data, m.Attributes)
+	if leftOut != "" {
+		return d, driver.Permanent(fmt.Errorf("message %s lacks its %s, which did not fit: look for the whole letter in the "+
+			"event store", ref, leftOut))
+	}
+	return d, nil
+}
+
+// DeleteLetter implements [driver.LetterBox]: it acknowledges the message.
+func (s *Subscription) DeleteLetter(ctx context.Context, ref string) error {
+	ack, taken := s.taken[ref]
+	if !taken {
+		m, err := s.find(ctx, ref)
+		if err != nil {
+			return err
+		}
+		ack = s.taken[m.MessageId]
+	}
+	if err := s.client.SubscriptionAdminClient.Acknowledge(ctx, &pubsubpb.AcknowledgeRequest{Subscription: s.name,
+		AckIds: []string{ack}}); err != nil {
+		return fmt.Errorf("subscription %s: message %s: acknowledge: %w", s.name, ref, err)
+	}
+	delete(s.taken, ref)
+	return nil
+}
+
+// giveBack lets other subscribers have the messages that were pulled.
+func (s *Subscription) giveBack(ctx context.Context) error {
+	var acks []string
+	for _, ack := range s.taken {
+		acks = append(acks, ack)
+	}
+	s.taken, s.order, s.all = make(map[string]string), nil, false
+	for len(acks) > 0 {
+		n := min(len(acks), perRequest)
+		err := s.client.SubscriptionAdminClient.ModifyAckDeadline(ctx, &pubsubpb.ModifyAckDeadlineRequest{Subscription: s.name,
+			AckIds: acks[:n]})
+		if err != nil {
+			return fmt.Errorf("subscription %s: give messages back: %w", s.name, err)
+		}
+		acks = acks[n:]
+	}
+	return nil
+}
+
+// Close gives the messages back that are not deleted.
+func (s *Subscription) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), giveBackWithin)
+	defer cancel()
+	return errors.Join(s.giveBack(ctx), s.client.Close())
+}

@@ -1,0 +1,129 @@
+package letters
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"cloud.google.com/go/pubsub/v2/pstest"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/publish"
+)
+
+const (
+	topicName = "projects/p/topics/dead-letters"
+	subName   = "projects/p/subscriptions/dead-letters"
+)
+
+// newTopic returns a topic of a fake Pub/Sub that has a subscription.
+func newTopic(t *testing.T) *publish.Topic {
+	t.Helper()
+	server := pstest.NewServer()
+	t.Cleanup(func() { _ = server.Close() })
+	t.Setenv("PUBSUB_EMULATOR_HOST", server.Addr)
+	_, errTopic := server.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: topicName})
+	_, errSub := server.GServer.CreateSubscription(t.Context(), &pubsubpb.Subscription{Name: subName, Topic: topicName, AckDeadlineSeconds: 60})
+	topic, err := publish.Open(t.Context(), topicName)
+	if err := errors.Join(errTopic, errSub, err); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = topic.Close() })
+	return topic
+}
+
+// openLetters opens the subscription as a command would. It waits less than a person for messages.
+func openLetters(t *testing.T) *Subscription {
+	t.Helper()
+	s, err := OpenSubscription(t.Context(), subName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.within = 500 * time.Millisecond
+	return s
+}
+
+// TestSubscription: letters are listed, read and deleted, and given back for the next.
+func TestSubscription(t *testing.T) {
+	topic := newTopic(t)
+	const n = 2*pullAtOnce + 5
+	for i := range n {
+		d := driver.DeadLetter{Reason: driver.ReasonConflict, Key: fmt.Sprint("order-", i), ID: fmt.Sprint(i), Source: "event1",
+			Header: map[string][]string{"Ce-Id": {fmt.Sprint(i)}, "Ce-Odd": {"a%20b"}, "Content-Type": {"text/plain"}}, Body: fmt.Append(nil, "body ", i)}
+		if err := publish.NewLetters(topic, nil).AddDeadLetter(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openLetters(t)
+	l, err := Find(t.Context(), s, Query{Limit: n})
+	if err != nil || l.Found != n || len(l.Letters) != n {
+		t.Fatalf("found %d, %v", l.Found, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refs := make(map[string]string) // by event
+	for _, d := range l.Letters {
+		refs[d.ID] = d.Ref
+		if d.Reason != driver.ReasonConflict || d.Key != "order-"+d.ID || d.Source != "event1" || d.Added == nil {
+			t.Errorf("%+v", d)
+		}
+	}
+	s = openLetters(t)
+	for _, id := range []string{"0", "44", "7"} {
+		d, err := s.ReadLetter(t.Context(), refs[id])
+		if err != nil || d.ID != id || string(d.Body) != "body "+id || d.Header["ce-id"][0] != id || d.Header["ce-odd"][0] != "a%20b" ||
+			d.Header["Content-Type"][0] != "text/plain" {
+			t.Errorf("letter %s: %+v, %v", id, d, err)
+		}
+		if err := s.DeleteLetter(t.Context(), refs[id]); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.ReadLetter(t.Context(), refs["7"]); !errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("read of what was deleted: %v", err)
+	}
+	if err := errors.Join(s.DeleteLetter(t.Context(), refs["9"]), s.Close()); err != nil {
+		t.Error(err)
+	}
+	s = openLetters(t)
+	defer s.Close()
+	if l, err := Find(t.Context(), s, Query{}); err != nil || l.Found != n-4 {
+		t.Errorf("left %d, %v", l.Found, err)
+	}
+	if err := s.DeleteLetter(t.Context(), "no such letter"); !errors.Is(err, driver.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// TestSubscriptionLeavesWhatIsNotWhole: a letter of which a part is elsewhere can't be sent from here.
+func TestSubscriptionLeavesWhatIsNotWhole(t *testing.T) {
+	topic := newTopic(t)
+	d := driver.DeadLetter{Reason: driver.ReasonConflict, Header: map[string][]string{"Ce-Long": {strings.Repeat("x", 2000)}}}
+	if err := publish.NewLetters(topic, nil).AddDeadLetter(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	s := openLetters(t)
+	defer s.Close()
+	l, err := Find(t.Context(), s, Query{Limit: 1})
+	if err != nil || l.Found != 1 {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	if _, err := s.ReadLetter(t.Context(), l.Letters[0].Ref); err == nil || !strings.Contains(err.Error(), "lacks its headers") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := (Topic{topic}).Send(t.Context(), d); !driver.IsPermanent(err) {
+		t.Errorf("published what is not whole: %v", err)
+	}
+}
+
+func TestSubscriptionNames(t *testing.T) {
+	for _, name := range []string{"", "s", "projects/p/topics/t", "projects//subscriptions/s", "projects/p/subscriptions/s/t"} {
+		if _, err := OpenSubscription(t.Context(), name); err == nil || !strings.Contains(err.Error(), "projects/my-project") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
