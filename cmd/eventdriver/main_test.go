@@ -15,7 +15,7 @@ import (
 func call(t *testing.T, environ []string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
-	code = run(t.Context(), args, surroundings{&o, &e, environ})
+	code = run(t.Context(), args, surroundings{strings.NewReader(""), &o, &e, environ})
 	return code, o.String(), e.String()
 }
 

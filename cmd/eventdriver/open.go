@@ -13,42 +13,45 @@ import (
 // function is the one whose state the commands look at.
 type function struct {
 	config eventdriver.Config
+	url    string // of the service; "": unknown
 	state  *eventdriver.State
 }
 
-// open reads the function's settings and opens its stores. The caller closes the state.
-func (g *globals) open(ctx context.Context) (function, error) {
+// open calls use with the function, whose stores are open meanwhile.
+func (g *globals) open(ctx context.Context, use func(function) error) error {
 	if err := g.check(); err != nil {
-		return function{}, err
+		return err
 	}
-	config, err := g.config(ctx)
+	f, err := g.settings(ctx)
 	if err != nil {
-		return function{}, fails(err)
+		return fails(err)
 	}
-	state, err := eventdriver.OpenState(ctx, config)
-	if err != nil {
-		return function{}, fails(err)
+	if f.state, err = eventdriver.OpenState(ctx, f.config); err != nil {
+		return fails(err)
 	}
-	return function{config, state}, nil
+	err = use(f)
+	if closing := f.state.Close(); closing != nil {
+		return errors.Join(err, fails(closing))
+	}
+	return err
 }
 
-// config returns the function's: of the service, or of this process's environment.
-func (g *globals) config(ctx context.Context) (eventdriver.Config, error) {
+// settings returns the function's: of the service, or of this process's environment.
+func (g *globals) settings(ctx context.Context) (f function, err error) {
 	variables := g.variables()
 	if g.target.Service != "" {
 		google, err := deployed.Connect(ctx, g.endpoint)
 		if err != nil {
-			return eventdriver.Config{}, err
+			return f, err
 		}
-		if variables, err = google.Variables(ctx, g.target); err != nil {
-			return eventdriver.Config{}, err
+		if variables, f.url, err = google.Variables(ctx, g.target); err != nil {
+			return f, err
 		}
 	}
-	config, err := deployed.ConfigOf(g.target.Service, variables)
-	if err != nil {
-		return config, fmt.Errorf("the function's settings are wrong, and doctor says more: %w", err)
+	if f.config, err = deployed.ConfigOf(g.target.Service, variables); err != nil {
+		return f, fmt.Errorf("the function's settings are wrong, and doctor says more: %w", err)
 	}
-	return config, nil
+	return f, nil
 }
 
 // keys returns what looks at the function's keys.
@@ -62,16 +65,11 @@ func (f function) keys() (keys.Function, error) {
 
 // lookAt calls look with what looks at the function's keys.
 func (g *globals) lookAt(ctx context.Context, look func(keys.Function) error) error {
-	f, err := g.open(ctx)
-	if err != nil {
-		return err
-	}
-	k, err := f.keys()
-	if err == nil {
-		err = look(k)
-	}
-	if closing := f.state.Close(); closing != nil {
-		return errors.Join(err, fails(closing))
-	}
-	return err
+	return g.open(ctx, func(f function) error {
+		k, err := f.keys()
+		if err != nil {
+			return err
+		}
+		return look(k)
+	})
 }

@@ -37,6 +37,7 @@ Exit codes:
 
 // surroundings are what a command has of its process.
 type surroundings struct {
+	in       io.Reader
 	out, err io.Writer
 	environ  []string
 }
@@ -110,7 +111,7 @@ func newRoot(s surroundings) *cobra.Command {
 	flags.BoolVar(&g.json, "json", false, "print JSON, for programs")
 	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves all of Google's APIs, without "+
 		"credentials")
-	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g))
+	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g))
 	return root
 }
 

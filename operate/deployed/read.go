@@ -18,14 +18,14 @@ import (
 	"example.com/eventdriver"
 )
 
-// Variables returns the variables of the revision that gets the service's events. The error
-// says what to do.
-func (g *Google) Variables(ctx context.Context, t Target) (map[string]string, error) {
+// Variables returns the variables of the revision that gets the service's events, and the
+// service's URL. The error says what to do.
+func (g *Google) Variables(ctx context.Context, t Target) (variables map[string]string, url string, err error) {
 	r := newReader(ctx, g, t)
 	if err := r.service(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return r.d.Variables, nil
+	return r.d.Variables, r.d.Service.Uri, nil
 }
 
 // Read reads what is deployed of a target. Without a service, variables are those of the

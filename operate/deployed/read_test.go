@@ -33,7 +33,7 @@ func connect(t *testing.T, answers map[string]any) *Google {
 // TestVariablesAreThoseOfTheRevisionThatGetsTheEvents: after a roll-back these are not the newest.
 func TestVariablesAreThoseOfTheRevisionThatGetsTheEvents(t *testing.T) {
 	s := &run.GoogleCloudRunV2Service{
-		Name: target.String(), LatestReadyRevision: "orders-2",
+		Name: target.String(), LatestReadyRevision: "orders-2", Uri: "https://orders.run.app",
 		Template: &run.GoogleCloudRunV2RevisionTemplate{Containers: variables("A", "new")},
 		TrafficStatuses: []*run.GoogleCloudRunV2TrafficTargetStatus{{Revision: "orders-1", Percent: 90},
 			{Type: "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", Percent: 10}},
@@ -43,8 +43,8 @@ func TestVariablesAreThoseOfTheRevisionThatGetsTheEvents(t *testing.T) {
 		{Name: service + "/revisions/orders-2", Containers: variables("A", "new"), CreateTime: "2026-01-02T00:00:00Z"},
 		{Name: service + "/revisions/orders-1", Containers: variables("A", "old"), CreateTime: "2026-01-01T00:00:00Z"}}}}
 	read := func() map[string]string {
-		v, err := connect(t, answers).Variables(t.Context(), target)
-		if err != nil {
+		v, url, err := connect(t, answers).Variables(t.Context(), target)
+		if err != nil || url != s.Uri {
 			t.Fatal(err)
 		}
 		return v
@@ -57,7 +57,7 @@ func TestVariablesAreThoseOfTheRevisionThatGetsTheEvents(t *testing.T) {
 		t.Errorf("where the revisions can't be read: %v", v)
 	}
 	delete(answers, service)
-	if _, err := connect(t, answers).Variables(t.Context(), target); err == nil || !strings.Contains(err.Error(),
+	if _, _, err := connect(t, answers).Variables(t.Context(), target); err == nil || !strings.Contains(err.Error(),
 		"gcloud run services list") {
 		t.Errorf("without a service: %v", err)
 	}

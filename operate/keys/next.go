@@ -24,7 +24,7 @@ func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 		return "Nobody knows whether the last run acted, so find out from the system that is acted upon: if it did not, " +
 			"release the key and send its letter again; if it did, complete the key."
 	case joiner.Failed:
-		return "The business said that no retry can help: fix the cause that its letter names, then send the letter again."
+		return "The business said that no retry can help: fix the cause that its letter names, then send that again: letters resend."
 	case joiner.Complete:
 		return complete(c)
 	}

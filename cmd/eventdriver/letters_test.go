@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"cloud.google.com/go/pubsub/v2/pstest"
+
+	"example.com/eventdriver"
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/operate/deployed"
+	"example.com/eventdriver/operate/letters"
+)
+
+// live is a function that runs, and says how often its business acted.
+type live struct {
+	url     string
+	acted   atomic.Int64
+	content atomic.Value // of the last that it acted on, as a string
+	fixed   atomic.Bool  // else the business says that no retry can help
+}
+
+func serve(t *testing.T, environ []string) *live {
+	t.Helper()
+	variables := surroundings{environ: environ}.variables()
+	config, err := deployed.ConfigOf("orders", variables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &live{}
+	f, err := eventdriver.New(config, driver.HandlerFunc(func(_ context.Context, m driver.Message, _ driver.Next) error {
+		if !l.fixed.Load() {
+			return driver.Permanent(errors.New("a bug"))
+		}
+		l.acted.Add(1)
+		l.content.Store(string(m.Content))
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(f)
+	t.Cleanup(func() { server.Close(); _ = f.Close() })
+	l.url = server.URL
+	return l
+}
+
+// send sends an event, and expects a status.
+func (l *live) send(t *testing.T, path, key, data string, want int) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, l.url+path, strings.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"Ce-Specversion": "1.0", "Ce-Id": "id of " + path, "Ce-Source": "/test", "Ce-Type": "test",
+		"Ce-Key": key, "Content-Type": "application/json"} {
+		if value != "" {
+			r.Header.Set(name, value)
+		}
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != want {
+		t.Errorf("%s of %q: %d, want %d", path, key, answer.StatusCode, want)
+	}
+}
+
+// listed returns the letters that the command lists.
+func listed(t *testing.T, b bucket, code int, args ...string) letters.List {
+	t.Helper()
+	var l letters.List
+	out := expectCall(t, b, code, nil, append([]string{"letters", "list", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(out), &l); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return l
+}
+
+// TestLettersOfAStore: an order that failed for good is found, shown, sent again after the fix, and
+// processed once.
+func TestLettersOfAStore(t *testing.T) {
+	b := newBucket(t)
+	function := serve(t, b.environ)
+	for source, status := range map[string]int{"event1": 202, "event2": 202} {
+		function.send(t, "/events/"+source, "order-1", `{"n":1}`, status)
+	}
+	function.send(t, "/events/event3", "order-1", `{"secret":1}`, http.StatusOK)
+	function.send(t, "/events/event3", "", `{}`, http.StatusOK)
+
+	expectCall(t, b, found, []string{"1        no-key\n", "1        permanent-error\n", "2 of 2 letters"}, "letters", "list")
+	l := listed(t, b, found, "--reason=permanent-error")
+	if l.Found != 1 || l.Letters[0].Key != "order-1" {
+		t.Fatalf("%+v", l)
+	}
+	ref := l.Letters[0].Ref
+	expectCall(t, b, found, []string{ref, "permanent-error"}, "why", "order-1")
+	if out := expectCall(t, b, fine, []string{"a bug", "order-1"}, "letters", "show", ref); strings.Contains(out, "secret") {
+		t.Errorf("show prints the payload: %s", out)
+	}
+	expectCall(t, b, fine, []string{"secret"}, "letters", "show", ref, "--payload")
+	expectCall(t, b, fine, []string{"secret"}, "letters", "show", ref, "--payload", "--json")
+
+	expectCall(t, b, usage, []string{"where to?"}, "letters", "resend", ref, "--as=me")
+	expectCall(t, b, failed, []string{"nothing was changed"}, "letters", "resend", ref, "--url="+function.url, "--as=me")
+	expectCall(t, b, fine, []string{"would send again to "}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--dry-run")
+	expectCall(t, b, found, []string{"dead-lettered", `"by":"me"`}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--yes")
+	function.fixed.Store(true)
+	expectCall(t, b, fine, []string{": processed", `"result":"processed"`, `"action":"letters drop"`}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--yes")
+	function.send(t, "/events/event3", "order-1", `{"secret":1}`, http.StatusNoContent)
+	if n := function.acted.Load(); n != 1 {
+		t.Errorf("the business acted %d times", n)
+	}
+	expectCall(t, b, failed, []string{"not found"}, "letters", "show", ref)
+	expectCall(t, b, fine, []string{"completed: processed"}, "why", "order-1")
+
+	rest := listed(t, b, found)
+	for _, d := range rest.Letters {
+		expectCall(t, b, fine, []string{`"action":"letters drop"`}, "letters", "drop", d.Ref, "--yes", "--as=me")
+	}
+	if l := listed(t, b, fine); l.Found != 0 {
+		t.Errorf("%+v", l)
+	}
+}
+
+// TestLetterOfAnExpiredOrder: the letter of an order is enough to process it when all else has expired,
+// as it is, or corrected as the guide says.
+func TestLetterOfAnExpiredOrder(t *testing.T) {
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip(err)
+	}
+	b := newBucket(t)
+	b.environ = append(b.environ, "ERASE_SOURCES=")
+	function := serve(t, b.environ)
+	for _, source := range []string{"event1", "event2", "event3"} {
+		function.send(t, "/events/"+source, "order-1", `{"amount":-1}`, map[bool]int{true: http.StatusOK, false: http.StatusAccepted}[source == "event3"])
+	}
+	names, err := b.server.Names("bucket")
+	for _, name := range names { // a week later
+		if !strings.Contains(name, "/deadletters/") {
+			err = errors.Join(err, b.server.Delete("bucket", name))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	function.fixed.Store(true)
+	ref, folder := listed(t, b, found).Letters[0].Ref, t.TempDir()
+	out := expectCall(t, b, fine, nil, "letters", "show", ref, "--payload", "--json")
+	if err := os.WriteFile(filepath.Join(folder, "letter.json"), []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, commands, _ := strings.Cut(string(page), "\njq '.body =")
+	commands, _, _ = strings.Cut(commands, "\ngo run ./cmd/eventdriver")
+	shell := exec.Command("bash", "-euc", "jq '.body ="+commands)
+	shell.Dir = folder
+	if out, err := shell.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	expectCall(t, b, fine, []string{": processed"}, "letters", "resend", "--file="+filepath.Join(folder, "letter.json"), "--url="+function.url, "--yes", "--as=me")
+	if n, got := function.acted.Load(), function.content.Load(); n != 1 || got != `{"event1":{"amount":-1},"event2":{"amount":1},"event3":{"amount":-1}}` {
+		t.Errorf("the business acted %d times, on %v", n, got)
+	}
+	expectCall(t, b, fine, []string{": processed"}, "letters", "resend", ref, "--url="+function.url, "--yes", "--as=me") // a duplicate
+	if n := function.acted.Load(); n != 1 {
+		t.Errorf("the business acted %d times", n)
+	}
+	expectCall(t, b, usage, []string{"or --file"}, "letters", "resend", "--url="+function.url)
+}
+
+// TestLettersOfATopic: the same with the subscription to the topic of dead letters.
+func TestLettersOfATopic(t *testing.T) {
+	b := newBucket(t)
+	server := pstest.NewServer()
+	t.Cleanup(func() { _ = server.Close() })
+	t.Setenv("PUBSUB_EMULATOR_HOST", server.Addr)
+	const topic, source = "projects/p/topics/orders-letters", "projects/p/topics/source"
+	for _, name := range []string{topic, source} {
+		if _, err := server.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := server.GServer.CreateSubscription(t.Context(), &pubsubpb.Subscription{Name: "projects/p/subscriptions/orders-letters",
+		Topic: topic, AckDeadlineSeconds: 60}); err != nil {
+		t.Fatal(err)
+	}
+	b.environ = append(b.environ, "DEAD_LETTER_TOPIC="+topic)
+	function := serve(t, b.environ)
+	function.send(t, "/events/event9", "order-1", `{"n":1}`, http.StatusOK)
+	l := listed(t, b, found)
+	if l.Found != 1 || l.Letters[0].Reason != driver.ReasonUnknownSource {
+		t.Fatalf("%+v", l)
+	}
+	ref := l.Letters[0].Ref
+	expectCall(t, b, fine, []string{"unknown-source", "/events/event9", `{"n":1}`}, "letters", "show", ref, "--payload")
+	expectCall(t, b, fine, []string{"published"}, "letters", "resend", ref, "--topic="+source, "--yes", "--as=me")
+	again := server.Messages()[1]
+	if again.Topic != source || string(again.Data) != `{"n":1}` || again.Attributes["ce-key"] != "order-1" {
+		t.Errorf("published %+v", again)
+	}
+	b.environ[3] = "EVENT_SOURCES=event9,event1"
+	function = serve(t, b.environ)
+	expectCall(t, b, found, []string{"waits", "202"}, "letters", "resend", ref, "--url="+function.url, "--yes", "--as=me")
+	expectCall(t, b, fine, []string{"drop"}, "letters", "drop", ref, "--yes", "--as=me")
+	if l := listed(t, b, fine, "--subscription=orders-letters"); l.Found != 0 {
+		t.Errorf("%+v", l)
+	}
+	expectCall(t, b, fine, []string{"0 of 0"}, "letters", "list", "--from=store")
+	expectCall(t, b, usage, []string{"store or topic"}, "letters", "list", "--from=bucket")
+}
+
+// TestIdentityToken asks a stand-in for gcloud.
+func TestIdentityToken(t *testing.T) {
+	folder := t.TempDir()
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	script := "#!/bin/sh\n[ \"$*\" = 'auth print-identity-token' ] && echo a-token\n"
+	if err := os.WriteFile(filepath.Join(folder, "gcloud"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if token, err := identityToken(t.Context()); token != "a-token" || err != nil {
+		t.Errorf("%q, %v", token, err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "gcloud"), []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := identityToken(t.Context()); err == nil || !strings.Contains(fmt.Sprint(err), "gcloud auth login") {
+		t.Errorf("%v", err)
+	}
+}

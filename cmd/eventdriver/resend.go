@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/operate/letters"
+	"example.com/eventdriver/publish"
+)
+
+// resend are the flags of letters resend.
+type resend struct {
+	*change
+	of                *lettersOf
+	url, topic, token string
+	file              string
+	keep              bool
+}
+
+func newLettersResend(of *lettersOf) *cobra.Command {
+	r := &resend{change: &change{globals: of.globals}, of: of}
+	c := &cobra.Command{
+		Use:   "resend ID… | --file=F",
+		Short: "Send dead letters again, once their cause is fixed",
+		Long: "resend sends the events of letters again, as they came. Fix the cause first. Sending a letter twice does\n" +
+			"no harm.\n\n" +
+			"They go to the function: to --url, or to the URL of --service, with an identity token of gcloud. You need\n" +
+			"roles/run.invoker, and the function's ingress must let you in. Or they go to a source's topic (--topic),\n" +
+			"which works from anywhere, with roles/pubsub.publisher.\n\n" +
+			"A letter whose event was processed is deleted, unless --keep is given. One whose event waits for others,\n" +
+			"or that went to a topic, is kept: look at its key with why, then drop it.\n\n" +
+			"--file sends a letter that was corrected: write it with letters show ID --payload --json, and change its\n" +
+			"body. Nothing is deleted then.\n\n" +
+			"Exit code 1: not all of them were processed or published.",
+		Example: "  eventdriver letters resend ID --service=orders --region=europe-west1 --project=my-project\n" +
+			"  eventdriver letters resend ID --topic=projects/my-project/topics/orders-created --yes",
+		RunE: func(c *cobra.Command, refs []string) error {
+			if (r.file == "") == (len(refs) == 0) {
+				return errors.New("give the IDs of letters, or --file")
+			}
+			return of.open(c.Context(), func(ctx context.Context, f function, box driver.LetterBox) error {
+				return r.resend(ctx, f, box, refs)
+			})
+		},
+	}
+	r.flags(c)
+	flags := c.Flags()
+	flags.StringVar(&r.url, "url", "", "the function's `URL`, without a path")
+	flags.StringVar(&r.topic, "topic", "", "a source's `topic`, as in projects/my-project/topics/my-topic, instead of the function")
+	flags.StringVar(&r.token, "token", "", "an identity `token`; the default is what gcloud auth print-identity-token prints")
+	flags.StringVar(&r.file, "file", "", "a `file` with a letter to send, instead of those that are kept")
+	flags.BoolVar(&r.keep, "keep", false, "delete no letter")
+	return c
+}
+
+func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, refs []string) error {
+	if r.url == "" {
+		r.url = f.url
+	}
+	if r.topic == "" && r.url == "" {
+		return errors.New("where to? Give --service, --url or --topic")
+	}
+	to := r.url
+	if r.topic != "" {
+		to = r.topic
+	}
+	if r.file != "" {
+		refs = []string{r.file}
+	}
+	may, err := r.may(fmt.Sprintf("send again to %s: %s", to, strings.Join(refs, ", ")))
+	if err != nil || !may {
+		return err
+	}
+	sender, free, err := r.sender(ctx)
+	if err != nil {
+		return fails(err)
+	}
+	defer free()
+	all := true
+	for _, ref := range refs {
+		result, err := r.one(ctx, box, sender, ref)
+		if err != nil {
+			return fails(fmt.Errorf("letter %s: %w", ref, err))
+		}
+		all = all && (result == letters.Processed || result == letters.Published)
+	}
+	if !all {
+		return outcome{code: found}
+	}
+	return nil
+}
+
+// one sends one letter, and deletes it if its event was processed.
+func (r *resend) one(ctx context.Context, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
+	d, err := r.read(ctx, box, ref)
+	if err != nil {
+		return "", err
+	}
+	answer, err := sender.Send(ctx, d)
+	r.audit("letters resend", err, "letter", ref, "key", d.Key, "result", answer.Result, "status", answer.Status)
+	if err != nil {
+		return "", err
+	}
+	if answer.Result == letters.Processed && !r.keep && r.file == "" {
+		err := box.DeleteLetter(ctx, ref)
+		r.audit("letters drop", err, "letter", ref)
+		if err != nil && !errors.Is(err, driver.ErrNotFound) {
+			return "", err
+		}
+	}
+	if r.json {
+		return answer.Result, r.printJSON(struct {
+			Ref string `json:"ref"`
+			letters.Answer
+		}{ref, answer})
+	}
+	return answer.Result, r.printText(strings.TrimRight(fmt.Sprintf("%s: %s %s", plain(ref), answer.Result, plain(answer.Text)), " ") + "\n")
+}
+
+// read returns a letter that is kept, or that of the file.
+func (r *resend) read(ctx context.Context, box driver.LetterBox, ref string) (driver.DeadLetter, error) {
+	if r.file == "" {
+		return box.ReadLetter(ctx, ref)
+	}
+	text, err := os.ReadFile(r.file)
+	if err != nil {
+		return driver.DeadLetter{}, err
+	}
+	return letters.Parse(text)
+}
+
+// sender returns what sends letters to where the flags say. free ends it.
+func (r *resend) sender(ctx context.Context) (sender letters.Sender, free func(), err error) {
+	if r.topic != "" {
+		topic, err := publish.Open(ctx, r.topic)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--topic: %w", err)
+		}
+		return letters.Topic{Topic: topic}, func() { _ = topic.Close() }, nil
+	}
+	if r.token == "" && strings.HasPrefix(r.url, "https://") {
+		if r.token, err = identityToken(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	const longestRun = time.Hour // what Cloud Run allows
+	return letters.Function{URL: r.url, Token: r.token, Client: &http.Client{Timeout: longestRun}}, func() {}, nil
+}
+
+// identityToken asks gcloud for one, since the client libraries have none for people.
+func identityToken(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "gcloud", "auth", "print-identity-token").Output()
+	if err != nil {
+		return "", fmt.Errorf("gcloud auth print-identity-token: %w; log in with gcloud auth login, or give --token", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
