@@ -143,7 +143,7 @@ func TestQuotaIsNoAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.OnRequest(func(r fake.Request) fake.Fault {
-		if r.Method == "jobs.get" {
+		if r.Method == "jobs.get" && r.ID == store.JobID("claims", 4, "order-1") { // which is free
 			return fake.Fault{Status: http.StatusForbidden, Reason: "quotaExceeded"}
 		}
 		return fake.Fault{}
