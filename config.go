@@ -33,6 +33,8 @@ type Config struct {
 	Lease              time.Duration         // of a key whose holder vanished; 0: see [cache.Lease] [LEASE]
 	QuarantineOnExpiry bool                  // dead-letter a key whose holder vanished [ON_LEASE_EXPIRY]
 	ConflictPolicy     joiner.ConflictPolicy // for an event that comes again with other content [CONFLICT_POLICY]
+	JoinDeadline       time.Duration         // when a join that is not complete ends; 0: never [JOIN_DEADLINE]
+	ProcessIncomplete  bool                  // give it to the business then, instead of dead-lettering it [ON_DEADLINE]
 	DeadLetters        bool                  // dead-letter events that can never succeed [DEAD_LETTERS]
 	DeadLetterTopic    string                // where to, instead of the event store; "": that [DEAD_LETTER_TOPIC]
 	MaxEventAge        time.Duration         // when an event that still fails is dead-lettered; 0: never [MAX_EVENT_AGE]
@@ -158,6 +160,22 @@ var runSettings = []setting{{
 	about: "which content is kept if an event comes again with another: the `first`, or the `last` by the " +
 		"event's own time; `reject` dead-letters the new one",
 }, {
+	name:  "JOIN_DEADLINE",
+	must:  "a length of time, as in 24h, with the same EVENT_STORE and CLAIM_STORE",
+	field: func(c *Config) flag.Value { return (*duration)(&c.JoinDeadline) },
+	check: Config.checkDeadline,
+	about: "how long a join may wait, from when its first event was kept; no end by default. Something must call " +
+		"[`/sweep`](operations.md#deadlines), and both stores must be `gcs`, or `memory`. An event that comes later " +
+		"is dead-lettered as `too-late`.",
+}, {
+	name:  "ON_DEADLINE",
+	unset: "letter",
+	must:  oneOf(deadlines.names()) + ", and process where JOIN_DEADLINE is set and DEAD_LETTERS is off",
+	field: func(c *Config) flag.Value { return choice[bool]{&c.ProcessIncomplete, deadlines} },
+	check: func(c Config) error { return unless(c.ProcessIncomplete || c.DeadLetters || c.JoinDeadline == 0) },
+	about: "what becomes of a join then: a dead `letter`, as `incomplete`, or `process`, with what is missing in the " +
+		"message's `Missing`",
+}, {
 	name:  "DEAD_LETTERS",
 	unset: "on",
 	must:  oneOf(switches.names()) + ", and on where DEAD_LETTER_TOPIC or MAX_EVENT_AGE is set",
@@ -202,6 +220,7 @@ var (
 	leaseExpiries    = words[bool]{{"retry", false}, {"quarantine", true}}
 	conflictPolicies = words[joiner.ConflictPolicy]{
 		{"first", joiner.KeepFirst}, {"last", joiner.KeepLast}, {"reject", joiner.Reject}}
+	deadlines = words[bool]{{"letter", false}, {"process", true}}
 	switches  = words[bool]{{"on", true}, {"off", false}}
 	logLevels = words[slog.Level]{
 		{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}}

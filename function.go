@@ -66,7 +66,7 @@ func (f *Function) log() *slog.Logger { return driver.Logger(f.logger) }
 var errDraining = errors.New("this instance is shutting down: deliver the event again")
 
 // ServeHTTP answers one event: a CloudEvent in binary or structured form, or a
-// message that Pub/Sub pushed. A 2xx status acknowledges it; after any other the
+// message that Pub/Sub pushed. POST of /sweep is [Function.Sweep]. A 2xx status acknowledges it; after any other the
 // platform delivers it again. [convert.ToHTTPHandler] lists the statuses.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.active.Add(1)
@@ -80,6 +80,10 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		f.log().ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
 		turnAway(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	if r.Method == http.MethodPost && r.URL.EscapedPath() == sweepPath {
+		parts.sweeper.serveSweep(w, r.WithContext(ctx))
 		return
 	}
 	parts.serveHTTP.ServeHTTP(w, r.WithContext(ctx))
@@ -154,6 +158,7 @@ func (f *Function) Close() error {
 type parts struct {
 	stores    stores
 	pipeline  *driver.Pipeline
+	sweeper   *sweeper
 	serveHTTP http.Handler
 	receive   func(context.Context, cloudevents.Event) error
 }
@@ -215,6 +220,7 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 	return &parts{
 		stores:    stores,
 		pipeline:  pipeline,
+		sweeper:   newSweeper(f.config, stores, pipeline, gate, f.logger),
 		serveHTTP: convert.ToHTTPHandler(input, pipeline, opts...),
 		receive:   convert.ToCloudFunction(input, pipeline, opts...),
 	}, nil

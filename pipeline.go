@@ -20,6 +20,9 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	if _, can := s.events.(driver.Replacer); !can && c.ConflictPolicy == joiner.KeepLast {
 		return nil, fmt.Errorf("CONFLICT_POLICY must not be last: the store %s can't replace events", c.EventStore)
 	}
+	if _, can := s.events.(driver.Sealer); !can && c.JoinDeadline > 0 {
+		return nil, fmt.Errorf("JOIN_DEADLINE must not be set: the store %s can't end joins", c.EventStore)
+	}
 	if _, hasName := business.(fmt.Stringer); !hasName {
 		business = driver.Named("business", business)
 	}
@@ -29,10 +32,16 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	}
 	handlers := []driver.Handler{
 		transformer.New(transformer.EraseContentFromSources(c.EraseSources...)),
-		joiner.New(c.Join().Condition, s.events, joiner.OnConflict(c.ConflictPolicy), joiner.Logger(logger)),
+		joiner.New(c.Join().Condition, s.events, joiner.OnConflict(c.ConflictPolicy), joiner.Deadline(c.JoinDeadline), joiner.Logger(logger)),
 		cache.New(s.claims, idempotency...),
-		business,
 	}
+	if c.DeadLetters {
+		handlers = append(handlers, convert.DeadLetterSwept(s.deadLetters, c.BodyLimit))
+	}
+	if !c.ProcessIncomplete {
+		handlers = append(handlers, convert.DeadLetterIncomplete(s.deadLetters, c.BodyLimit))
+	}
+	handlers = append(handlers, business)
 	if s.output != nil {
 		handlers = append(handlers, s.output)
 	}

@@ -81,6 +81,15 @@ func (c Config) checkTimeout() error {
 	return fmt.Errorf("it must be less than %v where LEASE is %v", reliedUpon, c.Lease)
 }
 
+// checkDeadline returns an error where sweeps could not tell the keys that are overdue from those
+// that are completed.
+func (c Config) checkDeadline() error {
+	if c.JoinDeadline > 0 && c.EventStore != c.ClaimStore {
+		return fmt.Errorf("EVENT_STORE is %s, and CLAIM_STORE %s", c.EventStore, c.ClaimStore)
+	}
+	return nil
+}
+
 // checkTopic checks the name of a topic that the function publishes to; other is one
 // that it must not be.
 func (c Config) checkTopic(topic, other string) error {

@@ -1,0 +1,240 @@
+package eventdriver
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/admission"
+	"example.com/eventdriver/driver/joiner"
+)
+
+// sweepPath is where Cloud Scheduler calls the function, by POST.
+const sweepPath = "/sweep"
+
+const (
+	// sweepAtOnce is how many keys a sweep has under way.
+	sweepAtOnce = 8
+	// sweepPage is how many keys are listed at once.
+	sweepPage = 1000
+	// sweepFor is how long a sweep starts to process keys, or half of the request's time if
+	// that is less.
+	sweepFor = 4 * time.Minute
+	// sweepQuiet is how long nothing has happened to a join that is complete when a sweep takes it
+	// for one that nobody acts upon. Until then an event may be under way that does.
+	sweepQuiet = 5 * time.Minute
+	// sweepMemory is what a run holds before it has read its events.
+	sweepMemory = 64 << 10
+)
+
+// SweepReport says what a sweep has found and done.
+type SweepReport struct {
+	Seen      int `json:"seen"`      // keys
+	Expired   int `json:"expired"`   // joins that were not complete at their deadline
+	Processed int `json:"processed"` // joins that were complete, and nobody acted upon
+	Failed    int `json:"failed"`    // of both; the log says why, and the next sweep tries again
+	LeftAlone int `json:"leftAlone"` // because they failed for good, or are in quarantine
+	// Finished says that no key is left. Otherwise the time was up, and the next sweep of
+	// this instance, or one that is given Next, goes on from there.
+	Finished bool   `json:"finished"`
+	Next     string `json:"next,omitempty"`
+}
+
+// sweeper goes through the keys of the store and has the pipeline process those that are due.
+type sweeper struct {
+	keys       driver.Inspector // nil: there is none
+	join       joiner.Join
+	deadline   time.Duration // 0: none
+	quarantine bool
+	quiet      time.Duration
+	pipeline   *driver.Pipeline
+	gate       *admission.Gate
+	logger     *slog.Logger
+
+	one  sync.Mutex // a sweep is under way
+	next string     // where it goes on
+}
+
+func newSweeper(c Config, s stores, pipeline *driver.Pipeline, gate *admission.Gate, logger *slog.Logger) *sweeper {
+	sw := &sweeper{
+		join:       joiner.Join{Condition: joiner.MatchAll(c.Sources...)},
+		deadline:   c.JoinDeadline,
+		quarantine: c.QuarantineOnExpiry,
+		quiet:      sweepQuiet,
+		pipeline:   pipeline,
+		gate:       gate,
+		logger:     logger,
+	}
+	if keys, can := s.events.(driver.Inspector); can && c.EventStore == c.ClaimStore {
+		sw.keys = keys
+	}
+	return sw
+}
+
+var (
+	errCannotSweep = errors.New("this function can't sweep: EVENT_STORE must be a store whose keys can be listed, and CLAIM_STORE the same")
+	errSweeping    = errors.New("a sweep is under way at this instance")
+)
+
+// Sweep goes through the keys and processes those that are due: joins whose deadline has passed,
+// and those that are complete and that nobody acts upon. It begins at cursor, which is the Next
+// of a report, or where the last sweep of this Function has ended. Several sweeps at once, of
+// several functions, do no harm.
+func (f *Function) Sweep(ctx context.Context, cursor string) (SweepReport, error) {
+	parts, err := f.open(ctx)
+	if err != nil {
+		return SweepReport{}, err
+	}
+	return parts.sweeper.sweep(ctx, cursor)
+}
+
+func (s *sweeper) sweep(ctx context.Context, cursor string) (r SweepReport, err error) {
+	if s.keys == nil {
+		return r, errCannotSweep
+	}
+	if !s.one.TryLock() {
+		return r, errSweeping
+	}
+	defer s.one.Unlock()
+	listing, cancel := context.WithTimeout(ctx, timeToSweep(ctx))
+	defer cancel()
+	r.Next = cmp.Or(cursor, s.next)
+	for !r.Finished && listing.Err() == nil && err == nil {
+		err = s.sweepPage(ctx, listing, &r)
+	}
+	if s.next = r.Next; listing.Err() != nil && ctx.Err() == nil {
+		err = nil // the time was up
+	}
+	return r, err
+}
+
+// timeToSweep leaves half of the request's time to those that are under way then.
+func timeToSweep(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok {
+		return min(time.Until(end)/2, sweepFor)
+	}
+	return sweepFor
+}
+
+// sweepPage lists some keys and processes those that are due. The report goes on to the next page
+// only when all are done: the next sweep finds those again that are not.
+func (s *sweeper) sweepPage(ctx, listing context.Context, r *SweepReport) error {
+	page, err := s.keys.ListKeys(listing, driver.KeyQuery{Cursor: r.Next, Limit: sweepPage, Open: true})
+	now := time.Now()
+	r.Seen += page.Seen
+	var group errgroup.Group
+	group.SetLimit(sweepAtOnce)
+	var mu sync.Mutex
+	for _, k := range page.Keys {
+		count := s.due(k, now, r)
+		if count == nil {
+			continue
+		}
+		if listing.Err() != nil {
+			_ = group.Wait()
+			return listing.Err()
+		}
+		group.Go(func() error {
+			err, waits := s.process(ctx, k)
+			mu.Lock()
+			defer mu.Unlock()
+			s.note(ctx, k.Key, err, waits, count, r)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	r.Next, r.Finished = page.Next, page.Next == "" && err == nil
+	return err
+}
+
+// due returns the number in the report that a key counts for once it is processed; nil: it is not
+// due.
+func (s *sweeper) due(k driver.KeyState, now time.Time, r *SweepReport) *int {
+	if len(k.Events) == 0 {
+		return nil
+	}
+	standing := s.join.StandingOf(k, now)
+	switch {
+	case standing.State == joiner.Waiting && s.deadline > 0 && now.Sub(k.FirstKept()) >= s.deadline:
+		return &r.Expired
+	case standing.State != joiner.Complete && (standing.State != joiner.Expired || s.quarantine) || now.Sub(lastChange(k)) < s.quiet:
+		return nil
+	case len(standing.Missing) > 0: // a sweep has sealed it and not come to its end
+		return &r.Expired
+	}
+	return &r.Processed
+}
+
+// lastChange is when something happened to a key last.
+func lastChange(k driver.KeyState) (last time.Time) {
+	for _, e := range k.Events {
+		last = later(last, e.Kept)
+	}
+	for _, c := range k.Claims {
+		last = later(last, later(c.Changed, c.Expires))
+	}
+	return last
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// process has the pipeline process a key. It says whether the join waits nonetheless.
+func (s *sweeper) process(ctx context.Context, k driver.KeyState) (err error, waits bool) {
+	grant, err := s.gate.Admit(ctx, sweepMemory)
+	if err != nil {
+		return err, false
+	}
+	defer grant.Release()
+	ctx, run := driver.WithRun(driver.WithMemory(ctx, grant))
+	err = s.pipeline.Process(driver.WithSweep(ctx, k.FirstKept()), driver.Message{Key: k.Key})
+	return err, run.Waiting()
+}
+
+// note counts what became of a key.
+func (s *sweeper) note(ctx context.Context, key string, err error, waits bool, count *int, r *SweepReport) {
+	switch {
+	case errors.Is(err, driver.ErrHeld): // somebody acts upon it now
+	case errors.Is(err, driver.ErrMarked):
+		r.LeftAlone++
+	case err != nil:
+		r.Failed++
+		driver.Logger(s.logger).ErrorContext(ctx, "a key that was swept failed", "key", key, "error", err)
+	case !waits:
+		*count++
+	}
+}
+
+// serveSweep answers Cloud Scheduler.
+func (s *sweeper) serveSweep(w http.ResponseWriter, r *http.Request) {
+	report, err := s.sweep(r.Context(), r.URL.Query().Get("cursor"))
+	log := driver.Logger(s.logger)
+	switch {
+	case errors.Is(err, errSweeping):
+		turnAway(w, http.StatusTooManyRequests, err.Error())
+		return
+	case errors.Is(err, errCannotSweep):
+		turnAway(w, http.StatusNotImplemented, err.Error())
+		return
+	case err != nil:
+		log.ErrorContext(r.Context(), "the sweep failed", "error", err, "report", report)
+		turnAway(w, http.StatusInternalServerError, fmt.Sprintf("the sweep failed: %v", err))
+		return
+	}
+	log.InfoContext(r.Context(), "sweep", "report", report)
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(report) // the client may be gone
+}
