@@ -115,6 +115,7 @@ type local struct {
 	sources                   []string
 	functionAddr, publishAddr string
 	publisher                 *http.Server
+	endSweeps                 func() // waits for the one that is under way
 	closers                   []func() error
 }
 
@@ -158,6 +159,9 @@ func (l *local) startAll(ctx context.Context, o options, business driver.Handler
 		return err
 	}
 	l.sources = config.Sources
+	if config.JoinDeadline > 0 {
+		l.startSweeps(ctx)
+	}
 	return l.startPublisher(ctx, o.publishAddr, config)
 }
 
@@ -279,6 +283,9 @@ func (l *local) stop() error {
 	if l.publisher != nil {
 		errs = append(errs, l.publisher.Shutdown(ctx))
 		l.eventarc.Wait()
+	}
+	if l.endSweeps != nil {
+		l.endSweeps()
 	}
 	if l.function != nil {
 		errs = append(errs, l.function.Drain(ctx), l.function.Close())
