@@ -57,6 +57,11 @@ func state(f facts) []Finding {
 		n.add(Error, "an event is deleted after "+days(events)+", "+again,
 			"an order whose business fails for that long loses its first events, and waits without end", f.keepLonger())
 	}
+	if d := f.Config.JoinDeadline; d > 0 && events <= d {
+		n.add(Error, "an event is deleted after "+days(events)+", and JOIN_DEADLINE is "+days(d),
+			"what has arrived of an overdue order is gone before it is dead-lettered or processed",
+			f.update("JOIN_DEADLINE=24h")+"; or "+f.keepLonger())
+	}
 	if dones < f.redelivered {
 		n.add(Error, "a completion is deleted after "+days(dones)+", "+again,
 			"a late delivery of a processed order processes it again", f.keepLonger())
