@@ -1,0 +1,126 @@
+// Package change changes what is kept of keys, for operators. A key is changed only under a claim
+// of its own: no run is under way meanwhile, and none begins.
+package change
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/eventdriver/driver"
+)
+
+// Keys is what is needed to change the keys of a function.
+type Keys struct {
+	Claims driver.ClaimStore
+	Store  driver.Inspector // of the same keys
+	Scope  string           // of the function's cache
+	By     string           // who changes them: the owner of the claims says so
+}
+
+// Errors of changes that were refused. Nothing was changed.
+var (
+	ErrNothing  = errors.New("there is nothing to change")
+	ErrUnderWay = errors.New("a run is under way")
+)
+
+// lease is how long a key is claimed to change it. A change takes a few requests.
+const lease = time.Minute
+
+// withdraw bounds how long it takes to give a key back whose change has failed.
+const withdraw = 10 * time.Second
+
+// Release has the next delivery of one of key's events run it: it clears the mark of a key that
+// failed or is quarantined, and of a key whose lease ran out that its holder vanished.
+//
+// While a lease is live, it is refused with [ErrUnderWay]; with force it is taken from the run.
+// That run may have acted, or may still act, and the next may act again.
+func (k Keys) Release(ctx context.Context, key string, force bool) error {
+	c, err := k.look(ctx, key)
+	switch {
+	case err != nil:
+		return err
+	case c.Done != nil:
+		return fmt.Errorf("key %q is completed, and is not run again: %w", key, ErrNothing)
+	case c.Token == 0:
+		return fmt.Errorf("key %q was never claimed: the next delivery runs it: %w", key, ErrNothing)
+	case !c.Held && c.Mark == driver.MarkNone:
+		return fmt.Errorf("key %q is released: the next delivery runs it: %w", key, ErrNothing)
+	}
+	return k.with(ctx, key, c, force, func(ctx context.Context, claim driver.Claim) error {
+		return k.Claims.Release(ctx, claim, driver.MarkNone)
+	})
+}
+
+// Complete completes key, so that its events are acknowledged and not run: with
+// [driver.OutcomeOperator].
+//
+// While a lease is live, it is refused with [ErrUnderWay]; with force the run's claim is completed.
+// That run is not stopped, and nobody runs the key again, also if it has not acted, and fails.
+func (k Keys) Complete(ctx context.Context, key string, force bool) error {
+	c, err := k.look(ctx, key)
+	switch {
+	case err != nil:
+		return err
+	case c.Done != nil:
+		return fmt.Errorf("key %q is completed already: %w", key, ErrNothing)
+	}
+	return k.with(ctx, key, c, force, func(ctx context.Context, claim driver.Claim) error {
+		return k.Claims.Complete(ctx, claim, driver.OutcomeOperator)
+	})
+}
+
+// look returns what is known of key's claims. A key of which nothing is kept is refused: it may
+// be misspelled.
+func (k Keys) look(ctx context.Context, key string) (driver.ClaimState, error) {
+	state, err := k.Store.Inspect(ctx, key)
+	if errors.Is(err, driver.ErrNotFound) {
+		return driver.ClaimState{}, fmt.Errorf("nothing is kept of key %q: %w", key, ErrNothing)
+	}
+	if err != nil {
+		return driver.ClaimState{}, fmt.Errorf("look at key %q: %w", key, err)
+	}
+	return state.Claim(k.Scope), nil
+}
+
+// with calls do with a claim of key: a new one, or with force that of the run that is under way.
+func (k Keys) with(ctx context.Context, key string, c driver.ClaimState, force bool, do func(context.Context, driver.Claim) error) error {
+	asked := driver.Claim{Scope: k.Scope, Key: key, Owner: k.owner()}
+	claim, err := k.Claims.Acquire(ctx, asked, lease)
+	var held *driver.HeldError
+	switch {
+	case errors.As(err, &held) && force && held.Token == c.Token:
+		return do(ctx, driver.Claim{Scope: k.Scope, Key: key, Token: c.Token, Owner: c.Owner})
+	case errors.As(err, &held) && force:
+		return fmt.Errorf("key %q: another run has begun meanwhile: %w", key, ErrUnderWay)
+	case errors.As(err, &held):
+		return fmt.Errorf("key %q is held until %s, unless its lease is renewed: %w", key, held.Expires.UTC().Format(time.RFC3339),
+			ErrUnderWay)
+	case errors.Is(err, driver.ErrDone):
+		return fmt.Errorf("key %q was completed meanwhile: %w", key, ErrNothing)
+	case err != nil:
+		return fmt.Errorf("claim key %q: %w", key, err)
+	}
+	if err := do(ctx, claim); err != nil {
+		return errors.Join(err, k.giveBack(ctx, claim, c))
+	}
+	return nil
+}
+
+// giveBack releases a key whose change has failed, with the mark that it had. A key whose lease
+// had run out is left claimed, so that whoever takes it over is told that a holder vanished.
+func (k Keys) giveBack(ctx context.Context, claim driver.Claim, was driver.ClaimState) error {
+	if was.Held {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdraw)
+	defer cancel()
+	if err := k.Claims.Release(ctx, claim, claim.Mark); err != nil && !errors.Is(err, driver.ErrLost) {
+		return fmt.Errorf("give key %q back: %w", claim.Key, err)
+	}
+	return nil
+}
+
+// owner is one that has never been before, and names who it is.
+func (k Keys) owner() string { return "operator-" + k.By + "-" + driver.NewOwner() }
