@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// change are the flags of commands that change something.
-type change struct {
+// changing are the flags of commands that change something.
+type changing struct {
 	*globals
 	yes, dryRun bool
 	as          string
 }
 
-func (c *change) flags(command *cobra.Command) {
+func (c *changing) flags(command *cobra.Command) {
 	variables := c.variables()
 	account := variables["CLOUDSDK_CORE_ACCOUNT"]
 	if account == "" {
@@ -33,12 +33,12 @@ var errNoAnswer = errors.New("nothing was changed: answer yes, or give --yes")
 
 // may says whether to do what the sentence says: not in a dry run, and not where the answer to
 // the question isn't yes.
-func (c *change) may(sentence string) (bool, error) {
+func (c *changing) may(sentence string) (bool, error) {
 	if c.as == "" {
 		return false, errors.New("--as must name the account that does it: USER and CLOUDSDK_CORE_ACCOUNT are not set")
 	}
 	if c.dryRun {
-		fmt.Fprintf(c.err, "would %s\n", sentence)
+		fmt.Fprintf(c.err, "would do this: %s\n", sentence)
 		return false, nil
 	}
 	if c.yes {
@@ -53,7 +53,7 @@ func (c *change) may(sentence string) (bool, error) {
 }
 
 // audit writes a line for the record about a change that was made, or may have been made.
-func (c *change) audit(action string, err error, about ...any) {
+func (c *changing) audit(action string, err error, about ...any) {
 	about = append([]any{"action", action, "by", c.as}, about...)
 	if err != nil {
 		about = append(about, "error", err.Error())

@@ -209,7 +209,7 @@ func (of *lettersOf) show(ref string, d driver.DeadLetter, payload bool) error {
 }
 
 func newLettersDrop(of *lettersOf) *cobra.Command {
-	ch := &change{globals: of.globals}
+	ch := &changing{globals: of.globals}
 	c := &cobra.Command{
 		Use:   "drop ID…",
 		Short: "Delete dead letters",

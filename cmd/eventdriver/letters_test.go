@@ -116,7 +116,7 @@ func TestLettersOfAStore(t *testing.T) {
 
 	expectCall(t, b, usage, []string{"where to?"}, "letters", "resend", ref, "--as=me")
 	expectCall(t, b, failed, []string{"nothing was changed"}, "letters", "resend", ref, "--url="+function.url, "--as=me")
-	expectCall(t, b, fine, []string{"would send again to "}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--dry-run")
+	expectCall(t, b, fine, []string{"would do this: send again to "}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--dry-run")
 	expectCall(t, b, found, []string{"dead-lettered", `"by":"me"`}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--yes")
 	function.fixed.Store(true)
 	expectCall(t, b, fine, []string{": processed", `"result":"processed"`, `"action":"letters drop"`}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--yes")

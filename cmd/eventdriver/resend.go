@@ -19,7 +19,7 @@ import (
 
 // resend are the flags of letters resend.
 type resend struct {
-	*change
+	*changing
 	of                *lettersOf
 	url, topic, token string
 	file              string
@@ -27,7 +27,7 @@ type resend struct {
 }
 
 func newLettersResend(of *lettersOf) *cobra.Command {
-	r := &resend{change: &change{globals: of.globals}, of: of}
+	r := &resend{changing: &changing{globals: of.globals}, of: of}
 	c := &cobra.Command{
 		Use:   "resend ID… | --file=F",
 		Short: "Send dead letters again, once their cause is fixed",

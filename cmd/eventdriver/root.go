@@ -111,7 +111,8 @@ func newRoot(s surroundings) *cobra.Command {
 	flags.BoolVar(&g.json, "json", false, "print JSON, for programs")
 	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves all of Google's APIs, without "+
 		"credentials")
-	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g))
+	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g),
+		newRelease(g), newComplete(g))
 	return root
 }
 

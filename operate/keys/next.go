@@ -22,7 +22,7 @@ func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 			"events where ON_LEASE_EXPIRY is quarantine; if none comes, publish one of the events again."
 	case joiner.Quarantined:
 		return "Nobody knows whether the last run acted, so find out from the system that is acted upon: if it did not, " +
-			"release the key and send its letter again; if it did, complete the key."
+			"release the key and send its letter again (release, letters resend); if it did, complete it (complete)."
 	case joiner.Failed:
 		return "The business said that no retry can help: fix the cause that its letter names, then send that again: letters resend."
 	case joiner.Complete:

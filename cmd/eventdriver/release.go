@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"example.com/eventdriver/operate/change"
+)
+
+// keyChange is a command that changes one key.
+type keyChange struct {
+	*changing
+	name   string
+	what   string // for the question: what it does to the key
+	forced string // for the question: what it may do to a key that is being processed
+	do     func(k change.Keys, ctx context.Context, key string, force bool) error
+	force  bool
+}
+
+func newRelease(g *globals) *cobra.Command {
+	c := &keyChange{changing: &changing{globals: g}, name: "release",
+		what: "let the next delivery run the key, though its last run may have acted",
+		forced: "take the key from the run that is under way: it may have acted or may still act, and the next delivery may " +
+			"act again",
+		do: change.Keys.Release,
+	}
+	return c.command(&cobra.Command{
+		Short: "Let the next delivery run a key that failed, or is quarantined",
+		Long: "release clears the mark of a key that failed for good or is quarantined, and of a key whose holder\n" +
+			"vanished. It runs nothing itself: send one of the key's letters, or publish one of its events again.\n" +
+			"Find out before whether the last run did act.",
+	})
+}
+
+func newComplete(g *globals) *cobra.Command {
+	c := &keyChange{changing: &changing{globals: g}, name: "complete",
+		what: "complete the key, so that no delivery runs it any more",
+		forced: "complete the key, which a run holds: that run is not stopped, and if it has not acted and fails, nobody runs " +
+			"the key again",
+		do: change.Keys.Complete,
+	}
+	return c.command(&cobra.Command{
+		Short: "Complete a key that needs no run any more",
+		Long: "complete completes a key with the outcome operator: its events are acknowledged, and not run any more.\n" +
+			"Use it when the last run did act, or somebody has done its work by hand.",
+	})
+}
+
+func (c *keyChange) command(command *cobra.Command) *cobra.Command {
+	command.Use, command.Args = c.name+" KEY", cobra.ExactArgs(1)
+	command.Long += "\n\nThe key is claimed before it is changed. While a run is under way it is refused, with the exit code 3;\n" +
+		"--force takes it from the run. An audit line goes to stderr, and the claim's owner names the account.\n" +
+		"Exit code 1: there was nothing to change."
+	command.Example = "  eventdriver " + c.name + " order-1 --service=orders --region=europe-west1 --project=my-project"
+	command.RunE = func(command *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeout(command.Context(), readWithin)
+		defer cancel()
+		return c.open(ctx, func(f function) error { return c.run(ctx, f, args[0]) })
+	}
+	c.flags(command)
+	command.Flags().BoolVar(&c.force, "force", false, "change the key also while a run holds it: "+c.forced)
+	return command
+}
+
+func (c *keyChange) run(ctx context.Context, f function, key string) error {
+	store, err := f.state.Inspector()
+	if err != nil {
+		return fails(err)
+	}
+	what := c.what
+	if c.force {
+		what = "while it is free, " + what + "; or, while it is held, " + c.forced
+	}
+	may, err := c.may(fmt.Sprintf("%s: %s", plain(key), what))
+	if err != nil || !may {
+		return err
+	}
+	k := change.Keys{Claims: f.state.Claims, Store: store, Scope: f.config.Join().Scope, By: c.as}
+	err = c.do(k, ctx, key, c.force)
+	c.audit(c.name, err, "key", key, "force", c.force)
+	switch {
+	case errors.Is(err, change.ErrNothing):
+		return outcome{found, err}
+	case err != nil:
+		return fails(err)
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/driver"
+)
+
+// TestReleaseAndComplete changes keys, asks before, and leaves a record.
+func TestReleaseAndComplete(t *testing.T) {
+	b := newBucket(t)
+	for _, key := range []string{"failed", "quarantined", "held"} {
+		b.persist(t, key, "event1", "event2", "event3")
+	}
+	for key, mark := range map[string]driver.Mark{"failed": driver.MarkFailed, "quarantined": driver.MarkQuarantined} {
+		if err := b.store.Release(t.Context(), b.claim(t, key), mark); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := b.claim(t, "held")
+
+	expectCall(t, b, failed, []string{"nothing was changed", "quarantined: let the next delivery run"}, "release", "quarantined", "--as=me")
+	expectCall(t, b, fine, []string{"would do this: quarantined: let the next"}, "release", "quarantined", "--as=me", "--dry-run")
+	expectCall(t, b, found, []string{"quarantined: quarantined"}, "why", "quarantined")
+	expectCall(t, b, fine, []string{`"action":"release"`, `"by":"me"`, `"key":"quarantined"`}, "release", "quarantined", "--as=me", "--yes")
+	expectCall(t, b, found, []string{"quarantined: complete", "owner operator-me-"}, "why", "quarantined")
+	expectCall(t, b, found, []string{"nothing to change"}, "release", "quarantined", "--as=me", "--yes")
+	expectCall(t, b, found, []string{"nothing is kept"}, "complete", "unknown", "--as=me", "--yes")
+
+	expectCall(t, b, fine, []string{`"action":"complete"`}, "complete", "failed", "--as=me", "--yes")
+	expectCall(t, b, fine, []string{"completed: operator", "owner operator-me-"}, "why", "failed")
+
+	for _, command := range []string{"release", "complete"} {
+		code, _, errs := call(t, b.environ, command, "held", "--as=me", "--yes")
+		if code != failed || !strings.Contains(errs, "a run is under way") || !strings.Contains(errs, "held until") {
+			t.Errorf("%s: exit code %d, %s", command, code, errs)
+		}
+		var line struct{ Error string }
+		text, _, _ := strings.Cut(errs, "\n")
+		if err := json.Unmarshal([]byte(text), &line); err != nil || line.Error == "" {
+			t.Errorf("the audit line is %q, %v", text, err)
+		}
+	}
+	expectCall(t, b, failed, []string{"may act again"}, "release", "held", "--as=me", "--force")
+	expectCall(t, b, fine, []string{`"force":true`}, "release", "held", "--as=me", "--force", "--yes")
+	if next := b.claim(t, "held"); next.Token <= held.Token {
+		t.Errorf("the next run has token %d, after %d", next.Token, held.Token)
+	}
+	expectCall(t, b, usage, []string{"--as"}, "release", "held")
+}
