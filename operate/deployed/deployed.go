@@ -12,6 +12,7 @@ import (
 
 	bigquery "google.golang.org/api/bigquery/v2"
 	cloudfunctions "google.golang.org/api/cloudfunctions/v2"
+	scheduler "google.golang.org/api/cloudscheduler/v1"
 	eventarc "google.golang.org/api/eventarc/v1"
 	iam "google.golang.org/api/iam/v1"
 	pubsub "google.golang.org/api/pubsub/v1"
@@ -46,6 +47,8 @@ type Deployment struct {
 	Neighbours []*run.GoogleCloudRunV2Service  // the project's other services in the regions that are known
 	Routes     []Route                         // by which events come
 	Hidden     bool                            // there may be more of them, which can't be read
+	Jobs       []*scheduler.Job                // of Cloud Scheduler that call the service; read where joins have a deadline
+	JobsRead   bool                            // false: there may be others
 	Topics     map[string]*Topic               // by their full names
 	Buckets    map[string]*Bucket              // by their names
 	Datasets   map[string]*Dataset             // by PROJECT.DATASET

@@ -10,6 +10,7 @@ import (
 	bigquery "google.golang.org/api/bigquery/v2"
 	cloudfunctions "google.golang.org/api/cloudfunctions/v2"
 	projects "google.golang.org/api/cloudresourcemanager/v3"
+	scheduler "google.golang.org/api/cloudscheduler/v1"
 	eventarc "google.golang.org/api/eventarc/v1"
 	"google.golang.org/api/googleapi"
 	iam "google.golang.org/api/iam/v1"
@@ -29,6 +30,7 @@ type Google struct {
 	bigquery  *bigquery.Service
 	iam       *iam.Service
 	projects  *projects.Service
+	scheduler *scheduler.Service
 }
 
 // Connect returns clients with the application default credentials. An endpoint, as in
@@ -63,6 +65,7 @@ func Connect(ctx context.Context, endpoint string) (*Google, error) {
 	})
 	open("/", func(o ...option.ClientOption) (err error) { g.iam, err = iam.NewService(ctx, o...); return })
 	open("/", func(o ...option.ClientOption) (err error) { g.projects, err = projects.NewService(ctx, o...); return })
+	open("/", func(o ...option.ClientOption) (err error) { g.scheduler, err = scheduler.NewService(ctx, o...); return })
 	for _, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("%w\nLog in with: gcloud auth application-default login", err)
@@ -76,6 +79,7 @@ const (
 	roleRun       = "roles/run.viewer"
 	roleFunctions = "roles/cloudfunctions.viewer"
 	roleEventarc  = "roles/eventarc.viewer"
+	roleScheduler = "roles/cloudscheduler.viewer"
 	rolePubsub    = "roles/pubsub.viewer"
 	roleBuckets   = "roles/storage.bucketViewer"
 	roleBigQuery  = "roles/bigquery.metadataViewer"
@@ -89,14 +93,15 @@ const RoleOfBucket = "roles/storage.legacyBucketReader"
 var apis = map[string]string{
 	roleRun: "run.googleapis.com", roleFunctions: "cloudfunctions.googleapis.com",
 	roleEventarc: "eventarc.googleapis.com",
-	rolePubsub:   "pubsub.googleapis.com", roleBuckets: "storage.googleapis.com", RoleOfBucket: "storage.googleapis.com",
+	rolePubsub:   "pubsub.googleapis.com", roleScheduler: "cloudscheduler.googleapis.com",
+	roleBuckets: "storage.googleapis.com", RoleOfBucket: "storage.googleapis.com",
 	roleBigQuery: "bigquery.googleapis.com", rolePolicies: "iam.googleapis.com cloudresourcemanager.googleapis.com",
 }
 
 // Roles returns the roles that are enough to read all of a deployment, on its project. To count
 // the keys that wait where an earlier revision kept them takes [RoleOfBucket], too.
 func Roles() []string {
-	return []string{roleRun, roleFunctions, roleEventarc, rolePubsub, roleBuckets, roleBigQuery,
+	return []string{roleRun, roleFunctions, roleEventarc, roleScheduler, rolePubsub, roleBuckets, roleBigQuery,
 		rolePolicies}
 }
 

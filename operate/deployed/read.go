@@ -10,6 +10,7 @@ import (
 
 	bigquery "google.golang.org/api/bigquery/v2"
 	projects "google.golang.org/api/cloudresourcemanager/v3"
+	scheduler "google.golang.org/api/cloudscheduler/v1"
 	eventarc "google.golang.org/api/eventarc/v1"
 	iam "google.golang.org/api/iam/v1"
 	pubsub "google.golang.org/api/pubsub/v1"
@@ -45,6 +46,7 @@ func (g *Google) Read(ctx context.Context, t Target, variables map[string]string
 		r.access()
 		r.routes()
 		r.neighbours()
+		r.jobs()
 		r.earlier()
 	}
 	r.topics()
@@ -158,11 +160,39 @@ func (r *reader) neighbours() {
 	}
 }
 
+// jobs reads what Cloud Scheduler calls the service for, if it must.
+func (r *reader) jobs() {
+	if r.d.Config.JoinDeadline == 0 {
+		return
+	}
+	r.d.JobsRead = true
+	for _, region := range r.regions() {
+		parent := "projects/" + r.d.Project + "/locations/" + region
+		err := r.scheduler.Projects.Locations.Jobs.List(parent).Pages(r.ctx, func(page *scheduler.ListJobsResponse) error {
+			for _, job := range page.Jobs {
+				if job.HttpTarget == nil {
+					continue
+				}
+				if _, called := r.d.Called(job.HttpTarget.Uri); called {
+					r.d.Jobs = append(r.d.Jobs, job)
+				}
+			}
+			return nil
+		})
+		r.d.JobsRead = r.read("jobs of Cloud Scheduler in "+parent, roleScheduler, err) && r.d.JobsRead
+	}
+}
+
 // accounts reads the service accounts that run the function, and that call it.
 func (r *reader) accounts() {
 	emails := []string{r.d.Account()}
 	for _, route := range r.d.Routes {
 		emails = append(emails, route.Account())
+	}
+	for _, job := range r.d.Jobs {
+		if job.HttpTarget.OidcToken != nil {
+			emails = append(emails, job.HttpTarget.OidcToken.ServiceAccountEmail)
+		}
 	}
 	for _, email := range emails {
 		if _, known := r.d.Accounts[email]; known || !strings.HasSuffix(email, ".gserviceaccount.com") {

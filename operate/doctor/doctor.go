@@ -79,6 +79,7 @@ func Checks() []Check {
 		{"delivery", "subscriptions that are gone, broken or expire", delivery},
 		{"ack-deadline", "push requests that end before the run may", ackDeadline},
 		{"sources", "sources without a trigger, triggers without a source", sources},
+		{"sweep", "deadlines that nothing looks for", sweep},
 		{"letters", "dead letters that nobody gets", letters},
 		{"bucket", "holds, retention policies, versions, soft delete, location", bucket},
 		{"dataset", "expirations, location and collation of the dataset and its tables", dataset},

@@ -177,6 +177,7 @@ var (
 
 // unreadMistakes are none of the deployment.
 var unreadMistakes = []mistake{
+	jobsUnread,
 	{name: "subscriptions", make: refused("/v1/"+project+"/subscriptions", forbidden), severity: Warning,
 		problem: "roles/pubsub.viewer"},
 	{name: "subscriptions of one's own", world: pushed, make: refused("/v1/"+project+"/subscriptions", forbidden),

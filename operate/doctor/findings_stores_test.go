@@ -126,7 +126,8 @@ var stateMistakes = []mistake{
 		one.Condition.MatchesPattern = "^orders/.*/done$"
 		also(one)(w)
 	}, severity: Error, problem: "a completion is deleted after 1 day"},
-	{name: "a deadline after the events are gone", make: set("JOIN_DEADLINE", "168h"), severity: Error, problem: "JOIN_DEADLINE is 7 days"},
+	{name: "a deadline after the events are gone", world: swept, make: set("JOIN_DEADLINE", "168h"), severity: Error,
+		problem: "JOIN_DEADLINE is 7 days"},
 	{name: "some keys only", make: also(rule(1, []string{"orders/a"}, []string{"/done"})), severity: Error,
 		problem: "a completion is deleted after 1 day"},
 	{name: "by a date to come", make: func(w *world) {

@@ -27,6 +27,7 @@ var mistakes = map[string][]mistake{
 	"delivery":     deliveryMistakes,
 	"ack-deadline": ackDeadlineMistakes,
 	"sources":      sourcesMistakes,
+	"sweep":        sweepMistakes,
 	"letters":      lettersMistakes,
 	"bucket":       bucketMistakes,
 	"dataset":      datasetMistakes,

@@ -108,14 +108,13 @@ func (f facts) ofTopic(account, variable, name string) []Finding {
 		"gcloud pubsub topics add-iam-policy-binding "+name, t.Policy, f.ofProject(projectOf(name)))
 }
 
-const turnedAway = "the service answers 403, and no event arrives"
+const turnedAway = "the service answers 403, and nothing arrives"
 
 // ofCaller looks whether the account of a route may call the service.
 func (f facts) ofCaller(r deployed.Route) []Finding {
 	switch account := r.Account(); {
 	case account != "":
-		return f.needs(account, deployed.Invoke, "roles/run.invoker", f.Target.String(), turnedAway,
-			"gcloud run services add-iam-policy-binding "+f.flags(), f.Policies[f.Target.String()], f.ofProject(f.Project))
+		return f.invokes(account)
 	case r.Trigger != nil:
 		n := on(r.Name())
 		n.add(Error, "the trigger has no service account", turnedAway,
@@ -123,6 +122,12 @@ func (f facts) ofCaller(r deployed.Route) []Finding {
 		return n.all
 	}
 	return nil
+}
+
+// invokes looks whether an account may call the service.
+func (f facts) invokes(account string) []Finding {
+	return f.needs(account, deployed.Invoke, "roles/run.invoker", f.Target.String(), turnedAway,
+		"gcloud run services add-iam-policy-binding "+f.flags(), f.Policies[f.Target.String()], f.ofProject(f.Project))
 }
 
 // ofReceiver looks at what Eventarc asks for to get events that are no messages of a topic.

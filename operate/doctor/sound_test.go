@@ -177,11 +177,7 @@ var sound = map[string]func() *world{
 		w.template().Containers[0].Resources.CpuIdle = false
 		return w
 	},
-	"a deadline": func() *world {
-		w := byTerraform()
-		w.variables["JOIN_DEADLINE"] = "24h"
-		return w
-	},
+	"a deadline": swept,
 	"little memory": func() *world {
 		w := byTerraform()
 		w.template().Containers[0].Resources.Limits["memory"], w.variables["GOMEMLIMIT"] = "256Mi", "256MiB"

@@ -12,6 +12,7 @@ import (
 
 	bigquery "google.golang.org/api/bigquery/v2"
 	cloudfunctions "google.golang.org/api/cloudfunctions/v2"
+	scheduler "google.golang.org/api/cloudscheduler/v1"
 	eventarc "google.golang.org/api/eventarc/v1"
 	pubsub "google.golang.org/api/pubsub/v1"
 	run "google.golang.org/api/run/v2"
@@ -30,6 +31,7 @@ type world struct {
 	begun      string                          // when the one that gets the events was made
 	neighbours []*run.GoogleCloudRunV2Service
 	function   *cloudfunctions.Function
+	job        *scheduler.Job
 	triggers   []*eventarc.Trigger
 	subs       map[string]*pubsub.Subscription // by their short names
 	topics     map[string]*pubsub.Topic        // likewise
@@ -205,6 +207,9 @@ func (w *world) answers() map[string]any {
 		lists + "/locations/-/triggers":    map[string]any{"triggers": w.triggers},
 		"/v3/" + project + ":getIamPolicy": policy(w.policies[project]),
 		service + ":getIamPolicy":          policy(w.policies[target.String()]),
+	}
+	if w.job != nil {
+		a[schedulerJobs] = map[string]any{"jobs": []any{w.job}}
 	}
 	var subs []*pubsub.Subscription
 	for _, name := range slices.Sorted(maps.Keys(w.subs)) {
