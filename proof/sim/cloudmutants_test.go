@@ -223,7 +223,7 @@ func lostIsDone(next http.RoundTripper) roundTrip {
 	}
 }
 
-var lastItem = regexp.MustCompile(`,?\{[^{}]*\}\]`)
+var lastItem = regexp.MustCompile(`,?\{[^{}]*(\{[^{}]*\})?[^{}]*\}\]`) // with its metadata
 
 func shortList(next http.RoundTripper) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
