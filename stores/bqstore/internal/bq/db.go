@@ -22,8 +22,7 @@ type DB struct {
 	// Retention is how long rows are seen.
 	Retention time.Duration
 	// StartWithin is how long a statement that writes may be queued. One that begins later
-	// writes nothing. A third more is taken to be enough for it to end, and for clocks that
-	// differ; after a sixth, its status is asked for.
+	// writes nothing. It may end a third later than that; after a sixth, its status is asked for.
 	StartWithin time.Duration
 
 	client  *bigquery.Client

@@ -2,6 +2,7 @@ package bq
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -28,18 +29,22 @@ const queuedText = "queued for too long, or the clock of its writer is slow"
 // ErrRefused. The statement is run by a job whose ID is made from the slot: BigQuery takes
 // an ID once, so exactly one writer gets the slot. If the job fails, the slot is burned: who
 // comes next finds that out. A job that the caller has stopped to wait for is cancelled, and
-// writes no row later.
+// writes no row later. After [DB.patience], those who can't ask for the job take the slot for
+// one without a row, so then a success counts only if the log says so, too.
 func (db *DB) Insert(ctx context.Context, l Log, n int64, row Row) error {
 	location, err := db.Locate(ctx, l.Table)
 	if err != nil {
 		return err
 	}
-	until := time.Now().Add(db.StartWithin)
+	begun := time.Now()
+	until := begun.Add(db.StartWithin)
 	if end, ok := ctx.Deadline(); ok {
 		until = earlier(until, end.Add(-min(db.StartWithin/3, time.Until(end)/2)))
 	}
 	q := db.insertion(l.Table, row, until)
 	q.JobID, q.Location = db.JobID(l, n), location
+	writer := strings.ToLower(rand.Text())
+	q.Labels = map[string]string{writerLabel: writer}
 	job, err := q.Run(ctx)
 	if isStatus(err, http.StatusConflict) {
 		return ErrRefused
@@ -50,11 +55,18 @@ func (db *DB) Insert(ctx context.Context, l Log, n int64, row Row) error {
 			return queued(failure)
 		}
 	}
+	if err == nil && time.Since(begun) > db.patience() {
+		return ErrRefused
+	}
 	if errors.Is(err, ErrQueued) || ctx.Err() != nil {
-		db.cancel(q.JobID, location)
+		db.cancel(q.JobID, location, writer)
 	}
 	return queued(plain(ctx, err))
 }
+
+// patience is how long after its beginning an insert has ended, for those who can't ask for
+// its job.
+func (db *DB) patience() time.Duration { return db.StartWithin + db.StartWithin/3 }
 
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
@@ -118,13 +130,22 @@ func (db *DB) results(ctx context.Context, job *bigquery.Job, until time.Time) (
 	}
 }
 
-// cancel cancels a job that nobody waits for any more, as far as that is possible: it may
-// have ended, and is left alone if it can't be reached.
-func (db *DB) cancel(id, location string) {
+// writerLabel is the label that tells a writer's job from that of another for the same slot.
+const writerLabel = "writer"
+
+// cancel cancels a writer's job that nobody waits for any more, as far as that is possible: it
+// may have ended, and is left alone if it can't be reached. Where the request for it was cut
+// off, the slot may have another's job, who still waits.
+func (db *DB) cancel(id, location, writer string) {
 	db.cancels.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cancelWithin)
 		defer cancel()
-		if job, err := db.client.JobFromIDLocation(ctx, id, location); err == nil {
+		job, err := db.client.JobFromIDLocation(ctx, id, location)
+		if err != nil {
+			return
+		}
+		config, err := job.Config()
+		if q, ok := config.(*bigquery.QueryConfig); err == nil && ok && q.Labels[writerLabel] == writer {
 			_ = job.Cancel(ctx)
 		}
 	})

@@ -121,7 +121,7 @@ func (db *DB) await(ctx context.Context, l Log, n int64, read func() (end int64,
 		isQueued = func() bool { return job.LastStatus().State == bigquery.Pending }
 		_, err = db.results(ctx, job, time.Time{})
 	}
-	for end := time.Now().Add(db.StartWithin + db.StartWithin/3); isForeign(err) && time.Now().Before(end); {
+	for end := time.Now().Add(db.patience()); isForeign(err) && time.Now().Before(end); {
 		select {
 		case <-ctx.Done():
 			err = fmt.Errorf("slot %d is another account's: %w", n, ctx.Err())
