@@ -27,7 +27,7 @@ type eventBallot struct {
 
 func (s *Store) ballot(key, source string, read ...string) *eventBallot {
 	b := &eventBallot{s: s, key: key, own: driver.ToText(source),
-		log: bq.Log{Table: s.settings.tables.Events, Names: []string{key, source}}}
+		log: bq.Log{Table: eventTable, Names: []string{key, source}}}
 	for _, source := range read {
 		b.sources = append(b.sources, driver.ToText(source))
 	}
@@ -37,7 +37,7 @@ func (s *Store) ballot(key, source string, read ...string) *eventBallot {
 func (s *Store) decisionBallot(key, join string) *eventBallot {
 	own := decisionMark + driver.ToText(join)
 	return &eventBallot{s: s, key: key, own: own, sources: []string{own},
-		log: bq.Log{Table: s.settings.tables.Events, Names: []string{key, "decided", join}}}
+		log: bq.Log{Table: eventTable, Names: []string{key, "decided", join}}}
 }
 
 // read returns the row that is kept, or [driver.ErrNotFound].
@@ -93,10 +93,10 @@ func (b *eventBallot) selection() (content, where string, parameters []any) {
 func (s *Store) eventRows(ctx context.Context, columns, where string, parameters ...any) (
 	map[string][]eventRow, error,
 ) {
-	if _, err := s.db.Locate(ctx, s.settings.tables.Events); err != nil {
+	if _, err := s.db.Locate(ctx, eventTable); err != nil {
 		return nil, err
 	}
-	rows, err := bq.Query[eventRow](ctx, s.db, "SELECT "+columns+" FROM "+s.db.Name(s.settings.tables.Events)+
+	rows, err := bq.Query[eventRow](ctx, s.db, "SELECT "+columns+" FROM "+s.db.Name(eventTable)+
 		" WHERE "+where+" AND created_at >= @since QUALIFY seq = MAX(seq) OVER (PARTITION BY source)",
 		append(parameters, "since", s.db.Since())...)
 	bySource := make(map[string][]eventRow)

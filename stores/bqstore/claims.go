@@ -153,7 +153,7 @@ func (s *Store) change(ctx context.Context, operation string, c driver.Claim, va
 func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 	next func(end claimRow, n int64) (claimRow, error),
 ) (claimRow, error) {
-	l := bq.Log{Table: s.settings.tables.Claims, Names: []string{c.Scope, c.Key}}
+	l := bq.Log{Table: claimTable, Names: []string{c.Scope, c.Key}}
 	if c.Scope == "" { // as before there were scopes: revisions work side by side
 		l.Names = l.Names[1:]
 	}
@@ -190,13 +190,12 @@ func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 
 // end returns the last row of the key's log, or none.
 func (s *Store) end(ctx context.Context, c driver.Claim) (claimRow, error) {
-	table := s.settings.tables.Claims
-	if _, err := s.db.Locate(ctx, table); err != nil {
+	if _, err := s.db.Locate(ctx, claimTable); err != nil {
 		return claimRow{}, err
 	}
 	rows, err := bq.Query[claimRow](ctx, s.db, "SELECT "+formColumn+", seq, kind, token, owner, takeover, "+
 		"IFNULL(mark, '') AS mark, lease_ms, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms "+
-		"FROM "+s.db.Name(table)+
+		"FROM "+s.db.Name(claimTable)+
 		" WHERE IFNULL(scope, '') = @scope AND key = @key AND created_at >= @since ORDER BY seq DESC LIMIT 1",
 		"scope", driver.ToText(c.Scope), "key", driver.ToText(c.Key), "since", s.db.Since())
 	if err != nil || len(rows) == 0 {

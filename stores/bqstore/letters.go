@@ -54,17 +54,16 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 		row["dead_lettered_at"] = d.Time.UTC().Truncate(time.Microsecond)
 	}
 	return s.do(ctx, "add dead letter", of(d.Key, d.Source), nil, func(ctx context.Context) error {
-		return s.db.InsertAll(ctx, s.settings.tables.DeadLetters, row, "")
+		return s.db.InsertAll(ctx, letterTable, row, "")
 	})
 }
 
 // DeadLetters returns all the dead letters that are not older than the retention,
 // ordered by their Time. It is for tests, local runs and tools.
 func (s *Store) DeadLetters(ctx context.Context) (letters []driver.DeadLetter, err error) {
-	table := s.settings.tables.DeadLetters
-	err = s.do(ctx, "dead letters", "table "+table, nil, func(ctx context.Context) error {
+	err = s.do(ctx, "dead letters", "table "+letterTable, nil, func(ctx context.Context) error {
 		rows, err := bq.Query[letterRow](ctx, s.db, "SELECT "+formColumn+", reason, error, handler, event_id, key, source, "+
-			"IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body FROM "+s.db.Name(table)+
+			"IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body FROM "+s.db.Name(letterTable)+
 			" WHERE created_at >= @since ORDER BY dead_lettered_at", "since", s.db.Since())
 		if err != nil {
 			return err

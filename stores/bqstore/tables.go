@@ -8,8 +8,14 @@ import (
 	"os"
 
 	"cloud.google.com/go/bigquery"
+)
 
-	"example.com/eventdriver/stores/bqstore/internal/bq"
+// The tables, and the view for people.
+const (
+	eventTable  = "events"
+	claimTable  = "claims"
+	letterTable = "dead_letters"
+	keyView     = "keys"
 )
 
 // The columns of the tables and the view's statement, which Terraform reads, too. A column
@@ -31,37 +37,36 @@ var (
 // leaves alone those that exist. It is for local runs and tests; in production
 // the tables belong into the description of the infrastructure.
 func (s *Store) EnsureTables(ctx context.Context) error {
-	t := s.settings.tables
-	tables := []bq.Table{
-		s.table(t.Events, "Events that wait to be joined. "+
+	tables := []*bigquery.TableMetadata{
+		s.table(eventTable, "Events that wait to be joined. "+
 			"The rows of kind kept and agreed are events, the others steps on the way.", eventSchema, "key", "source"),
-		s.table(t.Claims, "Who processes which key: a log. The last row of a key says how it stands.", claimSchema, "key"),
-		s.table(t.DeadLetters, "Events that can never succeed, with the reason.", letterSchema, "reason", "key"),
-		{Name: t.Keys, Meta: &bigquery.TableMetadata{ViewQuery: s.viewQuery(),
-			Description: "One row for each key: what has arrived, and how it stands."}},
+		s.table(claimTable, "Who processes which key: a log. The last row of a key says how it stands.", claimSchema, "key"),
+		s.table(letterTable, "Events that can never succeed, with the reason.", letterSchema, "reason", "key"),
+		{Name: keyView, ViewQuery: s.viewQuery(),
+			Description: "One row for each key: what has arrived, and how it stands."},
 	}
 	return s.do(ctx, "ensure tables", "project "+s.settings.project, nil,
 		func(ctx context.Context) error { return s.db.Ensure(ctx, tables...) })
 }
 
-func (s *Store) table(name, description string, schema []byte, cluster ...string) bq.Table {
+func (s *Store) table(name, description string, schema []byte, cluster ...string) *bigquery.TableMetadata {
 	columns, err := bigquery.SchemaFromJSON(schema)
 	if err != nil {
 		panic(err) // a file of this package
 	}
-	return bq.Table{Name: name, Meta: &bigquery.TableMetadata{
+	return &bigquery.TableMetadata{
+		Name:        name,
 		Description: description,
 		Schema:      columns,
 		TimePartitioning: &bigquery.TimePartitioning{
 			Type: bigquery.DayPartitioningType, Field: "created_at", Expiration: s.db.Expiration()},
 		Clustering: &bigquery.Clustering{Fields: cluster},
-	}}
+	}
 }
 
 // viewQuery is one row for each key, for people.
 func (s *Store) viewQuery() string {
-	t := s.settings.tables
-	tables := map[string]string{"events": s.db.Name(t.Events), "claims": s.db.Name(t.Claims)}
+	tables := map[string]string{"events": s.db.Name(eventTable), "claims": s.db.Name(claimTable)}
 	return os.Expand(keysView, func(table string) string { return tables[table] })
 }
 

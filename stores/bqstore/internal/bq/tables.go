@@ -51,59 +51,30 @@ func (db *DB) lasts(meta *bigquery.TableMetadata) error {
 	return nil
 }
 
-// Table is a table, or a view, that is to be there.
-type Table struct {
-	Name string
-	Meta *bigquery.TableMetadata
-}
-
-// Ensure creates the dataset and the tables that are missing.
-func (db *DB) Ensure(ctx context.Context, tables ...Table) error {
+// Ensure creates the dataset and the tables that are missing. A table may get an end from the
+// dataset's default; then Locate refuses it.
+func (db *DB) Ensure(ctx context.Context, tables ...*bigquery.TableMetadata) error {
 	dataset := db.client.Dataset(db.Dataset)
-	life, err := db.ensureDataset(ctx, dataset)
-	if err != nil {
-		return fmt.Errorf("dataset %s: %w", db.Dataset, plain(ctx, err))
-	}
+	_, err := dataset.Metadata(ctx)
+	err = unlessThere(err, func() error {
+		return dataset.Create(ctx, &bigquery.DatasetMetadata{Location: db.Location})
+	})
 	for _, t := range tables {
-		if err := db.ensureTable(ctx, dataset.Table(t.Name), t.Meta, life); err != nil {
-			return fmt.Errorf("table %s: %w", t.Name, plain(ctx, err))
+		if err == nil {
+			_, err = dataset.Table(t.Name).Metadata(ctx)
+			err = unlessThere(err, func() error { return dataset.Table(t.Name).Create(ctx, t) })
 		}
 	}
-	return nil
+	return plain(ctx, err)
 }
 
-// ensureDataset returns how long a table lives in the dataset by default; 0: for good.
-func (db *DB) ensureDataset(ctx context.Context, dataset *bigquery.Dataset) (life time.Duration, err error) {
-	meta, err := dataset.Metadata(ctx)
-	if isStatus(err, http.StatusNotFound) {
-		return 0, unlessThere(dataset.Create(ctx, &bigquery.DatasetMetadata{Location: db.Location}))
+// unlessThere creates what was looked for and is not there.
+func unlessThere(looked error, create func() error) error {
+	if !isStatus(looked, http.StatusNotFound) {
+		return looked
 	}
-	if err != nil {
-		return 0, err
-	}
-	return meta.DefaultTableExpiration, nil
-}
-
-// ensureTable makes no table that would end too soon.
-func (db *DB) ensureTable(ctx context.Context, table *bigquery.Table, meta *bigquery.TableMetadata,
-	life time.Duration,
-) error {
-	_, err := table.Metadata(ctx)
-	if !isStatus(err, http.StatusNotFound) {
+	if err := create(); !isStatus(err, http.StatusConflict) { // nobody was quicker
 		return err
 	}
-	if life > 0 {
-		if err := db.lasts(&bigquery.TableMetadata{ExpirationTime: time.Now().Add(life)}); err != nil {
-			return err
-		}
-	}
-	return unlessThere(table.Create(ctx, meta))
-}
-
-// unlessThere returns err, or nil where another was quicker to create something.
-func unlessThere(err error) error {
-	if isStatus(err, http.StatusConflict) {
-		return nil
-	}
-	return err
+	return nil
 }
