@@ -153,12 +153,17 @@ func init() {
 		{"BIGQUERY_RETENTION=48h", func(c Config) any { return c.Retention }, 48 * time.Hour},
 		{bigQueryVariables, func(c Config) any { return c.ClaimStore }, "bigquery"},
 		{bigQueryVariables + " GCS_BUCKET=bucket", func(c Config) any { return c.EventStore + " " + c.ClaimStore }, "bigquery gcs"},
+		{bigQueryVariables + " GCS_BUCKET=bucket LEASE=2s", func(c Config) any { return c.Lease }, 2 * time.Second},
+		{bigQueryVariables + " LEASE=75s", func(c Config) any { return c.Lease }, 75 * time.Second},
+		{bigQueryVariables + " STORE_TIMEOUT=45s", func(c Config) any { return c.storeTimeout() }, 45 * time.Second},
 		{bigQueryVariables + " GCS_BUCKET=bucket CLAIM_STORE=bigquery", func(c Config) any { return c.ClaimStore }, "bigquery"},
 	}...)
 	bad = append(bad, []badVariable{
 		{"BIGQUERY_PROJECT", "a project", "the ID of a project", bigQueryVariables},
 		{"BIGQUERY_DATASET", "my-orders", "the name of a dataset", bigQueryVariables},
 		{"BIGQUERY_LOCATION", "E U", "as in EU", bigQueryVariables},
+		{"LEASE", "1m14s", "CLAIM_STORE is bigquery, and needs 1m15s or more", bigQueryVariables},
+		{"STORE_TIMEOUT", "44s", "a store is bigquery, and needs 45s or more", bigQueryVariables + " GCS_BUCKET=bucket"},
 		{"BIGQUERY_RETENTION", "1m", "from 1h to 3600h", bigQueryVariables},
 	}...)
 }

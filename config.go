@@ -133,7 +133,7 @@ var storeSettings = []setting{{
 	field:     func(c *Config) flag.Value { return (*duration)(&c.StoreTimeout) },
 	check:     Config.checkTimeout,
 	about: "how long a store operation may take, retries included. It must be less than `LEASE` minus 10 s, or " +
-		"than three quarters of a `LEASE` below 40 s.",
+		"than three quarters of a `LEASE` below 40 s; with BigQuery at least `45s`.",
 }}
 
 // runSettings are about what the function does.
@@ -142,9 +142,9 @@ var runSettings = []setting{{
 	unsetText: "the request's remaining time and 10 s; without a deadline 10 min",
 	must:      "a length of time of 2s or more, as in 2m",
 	field:     func(c *Config) flag.Value { return (*duration)(&c.Lease) },
-	check:     func(c Config) error { return unless(c.Lease == 0 || c.Lease >= shortestLease) },
-	about: "how long a key stays held when its holder has vanished; at least `2s`. A handler [may take " +
-		"longer](operations.md#leases-and-timeouts).",
+	check:     Config.checkLease,
+	about: "how long a key stays held when its holder has vanished; at least `2s`, with claims in " +
+		"BigQuery `75s`. A handler [may take longer](operations.md#leases-and-timeouts).",
 }, {
 	name:  "ON_LEASE_EXPIRY",
 	unset: "retry",

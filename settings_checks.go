@@ -74,11 +74,28 @@ func (c Config) checkContent() error {
 // checkTimeout returns an error if it may take as long to claim a key as its lease is
 // relied upon: a claim whose answer comes that late is of no use.
 func (c Config) checkTimeout() error {
+	for _, kind := range storeKinds() {
+		if c.uses(kind.name) && c.StoreTimeout != 0 && c.StoreTimeout < kind.shortest {
+			return fmt.Errorf("a store is %s, and needs %v or more", kind.name, kind.shortest)
+		}
+	}
 	reliedUpon := c.Lease - min(cache.DefaultClockSkew, c.Lease/4)
 	if c.Lease < shortestLease || c.acquireTimeout() < reliedUpon {
 		return nil
 	}
 	return fmt.Errorf("it must be less than %v where LEASE is %v", reliedUpon, c.Lease)
+}
+
+// checkLease returns an error where the store of claims may take longer than the lease.
+func (c Config) checkLease() error {
+	kind, _ := findStore(storeKinds(), c.ClaimStore) // CLAIM_STORE is checked elsewhere
+	switch {
+	case c.Lease == 0 || c.Lease >= max(shortestLease, kind.lease):
+		return nil
+	case kind.lease == 0:
+		return errInvalid
+	}
+	return fmt.Errorf("CLAIM_STORE is %s, and needs %v or more", kind.name, kind.lease)
 }
 
 // checkDeadline returns an error where sweeps could not tell the keys that are overdue from those

@@ -18,14 +18,18 @@ const StoreBigQuery = "bigquery"
 // A statement that writes to BigQuery takes seconds, more when others queue.
 const bigQueryTimeout = time.Minute
 
+// Claiming a key in BigQuery may take bigQueryTimeout. A lease must last longer, by more than the
+// margin with which it is relied upon.
+const bigQueryLease = bigQueryTimeout + 15*time.Second
+
 func bigQueryStore() storeKind {
-	return storeKind{name: StoreBigQuery, claimsIn: StoreGCS, timeout: bigQueryTimeout, settings: bigQuerySettings,
-		open: openBigQuery}
+	return storeKind{name: StoreBigQuery, claimsIn: StoreGCS, timeout: bigQueryTimeout, shortest: bqstore.ShortestTimeout,
+		lease: bigQueryLease, settings: bigQuerySettings, open: openBigQuery}
 }
 
 func openBigQuery(ctx context.Context, c Config) (store, error) {
 	return bqstore.New(ctx, bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).
-		WithRetention(c.Retention).WithTimeout(c.storeTimeout()).WithAcquireTimeout(c.acquireTimeout()))
+		WithRetention(c.Retention).WithTimeout(c.storeTimeout()))
 }
 
 var bigQuerySettings = []setting{{

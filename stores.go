@@ -21,6 +21,8 @@ type storeKind struct {
 	impliedBy string        // the variable that makes it the default where it is set
 	claimsIn  string        // the kind that keeps the claims of its events, where that one's variable is set; "": its own
 	timeout   time.Duration // how long its calls may take; 0: defaultStoreTimeout
+	shortest  time.Duration // the least that STORE_TIMEOUT may be
+	lease     time.Duration // the least that LEASE may be where it keeps the claims; 0: shortestLease
 	leftOut   string        // the build tag that left it out of this program; "": it is here
 }
 

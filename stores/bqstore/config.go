@@ -1,11 +1,9 @@
 package bqstore
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"time"
 )
 
@@ -14,17 +12,12 @@ const (
 	// DefaultTimeout is how long an operation may take where nothing else is
 	// set. A statement that writes takes seconds, more when others queue.
 	DefaultTimeout = 60 * time.Second
+	// ShortestTimeout is the least that an operation must be given: in this time it finds out
+	// that a slot of another service account has no row, and never will have.
+	ShortestTimeout = 45 * time.Second
 	// DefaultRetention is how long rows are seen.
 	DefaultRetention = 7 * 24 * time.Hour
 )
-
-// Tables names the tables of a store, within its dataset.
-type Tables struct {
-	Events      string // one row for each event that is kept; default "events"
-	Claims      string // the log of claims; default "claims"
-	DeadLetters string // events that were dead-lettered; default "dead_letters"
-	Keys        string // a view, for people: one row for each key; default "keys"
-}
 
 // Settings say how a store works. They are values: each method returns a changed
 // copy. Start with [Config]. [New] checks them.
@@ -32,23 +25,13 @@ type Settings struct {
 	project   string
 	dataset   string
 	location  string
-	tables    Tables
 	timeout   time.Duration
-	acquire   time.Duration // 0: timeout
 	retention time.Duration
 }
 
 // Config returns the settings of a store in a project's dataset.
 func Config(project, dataset string) Settings {
-	return Settings{project: project, dataset: dataset, timeout: DefaultTimeout, retention: DefaultRetention,
-		tables: Tables{Events: "events", Claims: "claims", DeadLetters: "dead_letters", Keys: "keys"}}
-}
-
-// WithTables names the tables; an empty name leaves the one that is set.
-func (s Settings) WithTables(t Tables) Settings {
-	s.tables = Tables{Events: cmp.Or(t.Events, s.tables.Events), Claims: cmp.Or(t.Claims, s.tables.Claims),
-		DeadLetters: cmp.Or(t.DeadLetters, s.tables.DeadLetters), Keys: cmp.Or(t.Keys, s.tables.Keys)}
-	return s
+	return Settings{project: project, dataset: dataset, timeout: DefaultTimeout, retention: DefaultRetention}
 }
 
 // WithLocation names the dataset's location, such as "EU" or "europe-west3".
@@ -58,17 +41,10 @@ func (s Settings) WithLocation(location string) Settings {
 	return s
 }
 
-// WithTimeout sets how long a call of the store may take, retries included. It must be
-// positive.
+// WithTimeout sets how long a call of the store may take, retries included:
+// [ShortestTimeout] or more.
 func (s Settings) WithTimeout(d time.Duration) Settings {
 	s.timeout = d
-	return s
-}
-
-// WithAcquireTimeout sets how long Acquire may take, if that is not what other calls may.
-// It must be positive.
-func (s Settings) WithAcquireTimeout(d time.Duration) Settings {
-	s.acquire = d
 	return s
 }
 
@@ -99,17 +75,11 @@ func (s Settings) Check() error {
 	if !locationName.MatchString(s.location) {
 		wrong(`location %q: must be like "EU" or "europe-west3"`, s.location)
 	}
-	names := []string{s.tables.Events, s.tables.Claims, s.tables.DeadLetters, s.tables.Keys}
-	for i, name := range names {
-		if !datasetName.MatchString(name) || slices.Contains(names[:i], name) {
-			wrong("table %q: must be of letters, digits and underscores, and no other's name", name)
-		}
-	}
 	if s.retention < time.Hour || s.retention > 150*24*time.Hour {
 		wrong("retention %v: must be from 1h to 150 days", s.retention)
 	}
-	if s.timeout <= 0 || s.acquire < 0 {
-		wrong("timeouts %v and, of Acquire, %v: must be positive", s.timeout, s.acquire)
+	if s.timeout < ShortestTimeout {
+		wrong("timeout %v: must be %v or more", s.timeout, ShortestTimeout)
 	}
 	return errors.Join(problems...)
 }

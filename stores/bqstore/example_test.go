@@ -51,21 +51,6 @@ func ExampleSettings_WithTimeout() {
 	// {"n":1} <nil>
 }
 
-// Claiming a key may take less time than other calls.
-func ExampleSettings_WithAcquireTimeout() {
-	example(bqstore.Config("my-project-6", "orders").WithAcquireTimeout(30 * time.Second))
-	// Output:
-	// {"n":1} <nil>
-}
-
-func ExampleSettings_WithTables() {
-	example(bqstore.Config("my-project-3", "shop").WithTables(bqstore.Tables{
-		Events: "order_events", Claims: "order_claims", DeadLetters: "order_letters", Keys: "order_keys",
-	}))
-	// Output:
-	// {"n":1} <nil>
-}
-
 // Rows are seen for a month.
 func ExampleSettings_WithRetention() {
 	example(bqstore.Config("my-project-4", "orders").WithRetention(30 * 24 * time.Hour))

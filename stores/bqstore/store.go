@@ -53,13 +53,9 @@ func (s *Store) Close() error { return s.db.Close() }
 // do runs an operation within the time that it may take, unless it is not valid. What fails
 // says at what.
 func (s *Store) do(ctx context.Context, operation, what string, valid error, run func(context.Context) error) error {
-	timeout := s.settings.timeout
-	if operation == "acquire" {
-		timeout = cmp.Or(s.settings.acquire, timeout)
-	}
 	err := cmp.Or(ctx.Err(), valid)
 	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
+		ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
 		defer cancel()
 		err = run(ctx)
 	}
