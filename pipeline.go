@@ -1,6 +1,7 @@
 package eventdriver
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 
@@ -28,7 +29,7 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	}
 	idempotency := []cache.Option{cache.SkipOnConflict(), cache.Lease(c.Lease), cache.Logger(logger)}
 	if c.QuarantineOnExpiry {
-		idempotency = append(idempotency, cache.QuarantineOnExpiry(nil))
+		idempotency = append(idempotency, cache.QuarantineOnExpiry(c.quarantine(s)))
 	}
 	handlers := []driver.Handler{
 		transformer.New(transformer.EraseContentFromSources(c.EraseSources...)),
@@ -50,6 +51,20 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 
 // Join is the function's join, for those who look at keys.
 func (c Config) Join() joiner.Join { return joiner.Join{Condition: joiner.MatchAll(c.Sources...)} }
+
+// quarantine returns what is called for a key whose last run may have acted. No event is delivered in
+// a sweep, so the handler writes the letter itself then.
+func (c Config) quarantine(s stores) driver.Handler {
+	if !c.DeadLetters {
+		return cache.OutcomeUnknown
+	}
+	swept := convert.DeadLetterSwept(s.deadLetters, c.BodyLimit)
+	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+		return swept.Process(ctx, in, func(ctx context.Context, in driver.Message) error {
+			return cache.OutcomeUnknown.Process(ctx, in, next)
+		})
+	})
+}
 
 // input returns what makes messages of events.
 func (c Config) input() (convert.InputConverter, error) {

@@ -51,14 +51,13 @@ type SweepReport struct {
 
 // sweeper goes through the keys of the store and has the pipeline process those that are due.
 type sweeper struct {
-	keys       driver.Inspector // nil: there is none
-	join       joiner.Join
-	deadline   time.Duration // 0: none
-	quarantine bool
-	quiet      time.Duration
-	pipeline   *driver.Pipeline
-	gate       *admission.Gate
-	logger     *slog.Logger
+	keys     driver.Inspector // nil: there is none
+	join     joiner.Join
+	deadline time.Duration // 0: none
+	quiet    time.Duration
+	pipeline *driver.Pipeline
+	gate     *admission.Gate
+	logger   *slog.Logger
 
 	one  sync.Mutex // a sweep is under way
 	next string     // where it goes on
@@ -66,13 +65,12 @@ type sweeper struct {
 
 func newSweeper(c Config, s stores, pipeline *driver.Pipeline, gate *admission.Gate, logger *slog.Logger) *sweeper {
 	sw := &sweeper{
-		join:       joiner.Join{Condition: joiner.MatchAll(c.Sources...)},
-		deadline:   c.JoinDeadline,
-		quarantine: c.QuarantineOnExpiry,
-		quiet:      sweepQuiet,
-		pipeline:   pipeline,
-		gate:       gate,
-		logger:     logger,
+		join:     joiner.Join{Condition: joiner.MatchAll(c.Sources...)},
+		deadline: c.JoinDeadline,
+		quiet:    sweepQuiet,
+		pipeline: pipeline,
+		gate:     gate,
+		logger:   logger,
 	}
 	if keys, can := s.events.(driver.Inspector); can && c.EventStore == c.ClaimStore {
 		sw.keys = keys
@@ -166,7 +164,7 @@ func (s *sweeper) due(k driver.KeyState, now time.Time, r *SweepReport) *int {
 	switch {
 	case standing.State == joiner.Waiting && s.deadline > 0 && now.Sub(k.FirstKept()) >= s.deadline:
 		return &r.Expired
-	case standing.State != joiner.Complete && (standing.State != joiner.Expired || s.quarantine) || now.Sub(lastChange(k)) < s.quiet:
+	case standing.State != joiner.Complete && standing.State != joiner.Expired || now.Sub(lastChange(k)) < s.quiet:
 		return nil
 	case len(standing.Missing) > 0: // a sweep has sealed it and not come to its end
 		return &r.Expired

@@ -167,6 +167,36 @@ func TestSweepLeavesWhatMayBeUnderWay(t *testing.T) {
 	})
 }
 
+// TestSweepTellsOfQuarantine has an instance crash in a sweep, so that no event comes again.
+func TestSweepTellsOfQuarantine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config, business := overdue(DefaultConfig()), count()
+		config.QuarantineOnExpiry = true
+		f, err := New(config, business)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := f.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave(t, parts, "k", "event1", "event2")
+		if _, err := parts.stores.claims.Acquire(t.Context(), driver.NewClaim("k"), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		for i, failed := range []int{1, 0, 0} {
+			if r, err := f.Sweep(t.Context(), ""); err != nil || r.Failed != failed || r.Processed != 0 {
+				t.Errorf("sweep %d: %+v, %v", i+1, r, err)
+			}
+			if all := letters(t, f); len(all) != 1 || all[0].Reason != driver.ReasonOutcomeUnknown || all[0].Key != "k" {
+				t.Errorf("sweep %d: letters %+v", i+1, all)
+			}
+		}
+		business.once(t)
+	})
+}
+
 // slowly takes most of a minute to list a key.
 type slowly struct{ *memstore.Store }
 

@@ -35,7 +35,7 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 		var pause time.Duration
 		switch {
 		case err == nil:
-			return c.hold(claim, length, asked), nil
+			return c.hold(ctx, claim, length, asked), nil
 		case errors.Is(err, driver.ErrDone) || driver.IsPermanent(err):
 			return nil, err
 		case errors.Is(err, driver.ErrHeld):
@@ -86,7 +86,7 @@ func (c *Cache) giveBack(ctx context.Context, want driver.Claim, length time.Dur
 		return err
 	})
 	if err == nil {
-		c.hold(claim, length, time.Now()).giveBack(ctx)
+		c.hold(ctx, claim, length, time.Now()).giveBack(ctx)
 	}
 }
 

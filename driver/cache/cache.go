@@ -108,7 +108,8 @@ func (c *Cache) String() string {
 // of several caches a [Scope].
 //
 // In a context of [driver.WithSweep] a key that was released with a mark is not processed: the
-// error wraps [driver.ErrMarked]. A message that lacks events (see [driver.Message.Missing])
+// error wraps [driver.ErrMarked]. With [QuarantineOnExpiry], a sweep whose outcome is unknown lets
+// its lease run out, so that the next one calls the handler for that. A message that lacks events (see [driver.Message.Missing])
 // completes its key with [driver.OutcomeExpired].
 func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	key := c.keyFrom(in)
@@ -183,7 +184,7 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 	case err != nil:
 		return err
 	}
-	if _, sweep := driver.SweepFrom(ctx); sweep && held.claim.Mark != driver.MarkNone {
+	if held.sweep && held.claim.Mark != driver.MarkNone {
 		held.giveBack(ctx)
 		return fmt.Errorf("%v is marked as %s: %w", held.claim, held.claim.Mark, driver.ErrMarked)
 	}

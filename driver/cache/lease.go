@@ -32,15 +32,20 @@ type lease struct {
 	// quarantined: whether the holder before acted is not known, and nothing may run
 	// twice. So the key stays in quarantine unless it is completed.
 	quarantined bool
+	// sweep: no event has caused the run, so none comes again because of its failure. So a run of a
+	// sweep does not put its key into quarantine, of which nobody would hear: its lease runs out, and
+	// whoever takes over calls onExpiry. When that has failed for good, the key stays in quarantine.
+	sweep bool
 	// outcome is what a completion is recorded with.
 	outcome driver.Outcome
 	// failed: the run has ended, and the key is released as one that failed for good.
 	failed bool
 }
 
-func (c *Cache) hold(claim driver.Claim, length time.Duration, asked time.Time) *lease {
+func (c *Cache) hold(ctx context.Context, claim driver.Claim, length time.Duration, asked time.Time) *lease {
 	unknown := claim.Takeover || claim.Mark == driver.MarkQuarantined
-	return &lease{cache: c, claim: claim, length: length, asked: asked, quarantined: unknown && c.onExpiry != nil}
+	_, sweep := driver.SweepFrom(ctx)
+	return &lease{cache: c, claim: claim, length: length, asked: asked, quarantined: unknown && c.onExpiry != nil, sweep: sweep}
 }
 
 // safeEnd is until when nobody else can have taken over. It counts from before
@@ -135,7 +140,9 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 		return l.complete(ctx)
 	}
 	mark := l.mark(returned && !panicked(err), err, lost)
-	l.failed = l.release(ctx, mark) == nil && mark == driver.MarkFailed
+	if mark != driver.MarkQuarantined || !l.sweep || l.quarantined && driver.IsPermanent(err) {
+		l.failed = l.release(ctx, mark) == nil && mark == driver.MarkFailed
+	}
 	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
 	}
@@ -149,7 +156,7 @@ func (l *lease) complete(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if l.cache.onExpiry != nil { // otherwise the key must not be released: it would be processed again
+	if l.cache.onExpiry != nil && !l.sweep { // otherwise the key must not be released: it would be processed again
 		_ = l.release(ctx, driver.MarkQuarantined)
 	}
 	return fmt.Errorf("processed, but not recorded as completed: %w", err)
@@ -190,6 +197,9 @@ func (l *lease) giveBack(ctx context.Context) {
 	mark := l.claim.Mark
 	if l.quarantined {
 		mark = driver.MarkQuarantined
+	}
+	if l.sweep && l.quarantined && l.claim.Mark == driver.MarkNone {
+		return
 	}
 	_ = l.release(ctx, mark)
 }

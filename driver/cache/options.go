@@ -87,14 +87,17 @@ func Logger(logger *slog.Logger) Option {
 // and call its next if nothing has. While h fails, the key stays in quarantine, and h
 // is called again for each message of the key that is delivered.
 //
-// With a nil h the message fails with a permanent error for the reason
-// [driver.ReasonOutcomeUnknown], so that it is dead-lettered for a person.
+// With a nil h it is [OutcomeUnknown].
 func QuarantineOnExpiry(h driver.Handler) Option {
 	if h == nil {
-		h = driver.HandlerFunc(outcomeUnknown)
+		h = OutcomeUnknown
 	}
 	return func(c *Cache) { c.onExpiry = h }
 }
+
+// OutcomeUnknown has each message of a key in quarantine fail with a permanent error for the reason
+// [driver.ReasonOutcomeUnknown], so that it is dead-lettered for a person.
+var OutcomeUnknown driver.Handler = driver.HandlerFunc(outcomeUnknown)
 
 func outcomeUnknown(ctx context.Context, in driver.Message, _ driver.Next) error {
 	claim, _ := driver.ClaimFrom(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -37,6 +38,53 @@ func TestSweepLeavesMarkedKeysAlone(t *testing.T) {
 		if err := p.Process(t.Context(), order); err != nil || b.runs.Load() != 1 {
 			t.Errorf("%q: an event had the handler run %d times, %v", mark, b.runs.Load(), err)
 		}
+	}
+}
+
+// TestSweepWithAnUnknownOutcome: no event comes again to tell of it, so the next sweep does, and then the
+// key stays in quarantine.
+func TestSweepWithAnUnknownOutcome(t *testing.T) {
+	for name, do := range map[string]func(context.Context, int) error{
+		"it panics":                   func(context.Context, int) error { panic("boom") },
+		"something fails after it":    func(context.Context, int) error { return driver.ErrActed },
+		"the lease can't be renewed":  func(ctx context.Context, _ int) error { return pause(ctx, time.Hour) },
+		"the completion is not known": func(context.Context, int) error { return nil },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			store := memstore.New()
+			claims := &failing{ClaimStore: store, before: func(call string) error {
+				if call == "Renew" || call == "Complete" {
+					return errors.New("store is down")
+				}
+				return nil
+			}}
+			b, told := &business{do: do}, 0
+			tell := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+				if told++; told == 1 {
+					return errors.New("the letter is not stored")
+				}
+				return cache.OutcomeUnknown.Process(ctx, in, next)
+			})
+			p := driver.New(cache.New(claims, cache.Lease(time.Minute), cache.WaitOnHeld(0), cache.QuarantineOnExpiry(tell)), b)
+			ctx := driver.WithSweep(t.Context(), time.Now())
+			for try, want := range []func(error) bool{
+				func(err error) bool { return err != nil && !driver.IsPermanent(err) && told == 0 },
+				func(err error) bool { return err != nil && !driver.IsPermanent(err) && told == 1 },
+				func(err error) bool { return driver.ReasonOf(err) == driver.ReasonOutcomeUnknown && told == 2 },
+				func(err error) bool { return errors.Is(err, driver.ErrMarked) && told == 2 },
+			} {
+				err := p.Process(ctx, order)
+				synctest.Wait()
+				if !want(err) || b.runs.Load() != 1 {
+					t.Errorf("%s, sweep %d: %v, told %d times, run %d times", name, try+1, err, told, b.runs.Load())
+				}
+				time.Sleep(2 * time.Minute) // a lease that was left runs out
+			}
+			k, err := store.Inspect(t.Context(), order.Key)
+			if c := k.Claim(""); err != nil || c.Held || c.Mark != driver.MarkQuarantined {
+				t.Errorf("%s: in the end the key is %+v, %v", name, c, err)
+			}
+		})
 	}
 }
 

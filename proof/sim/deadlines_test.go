@@ -1,9 +1,11 @@
 package sim_test
 
 import (
+	"context"
 	"time"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/proof/sim"
@@ -19,6 +21,7 @@ var deadlineScenarios = []explored{
 	{"what is there is processed after the deadline", partly(overdue(matchBoth, nil, event("event1"), sweep, sweep, event("event2"))), one, twoOne},
 	{"the same, and the business fails once", failsAtFirst(partly(overdue(matchBoth, nil, event("event1"), sweep, event("event2")))), one, twoOne},
 	{"a sweep and the last event, the last content is kept", lastKept(), one, twoOne},
+	{"two sweeps after the deadline, takeovers are quarantined", quarantined(overdue(matchBoth, nil, event("event1"), sweep, sweep)), pairs, triples},
 	{"one call, a sweep and the last event", inOneCall(overdue(matchBoth, nil, event("event1"), sweep, event("event2"))), one, twoOne},
 	{"one call, a sweep seals two places, and both events come",
 		inOneCall(overdue(matchAll, nil, event("event1"), sweep, event("event2"), event("event3"))), one, twoOne},
@@ -71,6 +74,23 @@ func partly(s sim.Scenario) sim.Scenario {
 		return overduePipeline(stores, business, matchBoth, nil)
 	}
 	return s
+}
+
+// quarantined has no key run again that may have acted. A sweep writes the letter.
+func quarantined(s sim.Scenario) sim.Scenario {
+	s.Quarantine = true
+	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
+		box := business.(driver.DeadLetterStore)
+		swept := convert.DeadLetterSwept(box, 1<<20)
+		unknown := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+			return swept.Process(ctx, in, func(ctx context.Context, in driver.Message) error {
+				return cache.OutcomeUnknown.Process(ctx, in, next)
+			})
+		})
+		return driver.New(joiner.New(matchBoth, stores, joiner.Deadline(time.Hour)), theCache(stores, cache.QuarantineOnExpiry(unknown)),
+			convert.DeadLetterIncomplete(box, 1<<20), business)
+	}
+	return letters(s, driver.ReasonTooLate, driver.ReasonOutcomeUnknown)
 }
 
 // lastKept has two contents of a source.

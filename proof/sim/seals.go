@@ -183,7 +183,8 @@ func (v *verifier) leftAlone(a *attempt) {
 }
 
 // swept checks, after the last sweeps, that every key that has events and was swept when its
-// deadline had passed, or that was complete, is done; unless it failed for good.
+// deadline had passed, or that was complete, is done; or has failed for good, or is in quarantine and
+// has a letter.
 func (v *verifier) swept() {
 	for _, e := range v.scenario.Events {
 		if !e.Sweep {
@@ -192,7 +193,8 @@ func (v *verifier) swept() {
 		k := v.key(e.Key)
 		due := len(k.events) > 0 && !e.Early || v.scenario.Joined(k.places())
 		switch {
-		case !due || k.forgotten || k.mark != driver.MarkNone && k.state != done:
+		case !due || k.forgotten:
+		case k.state == free && (k.mark == driver.MarkFailed || k.mark == driver.MarkQuarantined && len(v.letters[e.Key]) > 0):
 		case len(k.effects) == 0:
 			v.violated("key %s was swept, and nothing was done: the order is lost", e.Key)
 		case k.state != done:
