@@ -1,4 +1,4 @@
-# Three accounts, each with what its task needs. A grant is on the resource wherever
+# Three accounts, each with what its task needs; sweep.tf has a fourth. A grant is on the resource wherever
 # Google allows it; what has to be on the project says why.
 
 resource "google_service_account" "run" {

@@ -69,6 +69,7 @@ locals {
     } : {},
     var.output_topic == null ? {} : { OUTPUT_TOPIC = local.output_topic },
     var.max_event_age == null ? {} : { MAX_EVENT_AGE = var.max_event_age },
+    var.join_deadline == null ? {} : { JOIN_DEADLINE = var.join_deadline, ON_DEADLINE = var.on_deadline },
   )
 }
 

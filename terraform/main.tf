@@ -6,6 +6,7 @@
 #   triggers.tf   the topics and triggers of the sources
 #   stores.tf     the bucket and the dataset that keep the state
 #   letters.tf    the topics of dead letters and of joined messages
+#   sweep.tf      who has the function look for joins that are overdue
 #   encryption.tf who may use the key, if there is one
 #   alerts.tf     who is told when something is wrong
 
@@ -43,6 +44,7 @@ locals {
     anytrue([for s in values(var.sources) : s.channel != null]) ? ["eventarcpublishing.googleapis.com"] : [],
     length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],
     var.kms_key != null ? ["cloudkms.googleapis.com"] : [],
+    var.join_deadline != null ? ["cloudscheduler.googleapis.com"] : [],
   ))
 }
 

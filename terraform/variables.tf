@@ -153,6 +153,55 @@ variable "max_event_age" {
   }
 }
 
+variable "join_deadline" {
+  description = "How long a join may wait for its events, as in 24h; needs store and claim_store gcs. Cloud Scheduler then has the function look for overdue joins. null: without end."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.join_deadline == null || (can(regex("^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$", var.join_deadline)) && can(regex("[1-9]", var.join_deadline)))
+    error_message = "join_deadline must be a length of time, as in 24h or 90m."
+  }
+  validation {
+    condition     = var.join_deadline == null || (var.store == "gcs" && var.claim_store == "gcs")
+    error_message = "join_deadline needs store and claim_store to be gcs: BigQuery can't end joins."
+  }
+  validation {
+    condition = var.join_deadline == null || try(sum([for part in regexall("([0-9.]+)(h|ms|m|s)", var.join_deadline) :
+      tonumber(part[0]) * { h = 3600, m = 60, s = 1, ms = 0.001 }[part[1]]
+    ]) < var.retention_days * 86400, true)
+    error_message = "join_deadline must be shorter than retention_days, after which the events of a join are deleted."
+  }
+}
+
+variable "on_deadline" {
+  description = "What becomes of a join that is not complete at join_deadline: a dead letter, or process, which gives the function's business what is there."
+  type        = string
+  default     = "letter"
+  nullable    = false
+
+  validation {
+    condition     = contains(["letter", "process"], var.on_deadline)
+    error_message = "on_deadline must be letter or process."
+  }
+  validation {
+    condition     = var.join_deadline == null || var.on_deadline == "process" || lower(trimspace(lookup(var.environment, "DEAD_LETTERS", "on"))) != "off"
+    error_message = "on_deadline must be process where DEAD_LETTERS is off in environment."
+  }
+}
+
+variable "sweep_schedule" {
+  description = "When Cloud Scheduler has the function look for overdue joins, in cron's form and UTC: as often as a join may be late."
+  type        = string
+  default     = "*/15 * * * *"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^\\S+( \\S+){4}$", var.sweep_schedule))
+    error_message = "sweep_schedule must be the five fields of cron, as in */15 * * * *."
+  }
+}
+
 variable "alert_channels" {
   description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of dead letters, failures and waiting events. Empty: no alerts."
   type        = list(string)

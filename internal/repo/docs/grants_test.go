@@ -18,6 +18,7 @@ var granted = map[string]string{
 	"google_artifact_registry_repository_iam_member.build_writer": "roles/artifactregistry.writer",
 	"google_bigquery_dataset_iam_member.run":                      "roles/bigquery.dataEditor",
 	"google_cloud_run_v2_service_iam_member.trigger_invoker":      "roles/run.invoker",
+	"google_cloud_run_v2_service_iam_member.sweep_invoker":        "roles/run.invoker",
 	"google_kms_crypto_key_iam_member.this":                       "roles/cloudkms.cryptoKeyEncrypterDecrypter",
 	"google_project_iam_member.build_copied_source":               "roles/storage.objectViewer",
 	"google_project_iam_member.build_logs":                        "roles/logging.logWriter",

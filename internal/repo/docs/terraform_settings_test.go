@@ -112,6 +112,7 @@ func otherDefaults(m module) (problems []string) {
 	for name, is := range map[string]string{
 		"EVENT_SOURCES": strings.Join(m.words(m.attribute(m.block("variable", "sources"), "default")), ","),
 		"BODY_LIMIT":    m.text(limit),
+		"ON_DEADLINE":   m.value(m.attribute(m.block("variable", "on_deadline"), "default")).AsString(),
 	} {
 		if is != byDefault[name] {
 			problems = append(problems, fmt.Sprintf("%s is %s, and %s for the function", name, is, byDefault[name]))
@@ -133,6 +134,7 @@ func TestModuleHasTheDefaultsOfTheFunction(t *testing.T) {
 	tells(t, false, otherDefaults, []lie{
 		{[3]string{"terraform/variables_sources.tf", "    event3 = {}\n", "    event4 = {}\n"}, "EVENT_SOURCES is event1,event2,event4"},
 		{[3]string{"terraform/function.tf", "14000000", "15000000"}, "BODY_LIMIT is 15000000"},
+		{[3]string{"terraform/variables.tf", `default     = "letter"`, `default     = "process"`}, "ON_DEADLINE is process"},
 		{[3]string{"terraform/variables.tf", "default     = 7", "default     = 8"}, "retention_days is 8"},
 		{[3]string{"terraform/variables.tf", `["gcs", "bigquery"]`, `["gcs", "redis"]`}, `claim_store may be ["gcs" "redis"]`},
 	})

@@ -1,0 +1,52 @@
+# Where joins have a deadline: a job that calls the function's /sweep, which finds those
+# that are overdue. Cloud Scheduler counts as internal, and calls as an account that may
+# do nothing else.
+
+locals {
+  sweeps = var.join_deadline == null ? 0 : 1
+}
+
+resource "google_service_account" "sweep" {
+  count = local.sweeps
+
+  project      = var.project_id
+  account_id   = "${var.name}-sweep"
+  display_name = "${var.name}: has the function look for overdue joins"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_cloud_run_v2_service_iam_member" "sweep_invoker" {
+  count = local.sweeps
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.invoker"
+  member   = google_service_account.sweep[0].member
+}
+
+# A sweep that fails is not tried again: the next one goes through the same keys.
+resource "google_cloud_scheduler_job" "sweep" {
+  count = local.sweeps
+
+  project          = var.project_id
+  region           = var.region
+  name             = "${var.name}-sweep"
+  description      = "Has ${var.name} end the joins that are older than ${var.join_deadline}"
+  schedule         = var.sweep_schedule
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "${max(15, var.timeout_seconds)}s" # Cloud Scheduler takes no less than 15 s
+
+  http_target {
+    uri         = "${google_cloudfunctions2_function.this.service_config[0].uri}/sweep"
+    http_method = "POST"
+
+    oidc_token {
+      service_account_email = google_service_account.sweep[0].email
+      audience              = google_cloudfunctions2_function.this.service_config[0].uri
+    }
+  }
+
+  depends_on = [google_project_service.this, google_cloud_run_v2_service_iam_member.sweep_invoker]
+}
