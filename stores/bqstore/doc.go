@@ -7,7 +7,7 @@
 // (https://docs.cloud.google.com/bigquery/docs/write-api-rest), and that of all requests with
 // one job ID at most one succeeds (https://docs.cloud.google.com/bigquery/docs/exporting-data).
 // It does not say outright that an ID stays taken for the six months for which jobs are
-// kept, and that a query sees its tables at one moment.
+// kept, by whichever account, and that a query sees its tables at one moment.
 //
 // Events and dead letters are appended by insertAll. Different contents for one key and
 // source are agreed on in two rounds of appending and reading, and only where they were
