@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"cloud.google.com/go/bigquery"
-
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/stores/bqstore/internal/bq"
 )
@@ -182,7 +180,7 @@ func (b *eventBallot) add(ctx context.Context, r eventRow) error {
 	}
 	row := r.values(b.key)
 	row["created_at"] = r.CreatedAt
-	return b.s.db.InsertAll(ctx, b.log.Table, row, bigquery.NoDedupeID)
+	return b.s.db.InsertAll(ctx, b.log.Table, row)
 }
 
 // keep implements ballot.

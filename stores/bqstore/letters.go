@@ -54,7 +54,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 		row["dead_lettered_at"] = d.Time.UTC().Truncate(time.Microsecond)
 	}
 	return s.do(ctx, "add dead letter", of(d.Key, d.Source), nil, func(ctx context.Context) error {
-		return s.db.InsertAll(ctx, letterTable, row, "")
+		return s.db.InsertAll(ctx, letterTable, row)
 	})
 }
 

@@ -105,19 +105,16 @@ func Query[R interface{ Check() error }](ctx context.Context, db *DB, sql string
 	}
 }
 
-type inserted struct {
-	row Row
-	id  string
-}
+type inserted Row
 
-// Save implements [bigquery.ValueSaver].
-func (r inserted) Save() (Row, string, error) { return r.row, r.id, nil }
+// Save implements [bigquery.ValueSaver]. The client makes the row's ID.
+func (r inserted) Save() (Row, string, error) { return r, "", nil }
 
 // InsertAll appends a row by tabledata.insertAll: it can be queried when this returns. If an
-// answer is lost, BigQuery's client sends the row again, so it may be there twice. By id
-// BigQuery may notice that; "": a random one; [bigquery.NoDedupeID]: it need not.
-func (db *DB) InsertAll(ctx context.Context, table string, row Row, id string) error {
-	return plain(ctx, db.client.Dataset(db.Dataset).Table(table).Inserter().Put(ctx, inserted{row, id}))
+// answer is lost, BigQuery's client sends the row again. BigQuery tries to notice that by the row's
+// ID, and promises nothing: the row may be there twice.
+func (db *DB) InsertAll(ctx context.Context, table string, row Row) error {
+	return plain(ctx, db.client.Dataset(db.Dataset).Table(table).Inserter().Put(ctx, inserted(row)))
 }
 
 // plain returns err, as one that wraps the context's error if that has ended:
