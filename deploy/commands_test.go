@@ -46,6 +46,10 @@ func TestGcloudKnowsTheCommands(t *testing.T) {
 		out, _ := script(t, absent, append(args, "--dry-run")...)
 		printed.WriteString(out)
 	}
+	for _, answer := range []string{"echo https://event-driver-abc-ew.a.run.app", whereItIs} { // what is there is updated
+		out, _ := script(t, answer, "--env=JOIN_DEADLINE=24h")
+		printed.WriteString(out)
+	}
 	config, seen := t.TempDir(), make(map[string]bool)
 	flag := regexp.MustCompile(` --[a-z0-9-]+`)
 	var wait sync.WaitGroup

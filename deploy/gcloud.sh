@@ -6,7 +6,7 @@
 #   deploy/gcloud.sh --project=PROJECT [--region=REGION] [--name=NAME]
 #                    [--sources=EVENT[:TOPIC],…] [--output-topic=TOPIC]
 #                    [--memory=SIZE] [--concurrency=EVENTS]
-#                    [--env=NAME=VALUE]… [--dry-run]
+#                    [--sweep-schedule=CRON] [--env=NAME=VALUE]… [--dry-run]
 #                    [--revisions | --rollback=REVISION | --letters | --destroy]
 #
 #   --region        default: europe-west1
@@ -20,6 +20,10 @@
 #                   fit into the memory, at most 80
 #   --env           an environment variable, see docs/configuration.md; may be
 #                   repeated
+#   --sweep-schedule
+#                   when Cloud Scheduler has the function look for overdue joins, with
+#                   --env=JOIN_DEADLINE=…, in cron's form and UTC; default: each quarter
+#                   of an hour
 #   --dry-run       print the commands and run none
 #   --revisions     list the deployed revisions, newest first
 #   --rollback      send all events to this revision, until the next deployment
@@ -30,7 +34,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 project='' region=europe-west1 name=event-driver sources=event1,event2,event3
-output_topic='' memory=512Mi concurrency='' more_env=() task=deploy revision='' destroy=false dry_run=false
+output_topic='' memory=512Mi concurrency='' sweep_schedule='*/15 * * * *' more_env=() task=deploy revision='' destroy=false dry_run=false
 for argument; do
   case $argument in
     --project=*) project=${argument#*=} ;;
@@ -40,13 +44,14 @@ for argument; do
     --output-topic=*) output_topic=${argument#*=} ;;
     --memory=*) memory=${argument#*=} ;;
     --concurrency=*) concurrency=${argument#*=} ;;
+    --sweep-schedule=*) sweep_schedule=${argument#*=} ;;
     --env=*) more_env+=("${argument#*=}") ;;
     --revisions) task=revisions ;;
     --rollback=*) task=rollback revision=${argument#*=} ;;
     --letters) task=letters ;;
     --destroy) task=destroy destroy=true ;;
     --dry-run) dry_run=true ;;
-    -h | --help) sed -n '2,28s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,33s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "gcloud.sh: unknown argument $argument; see --help" >&2; exit 2 ;;
   esac
 done
@@ -95,6 +100,16 @@ most=$(((mebibytes - 128) / 4))
 # The folder of the bucket; the rules of what is deleted are made from its name.
 folder=$(setting GCS_FOLDER "$name")
 [[ $folder =~ ^[-_.A-Za-z0-9]+(/[-_.A-Za-z0-9]+)*$ ]] || fail "--env: GCS_FOLDER must be like orders or team/orders: $folder"
+
+# A join must end before the bucket deletes its events, after a week.
+join_deadline=$(setting JOIN_DEADLINE '')
+if [ -n "$join_deadline" ]; then
+  [[ $join_deadline =~ ^(([0-9]{1,3})h)?(([0-9]{1,5})m)?(([0-9]{1,6})s)?$ ]] ||
+    fail "--env: JOIN_DEADLINE must be hours, minutes and seconds, as in 24h or 1h30m: $join_deadline"
+  seconds=$((3600 * 10#0${BASH_REMATCH[2]} + 60 * 10#0${BASH_REMATCH[4]} + 10#0${BASH_REMATCH[6]}))
+  [[ $seconds -gt 0 && $seconds -lt 604800 ]] || fail "--env: JOIN_DEADLINE must be more than 0 and less than 168h, when events are deleted: $join_deadline"
+  [[ $sweep_schedule =~ ^[^\ ]+(\ [^\ ]+){4}$ ]] || fail "--sweep-schedule must be the five fields of cron, as in '*/15 * * * *': $sweep_schedule"
+fi
 
 # is_topic says whether a text is a topic's name, without its project.
 is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]]; }
@@ -145,12 +160,12 @@ there() {
 apis() {
   run gcloud services enable artifactregistry.googleapis.com cloudbuild.googleapis.com cloudfunctions.googleapis.com \
     eventarc.googleapis.com iam.googleapis.com logging.googleapis.com pubsub.googleapis.com run.googleapis.com \
-    storage.googleapis.com --project="$project"
+    storage.googleapis.com ${join_deadline:+cloudscheduler.googleapis.com} --project="$project"
 }
 
 accounts() {
   local who
-  for who in run trigger; do
+  for who in run trigger ${join_deadline:+sweep}; do
     there gcloud iam service-accounts describe "$(account $who)" --project="$project" ||
       run gcloud iam service-accounts create "$name-$who" --project="$project" --display-name="$name-$who"
   done
@@ -247,8 +262,36 @@ triggers() {
   done
 }
 
+# sweep has Cloud Scheduler call /sweep where joins have a deadline.
+sweep() {
+  if [ -z "$join_deadline" ]; then
+    no_sweep
+    return
+  fi
+  # A dry run does not ask what the URL is: it has this form.
+  local url=https://$name-PROJECT_NUMBER.$region.run.app verb=create
+  $dry_run || url=$(gcloud run services describe "$name" --project="$project" --region="$region" --format='value(status.url)')
+  run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \
+    --member="serviceAccount:$(account sweep)" --role=roles/run.invoker --format=none
+  if there gcloud scheduler jobs describe "$name-sweep" --project="$project" --location="$region"; then verb=update; fi
+  run gcloud scheduler jobs $verb http "$name-sweep" --project="$project" --location="$region" --schedule="$sweep_schedule" \
+    --time-zone=Etc/UTC --uri="$url/sweep" --http-method=POST --oidc-service-account-email="$(account sweep)" \
+    --oidc-token-audience="$url" --attempt-deadline=60s
+}
+
+# no_sweep removes what sweep makes. Without its account there is no job, and perhaps no
+# Cloud Scheduler to ask.
+no_sweep() {
+  there gcloud iam service-accounts describe "$(account sweep)" --project="$project" || return 0
+  if there gcloud scheduler jobs describe "$name-sweep" --project="$project" --location="$region"; then
+    run gcloud scheduler jobs delete "$name-sweep" --project="$project" --location="$region" --quiet
+  fi
+  run gcloud iam service-accounts delete "$(account sweep)" --project="$project" --quiet
+}
+
 remove() {
   local event who
+  no_sweep
   for event in "${events[@]}"; do
     if there gcloud eventarc triggers describe "$name-$event" --project="$project" --location="$region"; then
       run gcloud eventarc triggers delete "$name-$event" --project="$project" --location="$region" --quiet
@@ -276,6 +319,7 @@ everything() {
   letters
   deploy
   triggers
+  sweep
   printf '\nPublish the events of an order, in any order:\n\n'
   local topic
   for topic in "${topics[@]}"; do

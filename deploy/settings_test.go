@@ -22,6 +22,9 @@ func TestEverySettingCanBeDeployed(t *testing.T) {
 		if value == "" {
 			value = "x"
 		}
+		if s.Name == "JOIN_DEADLINE" { // the script looks at it
+			value = "24h"
+		}
 		given[s.Name] = s.Name + "=" + value
 	}
 	for {

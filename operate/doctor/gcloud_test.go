@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	scheduler "google.golang.org/api/cloudscheduler/v1"
 	storage "google.golang.org/api/storage/v1"
 )
 
@@ -19,7 +20,7 @@ func TestWhatGcloudDeploysIsSound(t *testing.T) {
 	for name, args := range map[string][]string{
 		"by default": nil, "little memory": {"--memory=256Mi"}, "much memory": {"--memory=4Gi",
 			"--env=BODY_LIMIT=33554432"},
-		"another folder": {"--env=GCS_FOLDER=team/orders"},
+		"another folder": {"--env=GCS_FOLDER=team/orders"}, "a deadline": {"--env=JOIN_DEADLINE=24h"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			printed, err := exec.Command(bash, append([]string{"../../deploy/gcloud.sh", "--project=shop-prod",
@@ -38,6 +39,7 @@ func TestWhatGcloudDeploysIsSound(t *testing.T) {
 			w.template().Containers[0].Resources.Limits["memory"], w.template().Timeout = deployment["--memory"],
 				deployment["--timeout"]
 			w.template().MaxInstanceRequestConcurrency = number(t, deployment["--concurrency"])
+			w.sweepOf(t, string(printed))
 			rules := flags(t, string(printed), "storage buckets update")["--lifecycle-file"]
 			text, err := exec.Command("cat", "../../"+rules).Output() // so that the result is cached
 			if err != nil {
@@ -52,6 +54,25 @@ func TestWhatGcloudDeploysIsSound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sweepOf has the callers that the printed commands allow, and the job that they make, if any.
+func (w *world) sweepOf(t *testing.T, printed string) {
+	var invokers []string
+	for _, command := range strings.Split(printed, "+ gcloud run services add-iam-policy-binding ")[1:] {
+		_, member, _ := strings.Cut(command, "--member=")
+		invokers = append(invokers, strings.Fields(member)[0])
+		w.accounts = append(w.accounts, strings.TrimPrefix(invokers[len(invokers)-1], "serviceAccount:"))
+	}
+	w.policies[target.String()] = []binding{grant("roles/run.invoker", invokers...)}
+	if w.variables["JOIN_DEADLINE"] == "" {
+		return
+	}
+	job := flags(t, strings.ReplaceAll(printed, "PROJECT_NUMBER", "424242"), "scheduler jobs create http")
+	w.job = &scheduler.Job{Name: "orders-sweep", State: "ENABLED", HttpTarget: &scheduler.HttpTarget{
+		Uri: job["--uri"], HttpMethod: job["--http-method"],
+		OidcToken: &scheduler.OidcToken{ServiceAccountEmail: job["--oidc-service-account-email"], Audience: job["--oidc-token-audience"]},
+	}}
 }
 
 // flags returns those of the first printed command that begins with words.

@@ -151,6 +151,8 @@ func TestBothWaysSetTheSame(t *testing.T) {
 		"runtime":       " --runtime=%s ",
 		"cpu":           " --cpu=%s ",
 		"max_instances": " --max-instances=%s ",
+
+		"sweep_schedule": " sweep_schedule='%s' ",
 	} {
 		is := strings.Trim(m.text(m.attribute(m.block("variable", variable), "default")), `"`)
 		if want = fmt.Sprintf(want, is); !strings.Contains(script, want) {

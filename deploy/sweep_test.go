@@ -1,0 +1,86 @@
+package deploy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// whereItIs is the answer of a gcloud that knows the service's URL, and of nothing else.
+const whereItIs = `case $* in *"value(status.url)"*) echo https://event-driver-abc-ew.a.run.app ;; *) ` + absent + ` ;; esac`
+
+// TestSweep: with a deadline a job calls /sweep, as an account that may do nothing else.
+func TestSweep(t *testing.T) {
+	deadline := []string{"--env=JOIN_DEADLINE=36h", "--sweep-schedule=0 * * * *"}
+	printed, _ := script(t, absent, append(deadline, "--dry-run")...)
+	_, calls := script(t, whereItIs, deadline...)
+	planned := strings.ReplaceAll(strings.Join(shown(printed), ""), "https://event-driver-PROJECT_NUMBER.europe-west1.run.app",
+		"https://event-driver-abc-ew.a.run.app")
+	if did := strings.Join(changes(calls), ""); planned != did {
+		t.Errorf("a dry run shows\n%s\nbut what is run is\n%s", planned, did)
+	}
+	const account = "event-driver-sweep@my-project-123.iam.gserviceaccount.com"
+	jobs := with(calls, "scheduler jobs create http")
+	if len(jobs) != 1 {
+		t.Fatalf("the jobs are %q", jobs)
+	}
+	for _, want := range []string{
+		"http event-driver-sweep ", "--location=europe-west1 ", `--schedule=0\ \*\ \*\ \*\ \* `, "--http-method=POST ",
+		"--uri=https://event-driver-abc-ew.a.run.app/sweep ", "--oidc-token-audience=https://event-driver-abc-ew.a.run.app ",
+		"--oidc-service-account-email=" + account + " ", "--attempt-deadline=60s",
+	} {
+		if !strings.Contains(jobs[0], want) {
+			t.Errorf("%s lacks %s", jobs[0], want)
+		}
+	}
+	grants := slices.DeleteFunc(slices.Clone(calls), func(c string) bool {
+		return !strings.Contains(c, "iam-policy-binding") || !strings.Contains(c, account)
+	})
+	if len(grants) != 1 || !strings.HasPrefix(grants[0], "run services add-iam-policy-binding event-driver ") || !strings.Contains(grants[0], "--role=roles/run.invoker ") {
+		t.Errorf("the sweep's account is granted %q, want run.invoker on the service alone", grants)
+	}
+	if enabled := with(calls, "services enable"); !strings.Contains(enabled[0], " cloudscheduler.googleapis.com ") {
+		t.Errorf("%s lacks Cloud Scheduler", enabled[0])
+	}
+}
+
+func TestSweepIsUpdated(t *testing.T) {
+	_, calls := script(t, exists, "--env=JOIN_DEADLINE=36h")
+	if updates := with(calls, "scheduler jobs update http"); len(updates) != 1 || len(with(calls, "scheduler jobs create")) > 0 {
+		t.Errorf("the job is there, and the calls are %q", calls)
+	}
+}
+
+// TestNoSweepWithoutDeadline: nothing of it is made, and what an earlier deployment has made is
+// removed. Cloud Scheduler, which may not be enabled, is asked only where the account is there.
+func TestNoSweepWithoutDeadline(t *testing.T) {
+	const job, account = "scheduler jobs delete event-driver-sweep", "iam service-accounts delete event-driver-sweep@"
+	for _, args := range [][]string{nil, {"--destroy"}} {
+		_, there := script(t, exists, args...)
+		removed := slices.DeleteFunc(there, func(c string) bool { return !strings.HasPrefix(c, job) && !strings.HasPrefix(c, account) })
+		if len(removed) != 2 || !strings.HasPrefix(removed[0], job) {
+			t.Errorf("%q removes %q, want the job and then its account", args, removed)
+		}
+		printed, gone := script(t, absent, args...)
+		if all := printed + strings.Join(gone, ""); strings.Contains(all, "scheduler") || strings.Contains(strings.Join(changes(gone), ""), "sweep") {
+			t.Errorf("%q without a deadline: %s", args, all)
+		}
+	}
+}
+
+func TestBadDeadlinesAreRefused(t *testing.T) {
+	for want, args := range map[string][]string{
+		"must be hours, minutes and seconds":    {"--env=JOIN_DEADLINE=1d"},
+		"must be hours, minutes and seconds, ":  {"--env=JOIN_DEADLINE=24"},
+		"more than 0 and less than 168h":        {"--env=JOIN_DEADLINE=168h"},
+		"more than 0 and less than 168h, when ": {"--env=JOIN_DEADLINE=0h0m"},
+		"must be the five fields of cron":       {"--env=JOIN_DEADLINE=1h", "--sweep-schedule=hourly"},
+	} {
+		if printed, calls, err := try(t, absent, args...); err == nil || len(calls) > 0 || !strings.Contains(printed, want) {
+			t.Errorf("%q: %v, %d calls, and it said %s; want %s", args, err, len(calls), printed, want)
+		}
+	}
+	if printed, _, err := try(t, absent, "--dry-run", "--env=JOIN_DEADLINE=167h59m08s"); err != nil {
+		t.Error(err, printed)
+	}
+}
