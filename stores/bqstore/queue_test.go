@@ -38,16 +38,21 @@ func on(t *testing.T) (*fake.Server, *bqstore.Store) {
 func TestRefusedWriterWaits(t *testing.T) {
 	server, store := on(t)
 	hold := make(chan struct{})
-	looked := sync.OnceFunc(func() { close(hold) })
+	release := sync.OnceFunc(func() { close(hold) })
+	first := store.JobID("claims", 1, "order-1")
 	server.OnJob(func(j fake.Job) fake.Fate {
-		if strings.HasPrefix(j.Statement, "INSERT") {
+		if j.ID == first {
 			return fake.Fate{Hold: hold}
+		}
+		if strings.HasPrefix(j.Statement, "INSERT") { // it did not wait
+			release()
 		}
 		return fake.Fate{}
 	})
+	var waiting atomic.Int64
 	server.OnRequest(func(r fake.Request) fake.Fault {
-		if r.Method == "jobs.get" { // the one who was refused asks whose job it is
-			looked()
+		if r.Method == "jobs.getQueryResults" && r.ID == first && waiting.Add(1) == 2 {
+			release()
 		}
 		return fake.Fault{}
 	})
