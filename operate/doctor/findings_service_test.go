@@ -37,6 +37,8 @@ var timingMistakes = []mistake{
 		problem: "CLOUD_RUN_TIMEOUT_SECONDS is 5m0s"},
 	{name: "a store call may take the whole run", make: set("STORE_TIMEOUT", "90s"), severity: Warning,
 		problem: "STORE_TIMEOUT is 1m30s"},
+	{name: "a call of BigQuery may take the whole run", world: bigQueryOnly, make: set("STORE_TIMEOUT", "90s"),
+		severity: Warning, problem: "STORE_TIMEOUT=45s"},
 	{name: "a lease beyond redeliveries", make: set("LEASE", "24h"), severity: Error,
 		problem: "events come again for 24h"},
 	{name: "a lease beyond the age", make: set("LEASE", "21h"), severity: Error, problem: "MAX_EVENT_AGE 20h"},

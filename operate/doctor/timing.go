@@ -44,10 +44,14 @@ func (f facts) withinTimeout(n *notes) {
 			"the platform cuts a run off before its context ends, so the run may act while its event comes again",
 			f.update(fmt.Sprintf("CLOUD_RUN_TIMEOUT_SECONDS=%d", int(timeout.Seconds()))))
 	}
+	shorter := "STORE_TIMEOUT=10s"
+	if f.bigQuery() {
+		shorter = "STORE_TIMEOUT=45s" // the least
+	}
 	if d := f.Config.StoreTimeout; d >= timeout {
 		n.add(Warning, fmt.Sprintf("STORE_TIMEOUT is %v, and the service's timeout %v", d, timeout),
 			"one slow call of the store takes the whole run, and the key stays held until its lease is over",
-			f.update("STORE_TIMEOUT=10s"))
+			f.update(shorter))
 	}
 }
 
