@@ -248,7 +248,7 @@ func TestNewRefuses(t *testing.T) {
 		`project ""`:      bqstore.Config("", "d"),
 		"dataset \"a`b\"": bqstore.Config("project", "a`b"),
 		`location "a b"`:  bqstore.Config("project", "d").WithLocation("a b"),
-		`timeout 44s`:     bqstore.Config("project", "d").WithTimeout(44 * time.Second),
+		`timeout 0s`:      bqstore.Config("project", "d").WithTimeout(0),
 		`retention 1m0s`:  bqstore.Config("project", "d").WithRetention(time.Minute),
 	} {
 		if _, err := bqstore.New(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {

@@ -12,8 +12,9 @@ const (
 	// DefaultTimeout is how long an operation may take where nothing else is
 	// set. A statement that writes takes seconds, more when others queue.
 	DefaultTimeout = 60 * time.Second
-	// ShortestTimeout is the least that an operation must be given: in this time it finds out
-	// that a slot of another service account has no row, and never will have.
+	// ShortestTimeout is the least that an operation should be given: in this time it finds out
+	// that a slot of another service account has no row, and never will have. With less, such a
+	// key fails until its account is back.
 	ShortestTimeout = 45 * time.Second
 	// DefaultRetention is how long rows are seen.
 	DefaultRetention = 7 * 24 * time.Hour
@@ -41,8 +42,8 @@ func (s Settings) WithLocation(location string) Settings {
 	return s
 }
 
-// WithTimeout sets how long a call of the store may take, retries included:
-// [ShortestTimeout] or more.
+// WithTimeout sets how long a call of the store may take, retries included. It must be
+// positive, and should be no less than [ShortestTimeout].
 func (s Settings) WithTimeout(d time.Duration) Settings {
 	s.timeout = d
 	return s
@@ -78,8 +79,8 @@ func (s Settings) Check() error {
 	if s.retention < time.Hour || s.retention > 150*24*time.Hour {
 		wrong("retention %v: must be from 1h to 150 days", s.retention)
 	}
-	if s.timeout < ShortestTimeout {
-		wrong("timeout %v: must be %v or more", s.timeout, ShortestTimeout)
+	if s.timeout <= 0 {
+		wrong("timeout %v: must be positive", s.timeout)
 	}
 	return errors.Join(problems...)
 }
