@@ -161,7 +161,7 @@ var runSettings = []setting{{
 		"event's own time; `reject` dead-letters the new one",
 }, {
 	name:  "JOIN_DEADLINE",
-	must:  "a length of time, as in 24h, with the same EVENT_STORE and CLAIM_STORE",
+	must:  "a length of time, as in 24h, with EVENT_STORE and CLAIM_STORE both gcs, or both memory",
 	field: func(c *Config) flag.Value { return (*duration)(&c.JoinDeadline) },
 	check: Config.checkDeadline,
 	about: "how long a join may wait, from when its first event was kept; no end by default. Something must call " +

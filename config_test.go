@@ -146,6 +146,7 @@ var bad = []badVariable{
 	{"ON_LEASE_EXPIRY", "panic", "retry or quarantine", ""},
 	{"CONFLICT_POLICY", "newest", "first, last or reject", ""},
 	{"JOIN_DEADLINE", "1 day", "as in 24h", ""},
+	{"JOIN_DEADLINE", "24h", "EVENT_STORE is bigquery, which can't end joins", "EVENT_STORE=bigquery BIGQUERY_DATASET=d GOOGLE_CLOUD_PROJECT=p-12345"},
 	{"JOIN_DEADLINE", "24h", "EVENT_STORE is gcs, and CLAIM_STORE memory", "GCS_BUCKET=b CLAIM_STORE=memory"},
 	{"ON_DEADLINE", "ignore", "letter or process", ""},
 	{"ON_DEADLINE", "letter", "process where", "JOIN_DEADLINE=1h DEAD_LETTERS=off"},

@@ -21,9 +21,6 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	if _, can := s.events.(driver.Replacer); !can && c.ConflictPolicy == joiner.KeepLast {
 		return nil, fmt.Errorf("CONFLICT_POLICY must not be last: the store %s can't replace events", c.EventStore)
 	}
-	if _, can := s.events.(driver.Sealer); !can && c.JoinDeadline > 0 {
-		return nil, fmt.Errorf("JOIN_DEADLINE must not be set: the store %s can't end joins", c.EventStore)
-	}
 	if _, hasName := business.(fmt.Stringer); !hasName {
 		business = driver.Named("business", business)
 	}

@@ -98,10 +98,16 @@ func (c Config) checkLease() error {
 	return fmt.Errorf("CLAIM_STORE is %s, and needs %v or more", kind.name, kind.lease)
 }
 
-// checkDeadline returns an error where sweeps could not tell the keys that are overdue from those
-// that are completed.
+// checkDeadline returns an error where sweeps could not end a join, or not tell the keys that
+// are overdue from those that are completed.
 func (c Config) checkDeadline() error {
-	if c.JoinDeadline > 0 && c.EventStore != c.ClaimStore {
+	if c.JoinDeadline <= 0 {
+		return nil
+	}
+	if kind, err := findStore(storeKinds(), c.EventStore); err == nil && !kind.seals {
+		return fmt.Errorf("EVENT_STORE is %s, which can't end joins", c.EventStore)
+	}
+	if c.EventStore != c.ClaimStore {
 		return fmt.Errorf("EVENT_STORE is %s, and CLAIM_STORE %s", c.EventStore, c.ClaimStore)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 const StoreGCS = "gcs"
 
 func gcsStore() storeKind {
-	return storeKind{name: StoreGCS, impliedBy: "GCS_BUCKET", settings: gcsSettings, open: openGCS}
+	return storeKind{name: StoreGCS, impliedBy: "GCS_BUCKET", seals: true, settings: gcsSettings, open: openGCS}
 }
 
 func openGCS(ctx context.Context, c Config) (store, error) {

@@ -11,7 +11,8 @@ const StoreMemory = "memory"
 
 func memoryStore() storeKind {
 	return storeKind{
-		name: StoreMemory,
-		open: func(context.Context, Config) (store, error) { return memstore.New(), nil },
+		name:  StoreMemory,
+		seals: true,
+		open:  func(context.Context, Config) (store, error) { return memstore.New(), nil },
 	}
 }

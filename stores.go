@@ -23,6 +23,7 @@ type storeKind struct {
 	timeout   time.Duration // how long its calls may take; 0: defaultStoreTimeout
 	shortest  time.Duration // the least that STORE_TIMEOUT may be
 	lease     time.Duration // the least that LEASE may be where it keeps the claims; 0: shortestLease
+	seals     bool          // it is a driver.Sealer and a driver.Inspector, so joins in it can have a deadline
 	leftOut   string        // the build tag that left it out of this program; "": it is here
 }
 

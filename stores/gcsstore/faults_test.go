@@ -263,7 +263,8 @@ func TestTimeouts(t *testing.T) {
 	perOperation := make(map[gcsstore.Operation]time.Duration)
 	for _, op := range []gcsstore.Operation{gcsstore.OpPersist, gcsstore.OpReplace, gcsstore.OpLookUp, gcsstore.OpLookUpByKey,
 		gcsstore.OpDecide, gcsstore.OpListDecided, gcsstore.OpSeal,
-		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpAddDeadLetter} {
+		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpAddDeadLetter,
+		gcsstore.OpListLetters, gcsstore.OpReadLetter, gcsstore.OpDeleteLetter} {
 		perOperation[op] = short
 	}
 	for name, timeout := range map[string]gcsstore.Timeout{
