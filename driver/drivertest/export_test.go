@@ -35,6 +35,11 @@ func LetterBoxFailures[S Lettered](t *testing.T, h Harness[S]) map[string]error 
 	return tryAll(t, h, asLettered[S], letterBoxChecks)
 }
 
+// ReopenFailures does the same for TestReopener.
+func ReopenFailures[S Reopening](t *testing.T, h Harness[S]) map[string]error {
+	return tryAll(t, h, asReopening[S], reopenChecks)
+}
+
 func tryAll[S, I any](t *testing.T, h Harness[S], as func(S) I, checks []check[I]) map[string]error {
 	found := make(map[string]error)
 	for _, c := range checks {

@@ -27,6 +27,7 @@ func TestMemoryStore(t *testing.T) {
 	drivertest.TestDeadLetterStore(t, h, (*memstore.Store).DeadLetters)
 	drivertest.TestInspector(t, h)
 	drivertest.TestLetterBox(t, h)
+	drivertest.TestReopener(t, h)
 }
 
 func TestWrappedStore(t *testing.T) {
@@ -136,6 +137,17 @@ func TestFlawedLetterBoxes(t *testing.T) {
 				return f
 			})
 			seen.caught(t, drivertest.LetterBoxFailures(t, h), flaw.breaks...)
+		})
+	}
+	seen.complete(t)
+}
+
+func TestFlawedReopeners(t *testing.T) {
+	seen := gate{}
+	for _, flaw := range reopenFlaws {
+		t.Run(flaw.name, func(t *testing.T) {
+			h := fake(func() *flawedReopener { return &flawedReopener{Store: memstore.New(), flaw: flaw.name} })
+			seen.caught(t, drivertest.ReopenFailures(t, h), flaw.breaks...)
 		})
 	}
 	seen.complete(t)

@@ -20,6 +20,7 @@ type lease struct {
 	mark    driver.Mark  // what it was released with
 	outcome driver.Outcome
 	changed time.Time
+	opened  int64 // the token of the completion that was reopened last; 0: none was
 }
 
 // mine says whether c is the newest claim. Expires is left out: it may have been
@@ -109,6 +110,27 @@ func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) e
 		l.state = free
 		return nil
 	})
+}
+
+// Reopen implements [driver.Reopener].
+func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
+	if err := cmp.Or(ctx.Err(), driver.ValidClaim(c)); err != nil {
+		return failedClaim("reopen", c, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	id := claimed{c.Scope, c.Key}
+	l := s.leases[id]
+	switch {
+	case l.state == done && l.claim.Token == c.Token:
+		l.state, l.mark, l.outcome, l.opened, l.changed = free, driver.MarkNone, "", c.Token, time.Now()
+		s.leases[id] = l
+		return nil
+	case l.state != done && l.opened == c.Token && l.opened != 0:
+		return nil
+	}
+	return failedClaim("reopen", c, driver.ErrLost)
 }
 
 // change lets the holder of c change the lease of its key, in one step.

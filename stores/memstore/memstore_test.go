@@ -18,4 +18,5 @@ func TestStore(t *testing.T) {
 	drivertest.TestDeadLetterStore(t, h, (*memstore.Store).DeadLetters)
 	drivertest.TestInspector(t, h)
 	drivertest.TestLetterBox(t, h)
+	drivertest.TestReopener(t, h)
 }
