@@ -186,6 +186,14 @@ func TestCosts(t *testing.T) {
 			must(err)
 		}, gcs.Counts{A: 1, B: 1}},
 		{"Complete elsewhere", func() { must(other.Complete(ctx, claim, driver.OutcomeProcessed)) }, gcs.Counts{A: 2, B: 2}},
+		{"Reopen", func() { must(other.Reopen(ctx, claim)) }, gcs.Counts{A: 2, B: 2}},
+		{"Reopen again", func() { must(other.Reopen(ctx, claim)) }, gcs.Counts{B: 2}},
+		{"Acquire, reopened", func() {
+			var err error
+			claim, err = store.Acquire(ctx, driver.NewClaim("order-3"), time.Hour)
+			must(err)
+		}, gcs.Counts{A: 2, B: 3}},
+		{"Complete, reopened", func() { must(store.Complete(ctx, claim, driver.OutcomeProcessed)) }, gcs.Counts{A: 2, B: 1}},
 		{"AddDeadLetter", func() { must(store.AddDeadLetter(ctx, driver.DeadLetter{ID: "1"})) }, gcs.Counts{A: 1}},
 		{"AddDeadLetter with a key", func() { must(store.AddDeadLetter(ctx, driver.DeadLetter{Key: "order-1"})) }, gcs.Counts{A: 2}},
 		{"Inspect", func() { _, err := store.Inspect(ctx, "order-1"); must(err) }, gcs.Counts{A: 2}},

@@ -66,14 +66,19 @@ const (
 	stateHeld     = "held"
 	stateReleased = "released"
 	stateDone     = "done"
+	stateReopened = "reopened"
 )
 
 // recordForm is the form in which claims and completions are written. Those of before
 // forms were written down have it, too.
 const recordForm = 1
 
-// checkForm returns an error unless this program can read metadata of that form.
-func checkForm(metadata map[string]string) error {
+// reopenedForm is the form of a completion that was reopened: earlier revisions of this package,
+// which would take it for one that holds, can't read it.
+const reopenedForm = 2
+
+// checkForm returns an error unless metadata is of a form up to newest.
+func checkForm(metadata map[string]string, newest int) error {
 	text, written := metadata[fieldForm]
 	if !written {
 		return nil
@@ -81,8 +86,8 @@ func checkForm(metadata map[string]string) error {
 	switch form, err := strconv.Atoi(text); {
 	case err != nil || form < 1:
 		return fmt.Errorf("%w: form %.40q", ErrCorrupt, text)
-	case form > recordForm:
-		return fmt.Errorf("%w: form %d, and this program reads up to %d", ErrNewer, form, recordForm)
+	case form > newest:
+		return fmt.Errorf("%w: form %d, and this program reads up to %d", ErrNewer, form, newest)
 	}
 	return nil
 }
@@ -105,7 +110,7 @@ func (r record) metadata() map[string]string {
 }
 
 func parseRecord(metadata map[string]string) (record, error) {
-	if err := checkForm(metadata); err != nil {
+	if err := checkForm(metadata, recordForm); err != nil {
 		return record{}, err
 	}
 	token, errToken := strconv.ParseInt(metadata[fieldToken], 10, 64)
@@ -166,11 +171,15 @@ func (s *Store) writeRecord(ctx context.Context, c driver.Claim, r record) (reco
 	return r, nil
 }
 
-// completion is what a key's done object says.
+// completion is what a key's done object says. One that was reopened holds no more, but its
+// object stays, so that no completion by its token, or one before, can come in its place.
 type completion struct {
-	token   int64
-	owner   string
-	outcome driver.Outcome
+	token    int64
+	owner    string
+	outcome  driver.Outcome
+	reopened bool
+
+	generation int64 // of its object: the server's
 }
 
 // by says whether it was c that completed the key.
@@ -181,7 +190,7 @@ func (d completion) by(c driver.Claim) bool {
 // of says whether it was the claim of r that completed the key.
 func (d completion) of(r record) bool { return d.token == r.token && d.owner == r.owner }
 
-// readDone returns what key's done object says; false: there is none.
+// readDone returns what key's done object says; false: there is none, or it was reopened.
 func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool, error) {
 	name := s.layout.done(c)
 	attrs, err := s.stat(ctx, name)
@@ -195,11 +204,12 @@ func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool,
 	if err != nil {
 		return completion{}, false, s.unexpected(ctx, name, err)
 	}
-	return done, true, nil
+	done.generation = attrs.Generation
+	return done, !done.reopened, nil
 }
 
 func parseCompletion(metadata map[string]string) (completion, error) {
-	if err := checkForm(metadata); err != nil {
+	if err := checkForm(metadata, reopenedForm); err != nil {
 		return completion{}, err
 	}
 	token, err := strconv.ParseInt(metadata[fieldToken], 10, 64)
@@ -208,11 +218,11 @@ func parseCompletion(metadata map[string]string) (completion, error) {
 	}
 	// Before outcomes were written down, all that was completed had been processed.
 	outcome := cmp.Or(driver.Outcome(metadata[fieldOutcome]), driver.OutcomeProcessed)
-	return completion{token, metadata[fieldOwner], outcome}, nil
+	return completion{token: token, owner: metadata[fieldOwner], outcome: outcome, reopened: metadata[fieldState] == stateReopened}, nil
 }
 
-// createDone creates c's done object, or errRefused if the key has one.
-func (s *Store) createDone(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
+// writeDone writes c's done object in place of the given generation, or errRefused.
+func (s *Store) writeDone(ctx context.Context, c driver.Claim, outcome driver.Outcome, replaces int64) error {
 	_, err := s.insert(ctx, object{
 		name:        s.layout.done(c),
 		content:     bytesOf([]byte(c.Key)),
@@ -224,7 +234,7 @@ func (s *Store) createDone(ctx context.Context, c driver.Claim, outcome driver.O
 			fieldOutcome: string(cmp.Or(outcome, driver.OutcomeProcessed)),
 			fieldForm:    strconv.Itoa(recordForm),
 		},
-	}, absent)
+	}, replaces)
 	return err
 }
 

@@ -17,8 +17,11 @@ func TestForms(t *testing.T) {
 		if _, err := parseRecord(metadata); !errors.Is(err, want) {
 			t.Errorf("a claim of form %q: %v, want %v", form, err, want)
 		}
-		if err := checkForm(metadata); !errors.Is(err, want) {
-			t.Errorf("form %q: %v, want %v", form, err, want)
+	}
+	for form, want := range map[string]error{"1": nil, "2": nil, "3": ErrNewer, "0": ErrCorrupt} {
+		metadata := map[string]string{fieldForm: form, fieldToken: "7", fieldOwner: "me", fieldState: stateReopened}
+		if done, err := parseCompletion(metadata); !errors.Is(err, want) || err == nil && (!done.reopened || done.token != 7) {
+			t.Errorf("a completion of form %q: %+v, %v, want %v", form, done, err, want)
 		}
 	}
 	before := maps.Clone(written)

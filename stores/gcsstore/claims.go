@@ -187,7 +187,8 @@ func (k known) lasts(c driver.Claim, now time.Time) bool {
 // object. It costs one Class A operation and one round trip, as long as this store
 // knows the claim and its lease lasts for the claim's margin and 10 s more. Otherwise
 // the lease is renewed first, which costs another A and round trip; and two B and one
-// more round trip, where the store does not know the claim.
+// more round trip, where the store does not know the claim. A key that was reopened costs
+// another A and B, and two round trips.
 func (s *Store) Complete(ctx context.Context, c driver.Claim, outcome driver.Outcome) error {
 	if err := s.complete(ctx, c, outcome); err != nil {
 		return s.failedClaim(OpComplete, c, err)
@@ -245,18 +246,29 @@ func (s *Store) complete(ctx context.Context, c driver.Claim, outcome driver.Out
 	s.held.Forget(c)
 	ctx, cancel = context.WithDeadline(ctx, k.safeUntil(c))
 	defer cancel()
-	err = s.createDone(ctx, c, outcome)
-	if !errors.Is(err, errRefused) {
-		return err
+	return s.close(ctx, c, outcome, func() bool { return k.lasts(c, time.Now()) })
+}
+
+// close writes the done object of c, whose lease keeps others away for as long as lasts says so.
+func (s *Store) close(ctx context.Context, c driver.Claim, outcome driver.Outcome, lasts func() bool) error {
+	for replaces := absent; ; {
+		err := s.writeDone(ctx, c, outcome, replaces)
+		if !errors.Is(err, errRefused) {
+			return err
+		}
+		done, isDone, err := s.readDone(ctx, c)
+		switch {
+		case err != nil:
+			return err
+		case isDone:
+			return completedBy(c, done)
+		case done.token >= c.Token || done.generation == absent: // reopened since; or deleted, long before its time
+			return driver.ErrLost
+		case !lasts():
+			return errSlow
+		}
+		replaces = done.generation
 	}
-	done, isDone, err := s.readDone(ctx, c)
-	if err != nil {
-		return err
-	}
-	if !isDone { // deleted meanwhile, long before its time
-		return driver.ErrLost
-	}
-	return completedBy(c, done)
 }
 
 // completedBy returns nil if it was c that completed the key.

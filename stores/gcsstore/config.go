@@ -59,6 +59,7 @@ const (
 	OpRenew            Operation = "renew"
 	OpComplete         Operation = "complete"
 	OpRelease          Operation = "release"
+	OpReopen           Operation = "reopen"
 	OpAddDeadLetter    Operation = "add dead letter"
 	OpDeadLetters      Operation = "dead letters"
 	OpListLetters      Operation = "list letters"
@@ -69,7 +70,7 @@ const (
 )
 
 var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided, OpSeal,
-	OpAcquire, OpRenew, OpComplete, OpRelease, OpAddDeadLetter, OpDeadLetters, OpListLetters, OpReadLetter, OpDeleteLetter, OpInspect, OpListKeys}
+	OpAcquire, OpRenew, OpComplete, OpRelease, OpReopen, OpAddDeadLetter, OpDeadLetters, OpListLetters, OpReadLetter, OpDeleteLetter, OpInspect, OpListKeys}
 
 // WithTimeout sets how long operations may take. Each timeout must be positive.
 func (s Settings) WithTimeout(t Timeout) Settings {

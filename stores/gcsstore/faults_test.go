@@ -41,6 +41,15 @@ func stored(t *testing.T, s *gcsstore.Store) driver.Claim {
 	return driver.Claim{}
 }
 
+// reopened leaves a key that was reopened, and is claimed.
+func reopened(t *testing.T, s *gcsstore.Store) driver.Claim {
+	t.Helper()
+	if err := s.Reopen(t.Context(), completed(t, s)); err != nil {
+		t.Fatal(err)
+	}
+	return acquired(t, s)
+}
+
 // oneLetter is a letter that its key finds.
 var oneLetter = driver.DeadLetter{ID: "1", Key: "order-1", Reason: driver.ReasonConflict}
 
@@ -159,6 +168,15 @@ var scenarios = []scenario{
 	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
 		return s.Complete(ctx, c, driver.OutcomeProcessed)
 	}},
+	{"Reopen", completed, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
+		if err := s.Reopen(ctx, c); err != nil {
+			return err
+		}
+		return myAcquire(1, false)(ctx, s, c)
+	}},
+	{"Complete, reopened", reopened, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
+		return s.Complete(ctx, c, driver.OutcomeProcessed)
+	}},
 	{"letters", nothing, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
 		if err := s.AddDeadLetter(ctx, oneLetter); err != nil {
 			return err
@@ -263,7 +281,7 @@ func TestTimeouts(t *testing.T) {
 	perOperation := make(map[gcsstore.Operation]time.Duration)
 	for _, op := range []gcsstore.Operation{gcsstore.OpPersist, gcsstore.OpReplace, gcsstore.OpLookUp, gcsstore.OpLookUpByKey,
 		gcsstore.OpDecide, gcsstore.OpListDecided, gcsstore.OpSeal,
-		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpAddDeadLetter,
+		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpReopen, gcsstore.OpAddDeadLetter,
 		gcsstore.OpListLetters, gcsstore.OpReadLetter, gcsstore.OpDeleteLetter} {
 		perOperation[op] = short
 	}

@@ -48,6 +48,7 @@ const (
 	releasedKey = "order/released" // after a failure
 	doneKey     = "order/done"
 	sealedKey   = "order/sealed" // event1 is stored, and event2 is sealed; since 3.json
+	openKey     = "order/open"   // it was completed, and reopened; since 6.json
 )
 
 func eventOf(key, source string) driver.Message {
@@ -72,10 +73,12 @@ func writeForms(t *testing.T, s *gcsstore.Store) {
 	_, errReplace := s.Replace(ctx, eventOf(waitsKey, "event2"))
 	_, errDecide := s.Decide(ctx, waitsKey, "either", []string{"event1"})
 	claim(heldKey, time.Hour)
+	again := claim(openKey, time.Minute)
+	errOpen := errors.Join(s.Complete(ctx, again, driver.OutcomeProcessed), s.Reopen(ctx, again))
 	_, errSeal := s.Seal(ctx, sealedKey, "event2")
 	if err := errors.Join(
 		s.Persist(ctx, eventOf(sealedKey, "event1")), errSeal,
-		s.Persist(ctx, eventOf(waitsKey, "event1")), errFirst, errReplace, errDecide,
+		s.Persist(ctx, eventOf(waitsKey, "event1")), errFirst, errReplace, errDecide, errOpen,
 		s.Release(ctx, claim(releasedKey, time.Minute), driver.MarkFailed),
 		s.Complete(ctx, claim(doneKey, time.Minute), driver.OutcomeProcessed),
 		s.AddDeadLetter(ctx, letter()),
@@ -223,6 +226,11 @@ func TestNewRevisionGoesOnWithTheOld(t *testing.T) {
 			if letters, err := s.DeadLetters(ctx); err != nil || len(letters) != 1 || string(letters[0].Body) != string(letter().Body) {
 				t.Errorf("letters %+v, %v", letters, err)
 			}
+			if slices.ContainsFunc(objects, func(o object) bool { return o.Content == openKey }) {
+				if c, err := s.Acquire(ctx, driver.Claim{Key: openKey, Owner: "new-revision"}, time.Minute); err != nil || c.Takeover {
+					t.Errorf("a key that was reopened: %+v, %v", c, err)
+				}
+			}
 			if slices.ContainsFunc(objects, func(o object) bool { return strings.Contains(o.Content, sealedKey) }) {
 				staysSealed(t, s)
 			}
@@ -314,6 +322,7 @@ func TestOldRevisionLeavesTheNewAlone(t *testing.T) {
 		"Seal": errSeal, "LookUp of a seal": errSealed, "Persist in a sealed place": s.Persist(ctx, eventOf(sealedKey, "event2")),
 		"Persist": s.Persist(ctx, eventOf(waitsKey, "event1")), "Acquire of a held key": acquire(heldKey),
 		"Acquire of a released key": acquire(releasedKey), "Acquire of a completed key": acquire(doneKey),
+		"Acquire of a reopened key": acquire(openKey),
 	} {
 		if !errors.Is(err, gcsstore.ErrNewer) || driver.IsPermanent(err) {
 			t.Errorf("%s: %v; want an ErrNewer that has the event delivered again", operation, err)

@@ -150,6 +150,9 @@ func (k *keyState) addClaim(ctx context.Context, segment, kind string, o listed)
 	case kind == "done":
 		var done completion
 		done, err = parseCompletion(o.metadata)
+		if done.reopened {
+			break
+		}
 		objects.done = &driver.Completion{Outcome: done.outcome, Token: done.token, Owner: ownerText(done.owner),
 			Time: o.created}
 	default:

@@ -36,7 +36,7 @@ func (s *Store) lettersOf(ctx context.Context, key string) (refs []driver.Letter
 		return nil, nil, err
 	}
 	for _, o := range objects {
-		d := described{metadata: o.metadata, err: checkForm(o.metadata)}
+		d := described{metadata: o.metadata, err: checkForm(o.metadata, recordForm)}
 		refs = append(refs, driver.LetterRef{Ref: s.layout.letterOf(key, o.name), Reason: driver.Reason(d.text(fieldReason)),
 			Source: d.text(fieldSource), ID: d.text(fieldID), Added: o.created})
 		if d.err != nil {

@@ -18,6 +18,7 @@ var (
 	_ driver.Decider         = (*Store)(nil)
 	_ driver.Sealer          = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
+	_ driver.Reopener        = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
 	_ driver.LetterBox       = (*Store)(nil)
 	_ driver.Inspector       = (*Store)(nil)

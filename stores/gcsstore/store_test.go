@@ -64,6 +64,7 @@ func TestConformance(t *testing.T) {
 			drivertest.TestClaimStore(t, h)
 			drivertest.TestInspector(t, h)
 			drivertest.TestLetterBox(t, h)
+			drivertest.TestReopener(t, h)
 			drivertest.TestDeadLetterStore(t, h, func(s *gcsstore.Store) []driver.DeadLetter {
 				letters, err := s.DeadLetters(t.Context())
 				if err != nil {
