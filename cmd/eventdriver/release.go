@@ -49,10 +49,25 @@ func newComplete(g *globals) *cobra.Command {
 	})
 }
 
+func newRerun(g *globals) *cobra.Command {
+	c := &keyChange{changing: &changing{globals: g}, name: "rerun",
+		what: "open the completed key again, so that the next delivery runs it: what its last run did is done again",
+		do:   change.Keys.Rerun,
+	}
+	return c.command(&cobra.Command{
+		Short: "Open a completed key again, so that it is run once more",
+		Long: "rerun opens a completed key again. It runs nothing itself: publish one of the key's events again, while\n" +
+			"the others are kept. The run has a greater token, so that what it acts upon can tell it from the last.",
+	})
+}
+
 func (c *keyChange) command(command *cobra.Command) *cobra.Command {
 	command.Use, command.Args = c.name+" KEY", cobra.ExactArgs(1)
-	command.Long += "\n\nThe key is claimed before it is changed. While a run is under way it is refused, with the exit code 3;\n" +
-		"--force takes it from the run. An audit line goes to stderr, and the claim's owner names the account.\n" +
+	if c.forced != "" {
+		command.Long += "\n\nThe key is claimed before it is changed. While a run is under way it is refused, with the exit code\n" +
+			"3; --force takes it from the run."
+	}
+	command.Long += "\n\nAn audit line goes to stderr, and the owner in the store names the account.\n" +
 		"Exit code 1: there was nothing to change."
 	command.Example = "  eventdriver " + c.name + " order-1 --service=orders --region=europe-west1 --project=my-project"
 	command.RunE = func(command *cobra.Command, args []string) error {
@@ -61,6 +76,9 @@ func (c *keyChange) command(command *cobra.Command) *cobra.Command {
 		return c.open(ctx, func(f function) error { return c.run(ctx, f, args[0]) })
 	}
 	c.flags(command)
+	if c.forced == "" {
+		return command
+	}
 	command.Flags().BoolVar(&c.force, "force", false, "change the key also while a run holds it: "+c.forced)
 	return command
 }

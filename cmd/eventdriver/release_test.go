@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -49,4 +50,29 @@ func TestReleaseAndComplete(t *testing.T) {
 		t.Errorf("the next run has token %d, after %d", next.Token, held.Token)
 	}
 	expectCall(t, b, usage, []string{"--as"}, "release", "held")
+}
+
+// TestRerun: a completed order is opened again, and one event again has it processed once more.
+func TestRerun(t *testing.T) {
+	b := newBucket(t)
+	function := serve(t, b.environ)
+	function.fixed.Store(true)
+	for source, want := range map[string]int{"event1": http.StatusAccepted, "event2": http.StatusAccepted} {
+		function.send(t, "/events/"+source, "order-1", `{"n":1}`, want)
+	}
+	for range 2 { // the second is a duplicate
+		function.send(t, "/events/event3", "order-1", `{"n":1}`, http.StatusNoContent)
+	}
+	expectCall(t, b, failed, []string{"nothing was changed", "is done again"}, "rerun", "order-1", "--as=me")
+	expectCall(t, b, fine, []string{`"action":"rerun"`}, "rerun", "order-1", "--as=me", "--yes")
+	expectCall(t, b, found, []string{"order-1: complete", "the next delivery runs it"}, "why", "order-1")
+	expectCall(t, b, found, []string{"is not completed"}, "rerun", "order-1", "--as=me", "--yes")
+	for range 2 {
+		function.send(t, "/events/event3", "order-1", `{"n":1}`, http.StatusNoContent)
+	}
+	if n := function.acted.Load(); n != 2 {
+		t.Errorf("the business acted %d times, want twice", n)
+	}
+	expectCall(t, b, fine, []string{"completed: processed"}, "why", "order-1")
+	expectCall(t, b, usage, []string{"--force"}, "rerun", "order-1", "--force")
 }

@@ -112,7 +112,7 @@ func newRoot(s surroundings) *cobra.Command {
 	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves all of Google's APIs, without "+
 		"credentials")
 	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g),
-		newRelease(g), newComplete(g))
+		newRelease(g), newComplete(g), newRerun(g))
 	return root
 }
 
