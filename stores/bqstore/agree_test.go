@@ -290,7 +290,8 @@ func TestAgreement(t *testing.T) {
 }
 
 // A table that is created anew between the steps of a call has its vote, and not its
-// proposal. Such a call must not go on as if nobody had proposed anything.
+// proposal. Such a call must not go on as if nobody had proposed anything, and its vote counts
+// for no other call.
 func TestTableThatIsRecreatedBetweenSteps(t *testing.T) {
 	b, steps := &table{}, 0
 	b.pause = func() {
@@ -300,6 +301,11 @@ func TestTableThatIsRecreatedBetweenSteps(t *testing.T) {
 	}
 	if row, err := agree(t.Context(), b, rowOf(driver.Message{Key: "k", Source: "s", Content: []byte("a")})); !errors.Is(err, errUnseen) {
 		t.Errorf("%q is kept, %v; want errUnseen", row.Content, err)
+	}
+	b.pause = func() {}
+	row, err := agree(t.Context(), b, rowOf(driver.Message{Key: "k", Source: "s", Content: []byte("b")}))
+	if err != nil || string(row.Content) != "b" {
+		t.Errorf("%q is kept, %v; want what was proposed in this table", row.Content, err)
 	}
 }
 

@@ -129,36 +129,32 @@ func (b *eventBallot) messages(ctx context.Context) (messages []driver.Message, 
 }
 
 // all returns the row that is kept of each source, or which have none. Where a source has
-// different contents, of which a slot of the log has to keep one, all are read again
-// after it has done so.
+// different contents, a slot of the log keeps one of them.
 func (b *eventBallot) all(ctx context.Context) (rows []eventRow, missing []string, err error) {
-	for {
-		if b.seen == nil {
-			if _, err := b.rows(ctx); err != nil {
-				return nil, nil, err
-			}
+	if b.seen == nil {
+		if _, err := b.rows(ctx); err != nil {
+			return nil, nil, err
 		}
-		rows, missing = nil, nil
-		var open []verdict
-		for _, source := range b.texts() {
-			v := verdictOf(b.seen[source])
-			rows = append(rows, v.row)
-			if !v.exists {
-				missing = append(missing, fromText(source))
-			} else if !v.settled {
-				open = append(open, v)
-			}
-		}
-		if missing != nil || len(open) == 0 {
-			return rows, missing, nil
-		}
-		for _, v := range open {
-			if _, err := v.settle(ctx, b.s.ballot(b.key, fromText(v.row.Source), fromText(v.row.Source))); err != nil {
-				return nil, nil, fmt.Errorf("source %q: %w", v.row.Source, err)
-			}
-		}
-		b.seen = nil
 	}
+	var verdicts []verdict
+	for _, source := range b.texts() {
+		v := verdictOf(b.seen[source])
+		if verdicts = append(verdicts, v); !v.exists {
+			missing = append(missing, fromText(source))
+		}
+	}
+	if missing != nil {
+		return nil, missing, nil
+	}
+	for _, v := range verdicts {
+		source := fromText(v.row.Source)
+		row, err := v.settle(ctx, b.s.ballot(b.key, source, source))
+		if err != nil {
+			return nil, nil, fmt.Errorf("source %q: %w", source, err)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil, nil
 }
 
 // texts are the sources that are looked for, or those that have arrived.

@@ -24,7 +24,7 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 
 // KeepAndLook implements [driver.KeepLooker]. It costs what Persist costs: the query that
 // says that m is kept reads the other sources as well, and their contents if each has one.
-// After a dispute, whichever source it was about, one more query reads them.
+// After a dispute about m, one more query reads them.
 func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []string) (
 	messages []driver.Message, missing []string, err error,
 ) {

@@ -17,7 +17,7 @@ import (
 )
 
 // TestLookSettlesADispute: for another source of the key somebody has agreed on a content, and
-// somebody else has not. KeepAndLook has a slot keep that content, and reads again.
+// somebody else has not. KeepAndLook has a slot keep that content.
 func TestLookSettlesADispute(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
