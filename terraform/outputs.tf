@@ -4,7 +4,7 @@ output "function_name" {
 }
 
 output "function_uri" {
-  description = "The function's URI. Only the triggers' account may call it, and the sweep's."
+  description = "The function's URI. Only the triggers' account may call it, the sweep's, and operators."
   value       = google_cloudfunctions2_function.this.service_config[0].uri
 }
 

@@ -214,6 +214,30 @@ variable "alert_channels" {
   }
 }
 
+variable "viewers" {
+  description = "Who may look at keys with cmd/eventdriver, as in group:support@example.com."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for m in var.viewers : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
+    error_message = "viewers must be users, groups, service accounts or principals, as in group:support@example.com: state is not for everybody."
+  }
+}
+
+variable "operators" {
+  description = "Who may also change keys, read dead letters and send them again, as in group:on-call@example.com."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for m in var.operators : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
+    error_message = "operators must be users, groups, service accounts or principals, as in group:on-call@example.com: state is not for everybody."
+  }
+}
+
 variable "kms_key" {
   description = "A Cloud KMS key in the region, as projects/P/locations/REGION/keyRings/R/cryptoKeys/K, which encrypts everything that keeps data. null: Google's keys."
   type        = string

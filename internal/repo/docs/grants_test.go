@@ -16,19 +16,28 @@ import (
 // which Google has nothing smaller.
 var granted = map[string]string{
 	"google_artifact_registry_repository_iam_member.build_writer": "roles/artifactregistry.writer",
+	"google_bigquery_dataset_iam_member.operators":                "roles/bigquery.dataEditor",
 	"google_bigquery_dataset_iam_member.run":                      "roles/bigquery.dataEditor",
-	"google_cloud_run_v2_service_iam_member.trigger_invoker":      "roles/run.invoker",
+	"google_bigquery_dataset_iam_member.viewers":                  "roles/bigquery.dataViewer",
+	"google_cloud_run_v2_service_iam_member.operators":            "roles/run.invoker",
+	"google_cloud_run_v2_service_iam_member.people":               "roles/run.viewer",
 	"google_cloud_run_v2_service_iam_member.sweep_invoker":        "roles/run.invoker",
+	"google_cloud_run_v2_service_iam_member.trigger_invoker":      "roles/run.invoker",
 	"google_kms_crypto_key_iam_member.this":                       "roles/cloudkms.cryptoKeyEncrypterDecrypter",
 	"google_project_iam_member.build_copied_source":               "roles/storage.objectViewer",
 	"google_project_iam_member.build_logs":                        "roles/logging.logWriter",
+	"google_project_iam_member.people_jobs":                       "roles/bigquery.jobUser",
 	"google_project_iam_member.run_jobs":                          "roles/bigquery.jobUser",
 	"google_project_iam_member.storage_publisher":                 "roles/pubsub.publisher",
 	"google_project_iam_member.trigger_receiver":                  "roles/eventarc.eventReceiver",
+	"google_pubsub_subscription_iam_member.operators":             "roles/pubsub.subscriber",
+	"google_pubsub_topic_iam_member.operators":                    "roles/pubsub.publisher",
 	"google_pubsub_topic_iam_member.run_publisher":                "roles/pubsub.publisher",
 	"google_service_account_iam_member.pubsub_token":              "roles/iam.serviceAccountTokenCreator",
 	"google_storage_bucket_iam_member.build_source":               "roles/storage.objectViewer",
+	"google_storage_bucket_iam_member.operators":                  "roles/storage.objectUser",
 	"google_storage_bucket_iam_member.run":                        "roles/storage.objectUser",
+	"google_storage_bucket_iam_member.viewers":                    "roles/storage.objectViewer",
 }
 
 // otherAccess are resources that give access otherwise than one member of one role.

@@ -1,0 +1,95 @@
+# What people may do with cmd/eventdriver: viewers look, operators also change. Both on
+# what this module makes; doctor, which looks at more, needs roles on the project.
+
+locals {
+  people  = setunion(var.viewers, var.operators)
+  viewers = setsubtract(var.viewers, var.operators)
+}
+
+# --- looking ---
+
+# The settings, which say where the state is.
+resource "google_cloud_run_v2_service_iam_member" "people" {
+  for_each = local.people
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.viewer"
+  member   = each.value
+}
+
+resource "google_storage_bucket_iam_member" "viewers" {
+  for_each = local.use_gcs ? local.viewers : []
+
+  bucket = google_storage_bucket.events[0].name
+  role   = "roles/storage.objectViewer"
+  member = each.value
+}
+
+resource "google_bigquery_dataset_iam_member" "viewers" {
+  for_each = local.use_bigquery ? local.viewers : []
+
+  project    = var.project_id
+  dataset_id = google_bigquery_dataset.events[0].dataset_id
+  role       = "roles/bigquery.dataViewer"
+  member     = each.value
+}
+
+# Queries are jobs of the project: see google_project_iam_member.run_jobs.
+resource "google_project_iam_member" "people_jobs" {
+  for_each = local.use_bigquery ? local.people : []
+
+  project = var.project_id
+  role    = "roles/bigquery.jobUser"
+  member  = each.value
+}
+
+# --- changing ---
+
+resource "google_storage_bucket_iam_member" "operators" {
+  for_each = local.use_gcs ? var.operators : []
+
+  bucket = google_storage_bucket.events[0].name
+  role   = "roles/storage.objectUser"
+  member = each.value
+}
+
+resource "google_bigquery_dataset_iam_member" "operators" {
+  for_each = local.use_bigquery ? var.operators : []
+
+  project    = var.project_id
+  dataset_id = google_bigquery_dataset.events[0].dataset_id
+  role       = "roles/bigquery.dataEditor"
+  member     = each.value
+}
+
+# Pub/Sub has one right for reading dead letters and for deleting them.
+resource "google_pubsub_subscription_iam_member" "operators" {
+  for_each = var.operators
+
+  project      = var.project_id
+  subscription = google_pubsub_subscription.dead_letters.name
+  role         = "roles/pubsub.subscriber"
+  member       = each.value
+}
+
+# Letters are sent again to the function, or to the topics that events come from.
+resource "google_cloud_run_v2_service_iam_member" "operators" {
+  for_each = var.operators
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+resource "google_pubsub_topic_iam_member" "operators" {
+  for_each = { for pair in setproduct(keys(local.created_topics), var.operators) : join(" ", pair) => { event = pair[0], member = pair[1] } }
+
+  project = var.project_id
+  topic   = google_pubsub_topic.source[each.value.event].name
+  role    = "roles/pubsub.publisher"
+  member  = each.value.member
+}

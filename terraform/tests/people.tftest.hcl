@@ -1,0 +1,127 @@
+# What people may do with cmd/eventdriver, on what the module makes.
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      name   = "projects/p-123456/serviceAccounts/other@p-123456.iam.gserviceaccount.com"
+      email  = "other@p-123456.iam.gserviceaccount.com"
+      member = "serviceAccount:other@p-123456.iam.gserviceaccount.com"
+    }
+  }
+}
+
+variables {
+  project_id     = "p-123456"
+  name           = "orders"
+  settle_seconds = 0
+}
+
+run "state_in_cloud_storage" {
+  variables {
+    viewers   = ["group:support@example.com", "user:both@example.com"]
+    operators = ["user:both@example.com"]
+    sources   = { placed = {}, paid = { topic = "projects/other-project/topics/theirs" } }
+  }
+  assert {
+    condition = toset([for grant in concat(values(google_cloud_run_v2_service_iam_member.people), values(google_cloud_run_v2_service_iam_member.operators)) :
+      "${grant.name} ${grant.role} ${grant.member}"]) == toset([
+      "orders roles/run.viewer group:support@example.com", "orders roles/run.viewer user:both@example.com", "orders roles/run.invoker user:both@example.com"
+    ])
+    error_message = "Both must be allowed to read the settings, and operators to call the function."
+  }
+  assert {
+    condition = toset([for grant in concat(values(google_storage_bucket_iam_member.viewers), values(google_storage_bucket_iam_member.operators)) :
+      "${grant.bucket} ${grant.role} ${grant.member}"]) == toset([
+      "p-123456-orders-events roles/storage.objectViewer group:support@example.com", "p-123456-orders-events roles/storage.objectUser user:both@example.com"
+    ])
+    error_message = "Viewers must be allowed to read the bucket, and operators to write to it."
+  }
+  assert {
+    condition = [for grant in concat(values(google_pubsub_subscription_iam_member.operators)) : "${grant.subscription} ${grant.role} ${grant.member}"] == [
+      "orders-dead-letters roles/pubsub.subscriber user:both@example.com"
+    ]
+    error_message = "Operators alone must be allowed to take dead letters: who may read them may delete them."
+  }
+  assert {
+    condition = [for grant in values(google_pubsub_topic_iam_member.operators) : "${grant.topic} ${grant.role} ${grant.member}"] == [
+      "orders-placed roles/pubsub.publisher user:both@example.com"
+    ]
+    error_message = "Operators must be allowed to publish to the module's own topics."
+  }
+  assert {
+    condition     = length(google_project_iam_member.people_jobs) + length(google_bigquery_dataset_iam_member.viewers) + length(google_bigquery_dataset_iam_member.operators) == 0
+    error_message = "Without BigQuery nothing must be granted there, and nothing on the project."
+  }
+}
+
+run "state_in_bigquery" {
+  variables {
+    store       = "bigquery"
+    claim_store = "bigquery"
+    viewers     = ["group:support@example.com"]
+    operators   = ["group:on-call@example.com"]
+  }
+  assert {
+    condition = toset([for grant in concat(values(google_bigquery_dataset_iam_member.viewers), values(google_bigquery_dataset_iam_member.operators)) :
+      "${grant.dataset_id} ${grant.role} ${grant.member}"]) == toset([
+      "orders roles/bigquery.dataViewer group:support@example.com", "orders roles/bigquery.dataEditor group:on-call@example.com"
+    ])
+    error_message = "Viewers must be allowed to read the dataset, and operators to write to it."
+  }
+  assert {
+    condition = toset([for grant in google_project_iam_member.people_jobs : "${grant.role} ${grant.member}"]) == toset([
+      "roles/bigquery.jobUser group:support@example.com", "roles/bigquery.jobUser group:on-call@example.com"
+    ])
+    error_message = "Both must be allowed to query."
+  }
+  assert {
+    condition     = length(google_storage_bucket_iam_member.viewers) + length(google_storage_bucket_iam_member.operators) == 0
+    error_message = "There is no bucket to grant anything on."
+  }
+}
+
+run "nobody_by_default" {
+  assert {
+    condition = 0 == length(google_cloud_run_v2_service_iam_member.people) + length(google_cloud_run_v2_service_iam_member.operators) + length(
+      google_storage_bucket_iam_member.viewers) + length(google_storage_bucket_iam_member.operators) + length(
+    google_pubsub_subscription_iam_member.operators) + length(google_pubsub_topic_iam_member.operators)
+    error_message = "Nobody must be granted anything who is not named."
+  }
+}
+
+run "everybody_looks" {
+  command = plan
+  variables {
+    viewers = ["allUsers"]
+  }
+  expect_failures = [var.viewers]
+}
+
+run "all_accounts_look" {
+  command = plan
+  variables {
+    viewers = ["group:support@example.com", "allAuthenticatedUsers"]
+  }
+  expect_failures = [var.viewers]
+}
+
+run "everybody_changes" {
+  command = plan
+  variables {
+    operators = ["allUsers"]
+  }
+  expect_failures = [var.operators]
+}
+
+run "a_domain_changes" {
+  command = plan
+  variables {
+    operators = ["domain:example.com"]
+  }
+  expect_failures = [var.operators]
+}
