@@ -1,31 +1,60 @@
+# Each alert's title is also the heading of what to do about it, in docs/operations.md:
+# a test compares them, and what is looked for in logs with what the function logs.
 locals {
+  alerting = length(var.alert_channels) > 0
+
   # The subscriptions of the triggers are called eventarc-REGION-TRIGGER-sub-NUMBER.
-  alerts = length(var.alert_channels) == 0 ? {} : {
+  alerts = local.alerting ? {
     dead-letters = {
-      title     = "events are dead-lettered"
+      title     = "Events are dead-lettered"
       filter    = "metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letters.name}\""
       aligner   = "ALIGN_MAX"
       threshold = 0
       duration  = "0s"
-      help      = "Read them with: gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead_letters.name} --project=${var.project_id} --limit=10. The attribute reason says why each was dead-lettered."
+      command   = "letters list"
     }
     failures = {
-      title     = "events fail and are delivered again"
+      title     = "Events fail and are delivered again"
       filter    = "metric.type = \"run.googleapis.com/request_count\" AND resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}\" AND metric.labels.response_code = \"500\""
       aligner   = "ALIGN_DELTA"
       threshold = 10
       duration  = "300s"
-      help      = "Look for severity>=WARNING in the logs of the Cloud Run service ${var.name}."
+      command   = "doctor"
     }
     waiting = {
-      title     = "events wait for more than an hour"
+      title     = "Events wait for more than an hour"
       filter    = "metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = starts_with(\"eventarc-${var.region}-${var.name}-\")"
       aligner   = "ALIGN_MAX"
       threshold = 3600
       duration  = "0s"
-      help      = "An event has not been acknowledged for an hour. Pub/Sub forgets it after 24 hours."
+      command   = "doctor"
     }
-  }
+  } : {}
+
+  # What one line of the function's log is enough for.
+  log_alerts = { for alert, says in {
+    takeovers = {
+      title   = "A run vanished"
+      lines   = "jsonPayload.message : \"took over an expired lease\""
+      command = "why KEY"
+    }
+    overdue = {
+      title   = "Joins lack events at their deadline"
+      lines   = "jsonPayload.message = \"sweep\" AND jsonPayload.report.expired > 0"
+      command = "letters list --reason=incomplete"
+    }
+    sweeps = {
+      title   = "Sweeps fail"
+      lines   = "jsonPayload.message = (\"the sweep failed\" OR \"a key that was swept failed\")"
+      command = "doctor"
+    }
+  } : alert => says if local.alerting && (local.sweeps > 0 || alert == "takeovers") }
+
+  # What an alert says: the first command to run, and where to read on.
+  help = { for alert, says in merge(local.alerts, local.log_alerts) : alert => join("\n\n", [
+    "First run: `go run ./cmd/eventdriver ${says.command} --service=${var.name} --region=${var.region} --project=${var.project_id}`",
+    "[What it means, and what to do](${var.runbook_url}#${replace(lower(says.title), " ", "-")})",
+  ]) }
 }
 
 resource "google_monitoring_alert_policy" "this" {
@@ -55,7 +84,38 @@ resource "google_monitoring_alert_policy" "this" {
   }
 
   documentation {
-    content   = each.value.help
+    content   = local.help[each.key]
+    mime_type = "text/markdown"
+  }
+
+  depends_on = [google_project_service.this, google_cloudfunctions2_function.this]
+}
+
+resource "google_monitoring_alert_policy" "log" {
+  for_each = local.log_alerts
+
+  project               = var.project_id
+  display_name          = "${var.name}: ${each.value.title}"
+  combiner              = "OR"
+  notification_channels = var.alert_channels
+  user_labels           = var.labels
+
+  conditions {
+    display_name = each.value.title
+
+    condition_matched_log {
+      filter = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}\" AND ${each.value.lines}"
+    }
+  }
+
+  alert_strategy {
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  documentation {
+    content   = local.help[each.key]
     mime_type = "text/markdown"
   }
 

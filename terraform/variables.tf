@@ -203,7 +203,7 @@ variable "sweep_schedule" {
 }
 
 variable "alert_channels" {
-  description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of dead letters, failures and waiting events. Empty: no alerts."
+  description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of dead letters, failures, waiting events, vanished runs, overdue joins and sweeps that fail. Empty: no alerts."
   type        = list(string)
   default     = []
   nullable    = false
@@ -212,6 +212,13 @@ variable "alert_channels" {
     condition     = alltrue([for c in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", c))])
     error_message = "alert_channels must be names as in projects/PROJECT/notificationChannels/ID."
   }
+}
+
+variable "runbook_url" {
+  description = "Where docs/operations.md is on the web: each alert links to a section of it."
+  type        = string
+  default     = "docs/operations.md"
+  nullable    = false
 }
 
 variable "viewers" {

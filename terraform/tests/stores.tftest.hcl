@@ -13,6 +13,14 @@ mock_provider "google" {
 
 # What the provider knows of an account before it is there.
 override_resource {
+  target = google_service_account.sweep
+  values = {
+    email  = "orders-sweep@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-sweep@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
   target = google_service_account.run
   values = {
     name   = "projects/p-123456/serviceAccounts/orders-run@p-123456.iam.gserviceaccount.com"
@@ -199,14 +207,58 @@ run "alerts" {
     error_message = "Each alert must look at what is this function's."
   }
   assert {
-    condition     = alltrue([for a in google_monitoring_alert_policy.this : a.notification_channels == tolist(["projects/p-123456/notificationChannels/1"])])
+    condition = alltrue([for a in concat(values(google_monitoring_alert_policy.this), values(google_monitoring_alert_policy.log)) :
+    a.notification_channels == tolist(["projects/p-123456/notificationChannels/1"])])
     error_message = "The alerts must go to the channels."
   }
 }
 
-run "no_alerts_without_channels" {
+run "alerts_of_logs" {
+  variables {
+    alert_channels = ["projects/p-123456/notificationChannels/1"]
+    join_deadline  = "24h"
+    runbook_url    = "https://git.example.com/docs/operations.md"
+  }
   assert {
-    condition     = length(google_monitoring_alert_policy.this) == 0
+    condition = { for alert, a in google_monitoring_alert_policy.log : alert => a.conditions[0].condition_matched_log[0].filter } == {
+      for alert, lines in {
+        takeovers = "jsonPayload.message : \"took over an expired lease\""
+        overdue   = "jsonPayload.message = \"sweep\" AND jsonPayload.report.expired > 0"
+        sweeps    = "jsonPayload.message = (\"the sweep failed\" OR \"a key that was swept failed\")"
+      } : alert => "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"orders\" AND ${lines}"
+    }
+    error_message = "Runs that vanish, joins that end and sweeps that fail must be found in this function's log."
+  }
+  assert {
+    condition = google_monitoring_alert_policy.log["overdue"].documentation[0].content == join("\n\n", [
+      "First run: `go run ./cmd/eventdriver letters list --reason=incomplete --service=orders --region=europe-west1 --project=p-123456`",
+      "[What it means, and what to do](https://git.example.com/docs/operations.md#joins-lack-events-at-their-deadline)",
+    ])
+    error_message = "An alert must say what to run first, and link to its section."
+  }
+  assert {
+    condition = alltrue([for a in concat(values(google_monitoring_alert_policy.this), values(google_monitoring_alert_policy.log)) :
+    strcontains(a.documentation[0].content, "(https://git.example.com/docs/operations.md#")])
+    error_message = "Each alert must link to its section."
+  }
+}
+
+run "no_sweeps_to_alert_of" {
+  variables {
+    alert_channels = ["projects/p-123456/notificationChannels/1"]
+  }
+  assert {
+    condition     = join(" ", keys(google_monitoring_alert_policy.log)) == "takeovers"
+    error_message = "Without a deadline there must be no alerts of sweeps."
+  }
+}
+
+run "no_alerts_without_channels" {
+  variables {
+    join_deadline = "24h"
+  }
+  assert {
+    condition     = length(google_monitoring_alert_policy.this) + length(google_monitoring_alert_policy.log) == 0
     error_message = "Without channels there must be no alerts."
   }
 }
