@@ -26,7 +26,6 @@ type Subscription struct {
 	taken  map[string]string // the messages that were pulled, by ID, and what acknowledges each
 	order  []driver.LetterRef
 	all    bool // all that there are were pulled
-	within time.Duration
 }
 
 var _ driver.LetterBox = (*Subscription)(nil)
@@ -44,7 +43,7 @@ func OpenSubscription(ctx context.Context, name string, opts ...option.ClientOpt
 	if err != nil {
 		return nil, fmt.Errorf("subscription %s: %w", name, err)
 	}
-	return &Subscription{client: client, name: name, taken: make(map[string]string), within: pullWithin}, nil
+	return &Subscription{client: client, name: name, taken: make(map[string]string)}, nil
 }
 
 const (
@@ -80,7 +79,7 @@ func (s *Subscription) ListLetters(ctx context.Context, q driver.LetterQuery) (d
 
 // pull takes some messages. It returns the one with that ID, if it is among them.
 func (s *Subscription) pull(ctx context.Context, id string) (found *pubsubpb.PubsubMessage, err error) {
-	within, cancel := context.WithTimeout(ctx, s.within)
+	within, cancel := context.WithTimeout(ctx, pullWithin)
 	defer cancel()
 	answer, err := s.client.SubscriptionAdminClient.Pull(within, &pubsubpb.PullRequest{Subscription: s.name, MaxMessages: pullAtOnce})
 	if err != nil && within.Err() != nil && ctx.Err() == nil || status.Code(err) == codes.DeadlineExceeded && ctx.Err() == nil {
