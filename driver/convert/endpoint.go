@@ -112,13 +112,15 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 		o.verdict = processed
 	case driver.IsPermanent(o.err):
 		e.deadLetter(ctx, in, &o, run)
-	case errors.Is(o.err, driver.ErrHeld):
+	case heldByAnother(o.err):
 		o.verdict = held
 	case noMemory(o.err):
 		o.verdict = busy
 	case !clientGone(ctx) && e.tooOld(in, o.message):
 		o.err = driver.Reject(driver.ReasonTooOld, o.err)
 		e.deadLetter(ctx, in, &o, run)
+	case errors.Is(o.err, driver.ErrHeld): // for all that the store could find out
+		o.verdict = held
 	default:
 		o.verdict = failed
 	}
@@ -175,6 +177,12 @@ func (e *endpoint) tooOld(in incoming, m driver.Message) bool {
 		at = in.event.Time()
 	}
 	return !at.IsZero() && time.Since(at) > e.maxAge
+}
+
+// heldByAnother says that somebody acts upon the key now, so that the event is never too old.
+func heldByAnother(err error) bool {
+	_, is := errors.AsType[*driver.HeldError](err)
+	return is
 }
 
 // clientGone says that nobody waits for the answer any more. The outcome of the event is then

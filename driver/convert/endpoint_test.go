@@ -91,14 +91,16 @@ func TestMaxAge(t *testing.T) {
 		maxAge time.Duration
 		status int
 	}{
-		"old, and fails":              {ceTime: old, err: transient, maxAge: time.Hour, status: http.StatusOK},
-		"old by its time of publish":  {body: push, err: transient, maxAge: time.Hour, status: http.StatusOK},
-		"young, and fails":            {ceTime: young, err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},
-		"old, and works":              {ceTime: old, maxAge: time.Hour, status: http.StatusNoContent},
-		"old, but its key is held":    {ceTime: old, err: &driver.HeldError{Key: "k"}, maxAge: time.Hour, status: http.StatusServiceUnavailable},
-		"of no known age":             {err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},
-		"old, where any age will do":  {ceTime: old, err: transient, status: http.StatusInternalServerError},
-		"old, and fails for its sake": {ceTime: old, err: driver.Permanent(transient), maxAge: time.Hour, status: http.StatusOK},
+		"old, and fails":               {ceTime: old, err: transient, maxAge: time.Hour, status: http.StatusOK},
+		"old by its time of publish":   {body: push, err: transient, maxAge: time.Hour, status: http.StatusOK},
+		"young, and fails":             {ceTime: young, err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},
+		"old, and works":               {ceTime: old, maxAge: time.Hour, status: http.StatusNoContent},
+		"old, but its key is held":     {ceTime: old, err: &driver.HeldError{Key: "k"}, maxAge: time.Hour, status: http.StatusServiceUnavailable},
+		"old, and the store is busy":   {ceTime: old, err: driver.ErrHeld, maxAge: time.Hour, status: http.StatusOK},
+		"young, and the store is busy": {ceTime: young, err: driver.ErrHeld, maxAge: time.Hour, status: http.StatusServiceUnavailable},
+		"of no known age":              {err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},
+		"old, where any age will do":   {ceTime: old, err: transient, status: http.StatusInternalServerError},
+		"old, and fails for its sake":  {ceTime: old, err: driver.Permanent(transient), maxAge: time.Hour, status: http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			letters := memstore.New()
