@@ -63,10 +63,17 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 			return err
 		}
 		sources = arrived(rows)
-		// What is agreed on is kept in the end, even where a slot has yet to say so.
-		if v := verdictOf(rows[decisionMark+driver.ToText(name)]); v.exists {
-			decided, err = v.row.decided()
+		v := verdictOf(rows[decisionMark+driver.ToText(name)])
+		if !v.exists {
+			return nil
 		}
+		row := v.row
+		if !v.settled { // a slot of the log may keep other sources
+			if row, err = s.decisionBallot(key, name).read(ctx); err != nil {
+				return err
+			}
+		}
+		decided, err = row.decided()
 		return err
 	})
 	return sources, decided, err

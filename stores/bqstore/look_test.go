@@ -3,8 +3,10 @@ package bqstore_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,11 +23,50 @@ import (
 func TestLookSettlesADispute(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
+	step := steps(t, s, "event2")
+	step("proposed", "a", "of a", "{}")
+	step("agreed", "a", "of a", "{}")
+	step("proposed", "b", "of b", "{}")
+	step("disputed", "b", "of b", "{}")
+	mine := driver.Message{Key: "order-1", Source: "event1", Content: []byte("mine")}
+	messages, missing, err := store.KeepAndLook(t.Context(), mine, []string{"event1", "event2"})
+	if err != nil || len(missing) > 0 || len(messages) != 2 || string(messages[0].Content) != "mine" || string(messages[1].Content) != "of a" {
+		t.Fatalf("%v, missing %q, %v; want both events", messages, missing, err)
+	}
+	if slots := keptSlots(t, s, "event2"); len(slots) != 1 || slots[0] != 1 {
+		t.Errorf("slots %v were taken, want the first", slots)
+	}
+}
+
+// TestListDecidedSettlesADispute: what is read as decided is decided for good.
+func TestListDecidedSettlesADispute(t *testing.T) {
+	s := settings(t)
+	store := ready(t, s)
+	const source = "base64:!decided/any"
+	step := steps(t, s, source)
+	for _, row := range [][2]string{{"proposed", "a"}, {"agreed", "a"}, {"proposed", "b"}, {"disputed", "b"}} {
+		sources := map[string]string{"a": `["x","y"]`, "b": `["x","y","z"]`}[row[1]]
+		step(row[0], row[1], sources, fmt.Sprintf(`{"sources":%q}`, sources))
+	}
+	_, decided, err := store.ListDecided(t.Context(), "order-1", "any")
+	if err != nil || !slices.Equal(decided, []string{"x", "y"}) {
+		t.Errorf("decided %q, %v; want what was agreed on", decided, err)
+	}
+	if slots := keptSlots(t, s, source); len(slots) != 1 || slots[0] != 1 {
+		t.Errorf("slots %v were taken, want the first", slots)
+	}
+}
+
+// steps returns a function that appends a row towards what is kept of a source of order-1.
+func steps(t *testing.T, s bqstore.Settings, source string) func(kind, writer, content, attributes string) {
+	t.Helper()
 	inserter := client(t, s).Dataset("orders").Table("events").Inserter()
-	step := func(kind, writer, content string) {
+	return func(kind, writer, content, attributes string) {
+		t.Helper()
 		digest := sha256.Sum256([]byte(content))
-		row := rowOfForm{"key": "order-1", "source": "event2", "kind": kind, "seq": 0, "writer": writer, "digest": hex.EncodeToString(digest[:]),
-			"event_id": writer, "content": []byte{}, "attributes": "{}", "created_at": time.Now().UTC().Truncate(time.Microsecond)}
+		row := rowOfForm{"key": "order-1", "source": source, "kind": kind, "seq": 0, "writer": writer,
+			"digest": hex.EncodeToString(digest[:]), "event_id": writer, "content": []byte{}, "attributes": attributes,
+			"created_at": time.Now().UTC().Truncate(time.Microsecond)}
 		if kind == "agreed" {
 			row["content"] = []byte(content)
 		}
@@ -33,26 +74,20 @@ func TestLookSettlesADispute(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	step("proposed", "a", "of a")
-	step("agreed", "a", "of a")
-	step("proposed", "b", "of b")
-	step("disputed", "b", "of b")
-	mine := driver.Message{Key: "order-1", Source: "event1", Content: []byte("mine")}
-	messages, missing, err := store.KeepAndLook(t.Context(), mine, []string{"event1", "event2"})
-	if err != nil || len(missing) > 0 || len(messages) != 2 || string(messages[0].Content) != "mine" || string(messages[1].Content) != "of a" {
-		t.Fatalf("%v, missing %q, %v; want both events", messages, missing, err)
-	}
-	rows, err := client(t, s).Query("SELECT seq FROM `" + s.Project() + ".orders.events` WHERE source = 'event2' AND kind = 'kept'").Read(t.Context())
+}
+
+// keptSlots returns the slots of a source of order-1 that decided.
+func keptSlots(t *testing.T, s bqstore.Settings, source string) (slots []int64) {
+	t.Helper()
+	rows, err := client(t, s).Query("SELECT seq FROM `" + s.Project() + ".orders.events` WHERE source = '" + source +
+		"' AND kind = 'kept'").Read(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var seq []struct{ Seq int64 }
 	for row := (struct{ Seq int64 }{}); rows.Next(&row) == nil; {
-		seq = append(seq, row)
+		slots = append(slots, row.Seq)
 	}
-	if len(seq) != 1 || seq[0].Seq != 1 {
-		t.Errorf("slots %v were taken, want the first", seq)
-	}
+	return slots
 }
 
 // measuring counts the bytes that are received in answer to queries.

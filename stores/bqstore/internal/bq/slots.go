@@ -116,7 +116,7 @@ func isForeign(err error) bool {
 // which the job can't write one any more.
 func (db *DB) await(ctx context.Context, l Log, n int64, read func() (end int64, err error)) error {
 	job, err := db.job(ctx, l, n)
-	isQueued := func() bool { return true } // for all that is known
+	isQueued := func() bool { return isForeign(err) } // for all that is known
 	if err == nil {
 		isQueued = func() bool { return job.LastStatus().State == bigquery.Pending }
 		_, err = db.results(ctx, job, time.Time{})
