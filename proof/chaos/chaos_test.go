@@ -44,39 +44,49 @@ func TestChaosLosesAndDoublesNothing(t *testing.T) {
 	}
 }
 
+// brokenProtocols each change one line of the function.
+var brokenProtocols = []struct {
+	name, file, line, instead string
+	harm                      func(*chaos.Options)
+	found                     func(*chaos.Report) int
+}{
+	{"mark before processing", "driver/cache/lease.go",
+		"	err = next.Call(handlerCtx, in)\n",
+		"	if err = l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed); err == nil {\n		err = next.Call(handlerCtx, in)\n	}\n",
+		func(o *chaos.Options) { leaveAlone(o); o.Fail = 0.3 },
+		func(r *chaos.Report) int { return r.Lost }},
+	{"acknowledge while another holds the key", "driver/cache/cache.go",
+		"		r.held = err\n		return err\n", "		r.held = err\n		return nil\n",
+		// The lease outlasts the redelivery, however busy the machine is, and no events
+		// come but those of the delivery in which the holder was killed.
+		func(o *chaos.Options) { o.Lease, o.PauseEvery, o.Duplicates = chaos.Duration(20*time.Second), 0, 0 },
+		func(r *chaos.Report) int { return r.Lost }},
+	{"take over a lease that runs", "stores/gcsstore/acquire.go",
+		"	case time.Now().Before(r.expires()):\n", "	case false:\n",
+		func(o *chaos.Options) { leaveAlone(o); o.Long = 0.5 },
+		func(r *chaos.Report) int { return r.Unexcused }},
+	{"the same token after a takeover", "stores/gcsstore/acquire.go",
+		"next.token, next.takeover = r.token+1, true", "next.token, next.takeover = r.token, true",
+		func(o *chaos.Options) {},
+		func(r *chaos.Report) int { return r.Doubled }},
+	{"release instead of complete", "driver/cache/lease.go",
+		"return l.cache.claims.Complete(ctx, l.claim, l.outcome)", "return l.cache.claims.Release(ctx, l.claim, driver.MarkNone)",
+		leaveAlone,
+		func(r *chaos.Report) int { return min(r.Unexcused, r.Lost) }},
+}
+
+// TestBrokenProtocolsApply: the lines are still there to be changed.
+func TestBrokenProtocolsApply(t *testing.T) {
+	for _, c := range brokenProtocols {
+		change(t, c.file, c.line, c.instead)
+	}
+}
+
 // TestBrokenProtocolsAreFound builds the function with one line of it changed, and chaos
 // must find the fault.
 func TestBrokenProtocolsAreFound(t *testing.T) {
 	prove.Only(t, "builds and tries five broken protocols, for minutes")
-	for _, c := range []struct {
-		name, file, line, instead string
-		harm                      func(*chaos.Options)
-		found                     func(*chaos.Report) int
-	}{
-		{"mark before processing", "driver/cache/lease.go",
-			"	err = next.Call(handlerCtx, in)\n",
-			"	if err = l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed); err == nil {\n		err = next.Call(handlerCtx, in)\n	}\n",
-			func(o *chaos.Options) { leaveAlone(o); o.Fail = 0.3 },
-			func(r *chaos.Report) int { return r.Lost }},
-		{"acknowledge while another holds the key", "driver/cache/cache.go",
-			"		r.held = err\n		return err\n", "		r.held = err\n		return nil\n",
-			// The lease outlasts the redelivery, however busy the machine is, and no events
-			// come but those of the delivery in which the holder was killed.
-			func(o *chaos.Options) { o.Lease, o.PauseEvery, o.Duplicates = chaos.Duration(20*time.Second), 0, 0 },
-			func(r *chaos.Report) int { return r.Lost }},
-		{"take over a lease that runs", "stores/gcsstore/acquire.go",
-			"	case time.Now().Before(r.expires()):\n", "	case false:\n",
-			func(o *chaos.Options) { leaveAlone(o); o.Long = 0.5 },
-			func(r *chaos.Report) int { return r.Unexcused }},
-		{"the same token after a takeover", "stores/gcsstore/acquire.go",
-			"next.token, next.takeover = r.token+1, true", "next.token, next.takeover = r.token, true",
-			func(o *chaos.Options) {},
-			func(r *chaos.Report) int { return r.Doubled }},
-		{"release instead of complete", "driver/cache/lease.go",
-			"return l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed)", "return l.cache.claims.Release(ctx, l.claim, driver.MarkNone)",
-			leaveAlone,
-			func(r *chaos.Report) int { return min(r.Unexcused, r.Lost) }},
-	} {
+	for _, c := range brokenProtocols {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel() // it mostly waits for leases
 			o := short()
