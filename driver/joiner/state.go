@@ -35,6 +35,8 @@ type Standing struct {
 	State State
 	// Missing are the sources of which the condition speaks and no event is kept, ordered.
 	Missing []string
+	// Sealed are those of Missing that are awaited no more, since the deadline has passed.
+	Sealed []string
 	// WaitsFor says in words which events the join waits for, as in "event3" or
 	// "one of event1, event2"; empty where it is complete.
 	WaitsFor string
@@ -43,6 +45,9 @@ type Standing struct {
 // StandingOf says how a key stands with the join at a time.
 func (j Join) StandingOf(k driver.KeyState, now time.Time) Standing {
 	s := Standing{Missing: j.missing(k), WaitsFor: j.waitsFor(k)}
+	if j.canBeSealed() {
+		s.Sealed = slices.DeleteFunc(slices.Clone(s.Missing), func(m string) bool { return !slices.Contains(k.Sealed, m) })
+	}
 	switch c := k.Claim(j.Scope); {
 	case c.Done != nil:
 		s.State = Done
@@ -66,15 +71,19 @@ func (j Join) StandingOf(k driver.KeyState, now time.Time) Standing {
 // that are awaited no more, or it is decided.
 func (j Join) waitsFor(k driver.KeyState) string {
 	sources := slices.DeleteFunc(k.Sources(), func(s string) bool { return !j.Names(s) })
-	e, ours := j.Condition.(*Expression)
-	known := ours && e.needed != nil // such a join is never decided, and may be sealed
-	if known && len(sources) > 0 {
+	if j.canBeSealed() && len(sources) > 0 {
 		sources = append(sources, k.Sealed...)
 	}
-	if !known && k.DecidedOn(j.name()) != nil || j.Condition.Evaluate(slices.Clone(sources)) {
+	if !j.canBeSealed() && k.DecidedOn(j.name()) != nil || j.Condition.Evaluate(slices.Clone(sources)) {
 		return ""
 	}
 	return lacking(j.Condition, sources)
+}
+
+// canBeSealed says whether the needed sources are known. Such a join is never decided.
+func (j Join) canBeSealed() bool {
+	e, ours := j.Condition.(*Expression)
+	return ours && e.needed != nil
 }
 
 // Names says whether the condition speaks of a source. One that this package did not make, or

@@ -2,6 +2,7 @@ package joiner_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,8 @@ func TestStandingOf(t *testing.T) {
 		{"no decision counts where all are needed", inAll, decided(key([]string{"a"}), joiner.ComposedSource),
 			joiner.Waiting, []string{"b"}, "b"},
 		{"sealed", inAll, sealed(key([]string{"a"}), "b"), joiner.Complete, []string{"b"}, ""},
+		{"sealed in part", joiner.Join{Condition: joiner.MatchAll("a", "b", "c")}, sealed(key([]string{"a"}), "b"),
+			joiner.Waiting, []string{"b", "c"}, "c"},
 		{"sealed, and no event is left", inAll, sealed(key(nil), "a", "b"), joiner.Waiting, []string{"a", "b"}, "a, b"},
 		{"no seal counts where not all are needed", inEither, sealed(key(nil), "a"), joiner.Waiting, []string{"a", "b"}, "one of a, b"},
 		{"a condition of a user's own", joiner.Join{Condition: three{}}, key([]string{"a", "b"}), joiner.Waiting, nil,
@@ -62,6 +65,10 @@ func TestStandingOf(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.join.StandingOf(c.key, now)
+			sealed := strings.HasPrefix(c.name, "sealed")
+			if sealed != (len(got.Sealed) > 0) || sealed && !slices.Equal(got.Sealed, c.key.Sealed) {
+				t.Errorf("sealed are %q", got.Sealed)
+			}
 			if got.State != c.want || got.WaitsFor != c.waits || !slices.Equal(got.Missing, c.missing) {
 				t.Errorf("got %+v, want %s, missing %q, waits for %q", got, c.want, c.missing, c.waits)
 			}

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -25,10 +26,22 @@ func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 			"release the key and send its letter again (release, letters resend); if it did, complete it (complete)."
 	case joiner.Failed:
 		return "The business said that no retry can help: fix the cause that its letter names, then send that again: letters resend."
-	case joiner.Complete:
+	}
+	switch {
+	case len(s.Sealed) > 0:
+		return sealed(k, s)
+	case s.State == joiner.Complete:
 		return complete(c)
 	}
 	return waits(k, s)
+}
+
+func sealed(k driver.KeyState, s joiner.Standing) string {
+	ended := "Its deadline has passed, and the events of " + strings.Join(s.Sealed, ", ") + " are awaited no more: "
+	if len(k.Events) == 0 {
+		return ended + "no event is left, and no sweep ends it; look for its dead letters."
+	}
+	return ended + "the next sweep ends it."
 }
 
 func complete(c driver.ClaimState) string {
