@@ -226,6 +226,42 @@ func TestLettersOfATopic(t *testing.T) {
 	expectCall(t, b, usage, []string{"store or topic"}, "letters", "list", "--from=bucket")
 }
 
+// TestLetterOfAnEndedJoin: it is the only copy of events that nobody acted upon, and the function would
+// take it for a duplicate.
+func TestLetterOfAnEndedJoin(t *testing.T) {
+	b := newBucket(t)
+	server := pstest.NewServer()
+	t.Cleanup(func() { _ = server.Close() })
+	t.Setenv("PUBSUB_EMULATOR_HOST", server.Addr)
+	const source = "projects/p/topics/source"
+	if _, err := server.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: source}); err != nil {
+		t.Fatal(err)
+	}
+	b.environ = append(b.environ, "JOIN_DEADLINE=1ns")
+	function := serve(t, b.environ)
+	function.send(t, "/events/event1", "order-1", `{"n":1}`, http.StatusAccepted)
+	function.send(t, "/sweep", "", "", http.StatusOK)
+	l := listed(t, b, found, "--reason=incomplete")
+	if l.Found != 1 {
+		t.Fatalf("%+v", l)
+	}
+	ref := l.Letters[0].Ref
+	for _, to := range []string{"--url=" + function.url, "--topic=" + source} {
+		says := []string{"its join has ended", "--payload"}
+		expectCall(t, b, failed, says, "letters", "resend", ref, to, "--yes", "--as=me")
+	}
+	if n := len(server.Messages()); n != 0 {
+		t.Errorf("%d messages were published", n)
+	}
+	file := filepath.Join(t.TempDir(), "letter.json")
+	letter := expectCall(t, b, fine, []string{`event1`}, "letters", "show", ref, "--payload", "--json") // it is kept
+	if err := os.WriteFile(file, []byte(letter), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to := "--topic=" + source
+	expectCall(t, b, fine, []string{"published"}, "letters", "resend", "--file="+file, to, "--yes", "--as=me")
+}
+
 // TestIdentityToken asks a stand-in for gcloud.
 func TestIdentityToken(t *testing.T) {
 	folder := t.TempDir()

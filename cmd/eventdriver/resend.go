@@ -38,6 +38,7 @@ func newLettersResend(of *lettersOf) *cobra.Command {
 			"which works from anywhere, with roles/pubsub.publisher.\n\n" +
 			"A letter whose event was processed is deleted, unless --keep is given. One whose event waits for others,\n" +
 			"or that went to a topic, is kept: look at its key with why, then drop it.\n\n" +
+			"A letter whose reason is incomplete is refused: its join has ended.\n\n" +
 			"--file sends a letter that was corrected: write it with letters show ID --payload --json, and change its\n" +
 			"body. Nothing is deleted then.\n\n" +
 			"Exit code 1: not all of them were processed or published.",
@@ -99,11 +100,18 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	return nil
 }
 
+// errEnded refuses a letter whose key is completed as expired.
+var errEnded = fmt.Errorf("it is %s: its join has ended, and the function would acknowledge it and do nothing; act on "+
+	"its contents by hand (letters show ID --payload), then drop it", driver.ReasonIncomplete)
+
 // one sends one letter, and deletes it if its event was processed.
 func (r *resend) one(ctx context.Context, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
 	d, err := r.read(ctx, box, ref)
 	if err != nil {
 		return "", err
+	}
+	if d.Reason == driver.ReasonIncomplete && r.file == "" {
+		return "", errEnded
 	}
 	answer, err := sender.Send(ctx, d)
 	r.audit("letters resend", err, "letter", ref, "key", d.Key, "result", answer.Result, "status", answer.Status)
