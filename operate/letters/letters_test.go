@@ -97,6 +97,24 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// TestSendRefusesOtherPaths: a letter can't say where the token goes.
+func TestSendRefusesOtherPaths(t *testing.T) {
+	requests := 0
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests++ }))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	f := letters.Function{URL: "http://function.invalid", Token: "token", Client: server.Client()}
+	for _, path := range []string{"@" + host + "/x", "@" + host + "/events/event1", ":80@" + host, "." + host, "event1", "/sweep", "/",
+		"//" + host, "/events/", "/events/../sweep", "/events/event1/x", "/events/event1?x", "/events/event1#x", "/events//event1"} {
+		if _, err := f.Send(t.Context(), driver.DeadLetter{Path: path}); !driver.IsPermanent(err) || !strings.Contains(err.Error(), "path") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if requests > 0 {
+		t.Errorf("%d requests with the token have come to another host", requests)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	d := driver.DeadLetter{Reason: driver.ReasonNoKey, Error: "why", Body: []byte("\xff")}
 	if l := letters.Describe("7", d, false); l.Ref != "7" || l.Error != "why" || l.Size != 1 || l.Body != nil || l.BodyEncoding != "" {

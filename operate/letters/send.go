@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"example.com/eventdriver/driver"
@@ -47,8 +48,11 @@ type Function struct {
 
 // Send implements [Sender].
 func (f Function) Send(ctx context.Context, d driver.DeadLetter) (Answer, error) {
-	url := strings.TrimRight(f.URL, "/") + cmp.Or(d.Path, "/")
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(d.Body))
+	to, err := f.to(d.Path)
+	if err != nil {
+		return Answer{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(d.Body))
 	if err != nil {
 		return Answer{}, err
 	}
@@ -70,6 +74,20 @@ func (f Function) Send(ctx context.Context, d driver.DeadLetter) (Answer, error)
 		return Answer{}, fmt.Errorf("read the answer: %w", err)
 	}
 	return Answer{resultOf(response.StatusCode, response.Header), response.StatusCode, said(response, text)}, nil
+}
+
+// to returns the URL of the function's path. Letters come from outside: with another path than
+// those that the function writes, the token might go to another host, or call something else.
+func (f Function) to(path string) (string, error) {
+	source, _ := strings.CutPrefix(path, "/events/")
+	if path != "" && path != convert.SourcePath(source) {
+		return "", driver.Permanent(fmt.Errorf("the letter's path %.80q is none of a source, as /events/NAME is", path))
+	}
+	base, err := url.Parse(f.URL)
+	if err != nil {
+		return "", fmt.Errorf("the function's URL: %w", err)
+	}
+	return base.JoinPath(cmp.Or(path, "/")).String(), nil
 }
 
 // isEvents says whether a header is the event's own.
