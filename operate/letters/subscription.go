@@ -23,9 +23,16 @@ import (
 type Subscription struct {
 	client *pubsub.Client
 	name   string
-	taken  map[string]string // the messages that were pulled, by ID, and what acknowledges each
+	taken  map[string]held // the messages that were pulled, by ID
 	order  []driver.LetterRef
+	again  int  // how many messages have come again, since one that is new
 	all    bool // all that there are were pulled
+}
+
+// held is a message that was pulled.
+type held struct {
+	ack   string    // what acknowledges it
+	until time.Time // when it may go to another subscriber
 }
 
 var _ driver.LetterBox = (*Subscription)(nil)
@@ -43,12 +50,14 @@ func OpenSubscription(ctx context.Context, name string, opts ...option.ClientOpt
 	if err != nil {
 		return nil, fmt.Errorf("subscription %s: %w", name, err)
 	}
-	return &Subscription{client: client, name: name, taken: make(map[string]string)}, nil
+	return &Subscription{client: client, name: name, taken: make(map[string]held)}, nil
 }
 
 const (
 	// pullWithin is how long a pull waits for messages. Then there are none.
 	pullWithin = 3 * time.Second
+	// holdFor is how long messages are held that were pulled: the longest that Pub/Sub allows.
+	holdFor = 10 * time.Minute
 	// pullAtOnce bounds what is held of messages, which may have 10 MB each.
 	pullAtOnce = 20
 	// giveBackWithin bounds Close.
@@ -83,26 +92,61 @@ func (s *Subscription) pull(ctx context.Context, id string) (found *pubsubpb.Pub
 	defer cancel()
 	answer, err := s.client.SubscriptionAdminClient.Pull(within, &pubsubpb.PullRequest{Subscription: s.name, MaxMessages: pullAtOnce})
 	if err != nil && within.Err() != nil && ctx.Err() == nil || status.Code(err) == codes.DeadlineExceeded && ctx.Err() == nil {
-		answer, err = nil, nil // there are none
+		answer, err = nil, s.reach(ctx) // there are none, if Pub/Sub was there
 	}
 	if err != nil {
 		return nil, fmt.Errorf("subscription %s: %w", s.name, err)
 	}
-	s.all = true
+	until, err := s.hold(ctx, answer.GetReceivedMessages())
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range answer.GetReceivedMessages() {
 		m := r.Message
+		s.again++
 		if _, again := s.taken[m.MessageId]; !again {
-			s.all = false
+			s.again = 0
 			d, _ := publish.ParseLetter(nil, m.Attributes)
 			s.order = append(s.order, driver.LetterRef{Ref: m.MessageId, Reason: d.Reason, Key: d.Key, Source: d.Source, ID: d.ID,
 				Added: m.PublishTime.AsTime()})
 		}
-		s.taken[m.MessageId] = r.AckId
+		s.taken[m.MessageId] = held{r.AckId, until}
 		if m.MessageId == id {
 			found = m
 		}
 	}
+	// Those whose time is over come again, before others or after. Once all of them have, there are no others.
+	s.all = len(answer.GetReceivedMessages()) == 0 || s.again > len(s.taken)
 	return found, nil
+}
+
+// reach returns an error unless Pub/Sub answers. An answer is also that the caller, who may pull, may
+// not look at the subscription.
+func (s *Subscription) reach(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, pullWithin)
+	defer cancel()
+	request := &pubsubpb.GetSubscriptionRequest{Subscription: s.name}
+	_, err := s.client.SubscriptionAdminClient.GetSubscription(within, request)
+	if err != nil && status.Code(err) != codes.PermissionDenied {
+		return fmt.Errorf("Pub/Sub does not answer, so there may be letters: %w", err)
+	}
+	return nil
+}
+
+// hold keeps messages that were pulled from other subscribers, and says until when.
+func (s *Subscription) hold(ctx context.Context, messages []*pubsubpb.ReceivedMessage) (until time.Time, err error) {
+	if len(messages) == 0 {
+		return time.Time{}, nil
+	}
+	until = time.Now().Add(holdFor)
+	request := &pubsubpb.ModifyAckDeadlineRequest{Subscription: s.name, AckDeadlineSeconds: int32(holdFor / time.Second)}
+	for _, m := range messages {
+		request.AckIds = append(request.AckIds, m.AckId)
+	}
+	if err := s.client.SubscriptionAdminClient.ModifyAckDeadline(ctx, request); err != nil {
+		return time.Time{}, fmt.Errorf("subscription %s: hold messages: %w", s.name, err)
+	}
+	return until, nil
 }
 
 // find pulls until it has the message. Its data is not kept, so one that was pulled before is
@@ -135,18 +179,16 @@ func (s *Subscription) ReadLetter(ctx context.Context, ref string) (driver.DeadL
 	return d, nil
 }
 
-// DeleteLetter implements [driver.LetterBox]: it acknowledges the message.
+// DeleteLetter implements [driver.LetterBox]: it acknowledges the message. One that another
+// subscriber may have meanwhile is pulled again first.
 func (s *Subscription) DeleteLetter(ctx context.Context, ref string) error {
-	ack, taken := s.taken[ref]
-	if !taken {
-		m, err := s.find(ctx, ref)
-		if err != nil {
+	if time.Until(s.taken[ref].until) < time.Minute {
+		if _, err := s.find(ctx, ref); err != nil {
 			return err
 		}
-		ack = s.taken[m.MessageId]
 	}
 	if err := s.client.SubscriptionAdminClient.Acknowledge(ctx, &pubsubpb.AcknowledgeRequest{Subscription: s.name,
-		AckIds: []string{ack}}); err != nil {
+		AckIds: []string{s.taken[ref].ack}}); err != nil {
 		return fmt.Errorf("subscription %s: message %s: acknowledge: %w", s.name, ref, err)
 	}
 	delete(s.taken, ref)
@@ -156,10 +198,10 @@ func (s *Subscription) DeleteLetter(ctx context.Context, ref string) error {
 // giveBack lets other subscribers have the messages that were pulled.
 func (s *Subscription) giveBack(ctx context.Context) error {
 	var acks []string
-	for _, ack := range s.taken {
-		acks = append(acks, ack)
+	for _, m := range s.taken {
+		acks = append(acks, m.ack)
 	}
-	s.taken, s.order, s.all = make(map[string]string), nil, false
+	s.taken, s.order, s.again, s.all = make(map[string]held), nil, 0, false
 	for len(acks) > 0 {
 		n := min(len(acks), perRequest)
 		err := s.client.SubscriptionAdminClient.ModifyAckDeadline(ctx, &pubsubpb.ModifyAckDeadlineRequest{Subscription: s.name,

@@ -3,11 +3,17 @@ package letters
 import (
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/publish"
@@ -19,9 +25,9 @@ const (
 )
 
 // newTopic returns a topic of a fake Pub/Sub that has a subscription.
-func newTopic(t *testing.T) *publish.Topic {
+func newTopic(t *testing.T, options ...pstest.ServerReactorOption) *publish.Topic {
 	t.Helper()
-	server := pstest.NewServer()
+	server := pstest.NewServer(options...)
 	t.Cleanup(func() { _ = server.Close() })
 	t.Setenv("PUBSUB_EMULATOR_HOST", server.Addr)
 	_, errTopic := server.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: topicName})
@@ -116,6 +122,99 @@ func TestSubscriptionLeavesWhatIsNotWhole(t *testing.T) {
 	}
 	if _, err := (Topic{topic}).Send(t.Context(), d); !driver.IsPermanent(err) {
 		t.Errorf("published what is not whole: %v", err)
+	}
+}
+
+// TestSubscriptionOutOfReach: nothing but an answer says that there are no letters.
+func TestSubscriptionOutOfReach(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PUBSUB_EMULATOR_HOST", listener.Addr().String())
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := openLetters(t)
+	defer s.Close()
+	if l, err := Find(t.Context(), s, Query{}); err == nil || !strings.Contains(err.Error(), "there may be letters") {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+// reaction answers requests of a fake Pub/Sub.
+type reaction func(request any) any
+
+func (r reaction) React(request any) (bool, any, error) { return true, r(request), nil }
+
+// TestSubscriptionWithoutAnswers: a pull that gets no answer says that there are no letters, if Pub/Sub
+// answers, whatever it does.
+func TestSubscriptionWithoutAnswers(t *testing.T) {
+	for get, want := range map[codes.Code]bool{codes.OK: true, codes.PermissionDenied: true, codes.NotFound: false} {
+		newTopic(t, pstest.WithErrorInjection("Pull", codes.DeadlineExceeded, "none has come"),
+			pstest.ServerReactorOption{FuncName: "GetSubscription", Reactor: refusal(get)})
+		s := openLetters(t)
+		if l, err := Find(t.Context(), s, Query{}); (err == nil) != want {
+			t.Errorf("look: %v: %+v, %v", get, l, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func received(id, ack string) []*pubsubpb.ReceivedMessage {
+	return []*pubsubpb.ReceivedMessage{{AckId: ack, Message: &pubsubpb.PubsubMessage{MessageId: id}}}
+}
+
+type refusal codes.Code
+
+func (r refusal) React(any) (bool, any, error) {
+	return true, &pubsubpb.Subscription{}, status.Error(codes.Code(r), "refused")
+}
+
+// TestSubscriptionOfLettersThatComeAgain: those that come again are no end of the list, messages are held,
+// and one that was held too long is pulled again before it is deleted.
+func TestSubscriptionOfLettersThatComeAgain(t *testing.T) {
+	pulls := [][]string{{"1", "a"}, {"1", "b"}, {"2", "c"}, {}, {"1", "d"}} // ID, and what acknowledges it
+	var holds []string
+	var acks []string
+	newTopic(t, pstest.ServerReactorOption{FuncName: "Pull", Reactor: reaction(func(any) any {
+		answer := &pubsubpb.PullResponse{}
+		if len(pulls) > 0 && len(pulls[0]) > 0 {
+			answer.ReceivedMessages = received(pulls[0][0], pulls[0][1])
+		}
+		pulls = pulls[min(1, len(pulls)):]
+		return answer
+	})}, pstest.ServerReactorOption{FuncName: "ModifyAckDeadline", Reactor: reaction(func(request any) any {
+		if r := request.(*pubsubpb.ModifyAckDeadlineRequest); r.AckDeadlineSeconds == 600 {
+			holds = append(holds, r.AckIds...)
+		}
+		return &emptypb.Empty{}
+	})}, pstest.ServerReactorOption{FuncName: "Acknowledge", Reactor: reaction(func(request any) any {
+		acks = append(acks, request.(*pubsubpb.AcknowledgeRequest).AckIds...)
+		return &emptypb.Empty{}
+	})})
+	s := openLetters(t)
+	defer s.Close()
+	if l, err := Find(t.Context(), s, Query{}); err != nil || l.Found != 2 || !slices.Equal(holds, []string{"a", "b", "c"}) {
+		t.Fatalf("%+v, %v; held %q", l, err, holds)
+	}
+	s.taken["1"] = held{"b", time.Now()}
+	if err := errors.Join(s.DeleteLetter(t.Context(), "1"), s.Close()); err != nil || !slices.Equal(acks, []string{"d"}) {
+		t.Errorf("%v; acknowledged %q", err, acks)
+	}
+}
+
+// TestSubscriptionEnds: a list does not go on for ever, if all come again and again.
+func TestSubscriptionEnds(t *testing.T) {
+	newTopic(t, pstest.ServerReactorOption{FuncName: "Pull", Reactor: reaction(func(any) any {
+		return &pubsubpb.PullResponse{ReceivedMessages: received("1", "1:1")}
+	})})
+	s := openLetters(t)
+	defer s.Close()
+	if l, err := Find(t.Context(), s, Query{}); err != nil || l.Found != 1 {
+		t.Errorf("%+v, %v", l, err)
 	}
 }
 
