@@ -100,12 +100,30 @@ func (k Keys) with(ctx context.Context, key string, c driver.ClaimState, force b
 	case errors.Is(err, driver.ErrDone):
 		return fmt.Errorf("key %q was completed meanwhile: %w", key, ErrNothing)
 	case err != nil:
-		return fmt.Errorf("claim key %q: %w", key, err)
+		return errors.Join(fmt.Errorf("claim key %q: %w", key, err), k.undo(ctx, asked, c, err))
 	}
 	if err := do(ctx, claim); err != nil {
 		return errors.Join(err, k.giveBack(ctx, claim, c))
 	}
 	return nil
+}
+
+// undo gives a key back whose claim failed: only the answer may have been lost.
+func (k Keys) undo(ctx context.Context, asked driver.Claim, was driver.ClaimState, failure error) error {
+	if was.Held || driver.IsPermanent(failure) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdraw)
+	defer cancel()
+	claim, err := k.Claims.Acquire(ctx, asked, lease)
+	var held *driver.HeldError
+	switch {
+	case errors.As(err, &held) || errors.Is(err, driver.ErrDone):
+		return nil // it is another's
+	case err != nil:
+		return fmt.Errorf("key %q may stay claimed for %v: %w", asked.Key, lease, err)
+	}
+	return k.giveBack(ctx, claim, was)
 }
 
 // giveBack releases a key whose change has failed, with the mark that it had. A key whose lease

@@ -145,29 +145,38 @@ func TestForce(t *testing.T) {
 	})
 }
 
-// TestEachFailureLeavesTheKeyAsItWas fails each call of the store: the key keeps its mark, and can be
-// changed afterwards.
+// TestEachFailureLeavesTheKeyAsItWas fails each call of the store, before it or after: the key keeps its
+// mark, and can be changed at once; where its lease had run out, when that of the change has.
 func TestEachFailureLeavesTheKeyAsItWas(t *testing.T) {
 	down := errors.New("the store is down")
 	for _, begin := range []string{"failed", "quarantined", "expired"} {
-		for n := 1; n <= 2; n++ {
+		for n := 1; n <= 4; n++ {
+			call, after := (n+1)/2, n%2 == 0
 			each(t, begin, func(t *testing.T, s *memstore.Store, _ driver.Claim) {
 				faults := drivertest.NewFaults(s)
 				faults.Hook(func(c drivertest.Call) drivertest.Fault {
-					if c.Seq == n {
+					switch {
+					case c.Seq == call && after:
+						return drivertest.Fault{After: drivertest.FailWith(down)}
+					case c.Seq == call:
 						return drivertest.Fault{Before: drivertest.FailWith(down)}
 					}
 					return drivertest.Fault{}
 				})
 				k := change.Keys{Claims: faults, Store: s, By: "me"}
 				if err := k.Complete(t.Context(), key, false); !errors.Is(err, down) {
-					t.Fatalf("call %d fails: %v", n, err)
+					t.Fatalf("call %d fails: %v", call, err)
 				}
-				time.Sleep(2 * time.Hour)
+				if begin == "expired" {
+					time.Sleep(2 * time.Minute) // in a bubble
+				}
 				c, err := s.Acquire(t.Context(), driver.Claim{Key: key, Owner: "next"}, time.Hour)
 				marked := c.Mark == driver.Mark(begin) || begin == "expired" && c.Takeover
+				if call == 2 && after { // it was completed
+					marked, err = errors.Is(err, driver.ErrDone), nil
+				}
 				if err != nil || !marked {
-					t.Errorf("call %d fails: then the key is claimed as %+v, %v", n, c, err)
+					t.Errorf("call %d fails (after it: %v): then the key is claimed as %+v, %v", call, after, c, err)
 				}
 			})
 		}
