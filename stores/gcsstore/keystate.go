@@ -133,6 +133,7 @@ func (k *keyState) addDecision(ctx context.Context, o listed) error {
 type claimObjects struct {
 	record record // its token is 0 if there is none
 	done   *driver.Completion
+	opened *driver.Completion // what is left of one that was reopened
 }
 
 func (k *keyState) addClaim(ctx context.Context, segment, kind string, o listed) error {
@@ -150,11 +151,12 @@ func (k *keyState) addClaim(ctx context.Context, segment, kind string, o listed)
 	case kind == "done":
 		var done completion
 		done, err = parseCompletion(o.metadata)
+		kept := &driver.Completion{Outcome: done.outcome, Token: done.token, Owner: ownerText(done.owner), Time: o.created}
 		if done.reopened {
-			break
+			objects.opened = kept
+		} else {
+			objects.done = kept
 		}
-		objects.done = &driver.Completion{Outcome: done.outcome, Token: done.token, Owner: ownerText(done.owner),
-			Time: o.created}
 	default:
 		err = fmt.Errorf("%w: this store does not write it", ErrCorrupt)
 	}
@@ -174,6 +176,8 @@ func (c claimObjects) describe(scope string) driver.ClaimState {
 	case c.done != nil && r.token == 0: // the claim is gone
 		state.Token, state.Owner, state.Changed = c.done.Token, c.done.Owner, c.done.Time
 	case c.done != nil:
+	case r.token == 0: // the claim of a key that was reopened is gone
+		state.Token, state.Owner, state.Changed = c.opened.Token, c.opened.Owner, c.opened.Time
 	case r.released:
 		state.Mark = r.mark
 	default:

@@ -184,3 +184,20 @@ func TestReopenWhereNothingElseIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// TestReopenedKeyWithoutAClaim: a bucket deletes the claim of a key before its completion, if that was
+// reopened later. Nobody holds the key.
+func TestReopenedKeyWithoutAClaim(t *testing.T) {
+	r := newRace(t, false)
+	if err := r.do(t, "reopen"); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, r.server, "claim")
+	k, err := r.stores["operator"].Inspect(t.Context(), "order-1")
+	if err != nil || len(k.Claims) != 1 {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	if c := k.Claims[0]; c.Held || c.Done != nil || c.Mark != driver.MarkNone || c.Token != r.old.Token || c.Changed.IsZero() {
+		t.Errorf("%+v", c)
+	}
+}
