@@ -212,6 +212,33 @@ func TestKeyOfManyObjects(t *testing.T) {
 	}
 }
 
+// TestLetterAddedWhileItIsDeleted: nothing refers to a letter that is gone.
+func TestLetterAddedWhileItIsDeleted(t *testing.T) {
+	server := gcs.New(t, bucket)
+	s, other := open(t, server), open(t, server)
+	d := letter()
+	d.Key = "order-1"
+	if err := s.AddDeadLetter(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	ref, added := find(t, server, ".json"), false
+	server.OnRequest(func(r gcs.Request) gcs.Fault {
+		if r.Object == ref && r.Kind == gcs.Delete && !added {
+			added = true
+			if err := other.AddDeadLetter(t.Context(), d); err != nil {
+				t.Error(err)
+			}
+		}
+		return gcs.Fault{}
+	})
+	if err := s.DeleteLetter(t.Context(), ref); err != nil || !added {
+		t.Fatalf("added %v, %v", added, err)
+	}
+	if names, err := server.Names(bucket); err != nil || len(names) > 0 {
+		t.Errorf("left: %q, %v", names, err)
+	}
+}
+
 // TestLetterIsFoundByItsKey: by the name that the store has for it; also where it was added
 // again, or where what refers to it could not be written at first.
 func TestLetterIsFoundByItsKey(t *testing.T) {

@@ -132,7 +132,8 @@ func (s *Store) DeleteLetter(ctx context.Context, ref string) error {
 }
 
 // deleteLetter first deletes what refers to the letter: if it fails in between, the letter is
-// still listed, and can be deleted again.
+// still listed, and can be deleted again. It deletes it once more in the end, since whoever adds the
+// same letter meanwhile refers to it again.
 func (s *Store) deleteLetter(ctx context.Context, name string) error {
 	ctx, cancel, err := s.begin(ctx, OpDeleteLetter, anyKey, anySource)
 	if err != nil {
@@ -150,12 +151,15 @@ func (s *Store) deleteLetter(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if key != "" {
-		if err := s.delete(ctx, s.layout.letterRef(key, name)); err != nil {
+	if key == "" {
+		return s.delete(ctx, name)
+	}
+	for _, object := range []string{s.layout.letterRef(key, name), name, s.layout.letterRef(key, name)} {
+		if err := s.delete(ctx, object); err != nil {
 			return err
 		}
 	}
-	return s.delete(ctx, name)
+	return nil
 }
 
 // keyOfLetter returns "" for a letter that has none, or that nobody can read.
