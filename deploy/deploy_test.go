@@ -272,6 +272,15 @@ func TestSettingsReachTheFunction(t *testing.T) {
 	}
 }
 
+// TestLettersCanBeReadInPeace: those who look at letters have as long as with Terraform.
+func TestLettersCanBeReadInPeace(t *testing.T) {
+	printed, _ := script(t, absent, "--dry-run")
+	created := strings.Join(with(shown(printed), "pubsub subscriptions create event-driver-dead-letters"), "")
+	if !strings.Contains(created, " --ack-deadline=60 ") {
+		t.Errorf("%q has no deadline of 60 s", created)
+	}
+}
+
 func TestOtherTasks(t *testing.T) {
 	for task, want := range map[string]string{
 		"--revisions":                       "run revisions list --service=event-driver",

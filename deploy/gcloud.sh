@@ -202,7 +202,7 @@ letters() {
   publishes "$name-dead-letters"
   there gcloud pubsub subscriptions describe "$name-dead-letters" --project="$project" ||
     run gcloud pubsub subscriptions create "$name-dead-letters" --project="$project" --topic="$name-dead-letters" \
-      --message-retention-duration=7d --expiration-period=never
+      --ack-deadline=60 --message-retention-duration=7d --expiration-period=never
   [ -z "$output_topic" ] || publishes "$output_topic"
 }
 
