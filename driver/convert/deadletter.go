@@ -34,7 +34,7 @@ func (e *endpoint) deadLetter(ctx context.Context, in incoming, o *outcome, run 
 		return
 	}
 	letter := newLetter(ctx, in, *o)
-	if body, ok := joinedBody(ctx, run, e.limit); ok {
+	if body, err := joinedBody(ctx, run, e.limit); err == nil {
 		asJoined(&letter, body)
 	}
 	o.letter = &letter

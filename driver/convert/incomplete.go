@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -50,12 +51,17 @@ func DeadLetterSwept(letters driver.DeadLetterStore, limit int64) driver.Handler
 	}))
 }
 
-// addJoined stores the letter of a joined message.
+// addJoined stores the letter of a joined message. It fails where the memory for its events is
+// short for now: nothing is lost, since the next sweep tries again.
 func addJoined(ctx context.Context, letters driver.DeadLetterStore, limit int64, in driver.Message, letter driver.DeadLetter) error {
 	letter.ID, letter.Key, letter.Source, letter.Time = in.ID, in.Key, in.Source, time.Now().UTC()
 	letter.Header, letter.Body = http.Header{"Content-Type": {in.MediaType}}, in.Content
-	if body, ok := joinedBody(ctx, driver.RunFrom(ctx), limit); ok {
+	body, err := joinedBody(ctx, driver.RunFrom(ctx), limit)
+	switch {
+	case err == nil:
 		asJoined(&letter, body)
+	case noMemory(err):
+		return fmt.Errorf("no dead letter yet: %w (the join's own failure: %s)", err, letter.Error)
 	}
 	if err := driver.Guard(func() error { return letters.AddDeadLetter(ctx, letter) }); err != nil {
 		return errNotStored(err, errors.New(letter.Error))

@@ -14,6 +14,7 @@ import (
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/drivertest"
+	"example.com/eventdriver/driver/internal/eventtest"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -106,6 +107,42 @@ func TestIncompleteJoinWhoseLetterIsNotStored(t *testing.T) {
 		}
 		if err := sweep(t.Context(), p); err != nil || len(store.DeadLetters()) != 1 {
 			t.Errorf("%s: %d letters, %v", name, len(store.DeadLetters()), err)
+		}
+	}
+}
+
+// TestSweepWithoutMemory: there is no letter until the memory is enough for one that can be sent again.
+func TestSweepWithoutMemory(t *testing.T) {
+	for name, sources := range map[string][]string{"incomplete": {"event1"}, "rejected": {"event1", "event2"}} {
+		store, runs := memstore.New(), 0
+		account := new(eventtest.Account)
+		fill := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+			if runs++; runs == 1 {
+				account.Most = account.Grown
+			}
+			return next.Call(ctx, in)
+		})
+		reject := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+			return driver.Permanent(errors.New("no such customer"))
+		})
+		p := driver.New(joiner.New(joiner.MatchAll("event1", "event2"), store, joiner.Deadline(time.Hour)), cache.New(store), fill,
+			convert.DeadLetterSwept(store, 1<<20), convert.DeadLetterIncomplete(store, 1<<20), reject)
+		for _, source := range sources {
+			if err := store.Persist(t.Context(), of(source)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for try := range 2 {
+			err := sweep(driver.WithMemory(t.Context(), account), p)
+			if short := errors.Is(err, driver.ErrNoMemory) && !driver.IsPermanent(err); short != (try == 0) || len(store.DeadLetters()) != try {
+				t.Errorf("%s, sweep %d: %v, %d letters", name, try+1, err, len(store.DeadLetters()))
+			}
+			*account = eventtest.Account{}
+		}
+		for _, d := range store.DeadLetters() {
+			if !strings.Contains(string(d.Body), `"source":"event1"`) {
+				t.Errorf("%s: the letter can't be sent again: %s", name, d.Body)
+			}
 		}
 	}
 }

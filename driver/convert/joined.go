@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -58,30 +59,34 @@ type joinedEvent struct {
 	ContentEncoding string            `json:"contentEncoding,omitempty"`
 }
 
-// joinedBody returns the events that a run has joined as the body of one event. It returns
-// false if there are none, or if an event with all of them, of limit bytes at most, could not be
-// sent again.
-func joinedBody(ctx context.Context, run *driver.Run, limit int64) (body []byte, ok bool) {
-	err := driver.Guard(func() error {
-		if events := run.Events(); len(events) > 0 {
-			body, ok = encodeJoined(ctx, events, limit)
-		}
-		return nil
+// errNotJoined says that no event can be made of those that a run has joined.
+var errNotJoined = errors.New("the joined events could not be sent again as one")
+
+// joinedBody returns the events that a run has joined as the body of one event. It fails if
+// there are none, if an event with all of them, of limit bytes at most, could not be sent
+// again, or if there is no memory for it: see [noMemory].
+func joinedBody(ctx context.Context, run *driver.Run, limit int64) (body []byte, err error) {
+	err = driver.Guard(func() (err error) {
+		body, err = encodeJoined(ctx, run.Events(), limit)
+		return err
 	})
-	return body, ok && err == nil
+	return body, err
 }
 
-func encodeJoined(ctx context.Context, events []driver.Message, limit int64) ([]byte, bool) {
+func encodeJoined(ctx context.Context, events []driver.Message, limit int64) ([]byte, error) {
 	size, values := int64(0), 0
 	for _, m := range events {
 		if decode.CheckNames(m) != nil {
-			return nil, false
+			return nil, errNotJoined
 		}
 		size += contentLength(m.Content)
 		values += joinedFields + len(m.Attributes)
 	}
-	if len(events) > maxJoined || values > decode.MaxValues || size > limit || driver.Grow(ctx, 4*int(size)) != nil {
-		return nil, false
+	if len(events) == 0 || len(events) > maxJoined || values > decode.MaxValues || size > limit {
+		return nil, errNotJoined
+	}
+	if err := driver.Grow(ctx, 4*int(size)); err != nil {
+		return nil, err
 	}
 	j := joined{Version: joinedVersion, Events: make([]joinedEvent, len(events))}
 	for i, m := range events {
@@ -100,8 +105,10 @@ func encodeJoined(ctx context.Context, events []driver.Message, limit int64) ([]
 	body := bytes.NewBuffer(make([]byte, 0, size))
 	encoder := json.NewEncoder(body)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(j)
-	return body.Bytes(), err == nil && int64(body.Len()) <= limit
+	if err := encoder.Encode(j); err != nil || int64(body.Len()) > limit {
+		return nil, errNotJoined
+	}
+	return body.Bytes(), nil
 }
 
 // contentLength returns how many bytes a content has in the body of a join.
