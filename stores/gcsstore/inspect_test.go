@@ -179,6 +179,30 @@ func TestListKeysGoesOnAfterFailures(t *testing.T) {
 	}
 }
 
+// TestListKeysGoesOnAnywhere: who lists the first pages only, again and again, does not see the same ones.
+func TestListKeysGoesOnAnywhere(t *testing.T) {
+	server := gcs.New(t, bucket)
+	s := open(t, server)
+	for i := range 256 {
+		server.Put(bucket, fmt.Sprintf("%02x/order-%d/events/event1", i, i), nil)
+	}
+	seen := make(map[string]bool)
+	for range 20 {
+		first, err := s.ListKeys(t.Context(), driver.KeyQuery{Limit: 1})
+		second, errSecond := s.ListKeys(t.Context(), driver.KeyQuery{Limit: 1, Cursor: first.Next})
+		if err := errors.Join(err, errSecond); err != nil || len(second.Keys) == 0 {
+			t.Fatalf("%+v, %v", second, err)
+		}
+		seen[second.Keys[0].Key] = true
+	}
+	if len(seen) == 1 {
+		t.Errorf("20 times the second page begins at %v", seen)
+	}
+	if _, times := listAll(t, s, driver.KeyQuery{Limit: 1}); len(times) != 256 || slices.Max(slices.Collect(maps.Values(times))) != 1 {
+		t.Errorf("%d keys, %v", len(times), times)
+	}
+}
+
 // TestLongScopeIsItsHash: claims in such a scope are told apart, and the query takes the scope.
 func TestLongScopeIsItsHash(t *testing.T) {
 	s := open(t, gcs.New(t, bucket))

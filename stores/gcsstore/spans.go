@@ -3,6 +3,7 @@ package gcsstore
 import (
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"sort"
 	"strconv"
@@ -116,6 +117,16 @@ func widen(spans []span, n int) []span {
 		spans = append(spans, span{hashFolder(middle), s.to})
 	}
 	return spans
+}
+
+// anywhere has a span begin at a random folder, if it has several. A list that ends before all is
+// listed, and later begins anew, so comes to each folder some time.
+func anywhere(s span) []span {
+	if s.left() < 2 {
+		return []span{s}
+	}
+	middle := s.hash() + 1 + rand.IntN(s.left()-1)
+	return []span{{hashFolder(middle), s.to}, {s.from, middle}}
 }
 
 // shareOf is how much has been listed when the spans are left.
