@@ -333,4 +333,7 @@ func TestNothingBeginsOnceTheProcessEnds(t *testing.T) {
 	if err := f.Receive(t.Context(), cloudevents.NewEvent()); !errors.Is(err, errDraining) {
 		t.Errorf("Receive: %v, want errDraining", err)
 	}
+	if _, err := f.Sweep(t.Context(), ""); !errors.Is(err, errDraining) {
+		t.Errorf("Sweep: %v, want errDraining", err)
+	}
 }

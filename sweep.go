@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -43,8 +44,9 @@ type SweepReport struct {
 	Processed int `json:"processed"` // joins that were complete, and nobody acted upon
 	Failed    int `json:"failed"`    // of both; the log says why, and the next sweep tries again
 	LeftAlone int `json:"leftAlone"` // because they failed for good, or are in quarantine
-	// Finished says that no key is left. Otherwise the time was up, and the next sweep of
-	// this instance, or one that is given Next, goes on from there.
+	// Finished says that no key is left. Otherwise the time was up. The next sweep of this
+	// instance, or one that is given Next, goes on from there, or begins again where there is no
+	// Next. It finds a key that had no turn when it comes around.
 	Finished bool   `json:"finished"`
 	Next     string `json:"next,omitempty"`
 }
@@ -88,6 +90,11 @@ var (
 // of a report, or where the last sweep of this Function has ended. Several sweeps at once, of
 // several functions, do no harm.
 func (f *Function) Sweep(ctx context.Context, cursor string) (SweepReport, error) {
+	f.active.Add(1)
+	defer f.active.Add(-1)
+	if f.draining.Load() {
+		return SweepReport{}, errDraining
+	}
 	parts, err := f.open(ctx)
 	if err != nil {
 		return SweepReport{}, err
@@ -109,6 +116,9 @@ func (s *sweeper) sweep(ctx context.Context, cursor string) (r SweepReport, err 
 	for !r.Finished && listing.Err() == nil && err == nil {
 		err = s.sweepPage(ctx, listing, &r)
 	}
+	if driver.IsPermanent(err) {
+		r.Next = "" // the cursor was refused
+	}
 	if s.next = r.Next; listing.Err() != nil && ctx.Err() == nil {
 		err = nil // the time was up
 	}
@@ -123,25 +133,38 @@ func timeToSweep(ctx context.Context) time.Duration {
 	return sweepFor
 }
 
-// sweepPage lists some keys and processes those that are due. The report goes on to the next page
-// only when all are done: the next sweep finds those again that are not.
+// sweepPage lists some keys and processes those that are due, in any order: so keys that take up
+// all of the time don't stand before the same others in each sweep. The report goes on to the next
+// page all the same.
 func (s *sweeper) sweepPage(ctx, listing context.Context, r *SweepReport) error {
 	page, err := s.keys.ListKeys(listing, driver.KeyQuery{Cursor: r.Next, Limit: sweepPage, Open: true})
 	now := time.Now()
 	r.Seen += page.Seen
 	var group errgroup.Group
 	group.SetLimit(sweepAtOnce)
-	var mu sync.Mutex
+	var mu sync.Mutex // of the report, and this
+	cut := false
+	rand.Shuffle(len(page.Keys), func(i, j int) { page.Keys[i], page.Keys[j] = page.Keys[j], page.Keys[i] })
 	for _, k := range page.Keys {
-		count := s.due(k, now, r)
+		standing := s.join.StandingOf(k, now)
+		if standing.State == joiner.Failed || standing.State == joiner.Quarantined {
+			mu.Lock()
+			r.LeftAlone++
+			mu.Unlock()
+			continue
+		}
+		count := s.due(k, standing, now, r)
 		if count == nil {
 			continue
 		}
-		if listing.Err() != nil {
-			_ = group.Wait()
-			return listing.Err()
-		}
-		group.Go(func() error {
+		group.Go(func() error { // it may have waited for long
+			late := listing.Err() != nil
+			mu.Lock()
+			cut = cut || late
+			mu.Unlock()
+			if late {
+				return nil
+			}
 			err, waits := s.process(ctx, k)
 			mu.Lock()
 			defer mu.Unlock()
@@ -150,18 +173,16 @@ func (s *sweeper) sweepPage(ctx, listing context.Context, r *SweepReport) error 
 		})
 	}
 	_ = group.Wait()
-	r.Next, r.Finished = page.Next, page.Next == "" && err == nil
+	r.Next, r.Finished = page.Next, page.Next == "" && err == nil && !cut
 	return err
 }
 
 // due returns the number in the report that a key counts for once it is processed; nil: it is not
 // due.
-func (s *sweeper) due(k driver.KeyState, now time.Time, r *SweepReport) *int {
-	if len(k.Events) == 0 {
-		return nil
-	}
-	standing := s.join.StandingOf(k, now)
+func (s *sweeper) due(k driver.KeyState, standing joiner.Standing, now time.Time, r *SweepReport) *int {
 	switch {
+	case len(k.Events) == 0:
+		return nil
 	case standing.State == joiner.Waiting && s.deadline > 0 && now.Sub(k.FirstKept()) >= s.deadline:
 		return &r.Expired
 	case standing.State != joiner.Complete && standing.State != joiner.Expired || now.Sub(lastChange(k)) < s.quiet:
@@ -226,6 +247,9 @@ func (s *sweeper) serveSweep(w http.ResponseWriter, r *http.Request) {
 		return
 	case errors.Is(err, errCannotSweep):
 		turnAway(w, http.StatusNotImplemented, err.Error())
+		return
+	case driver.IsPermanent(err) && r.URL.Query().Has("cursor"):
+		turnAway(w, http.StatusBadRequest, err.Error())
 		return
 	case err != nil:
 		log.ErrorContext(r.Context(), "the sweep failed", "error", err, "report", report)

@@ -72,7 +72,7 @@ func TestSweep(t *testing.T) {
 			post(t, server.URL, "event1", "failed", `"bad"`)
 			post(t, server.URL, "event2", "failed", `2`)
 
-			for i, want := range []SweepReport{{Seen: 4, Expired: 1, Processed: 1, Finished: true}, {Seen: 4, Finished: true}} {
+			for i, want := range []SweepReport{{Seen: 4, Expired: 1, Processed: 1, LeftAlone: 1, Finished: true}, {Seen: 4, LeftAlone: 1, Finished: true}} {
 				if got := sweepOf(t, server.URL); got != want {
 					t.Errorf("sweep %d: %+v, want %+v", i+1, got, want)
 				}
@@ -123,7 +123,7 @@ func TestSweepTriesAgain(t *testing.T) {
 	}
 	f, server := serve(t, overdue(DefaultConfig()), business)
 	leave(t, sweepable(t, f), "k", "event1", "event2")
-	for i, want := range []SweepReport{{Seen: 1, Failed: 1, Finished: true}, {Seen: 1, Failed: 1, Finished: true}, {Seen: 1, Finished: true}} {
+	for i, want := range []SweepReport{{Seen: 1, Failed: 1, Finished: true}, {Seen: 1, Failed: 1, Finished: true}, {Seen: 1, LeftAlone: 1, Finished: true}} {
 		if got := sweepOf(t, server.URL); got != want {
 			t.Errorf("sweep %d: %+v, want %+v", i+1, got, want)
 		}
@@ -186,7 +186,7 @@ func TestSweepTellsOfQuarantine(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		for i, failed := range []int{1, 0, 0} {
-			if r, err := f.Sweep(t.Context(), ""); err != nil || r.Failed != failed || r.Processed != 0 {
+			if r, err := f.Sweep(t.Context(), ""); err != nil || r.Failed != failed || r.LeftAlone != 1-failed || r.Processed != 0 {
 				t.Errorf("sweep %d: %+v, %v", i+1, r, err)
 			}
 			if all := letters(t, f); len(all) != 1 || all[0].Reason != driver.ReasonOutcomeUnknown || all[0].Key != "k" {
@@ -237,6 +237,70 @@ func TestSweepGoesOnWhereTheLastOneEnded(t *testing.T) {
 		}
 		if expired != 10 || len(letters(t, f)) != 10 {
 			t.Errorf("%d joins expired, %d letters; want 10", expired, len(letters(t, f)))
+		}
+	})
+}
+
+// TestSweepGetsBehindKeysThatHang has as many keys as a sweep has under way take all of its time.
+func TestSweepGetsBehindKeysThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := driver.HandlerFunc(func(ctx context.Context, _ driver.Message, _ driver.Next) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		f, err := New(overdue(DefaultConfig()), hangs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := sweepable(t, f)
+		for i := range sweepAtOnce {
+			leave(t, parts, fmt.Sprint("hangs", i), "event1", "event2")
+		}
+		leave(t, parts, "waits", "event1")
+		time.Sleep(time.Hour)
+		for range 200 {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			r, err := f.Sweep(ctx, "")
+			cancel()
+			time.Sleep(time.Hour)
+			if r.Expired == 1 && r.Finished && r.Failed == sweepAtOnce {
+				return
+			}
+			if err != nil || r.Expired == 0 && r.Finished || r.Failed > sweepAtOnce || r.Next != "" {
+				t.Fatalf("%+v, %v; want the key that had no turn left", r, err)
+			}
+		}
+		t.Error("a key behind those that hang never has its turn")
+	})
+}
+
+// TestSweepForgetsARefusedCursor: the next sweep begins anew.
+func TestSweepForgetsARefusedCursor(t *testing.T) {
+	for name, config := range map[string]Config{"memory": DefaultConfig(), "gcs": onGCS(t)} {
+		f, server := serve(t, config, count())
+		if got := statusOf(f, http.MethodPost, "/sweep?cursor=typo"); got != http.StatusBadRequest {
+			t.Errorf("%s: status %d, want 400", name, got)
+		}
+		if r := sweepOf(t, server.URL); !r.Finished {
+			t.Errorf("%s: the next sweep: %+v", name, r)
+		}
+	}
+}
+
+// TestDrainWaitsForSweeps that nobody has asked for by HTTP.
+func TestDrainWaitsForSweeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, err := New(overdue(DefaultConfig()), count())
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := sweepable(t, f)
+		parts.sweeper.keys = slowly{parts.stores.events.(*memstore.Store)}
+		start := time.Now()
+		go func() { _, _ = f.Sweep(t.Context(), "") }()
+		synctest.Wait()
+		if err := f.Drain(t.Context()); err != nil || time.Since(start) < 50*time.Second {
+			t.Errorf("drained after %v, %v, and a sweep is under way", time.Since(start), err)
 		}
 	})
 }
