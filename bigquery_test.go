@@ -70,8 +70,8 @@ func TestBigQueryProcessesOnce(t *testing.T) {
 	}
 }
 
-// TestBigQuerysQueueIsNoFailure: so many statements write to the table of claims that another
-// one is refused. The event is to be delivered again, and nobody is called.
+// TestBigQuerysQueueIsNoFailure: the queue of statements for the table of claims is full, and one
+// more is refused. The event is to be delivered again, and nobody is called.
 func TestBigQuerysQueueIsNoFailure(t *testing.T) {
 	stand := bigquery.New(t)
 	t.Setenv("BIGQUERY_EMULATOR_HOST", stand.Host())

@@ -63,7 +63,7 @@ func (q KeyQuery) Takes(k KeyState) bool {
 type KeyPage struct {
 	// Keys are those that pass the query. Their Letters are left out.
 	Keys []KeyState
-	// Next is the Cursor of the next page; empty: there is none.
+	// Next is the Cursor of the next page; empty on the last page.
 	Next string
 	// Seen is how many keys were looked at.
 	Seen int

@@ -31,5 +31,5 @@ type LetterQuery struct {
 // LetterPage is what one call of ListLetters has found.
 type LetterPage struct {
 	Letters []LetterRef
-	Next    string // the Cursor of the next page; empty: there is none
+	Next    string // the Cursor of the next page; empty on the last page
 }

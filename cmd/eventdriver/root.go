@@ -22,7 +22,7 @@ const (
 	failed = 3
 )
 
-const about = `eventdriver looks at a deployed function.
+const about = `eventdriver looks at a deployed function, and changes what it keeps of a key.
 
 --service, --region and --project name the function's Cloud Run service. Its settings are
 then those of the revision that gets the events, read from Cloud Run with the application
