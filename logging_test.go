@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,8 +12,8 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// Of an order that succeeds, the log has what the business writes, and nothing else.
-func TestLogIsTheBusinesssAloneInCloudLoggingsForm(t *testing.T) {
+// Of an order that succeeds, the log has a line for each event, and what the business writes.
+func TestLogHasEachEventInCloudLoggingsForm(t *testing.T) {
 	var log syncBuffer
 	previous := slog.Default()
 	slog.SetDefault(NewLogger(&log, slog.LevelInfo))
@@ -32,19 +33,29 @@ func TestLogIsTheBusinesssAloneInCloudLoggingsForm(t *testing.T) {
 		}
 		do(t, request)
 	}
+	wanted := []map[string]any{
+		{"message": "event stored, waiting for others", "source": "event1", "waitsFor": "event2, event3"},
+		{"message": "event stored, waiting for others", "source": "event2", "waitsFor": "event3"},
+		{"message": "shipped"},
+		{"message": "event processed", "source": "event3"},
+		{"message": "event processed", "source": "event1"},
+	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 1 {
-		t.Fatalf("%d lines, want 1:\n%s", len(lines), log.String())
+	if len(lines) != len(wanted) {
+		t.Fatalf("%d lines, want %d:\n%s", len(lines), len(wanted), log.String())
 	}
-	var line map[string]any
-	if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]any{"message": "shipped", "severity": "INFO", "key": "order-1",
-		"logging.googleapis.com/trace":  "projects/my-project/traces/0af7651916cd43dd8448eb211c80319c",
-		"logging.googleapis.com/spanId": "b7ad6b7169203331"} {
-		if line[name] != want {
-			t.Errorf("%s is %v, want %v", name, line[name], want)
+	for i, want := range wanted {
+		maps.Copy(want, map[string]any{"severity": "INFO", "key": "order-1",
+			"logging.googleapis.com/trace":  "projects/my-project/traces/0af7651916cd43dd8448eb211c80319c",
+			"logging.googleapis.com/spanId": "b7ad6b7169203331"})
+		var line map[string]any
+		if err := json.Unmarshal([]byte(lines[i]), &line); err != nil {
+			t.Fatal(err)
+		}
+		for name := range want {
+			if line[name] != want[name] {
+				t.Errorf("%s: %s is %v, want %v", lines[i], name, line[name], want[name])
+			}
 		}
 	}
 }

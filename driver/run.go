@@ -15,6 +15,7 @@ import (
 type Run struct {
 	mu      sync.Mutex
 	waiting bool
+	waits   string // for what
 	claims  []runClaim
 	joined  func() []Message
 }
@@ -42,14 +43,14 @@ func RunFrom(ctx context.Context) *Run {
 	return run
 }
 
-// Wait is for handlers that keep the message until others have arrived.
-func (r *Run) Wait() {
+// Wait is for handlers that keep the message until others have arrived: those that forWhat names.
+func (r *Run) Wait(forWhat string) {
 	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting = true
+	r.waiting, r.waits = true, forWhat
 }
 
 // Waiting reports whether a handler has called Wait.
@@ -60,6 +61,16 @@ func (r *Run) Waiting() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.waiting
+}
+
+// WaitsFor returns what the last call of Wait has named.
+func (r *Run) WaitsFor() string {
+	if r == nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.waits
 }
 
 // Claim notes that the handler called by claims key in scope of store. ctx is the context

@@ -72,6 +72,7 @@ type outcome struct {
 	verdict verdict
 	err     error
 	message driver.Message
+	waits   string             // for what, if it is waiting
 	letter  *driver.DeadLetter // stored, or one that could not be stored
 }
 
@@ -107,7 +108,7 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 	run := e.processAll(ctx, in, &o, messages)
 	switch {
 	case o.err == nil && run.Waiting():
-		o.verdict = waiting
+		o.verdict, o.waits = waiting, run.WaitsFor()
 	case o.err == nil:
 		o.verdict = processed
 	case driver.IsPermanent(o.err):

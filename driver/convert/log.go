@@ -14,7 +14,7 @@ import (
 
 // report logs the outcome of an event. Its failure is logged here and nowhere else.
 func (e *endpoint) report(ctx context.Context, event *cloudevents.Event, o outcome) {
-	level, text := slog.LevelDebug, "event processed"
+	level, text := slog.LevelInfo, "event processed"
 	switch o.verdict {
 	case waiting:
 		text = "event stored, waiting for others"
@@ -61,6 +61,7 @@ func describe(event *cloudevents.Event, o outcome) []slog.Attr {
 	put("type", eventType)
 	put("key", o.message.Key)
 	put("source", source)
+	put("waitsFor", o.waits)
 	if o.err == nil {
 		return attrs
 	}

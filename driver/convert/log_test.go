@@ -12,6 +12,7 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/internal/eventtest"
+	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 )
 
@@ -23,7 +24,9 @@ func TestLog(t *testing.T) {
 		body  string
 		want  []string
 	}{
-		"processed": {failing(accept), nil, `{}`, []string{"level=DEBUG", "event=id-1", "type=com.example", "key=k", "source=event1"}},
+		"processed": {failing(accept), nil, `{}`, []string{"level=INFO", "event=id-1", "type=com.example", "key=k", "source=event1"}},
+		"waiting": {driver.New(joiner.New(joiner.MatchAll("event1", "event2", "event3"), memstore.New())), nil, `{}`,
+			[]string{"level=INFO", "key=k", "source=event1", `waitsFor="event2, event3"`}},
 		"held": {failing(func(driver.Message) error { return driver.ErrHeld }), nil, `{}`,
 			[]string{"level=INFO", "handler=", "error="}},
 		"panic": {driver.New(panicked), nil, `{}`, []string{"level=WARN", "stack=", "boom", "event=id-1"}},

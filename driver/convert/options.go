@@ -72,8 +72,8 @@ func ClientTimeout(timeout time.Duration) Option {
 }
 
 // Logger logs the outcome of each event, once; the default is the [slog.Default] of the time of
-// the event. Debug: processed, or waiting. Info: held by another, no memory, or its request was
-// cut short. Warn: failed, to be redelivered. Error: dead-lettered, or it should have been. The
+// the event. Info: processed, waiting, held by another, no memory, or its request was cut short.
+// Warn: failed, to be redelivered. Error: dead-lettered, or it should have been. The
 // record describes the event, never its payload.
 func Logger(logger *slog.Logger) Option {
 	return func(s *settings) { s.logger = logger }

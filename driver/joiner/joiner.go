@@ -191,10 +191,9 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 		return err
 	}
 	if messages == nil {
-		if logger := driver.Logger(j.logger); logger.Enabled(ctx, slog.LevelDebug) {
-			logger.DebugContext(ctx, "waiting for "+j.waitsFor(w), "key", in.Key, "source", in.Source)
-		}
-		driver.RunFrom(ctx).Wait()
+		waitsFor := j.waitsFor(w)
+		driver.Logger(j.logger).DebugContext(ctx, "waiting for "+waitsFor, "key", in.Key, "source", in.Source)
+		driver.RunFrom(ctx).Wait(waitsFor)
 		return nil
 	}
 	plan := planOf(messages)

@@ -1,0 +1,73 @@
+package lines
+
+import (
+	"cmp"
+	"strings"
+	"time"
+)
+
+// hidden are the attributes that a line does not repeat, or that only machines read.
+var hidden = map[string]bool{"time": true, "severity": true, "message": true, "key": true, "source": true, "instance": true,
+	"stack": true, "error": true, "reason": true, "handler": true, "type": true, "scope": true, "waitsFor": true,
+	"logging.googleapis.com/trace": true, "logging.googleapis.com/spanId": true,
+	"logging.googleapis.com/trace_sampled": true}
+
+// record says what the attributes mean.
+func (f fields) record() record {
+	what, more, _ := strings.Cut(f.what(), "\n") // more: of a crash that Go's runtime reports
+	r := record{severity: f.text("severity"), instance: f.text("instance"), key: f.text("key"), source: f.text("source"),
+		what: what, more: append(strings.FieldsFunc(more, isBreak), frames(f.text("stack"))...)}
+	if at, err := time.Parse(time.RFC3339Nano, f.text("time")); err == nil {
+		r.at = at
+	}
+	for _, one := range f {
+		if !hidden[one.name] && (one.name != "event" || r.key == "") {
+			r.rest = append(r.rest, one.name+"="+quoted(textOf(one.value)))
+		}
+	}
+	return r
+}
+
+// what says what happened, in the fewest words.
+func (f fields) what() string {
+	message := f.text("message")
+	switch message {
+	case "event stored, waiting for others":
+		return "kept, waiting for " + cmp.Or(f.text("waitsFor"), "others")
+	case "event processed":
+		return "processed"
+	case "event dead-lettered":
+		message = "dead-lettered as " + cmp.Or(f.text("reason"), "unknown")
+	case "event failed, to be redelivered":
+		message = "failed, to be redelivered"
+	case "event held, to be redelivered":
+		message = "held by another run, to be redelivered"
+	}
+	if failure := f.text("error"); failure != "" {
+		message += ": " + strings.ReplaceAll(failure, "\n", "; ")
+	}
+	return message
+}
+
+func isBreak(r rune) bool { return r == '\n' }
+
+// frames returns the calls of a stack, the one that panicked first, as FUNCTION FILE:LINE.
+func frames(stack string) (calls []string) {
+	all := strings.Split(strings.TrimSpace(stack), "\n")
+	for i := 0; i+1 < len(all); i++ {
+		at, isPlace := strings.CutPrefix(all[i+1], "\t")
+		if !isPlace {
+			continue
+		}
+		at, _, _ = strings.Cut(at, " +0x")
+		name := all[i]
+		if end := strings.LastIndexByte(name, '('); end > 0 && !strings.HasPrefix(name, "created by ") {
+			name = name[:end]
+		}
+		if calls = append(calls, name+" "+at); name == "panic" {
+			calls = nil // those before belong to the recovery
+		}
+		i++
+	}
+	return calls
+}
