@@ -12,7 +12,8 @@
 //     concurrent requests some hang forever (cloudevents/sdk-go issues 1224 and
 //     1332): do not use it on Cloud Run, where an instance serves many at once.
 //
-// The business is in orders.go, the file to replace. The packages under driver and
+// The business is in orders.go, the file to replace. A module of its own declares an
+// [EntryPoint] instead, and leaves these two alone. The packages under driver and
 // stores hold the parts of the function.
 package eventdriver
 
