@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -14,26 +17,34 @@ import (
 type changing struct {
 	*globals
 	yes, dryRun bool
-	as          string
+	as, reason  string
 }
 
 func (c *changing) flags(command *cobra.Command) {
-	variables := c.variables()
-	account := variables["CLOUDSDK_CORE_ACCOUNT"]
-	if account == "" {
-		account = variables["USER"]
-	}
 	flags := command.Flags()
 	flags.BoolVar(&c.yes, "yes", false, "do it without a question")
 	flags.BoolVar(&c.dryRun, "dry-run", false, "say what would be done, and do nothing")
-	flags.StringVar(&c.as, "as", account, "who does it, for the record: an `account`")
+	flags.StringVar(&c.as, "as", c.account(), "who does it, for the record: an `account`")
+	flags.StringVar(&c.reason, "reason", "", "why it is done, for the record: a `text`")
 }
 
-var errNoAnswer = errors.New("nothing was changed: answer yes, or give --yes")
+// account returns who the environment says that the caller is.
+func (c *changing) account() string {
+	variables := c.variables()
+	if account := variables["CLOUDSDK_CORE_ACCOUNT"]; account != "" {
+		return account
+	}
+	return variables["USER"]
+}
+
+var (
+	errNoAnswer    = errors.New("nothing was changed: answer yes, or give --yes")
+	errInterrupted = errors.New("interrupted: nothing was changed")
+)
 
 // may says whether to do what the sentence says: not in a dry run, and not where the answer to
-// the question isn't yes.
-func (c *changing) may(sentence string) (bool, error) {
+// the question isn't yes. It waits for the answer until ctx ends.
+func (c *changing) may(ctx context.Context, sentence string) (bool, error) {
 	if c.as == "" {
 		return false, errors.New("--as must name the account that does it: USER and CLOUDSDK_CORE_ACCOUNT are not set")
 	}
@@ -45,18 +56,51 @@ func (c *changing) may(sentence string) (bool, error) {
 		return true, nil
 	}
 	fmt.Fprintf(c.err, "%s? yes or no: ", sentence)
-	line, err := bufio.NewReader(c.in).ReadString('\n')
-	if answer := strings.ToLower(strings.TrimSpace(line)); err != nil && answer == "" || answer != "yes" && answer != "y" {
-		return false, fails(errNoAnswer)
+	select {
+	case answer := <-c.answer():
+		if answer != "yes" && answer != "y" {
+			return false, fails(errNoAnswer)
+		}
+		return true, nil
+	case <-ctx.Done():
+		fmt.Fprintln(c.err)
+		return false, fails(errInterrupted)
 	}
-	return true, nil
 }
 
-// audit writes a line for the record about a change that was made, or may have been made.
-func (c *changing) audit(action string, err error, about ...any) {
-	about = append([]any{"action", action, "by", c.as}, about...)
+// answer sends the next line of the input. Nothing ends the read of a terminal, so where nobody
+// answers, it lasts as long as the process.
+func (c *changing) answer() <-chan string {
+	answers := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(c.in).ReadString('\n') // what was read before the end is the answer
+		answers <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	return answers
+}
+
+// operation is one change, and what the record says of it.
+type operation struct {
+	action string
+	about  []any // what is changed: names and values
+	// do makes the change. What it returns is added to the record, beside an error, too.
+	do     func(context.Context) ([]any, error)
+	within time.Duration // how long it may take; 0: changeWithin
+}
+
+// changeWithin bounds one change.
+const changeWithin = 2 * time.Minute
+
+// carryOut makes a change that the caller may make, and leaves a record of it, also where it failed:
+// it may have been made all the same. Every command that changes something does it by this.
+func (c *changing) carryOut(ctx context.Context, f function, o operation) error {
+	within, cancel := context.WithTimeout(ctx, cmp.Or(o.within, changeWithin))
+	defer cancel()
+	more, err := o.do(within)
+	about := slices.Concat(o.about, more)
 	if err != nil {
 		about = append(about, "error", err.Error())
 	}
-	slog.New(slog.NewJSONHandler(c.err, nil)).Info("audit", about...)
+	c.audit(ctx, f, o.action, about)
+	return err
 }

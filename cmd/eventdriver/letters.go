@@ -43,13 +43,20 @@ func newLetters(g *globals) *cobra.Command {
 	return c
 }
 
-// lettersWithin bounds a command on letters.
+// lettersWithin bounds looking at letters.
 const lettersWithin = 10 * time.Minute
 
+// look calls use with the letters of the function, and a context that ends within a time.
+func (of *lettersOf) look(ctx context.Context, use func(context.Context, driver.LetterBox) error) error {
+	return of.open(ctx, func(_ function, box driver.LetterBox) error {
+		ctx, cancel := context.WithTimeout(ctx, lettersWithin)
+		defer cancel()
+		return use(ctx, box)
+	})
+}
+
 // open calls use with the letters of the function.
-func (of *lettersOf) open(ctx context.Context, use func(context.Context, function, driver.LetterBox) error) error {
-	ctx, cancel := context.WithTimeout(ctx, lettersWithin)
-	defer cancel()
+func (of *lettersOf) open(ctx context.Context, use func(function, driver.LetterBox) error) error {
 	if of.from != "" && of.from != "store" && of.from != "topic" {
 		return fmt.Errorf("--from must be store or topic, not %q", of.from)
 	}
@@ -58,7 +65,7 @@ func (of *lettersOf) open(ctx context.Context, use func(context.Context, functio
 		if err != nil {
 			return fails(err)
 		}
-		err = use(ctx, f, box)
+		err = use(f, box)
 		if closer, is := box.(*letters.Subscription); is {
 			if closing := closer.Close(); closing != nil {
 				return errors.Join(err, fails(closing))
@@ -103,7 +110,7 @@ func newLettersList(of *lettersOf) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.Reason = driver.Reason(reason)
-			return of.open(c.Context(), func(ctx context.Context, _ function, box driver.LetterBox) error {
+			return of.look(c.Context(), func(ctx context.Context, box driver.LetterBox) error {
 				return of.list(ctx, box, q)
 			})
 		},
@@ -164,7 +171,7 @@ func newLettersShow(of *lettersOf) *cobra.Command {
 		Long:  "show prints all that a letter says. Its payload, the event's own data, only with --payload.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return of.open(c.Context(), func(ctx context.Context, _ function, box driver.LetterBox) error {
+			return of.look(c.Context(), func(ctx context.Context, box driver.LetterBox) error {
 				d, err := box.ReadLetter(ctx, args[0])
 				if err != nil {
 					return fails(err)
@@ -216,15 +223,13 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 		Long:  "drop deletes letters for good. An audit line for each goes to stderr.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, refs []string) error {
-			return of.open(c.Context(), func(ctx context.Context, _ function, box driver.LetterBox) error {
-				may, err := ch.may("delete for good: " + strings.Join(refs, ", "))
+			return of.open(c.Context(), func(f function, box driver.LetterBox) error {
+				may, err := ch.may(c.Context(), "delete for good: "+strings.Join(refs, ", "))
 				if err != nil || !may {
 					return err
 				}
 				for _, ref := range refs {
-					err := box.DeleteLetter(ctx, ref)
-					ch.audit("letters drop", err, "letter", ref)
-					if err != nil {
+					if err := ch.drop(c.Context(), f, box, ref); err != nil {
 						return fails(err)
 					}
 				}
@@ -234,4 +239,10 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 	}
 	ch.flags(c)
 	return c
+}
+
+// drop deletes a letter.
+func (c *changing) drop(ctx context.Context, f function, box driver.LetterBox, ref string) error {
+	return c.carryOut(ctx, f, operation{action: "letters drop", about: []any{"letter", ref},
+		do: func(ctx context.Context) ([]any, error) { return nil, box.DeleteLetter(ctx, ref) }})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/operate/deployed"
@@ -17,7 +18,11 @@ type function struct {
 	state  *eventdriver.State
 }
 
-// open calls use with the function, whose stores are open meanwhile.
+// settingsWithin bounds reading the service's settings.
+const settingsWithin = time.Minute
+
+// open calls use with the function, whose stores are open meanwhile. ctx ends with the command: use bounds
+// what it does.
 func (g *globals) open(ctx context.Context, use func(function) error) error {
 	if err := g.check(); err != nil {
 		return err
@@ -44,7 +49,9 @@ func (g *globals) settings(ctx context.Context) (f function, err error) {
 		if err != nil {
 			return f, err
 		}
-		if variables, f.url, err = google.Variables(ctx, g.target); err != nil {
+		within, cancel := context.WithTimeout(ctx, settingsWithin)
+		defer cancel()
+		if variables, f.url, err = google.Variables(within, g.target); err != nil {
 			return f, err
 		}
 	}
@@ -63,13 +70,15 @@ func (f function) keys() (keys.Function, error) {
 	return keys.Function{Store: store, Join: f.config.Join()}, nil
 }
 
-// lookAt calls look with what looks at the function's keys.
-func (g *globals) lookAt(ctx context.Context, look func(keys.Function) error) error {
+// lookAt calls look with what looks at the function's keys, and a context that ends within a time.
+func (g *globals) lookAt(ctx context.Context, within time.Duration, look func(context.Context, keys.Function) error) error {
 	return g.open(ctx, func(f function) error {
 		k, err := f.keys()
 		if err != nil {
 			return err
 		}
-		return look(k)
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		return look(ctx, k)
 	})
 }

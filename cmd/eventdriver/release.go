@@ -71,9 +71,7 @@ func (c *keyChange) command(command *cobra.Command) *cobra.Command {
 		"Exit code 1: there was nothing to change."
 	command.Example = "  eventdriver " + c.name + " order-1 --service=orders --region=europe-west1 --project=my-project"
 	command.RunE = func(command *cobra.Command, args []string) error {
-		ctx, cancel := context.WithTimeout(command.Context(), readWithin)
-		defer cancel()
-		return c.open(ctx, func(f function) error { return c.run(ctx, f, args[0]) })
+		return c.open(command.Context(), func(f function) error { return c.run(command.Context(), f, args[0]) })
 	}
 	c.flags(command)
 	if c.forced == "" {
@@ -92,13 +90,13 @@ func (c *keyChange) run(ctx context.Context, f function, key string) error {
 	if c.force {
 		what = "while it is free, " + what + "; or, while it is held, " + c.forced
 	}
-	may, err := c.may(fmt.Sprintf("%s: %s", plain(key), what))
+	may, err := c.may(ctx, fmt.Sprintf("%s: %s", plain(key), what))
 	if err != nil || !may {
 		return err
 	}
 	k := change.Keys{Claims: f.state.Claims, Store: store, Scope: f.config.Join().Scope, By: c.as}
-	err = c.do(k, ctx, key, c.force)
-	c.audit(c.name, err, "key", key, "force", c.force)
+	err = c.carryOut(ctx, f, operation{action: c.name, about: []any{"key", key, "force", c.force},
+		do: func(ctx context.Context) ([]any, error) { return nil, c.do(k, ctx, key, c.force) }})
 	switch {
 	case errors.Is(err, change.ErrNothing):
 		return outcome{found, err}

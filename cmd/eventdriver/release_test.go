@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -50,6 +52,43 @@ func TestReleaseAndComplete(t *testing.T) {
 		t.Errorf("the next run has token %d, after %d", next.Token, held.Token)
 	}
 	expectCall(t, b, usage, []string{"--as"}, "release", "held")
+}
+
+// silent is an input that never ends, and on which nothing comes. It tells of the first read.
+type silent struct{ asked chan struct{} }
+
+func (s silent) Read([]byte) (int, error) {
+	close(s.asked)
+	select {}
+}
+
+// TestCtrlCWhileAQuestionWaits: the command ends at once with an exit code of its own, and nothing
+// is changed.
+func TestCtrlCWhileAQuestionWaits(t *testing.T) {
+	b := newBucket(t)
+	b.persist(t, "order-1", "event1")
+	for _, args := range [][]string{{"complete", "order-1"}, {"letters", "drop", "1"}, {"letters", "resend", "1", "--url=http://127.0.0.1:1"}} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		in := silent{make(chan struct{})}
+		go func() {
+			<-in.asked
+			interrupt()
+		}()
+		var out, errs bytes.Buffer
+		code := run(ctx, append(args, "--as=me"), surroundings{in, &out, &errs, b.environ})
+		if code != interrupted || !strings.Contains(errs.String(), "nothing was changed") || strings.Contains(errs.String(), "audit") {
+			t.Errorf("%q: exit code %d: %s", args, code, errs.String())
+		}
+	}
+	expectCall(t, b, found, []string{"order-1: waiting", "claim: none"}, "why", "order-1")
+}
+
+// TestARecordSaysWhy names who, what and why.
+func TestARecordSaysWhy(t *testing.T) {
+	b := newBucket(t)
+	b.persist(t, "order-1", "event1")
+	expectCall(t, b, fine, []string{`"by":"me"`, `"why":"the customer has gone"`, `"key":"order-1"`},
+		"complete", "order-1", "--as=me", "--yes", "--reason=the customer has gone")
 }
 
 // TestRerun: a completed order is opened again, and one event again has it processed once more.

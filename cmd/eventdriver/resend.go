@@ -48,8 +48,8 @@ func newLettersResend(of *lettersOf) *cobra.Command {
 			if (r.file == "") == (len(refs) == 0) {
 				return errors.New("give the IDs of letters, or --file")
 			}
-			return of.open(c.Context(), func(ctx context.Context, f function, box driver.LetterBox) error {
-				return r.resend(ctx, f, box, refs)
+			return of.open(c.Context(), func(f function, box driver.LetterBox) error {
+				return r.resend(c.Context(), f, box, refs)
 			})
 		},
 	}
@@ -77,7 +77,7 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	if r.file != "" {
 		refs = []string{r.file}
 	}
-	may, err := r.may(fmt.Sprintf("send again to %s: %s", to, strings.Join(refs, ", ")))
+	may, err := r.may(ctx, fmt.Sprintf("send again to %s: %s", to, strings.Join(refs, ", ")))
 	if err != nil || !may {
 		return err
 	}
@@ -88,7 +88,7 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	defer free()
 	all := true
 	for _, ref := range refs {
-		result, err := r.one(ctx, box, sender, ref)
+		result, err := r.one(ctx, f, box, sender, ref)
 		if err != nil {
 			return fails(fmt.Errorf("letter %s: %w", ref, err))
 		}
@@ -100,12 +100,15 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	return nil
 }
 
+// longestRun is what Cloud Run allows.
+const longestRun = time.Hour
+
 // errEnded refuses a letter whose key is completed as expired.
 var errEnded = fmt.Errorf("it is %s: its join has ended, and the function would acknowledge it and do nothing; act on "+
 	"its contents by hand (letters show ID --payload), then drop it", driver.ReasonIncomplete)
 
 // one sends one letter, and deletes it if its event was processed.
-func (r *resend) one(ctx context.Context, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
+func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
 	d, err := r.read(ctx, box, ref)
 	if err != nil {
 		return "", err
@@ -113,15 +116,17 @@ func (r *resend) one(ctx context.Context, box driver.LetterBox, sender letters.S
 	if d.Reason == driver.ReasonIncomplete && r.file == "" {
 		return "", errEnded
 	}
-	answer, err := sender.Send(ctx, d)
-	r.audit("letters resend", err, "letter", ref, "key", d.Key, "result", answer.Result, "status", answer.Status)
+	var answer letters.Answer
+	err = r.carryOut(ctx, f, operation{action: "letters resend", about: []any{"letter", ref, "key", d.Key}, within: longestRun,
+		do: func(ctx context.Context) (_ []any, err error) {
+			answer, err = sender.Send(ctx, d)
+			return []any{"result", answer.Result, "status", answer.Status}, err
+		}})
 	if err != nil {
 		return "", err
 	}
 	if answer.Result == letters.Processed && !r.keep && r.file == "" {
-		err := box.DeleteLetter(ctx, ref)
-		r.audit("letters drop", err, "letter", ref)
-		if err != nil && !errors.Is(err, driver.ErrNotFound) {
+		if err := r.drop(ctx, f, box, ref); err != nil && !errors.Is(err, driver.ErrNotFound) {
 			return "", err
 		}
 	}
@@ -137,6 +142,8 @@ func (r *resend) one(ctx context.Context, box driver.LetterBox, sender letters.S
 // read returns a letter that is kept, or that of the file.
 func (r *resend) read(ctx context.Context, box driver.LetterBox, ref string) (driver.DeadLetter, error) {
 	if r.file == "" {
+		ctx, cancel := context.WithTimeout(ctx, lettersWithin)
+		defer cancel()
 		return box.ReadLetter(ctx, ref)
 	}
 	text, err := os.ReadFile(r.file)
@@ -160,8 +167,7 @@ func (r *resend) sender(ctx context.Context) (sender letters.Sender, free func()
 			return nil, nil, err
 		}
 	}
-	const longestRun = time.Hour // what Cloud Run allows
-	return letters.Function{URL: r.url, Token: r.token, Client: &http.Client{Timeout: longestRun}}, func() {}, nil
+	return letters.Function{URL: r.url, Token: r.token, Client: &http.Client{}}, func() {}, nil
 }
 
 // identityToken asks gcloud for one, since the client libraries have none for people.

@@ -20,6 +20,8 @@ const (
 	found  = 1
 	usage  = 2
 	failed = 3
+
+	interrupted = 130 // as shells say it of SIGINT
 )
 
 const about = `eventdriver looks at a deployed function, and changes what it keeps of a key.
@@ -33,7 +35,8 @@ Exit codes:
   0  done, and nothing is wrong
   1  something is wrong with what was looked at, or waits
   2  the command line is wrong
-  3  the command failed: nothing can be said`
+  3  the command failed: nothing can be said
+  130  it was ended by Ctrl-C, or by SIGTERM`
 
 // surroundings are what a command has of its process.
 type surroundings struct {
@@ -85,6 +88,9 @@ func run(ctx context.Context, args []string, s surroundings) int {
 		return usage
 	case o.err != nil:
 		fmt.Fprintf(s.err, "eventdriver: %v\n", o.err)
+	}
+	if o.code == failed && ctx.Err() != nil {
+		return interrupted
 	}
 	return o.code
 }

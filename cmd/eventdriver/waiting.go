@@ -21,14 +21,12 @@ func newWaiting(g *globals) *cobra.Command {
 		Long: "waiting looks at all keys, and counts those that are not completed by their state and what they\n" +
 			"wait for. It names the oldest. On Cloud Storage it takes a request for each 1,000 objects.\n\n" +
 			"Progress goes to stderr. When the time is over, or after Ctrl-C, it prints what it has found so\n" +
-			"far, and the --cursor to go on from, and ends with the exit code 3. Exit code 1: there are such keys.",
+			"far, and the --cursor to go on from. Exit code 1: there are such keys.",
 		Example: "  eventdriver waiting --older-than=1h --service=orders --region=europe-west1 --project=my-project\n" +
 			"  eventdriver waiting --for=event3 --limit=1000 --json | jq -r '.oldest[].key'",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), within)
-			defer cancel()
-			return g.lookAt(ctx, func(f keys.Function) error { return g.waiting(ctx, f, q) })
+			return g.lookAt(c.Context(), within, func(ctx context.Context, f keys.Function) error { return g.waiting(ctx, f, q) })
 		},
 	}
 	flags := c.Flags()

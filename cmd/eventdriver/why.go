@@ -25,9 +25,7 @@ func newWhy(g *globals) *cobra.Command {
 			"  eventdriver why order-1 --json | jq -r .state",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(c.Context(), readWithin)
-			defer cancel()
-			return g.lookAt(ctx, func(f keys.Function) error { return g.why(ctx, f, args[0]) })
+			return g.lookAt(c.Context(), readWithin, func(ctx context.Context, f keys.Function) error { return g.why(ctx, f, args[0]) })
 		},
 	}
 }
