@@ -96,7 +96,7 @@ func TestDemo(t *testing.T) {
 }
 
 func TestServePublishAndStop(t *testing.T) {
-	local := command(t, []string{"EVENT_SOURCES=paid,packed"}, "-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0")
+	local := command(t, []string{"EVENT_SOURCES=paid,packed"}, "-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", "127.0.0.1:0")
 	log, err := local.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +158,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{nil, []string{"-addr", busy.Addr().String()}, "-addr"},
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", busy.Addr().String()}, "-publish-addr"},
 		{nil, []string{"now"}, `unexpected argument "now"`},
+		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", "0.0.0.0:0"}, "loopback"},
+		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", busy.Addr().String()}, "-console-addr"},
 		{[]string{"LEASE=soon"}, nil, "LEASE must be"},
 	} {
 		output, err := command(t, c.variables, c.args...).CombinedOutput()

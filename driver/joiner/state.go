@@ -30,6 +30,13 @@ type Join struct {
 	Scope string
 }
 
+// Message returns the message that a joiner goes on with when these events of a key, ordered by
+// source, make the join.
+func (j Join) Message(key string, events []driver.Message) driver.Message {
+	joined, _ := planOf(events).compose(j.name(), key)
+	return joined
+}
+
 // Standing says how a key stands with a join.
 type Standing struct {
 	State State

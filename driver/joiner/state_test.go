@@ -1,6 +1,8 @@
 package joiner_test
 
 import (
+	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/stores/memstore"
 )
 
 type claim = driver.ClaimState
@@ -98,3 +101,22 @@ func sealed(k driver.KeyState, sources ...string) driver.KeyState {
 type three struct{}
 
 func (three) Evaluate(sources []string) bool { return len(sources) == 3 }
+
+// TestJoinMessage: those who look at a key see the message that its joiner goes on with.
+func TestJoinMessage(t *testing.T) {
+	condition, store := joiner.MatchAll("a", "b"), memstore.New()
+	var joined driver.Message
+	p := driver.New(joiner.New(condition, store), driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+		joined = in
+		return nil
+	}))
+	for source, content := range map[string]string{"a": "{}", "b": "text"} {
+		if err := p.Process(t.Context(), driver.Message{ID: source, Key: "k", Source: source, Content: []byte(content)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events, err := store.LookUpByKey(t.Context(), "k")
+	if m := (joiner.Join{Condition: condition}).Message("k", events); err != nil || joined.Content == nil || !reflect.DeepEqual(m, joined) {
+		t.Errorf("%+v, %v; the joiner went on with %+v", m, err, joined)
+	}
+}

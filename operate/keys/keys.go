@@ -81,6 +81,9 @@ func (f Function) Why(ctx context.Context, key string) (Answer, error) {
 	return answer(f.Join, k, time.Now()), nil
 }
 
+// Stands says how a key stands at a time, of which all that is kept is known. Why asks the store for it.
+func (f Function) Stands(k driver.KeyState, now time.Time) Answer { return answer(f.Join, k, now) }
+
 // answer says how k stands at a time.
 func answer(join joiner.Join, k driver.KeyState, now time.Time) Answer {
 	s := join.StandingOf(k, now)

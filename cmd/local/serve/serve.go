@@ -38,6 +38,8 @@ func Main(entry eventdriver.EntryPoint) {
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where the function listens")
 	flag.StringVar(&o.publishAddr, "publish-addr", "127.0.0.1:8081", "where events are published: POST /publish/TOPIC?key=KEY")
 	flag.StringVar(&o.store, "store", "gcs", "where the state is kept: memory, gcs or bigquery (after make emulators)")
+	flag.StringVar(&o.consoleAddr, "console-addr", "127.0.0.1:8082", "where the console listens: a page that shows the keys")
+	flag.BoolVar(&o.noConsole, "no-console", false, "serve no console")
 	demo := flag.Bool("demo", false, "send orders, check that each is processed once, and exit")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -65,7 +67,10 @@ func Main(entry eventdriver.EntryPoint) {
 	}
 }
 
-type options struct{ addr, publishAddr, store string }
+type options struct {
+	addr, publishAddr, consoleAddr, store string
+	noConsole                             bool
+}
 
 // unlessSet lets the system choose a port for a flag that was not given.
 func (o *options) unlessSet(name string, addr *string) {
@@ -86,6 +91,11 @@ func serve(ctx context.Context, o options, entry eventdriver.EntryPoint) error {
 	if err != nil {
 		return err
 	}
+	if !o.noConsole {
+		if err := local.startConsole(ctx, o); err != nil {
+			return errors.Join(err, local.stop())
+		}
+	}
 	for _, sentence := range eventdriver.UnknownVariables(os.Environ()) {
 		slog.Warn("unknown variable: " + sentence)
 	}
@@ -94,6 +104,9 @@ func serve(ctx context.Context, o options, entry eventdriver.EntryPoint) error {
 		fmt.Fprintf(os.Stderr, "  curl -d '{}' 'http://%s/publish/%s?key=order-1'\n", local.publishAddr, url.PathEscape(source))
 	}
 	fmt.Fprintln(os.Stderr)
+	if local.consoleAddr != "" {
+		fmt.Fprintf(os.Stderr, "The console is at http://%s/\n\n", local.consoleAddr)
+	}
 	<-ctx.Done()
 	return local.stop()
 }
@@ -105,6 +118,8 @@ type local struct {
 	settings                  settings
 	sources                   []string
 	functionAddr, publishAddr string
+	consoleAddr               string // "": there is none
+	endConsole                func() error
 	publisher                 *http.Server
 	endSweeps                 func() // waits for the one that is under way
 	closers                   []func() error
@@ -271,6 +286,9 @@ func (l *local) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var errs []error
+	if l.endConsole != nil {
+		errs = append(errs, l.endConsole())
+	}
 	if l.publisher != nil {
 		errs = append(errs, l.publisher.Shutdown(ctx))
 		l.eventarc.Wait()

@@ -1,0 +1,150 @@
+// Package console serves a page on this machine that shows how the keys of a function stand, live,
+// and acts upon them. It looks and acts through the packages that the command eventdriver uses.
+package console
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/operate/change"
+	"example.com/eventdriver/operate/keys"
+	"example.com/eventdriver/operate/letters"
+)
+
+// Config says what the console shows. All fields but Sender must be set.
+type Config struct {
+	Keys    keys.Function
+	Change  change.Keys
+	Events  driver.EventStore // of the same keys
+	Letters driver.LetterBox
+	Sender  letters.Sender // nil: letters are not sent again
+	Sources []string       // of the join, in the order in which they are shown
+	Store   string         // what the store is called
+}
+
+// Console serves the page. Make one with [New].
+type Console struct {
+	Config
+	watch *watcher
+}
+
+// New returns a console.
+func New(c Config) *Console {
+	return &Console{Config: c, watch: newWatcher(c.Keys, c.Letters)}
+}
+
+//go:embed page
+var embedded embed.FS
+
+// handler returns what serves the page and what it calls.
+func (c *Console) handler() http.Handler {
+	page, err := fs.Sub(embedded, "page")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServerFS(page))
+	mux.HandleFunc("GET /api/live", c.live)
+	mux.HandleFunc("GET /api/key", c.key)
+	mux.HandleFunc("GET /api/letter", c.letter)
+	for name, act := range map[string]action{
+		"release": c.release, "complete": c.complete, "rerun": c.rerun,
+		"resend": c.resend, "drop": c.drop,
+	} {
+		mux.Handle("POST /api/"+name, acting(act))
+	}
+	return mux
+}
+
+// Serve serves the console on a listener of this machine's loopback until the context ends.
+func (c *Console) Serve(ctx context.Context, listener net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var watching sync.WaitGroup
+	watching.Go(func() { c.watch.run(ctx) })
+	defer watching.Wait()
+	defer cancel()
+	server := &http.Server{Handler: guard(listener.Addr().String(), c.handler()), ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
+	watching.Go(func() {
+		<-ctx.Done() // which ends the pages' streams
+		short, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer stop()
+		_ = server.Shutdown(short)
+	})
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// request is the body of all changes; each uses some of it.
+type request struct {
+	Key    string          `json:"key"`
+	Force  bool            `json:"force"`
+	Ref    string          `json:"ref"`
+	Letter json.RawMessage `json:"letter"` // one that was changed
+}
+
+// action makes a change. It returns what there is to say of it.
+type action func(ctx context.Context, r request) (any, error)
+
+// requestLimit is in bytes: Pub/Sub's limit for a message, in base64, and some more.
+const requestLimit = 15 << 20
+
+// acting serves an action.
+func acting(act action) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var asked request
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, requestLimit))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&asked); err != nil {
+			answer(w, http.StatusBadRequest, problem{"the request can't be read: " + err.Error()})
+			return
+		}
+		said, err := act(r.Context(), asked)
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		answer(w, http.StatusOK, said)
+	})
+}
+
+// problem is the body of an answer that says no.
+type problem struct {
+	Error string `json:"error"`
+}
+
+func fail(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, driver.ErrNotFound):
+		status = http.StatusNotFound
+	case errors.Is(err, change.ErrNothing), errors.Is(err, change.ErrUnderWay), errors.Is(err, change.ErrCannot):
+		status = http.StatusConflict
+	case driver.IsPermanent(err):
+		status = http.StatusUnprocessableEntity
+	}
+	answer(w, status, problem{err.Error()})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		slog.Error("the console has an answer that is no JSON", "error", err)
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer is no JSON"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // the page may be gone
+}

@@ -1,0 +1,343 @@
+package console
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/operate/change"
+	"example.com/eventdriver/operate/keys"
+	"example.com/eventdriver/operate/letters"
+	"example.com/eventdriver/stores/memstore"
+)
+
+var join = joiner.Join{Condition: joiner.MatchAll("event1", "event2")}
+
+// sender remembers what was sent.
+type sender struct {
+	letters []driver.DeadLetter
+	answer  letters.Answer
+}
+
+func (s *sender) Send(_ context.Context, d driver.DeadLetter) (letters.Answer, error) {
+	s.letters = append(s.letters, d)
+	return s.answer, nil
+}
+
+// served is a console that is being served.
+type served struct {
+	*testing.T
+	store  *memstore.Store
+	sender *sender
+	url    string
+	watch  *watcher
+}
+
+func serve(t *testing.T) served {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := served{t, memstore.New(), &sender{}, "http://" + listener.Addr().String(), nil}
+	c := New(Config{Keys: keys.Function{Store: s.store, Join: join}, Change: change.Keys{Claims: s.store, Store: s.store, By: "test"},
+		Events: s.store, Letters: s.store, Sender: s.sender, Sources: []string{"event1", "event2"}, Store: "memory"})
+	s.watch = c.watch
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return s
+}
+
+func (s served) keep(key, source, content string) {
+	s.Helper()
+	m := driver.Message{ID: source + " of " + key, Key: key, Source: source, Content: []byte(content), Attributes: map[string]string{"a": "b"}}
+	if err := s.store.Persist(s.Context(), m); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// complete completes a key.
+func (s served) complete(key string) {
+	s.Helper()
+	c, err := s.store.Acquire(s.Context(), driver.Claim{Key: key, Owner: "me"}, time.Minute)
+	if err == nil {
+		err = s.store.Complete(s.Context(), c, driver.OutcomeProcessed)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// get returns the status and the JSON of an answer.
+func (s served) get(path string, parameters ...string) (int, map[string]any) {
+	s.Helper()
+	query := url.Values{}
+	for i := 0; i < len(parameters); i += 2 {
+		query.Set(parameters[i], parameters[i+1])
+	}
+	return s.read(http.Get(s.url + path + "?" + query.Encode()))
+}
+
+func (s served) post(name string, body any) (int, map[string]any) {
+	s.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.read(http.Post(s.url+"/api/"+name, "application/json", bytes.NewReader(text)))
+}
+
+func (s served) read(answer *http.Response, err error) (int, map[string]any) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var body map[string]any
+	if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
+		s.Fatal(err)
+	}
+	return answer.StatusCode, body
+}
+
+// stream listens as a page does. next returns the next view.
+func (s served) stream() (next func() view) {
+	s.Helper()
+	answer, err := http.Get(s.url + "/api/live")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { answer.Body.Close() })
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 16<<20)
+	return func() (v view) {
+		s.Helper()
+		for event := ""; lines.Scan(); {
+			name, value, _ := strings.Cut(lines.Text(), ": ")
+			switch {
+			case name == "event":
+				event = value
+			case name == "data" && event == "view":
+				if err := json.Unmarshal([]byte(value), &v); err != nil {
+					s.Fatal(err)
+				}
+				return v
+			}
+		}
+		s.Fatalf("the stream ended: %v", lines.Err())
+		return v
+	}
+}
+
+// awaitRow waits until a view has a row of a key that passes.
+func awaitRow(s served, next func() view, key string, passes func(row) bool) row {
+	s.Helper()
+	for {
+		for _, r := range next().Rows {
+			if r.Key == key && passes(r) {
+				return r
+			}
+		}
+	}
+}
+
+// TestLive: a page is told all that there is, and then what changes, and nothing else.
+func TestLive(t *testing.T) {
+	s := serve(t)
+	for i := range 50 {
+		s.keep(fmt.Sprintf("order-%d", i), "event1", "{}")
+	}
+	next := s.stream()
+	first, seen := next(), 0
+	if !first.Reset {
+		t.Errorf("the first view is no whole one: %+v", first)
+	}
+	for v := first; ; v = next() {
+		if seen += len(v.Rows); v.Looked {
+			break
+		}
+	}
+	if seen != 50 {
+		t.Errorf("%d rows at first, want 50", seen)
+	}
+	s.keep("order-7", "event2", "{}")
+	s.complete("order-7")
+	s.watch.touch("order-7")
+	v := next()
+	if len(v.Rows) != 1 || v.Reset || v.Rows[0].Key != "order-7" || v.Rows[0].State != joiner.Done || v.Rows[0].Records != 1 {
+		t.Errorf("after one key has changed: %+v", v)
+	}
+	if err := s.store.AddDeadLetter(t.Context(), driver.DeadLetter{Key: "order-8", Reason: driver.ReasonPermanent}); err != nil {
+		t.Fatal(err)
+	}
+	s.watch.touch("order-8")
+	awaitRow(s, next, "order-8", func(r row) bool { return r.Letters == 1 })
+	if err := s.store.AddDeadLetter(t.Context(), driver.DeadLetter{Key: "order-99", Reason: driver.ReasonPermanent}); err != nil {
+		t.Fatal(err)
+	}
+	s.watch.touch("")
+	awaitRow(s, next, "order-99", func(r row) bool { return r.Letters == 1 && r.State == keys.None })
+}
+
+// TestNobodyWatches: without a page the store is left alone.
+func TestNobodyWatches(t *testing.T) {
+	s := serve(t)
+	s.watch.touch("order-1")
+	s.watch.touch("")
+	if some, all := s.watch.take(); len(some) != 0 || all {
+		t.Errorf("looks at %v, all: %t", some, all)
+	}
+}
+
+func TestKeyPage(t *testing.T) {
+	s := serve(t)
+	odd := "a/../b c?#%ö\u2028" + strings.Repeat("x", 300)
+	s.keep(odd, "event1", `{"n":9007199254740993}`)
+	status, p := s.get("/api/key", "key", odd)
+	if status != http.StatusOK || p["key"] != odd || p["state"] != "waiting" || p["joined"] != nil ||
+		!strings.Contains(fmt.Sprint(p["next"]), "It waits for event2") {
+		t.Errorf("%d %v", status, p)
+	}
+	s.keep(odd, "event2", "\xff\xfe")
+	_, p = s.get("/api/key", "key", odd)
+	contents := p["contents"].([]any)
+	one, two := contents[0].(map[string]any), contents[1].(map[string]any)
+	if one["text"] != `{"n":9007199254740993}` || one["attributes"].(map[string]any)["a"] != "b" {
+		t.Errorf("first content %v", one)
+	}
+	if two["text"] != "//4=" || two["base64"] != true {
+		t.Errorf("second content %v", two)
+	}
+	if joined := p["joined"].(map[string]any); joined["text"] != `{"event1":{"n":9007199254740993},"event2":"//4="}` {
+		t.Errorf("joined %v", joined)
+	}
+	if status, p := s.get("/api/key", "key", "nothing"); status != http.StatusOK || p["state"] != "none" {
+		t.Errorf("a key of which nothing is kept: %d %v", status, p)
+	}
+	if status, _ := s.get("/api/key"); status != http.StatusUnprocessableEntity {
+		t.Errorf("no key: %d", status)
+	}
+}
+
+// TestLongContentIsCut at a whole character.
+func TestLongContentIsCut(t *testing.T) {
+	c := shown(driver.Message{Content: []byte("x" + strings.Repeat("ö", shownLimit))})
+	if c.Base64 || len(c.Text) != shownLimit-1 || c.Size != 2*shownLimit+1 {
+		t.Errorf("%d bytes of %d, base64 %t", len(c.Text), c.Size, c.Base64)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	s := serve(t)
+	s.keep("order-1", "event1", "{}")
+	s.complete("order-1")
+	for _, c := range []struct {
+		name   string
+		status int
+		state  string
+	}{
+		{"release", http.StatusConflict, "done"},
+		{"rerun", http.StatusOK, "waiting"},
+		{"rerun", http.StatusConflict, "waiting"},
+		{"complete", http.StatusOK, "done"},
+	} {
+		status, said := s.post(c.name, request{Key: "order-1"})
+		_, p := s.get("/api/key", "key", "order-1")
+		if status != c.status || p["state"] != c.state {
+			t.Errorf("%s: %d %v, then %v; want %d and %s", c.name, status, said, p["state"], c.status, c.state)
+		}
+	}
+	if status, said := s.post("complete", map[string]any{"Key": "order-1", "kee": 1}); status != http.StatusBadRequest {
+		t.Errorf("a misspelled field: %d %v", status, said)
+	}
+}
+
+func TestLetters(t *testing.T) {
+	s := serve(t)
+	add := func(reason driver.Reason, body string) string {
+		t.Helper()
+		if err := s.store.AddDeadLetter(t.Context(), driver.DeadLetter{Key: "order-1", Reason: reason, ID: body, Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+		page, err := s.store.ListLetters(t.Context(), driver.LetterQuery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range page.Letters {
+			if l.ID == body {
+				return l.Ref
+			}
+		}
+		t.Fatalf("no letter %q", body)
+		return ""
+	}
+	count := func() int {
+		page, _ := s.store.ListLetters(t.Context(), driver.LetterQuery{})
+		return len(page.Letters)
+	}
+	ref := add(driver.ReasonPermanent, "wrong")
+	status, l := s.get("/api/letter", "ref", ref)
+	if status != http.StatusOK || l["body"] != "wrong" || l["reason"] != string(driver.ReasonPermanent) {
+		t.Fatalf("%d %v", status, l)
+	}
+	s.sender.answer = letters.Answer{Result: letters.Waits, Status: http.StatusAccepted}
+	if status, said := s.post("resend", map[string]any{"ref": ref}); status != http.StatusOK || said["dropped"] != false || count() != 1 {
+		t.Errorf("a letter whose event waits: %d %v, %d letters are left", status, said, count())
+	}
+	s.sender.answer = letters.Answer{Result: letters.Processed, Status: http.StatusNoContent}
+	l["body"] = "right"
+	status, said := s.post("resend", map[string]any{"ref": ref, "letter": l})
+	if status != http.StatusOK || said["dropped"] != true || count() != 0 || string(s.sender.letters[1].Body) != "right" {
+		t.Errorf("a letter that was changed: %d %v, sent %s", status, said, s.sender.letters[1].Body)
+	}
+	if status, _ := s.post("resend", map[string]any{"ref": ref}); status != http.StatusNotFound {
+		t.Errorf("a letter that is gone: %d", status)
+	}
+	ended := add(driver.ReasonIncomplete, "ended")
+	if status, _ := s.post("resend", map[string]any{"ref": ended}); status != http.StatusUnprocessableEntity || len(s.sender.letters) != 2 {
+		t.Errorf("the letter of a join that has ended: %d", status)
+	}
+	if status, _ := s.post("drop", map[string]any{"ref": ended}); status != http.StatusOK || count() != 0 {
+		t.Errorf("drop: %d", status)
+	}
+}
+
+// TestAssets: all that the page needs is embedded, and says what it is.
+func TestAssets(t *testing.T) {
+	s := serve(t)
+	for path, mediaType := range map[string]string{"/": "text/html", "/style.css": "text/css", "/app.js": "text/javascript",
+		"/icon.svg": "image/svg+xml"} {
+		answer, err := http.Get(s.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		h := answer.Header
+		if err != nil || answer.StatusCode != http.StatusOK || len(text) == 0 || !strings.HasPrefix(h.Get("Content-Type"), mediaType) {
+			t.Errorf("%s: %s, %s, %v", path, answer.Status, h.Get("Content-Type"), err)
+		}
+		if p := h.Get("Content-Security-Policy"); !strings.Contains(p, "default-src 'self'") || strings.Contains(p, "unsafe") ||
+			!strings.Contains(p, "frame-ancestors 'none'") || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: headers %v", path, h)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package console
+
+import (
+	"context"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/operate/keys"
+)
+
+// page is all there is to say of a key.
+type page struct {
+	keys.Answer
+	Contents []content       `json:"contents"`         // of its events
+	Joined   *content        `json:"joined,omitempty"` // what the business gets; nil: the join is not complete
+	Unread   string          `json:"unread,omitempty"` // why the contents can't be read
+	Kept     driver.KeyState `json:"objects"`          // what the store keeps, as it says
+}
+
+// content is an event's, or the joined one.
+type content struct {
+	Source     string            `json:"source"`
+	ID         string            `json:"id"`
+	Time       *time.Time        `json:"time,omitempty"`
+	MediaType  string            `json:"mediaType,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Size       int               `json:"size"` // in bytes
+	Text       string            `json:"text"` // cut after shownLimit bytes
+	Base64     bool              `json:"base64,omitempty"`
+}
+
+const shownLimit = 64 << 10
+
+func (c *Console) key(w http.ResponseWriter, r *http.Request) {
+	of, err := c.page(r.Context(), r.URL.Query().Get("key"))
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	answer(w, http.StatusOK, of)
+}
+
+func (c *Console) page(ctx context.Context, key string) (p page, err error) {
+	if p.Answer, err = c.Keys.Why(ctx, key); err != nil {
+		return p, err
+	}
+	if p.Kept, err = c.Keys.Store.Inspect(ctx, key); err != nil && p.State != keys.None {
+		return p, err
+	}
+	events, err := c.Events.LookUpByKey(ctx, key)
+	if err != nil { // a corrupt event is no reason to show nothing
+		p.Unread = err.Error()
+		return p, nil
+	}
+	p.Contents = []content{}
+	for _, e := range events {
+		p.Contents = append(p.Contents, shown(e))
+	}
+	if slices.ContainsFunc(p.Sources, func(s keys.Source) bool { return !s.Arrived && !s.Sealed }) && p.Decided == nil {
+		return p, nil
+	}
+	if joins := slices.DeleteFunc(events, func(e driver.Message) bool { return !c.joins(p.Answer, e.Source) }); len(joins) > 0 {
+		joined := shown(c.Keys.Join.Message(key, joins))
+		p.Joined = &joined
+	}
+	return p, nil
+}
+
+// joins says whether the event of a source is a part of what is joined.
+func (c *Console) joins(a keys.Answer, source string) bool {
+	return c.Keys.Join.Names(source) && (a.Decided == nil || slices.Contains(a.Decided, source))
+}
+
+func shown(m driver.Message) content {
+	c := content{Source: m.Source, ID: m.ID, MediaType: m.MediaType, Attributes: m.Attributes, Size: len(m.Content)}
+	if !m.Time.IsZero() {
+		c.Time = &m.Time
+	}
+	c.Text, c.Base64 = text(m.Content)
+	return c
+}
+
+// text returns the beginning of a content as a text, in base64 where it is none. It cuts no
+// character.
+func text(all []byte) (text string, inBase64 bool) {
+	b := all[:min(len(all), shownLimit)]
+	for n := len(b); n < len(all) && n > len(b)-utf8.UTFMax; n-- {
+		if utf8.RuneStart(all[n]) {
+			b = b[:n]
+			break
+		}
+	}
+	if utf8.Valid(b) {
+		return string(b), false
+	}
+	return base64.StdEncoding.EncodeToString(b), true
+}
+
+// done is the answer of an action.
+type done struct {
+	Said string `json:"said"`
+}
+
+func (c *Console) release(ctx context.Context, r request) (any, error) {
+	return c.changed(r.Key, "It is released: the next delivery of one of its events runs it.", c.Change.Release(ctx, r.Key, r.Force))
+}
+
+func (c *Console) complete(ctx context.Context, r request) (any, error) {
+	return c.changed(r.Key, "It is completed: no delivery runs it any more.", c.Change.Complete(ctx, r.Key, r.Force))
+}
+
+func (c *Console) rerun(ctx context.Context, r request) (any, error) {
+	return c.changed(r.Key, "It is open again: the next delivery of one of its events runs it.", c.Change.Rerun(ctx, r.Key, r.Force))
+}
+
+func (c *Console) changed(key, said string, err error) (any, error) {
+	c.watch.touch(key)
+	return done{said}, err
+}
