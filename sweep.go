@@ -31,7 +31,8 @@ const (
 	// that is less.
 	sweepFor = 4 * time.Minute
 	// sweepQuiet is how long nothing has happened to a join that is complete when a sweep takes it
-	// for one that nobody acts upon. Until then an event may be under way that does.
+	// for one that nobody acts upon. Until then an event may be under way that does. What an operator
+	// has released or reopened is due at once.
 	sweepQuiet = 5 * time.Minute
 	// sweepMemory is what a run holds before it has read its events.
 	sweepMemory = 64 << 10
@@ -185,7 +186,9 @@ func (s *sweeper) due(k driver.KeyState, standing joiner.Standing, now time.Time
 		return nil
 	case standing.State == joiner.Waiting && s.deadline > 0 && now.Sub(k.FirstKept()) >= s.deadline:
 		return &r.Expired
-	case standing.State != joiner.Complete && standing.State != joiner.Expired || now.Sub(lastChange(k)) < s.quiet:
+	case standing.State != joiner.Complete && standing.State != joiner.Expired:
+		return nil
+	case now.Sub(lastChange(k)) < s.quiet && !k.Claim(s.join.Scope).ByOperator():
 		return nil
 	case len(standing.Missing) > 0: // a sweep has sealed it and not come to its end
 		return &r.Expired

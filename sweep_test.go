@@ -14,6 +14,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/operate/change"
 	"example.com/eventdriver/stores/memstore"
 )
 
@@ -165,6 +166,46 @@ func TestSweepLeavesWhatMayBeUnderWay(t *testing.T) {
 		}
 		business.once(t, "k", "crashed")
 	})
+}
+
+// TestSweepRunsWhatAnOperatorOpened: at once, and not again at once if that run fails.
+func TestSweepRunsWhatAnOperatorOpened(t *testing.T) {
+	for name, config := range map[string]Config{"memory": DefaultConfig(), "gcs": onGCS(t)} {
+		t.Run(name, func(t *testing.T) {
+			business := count()
+			business.before = func(key string, try int) error {
+				if try == 2 {
+					return errors.New("down")
+				}
+				return nil
+			}
+			f, server := serve(t, overdue(config), business)
+			parts, err := f.open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range []string{"done", "failed", "crashed"} {
+				leave(t, parts, key, "event1", "event2")
+			}
+			post(t, server.URL, "event1", "done", `1`)
+			operator := change.Keys{Claims: parts.stores.claims, Store: parts.sweeper.keys, By: "me"}
+			failed, err := parts.stores.claims.Acquire(t.Context(), driver.NewClaim("failed"), time.Hour)
+			crashed, errCrashed := parts.stores.claims.Acquire(t.Context(), driver.NewClaim("crashed"), time.Hour)
+			if err := errors.Join(err, parts.stores.claims.Release(t.Context(), failed, driver.MarkFailed),
+				operator.Rerun(t.Context(), "done", false), operator.Release(t.Context(), "failed", false),
+				errCrashed, parts.stores.claims.Release(t.Context(), crashed, driver.MarkNone)); err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range []SweepReport{{Seen: 3, Processed: 1, Failed: 1, Finished: true}, {Seen: 3, Finished: true}} {
+				if got := sweepOf(t, server.URL); got != want {
+					t.Errorf("sweep %d: %+v, want %+v", i+1, got, want)
+				}
+			}
+			if business.tries["done"] != 2 || business.tries["failed"] != 1 || business.tries["crashed"] != 0 {
+				t.Errorf("runs: %v", business.tries)
+			}
+		})
+	}
 }
 
 // TestSweepTellsOfQuarantine has an instance crash in a sweep, so that no event comes again.

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -104,7 +105,8 @@ type Decision struct {
 }
 
 // ClaimState describes the claims of a key in one scope. Token, Owner and Takeover are
-// those of the newest.
+// those of the newest. Where its completion was reopened, Owner is who reopened it, and
+// Changed when.
 type ClaimState struct {
 	Scope    string
 	Token    int64
@@ -122,6 +124,12 @@ type ClaimState struct {
 	Mark Mark
 	// Done says how the key was completed; nil: it was not.
 	Done *Completion
+}
+
+// ByOperator says that an operator released or reopened the key, and nobody has claimed it since:
+// the key is to be run at once.
+func (c ClaimState) ByOperator() bool {
+	return !c.Held && c.Done == nil && c.Mark == MarkNone && strings.HasPrefix(c.Owner, operatorPrefix)
 }
 
 // Completion says how a key was completed, by which claim, and when.

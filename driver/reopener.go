@@ -12,6 +12,6 @@ type Reopener interface {
 	//
 	// Reopening again returns nil, until the key is completed again, and changes nothing. It
 	// returns ErrLost, and changes nothing, where the key is not completed, or by a claim with
-	// another token. c.Owner is who reopens it; the store may keep it for people.
+	// another token. c.Owner is who reopens it, as an [Inspector] says.
 	Reopen(ctx context.Context, c Claim) error
 }

@@ -248,6 +248,14 @@ func NewOwner() string {
 	return rand.Text()
 }
 
+const operatorPrefix = "operator-"
+
+// NewOperator returns an owner that has never been before, for changes by an operator: see
+// [ClaimState.ByOperator]. by is who that is.
+func NewOperator(by string) string {
+	return operatorPrefix + by + "-" + NewOwner()
+}
+
 // ValidClaim returns nil where c names a key and an owner, else a permanent error:
 // [ErrNoKey] or [ErrNoOwner].
 func ValidClaim(c Claim) error {

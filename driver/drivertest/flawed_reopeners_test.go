@@ -26,6 +26,8 @@ var reopenFlaws = []struct {
 	{"reopens any completion", []string{"A key that is not completed"}},
 	{"forgets the scope", []string{"Other scopes"}},
 	{"shows it as done", []string{"A reopened key is described"}},
+	{"shows who has completed it", []string{"A reopened key is described"}},
+	{"shows who has reopened it for too long", []string{"A reopened key is described"}},
 	{"takes any owner", []string{"A reopening names"}},
 	{"ignores the context", []string{"A context that has ended"}},
 }
@@ -125,9 +127,17 @@ func (f *flawedReopener) Acquire(ctx context.Context, c driver.Claim, ttl time.D
 
 func (f *flawedReopener) Inspect(ctx context.Context, key string) (driver.KeyState, error) {
 	k, err := f.Store.Inspect(ctx, key)
-	if f.flaw == "shows it as done" {
-		for i := range k.Claims {
+	f.mu.Lock()
+	opened := f.opened[key]
+	f.mu.Unlock()
+	for i := range k.Claims {
+		switch f.flaw {
+		case "shows it as done":
 			k.Claims[i].Done = &driver.Completion{}
+		case "shows who has completed it":
+			k.Claims[i].Owner = "completer"
+		case "shows who has reopened it for too long":
+			k.Claims[i].Owner = opened.Owner
 		}
 	}
 	return k, err

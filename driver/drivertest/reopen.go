@@ -205,13 +205,20 @@ func reopenInspect(ctx context.Context, s reopening) error {
 	if !can {
 		return errDoesNotApply
 	}
-	old, err := reopened(ctx, s)
+	old, err := completed(ctx, s)
+	by := driver.NewOperator("me")
+	errReopen := s.store.Reopen(ctx, driver.Claim{Key: "order-1", Token: old.Token, Owner: by})
 	k, errInspect := i.Inspect(ctx, "order-1")
 	page, errList := i.ListKeys(ctx, driver.KeyQuery{Open: true})
 	c := k.Claim("")
-	return errors.Join(err, errInspect, errList, expectTrue("it is not done", c.Done == nil), expectEqual("Held", c.Held, false),
+	failures := []error{err, errReopen, errInspect, errList, expectTrue("it is not done", c.Done == nil), expectEqual("Held", c.Held, false),
 		expectEqual("Mark", c.Mark, driver.MarkNone), expectEqual("Token", c.Token, old.Token),
-		expectEqual("problems", len(k.Problems), 0), expectEqual("keys that are open", len(page.Keys), 1))
+		expectEqual("Owner", c.Owner, by), expectTrue("an operator reopened it", c.ByOperator()), expectNow("Changed", c.Changed),
+		expectEqual("problems", len(k.Problems), 0), expectEqual("keys that are open", len(page.Keys), 1)}
+	next, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
+	err = errors.Join(err, s.store.Release(ctx, next, driver.MarkNone))
+	k, errInspect = i.Inspect(ctx, "order-1")
+	return errors.Join(append(failures, err, errInspect, about("claimed since", expectClaim(k.Claim(""), next)))...)
 }
 
 func reopenNames(ctx context.Context, s reopening) error {

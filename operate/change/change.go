@@ -86,7 +86,7 @@ func (k Keys) look(ctx context.Context, key string) (driver.ClaimState, error) {
 
 // with calls do with a claim of key: a new one, or with force that of the run that is under way.
 func (k Keys) with(ctx context.Context, key string, c driver.ClaimState, force bool, do func(context.Context, driver.Claim) error) error {
-	asked := driver.Claim{Scope: k.Scope, Key: key, Owner: k.owner()}
+	asked := driver.Claim{Scope: k.Scope, Key: key, Owner: driver.NewOperator(k.By)}
 	claim, err := k.Claims.Acquire(ctx, asked, lease)
 	var held *driver.HeldError
 	switch {
@@ -139,6 +139,3 @@ func (k Keys) giveBack(ctx context.Context, claim driver.Claim, was driver.Claim
 	}
 	return nil
 }
-
-// owner is one that has never been before, and names who it is.
-func (k Keys) owner() string { return "operator-" + k.By + "-" + driver.NewOwner() }

@@ -27,7 +27,7 @@ func (k Keys) Rerun(ctx context.Context, key string, _ bool) error {
 	case c.Done == nil:
 		return fmt.Errorf("key %q is not completed: %w", key, ErrNothing)
 	}
-	err = r.Reopen(ctx, driver.Claim{Scope: k.Scope, Key: key, Token: c.Done.Token, Owner: k.owner()})
+	err = r.Reopen(ctx, driver.Claim{Scope: k.Scope, Key: key, Token: c.Done.Token, Owner: driver.NewOperator(k.By)})
 	if errors.Is(err, driver.ErrLost) {
 		return fmt.Errorf("key %q was run or opened by somebody else meanwhile: %w", key, ErrNothing)
 	}

@@ -176,7 +176,7 @@ func (c claimObjects) describe(scope string) driver.ClaimState {
 	case c.done != nil && r.token == 0: // the claim is gone
 		state.Token, state.Owner, state.Changed = c.done.Token, c.done.Owner, c.done.Time
 	case c.done != nil:
-	case r.token == 0: // the claim of a key that was reopened is gone
+	case c.opened != nil && r.token <= c.opened.Token && (r.released || r.token == 0): // or the claim is gone
 		state.Token, state.Owner, state.Changed = c.opened.Token, c.opened.Owner, c.opened.Time
 	case r.released:
 		state.Mark = r.mark

@@ -21,6 +21,7 @@ type lease struct {
 	outcome driver.Outcome
 	changed time.Time
 	opened  int64 // the token of the completion that was reopened last; 0: none was
+	opener  string
 }
 
 // mine says whether c is the newest claim. Expires is left out: it may have been
@@ -124,7 +125,8 @@ func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
 	l := s.leases[id]
 	switch {
 	case l.state == done && l.claim.Token == c.Token:
-		l.state, l.mark, l.outcome, l.opened, l.changed = free, driver.MarkNone, "", c.Token, time.Now()
+		l.state, l.mark, l.outcome, l.changed = free, driver.MarkNone, "", time.Now()
+		l.opened, l.opener = c.Token, c.Owner
 		s.leases[id] = l
 		return nil
 	case l.state != done && l.opened == c.Token && l.opened != 0:

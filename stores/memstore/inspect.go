@@ -115,6 +115,9 @@ func (l lease) describe() driver.ClaimState {
 		c.Done = &driver.Completion{Outcome: l.outcome, Token: c.Token, Owner: c.Owner, Time: l.changed}
 	default:
 		c.Mark = l.mark
+		if l.opened == c.Token {
+			c.Owner = l.opener
+		}
 	}
 	return c
 }
