@@ -188,14 +188,16 @@ func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 	}
 }
 
+// The columns of a row of the log, but its key and scope.
+const claimColumns = formColumn + ", seq, kind, token, owner, takeover, IFNULL(mark, '') AS mark, lease_ms, " +
+	"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms"
+
 // end returns the last row of the key's log, or none.
 func (s *Store) end(ctx context.Context, c driver.Claim) (claimRow, error) {
 	if _, err := s.db.Locate(ctx, claimTable); err != nil {
 		return claimRow{}, err
 	}
-	rows, err := bq.Query[claimRow](ctx, s.db, "SELECT "+formColumn+", seq, kind, token, owner, takeover, "+
-		"IFNULL(mark, '') AS mark, lease_ms, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms "+
-		"FROM "+s.db.Name(claimTable)+
+	rows, err := bq.Query[claimRow](ctx, s.db, "SELECT "+claimColumns+" FROM "+s.db.Name(claimTable)+
 		" WHERE IFNULL(scope, '') = @scope AND key = @key AND created_at >= @since ORDER BY seq DESC LIMIT 1",
 		"scope", driver.ToText(c.Scope), "key", driver.ToText(c.Key), "since", s.db.Since())
 	if err != nil || len(rows) == 0 {

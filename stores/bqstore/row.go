@@ -67,7 +67,7 @@ func (r eventRow) step(to eventKind) eventRow {
 func (r eventRow) values(key string) bq.Row {
 	row := bq.Row{"form": form, "key": driver.ToText(key), "source": r.Source, "kind": string(r.Kind), "seq": r.Seq,
 		"writer": r.Writer, "digest": r.Digest, "event_id": r.EventID, "content": r.Content,
-		"media_type": r.MediaType, "attributes": r.Attributes}
+		"size": len(r.Content), "media_type": r.MediaType, "attributes": r.Attributes}
 	if r.EventTime.Valid {
 		row["event_time"] = r.EventTime.Timestamp
 	}

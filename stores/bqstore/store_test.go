@@ -68,6 +68,14 @@ func TestConformanceOfClaims(t *testing.T) {
 	})
 }
 
+func TestConformanceOfInspector(t *testing.T) {
+	drivertest.TestInspector(t, harness(t))
+}
+
+func TestConformanceOfLetterBox(t *testing.T) {
+	drivertest.TestLetterBox(t, harness(t))
+}
+
 func harness(t *testing.T) drivertest.Harness[*bqstore.Store] {
 	var of sync.Map
 	h := drivertest.Harness[*bqstore.Store]{
