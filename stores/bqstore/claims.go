@@ -21,6 +21,14 @@ const (
 	completed kind = "completed"
 )
 
+// form is the form of the rows of that kind.
+func (k kind) form() int {
+	if k == reopened {
+		return newForm
+	}
+	return form
+}
+
 // claimRow is a row of the log of claims.
 type claimRow struct {
 	revision
@@ -63,7 +71,7 @@ func (r claimRow) successor(c driver.Claim, n int64, ttl time.Duration) (claimRo
 	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: driver.ToText(c.Owner), LeaseMS: milliseconds(ttl)}
 	switch {
 	case r.Seq == 0:
-	case r.Kind == released:
+	case r.Kind == released || r.Kind == reopened:
 		next.Mark = r.Mark
 	case r.Kind == completed:
 		return next, driver.ErrDone
@@ -124,10 +132,11 @@ func (s *Store) change(ctx context.Context, operation string, c driver.Claim, va
 		}
 		r, err = s.record(ctx, c, known, func(end claimRow, n int64) (claimRow, error) {
 			isHolder := end.Seq != 0 && end.Token == c.Token && fromText(end.Owner) == c.Owner
+			isThere := end.Kind == to.Kind && to.Kind != renewed || end.Kind == reopened && to.Kind == released
 			switch {
-			case isHolder && end.Kind == to.Kind && to.Kind != renewed:
+			case isHolder && isThere:
 				return end, errThere
-			case !isHolder || end.Kind == completed || end.Kind == released:
+			case !isHolder || end.Kind != acquired && end.Kind != renewed:
 				return end, driver.ErrLost
 			}
 			next := to
@@ -178,7 +187,7 @@ func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 		if err != nil {
 			return r, err
 		}
-		err = s.db.Insert(ctx, l, n, bq.Row{"form": form, "scope": driver.ToText(c.Scope), "key": driver.ToText(c.Key),
+		err = s.db.Insert(ctx, l, n, bq.Row{"form": r.Kind.form(), "scope": driver.ToText(c.Scope), "key": driver.ToText(c.Key),
 			"seq": n, "kind": string(r.Kind), "token": r.Token, "owner": r.Owner, "takeover": r.Takeover, "mark": r.Mark,
 			"lease_ms": r.LeaseMS})
 		if !errors.Is(err, bq.ErrRefused) {

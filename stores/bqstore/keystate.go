@@ -98,7 +98,7 @@ func (r claimState) addTo(k *driver.KeyState) {
 	switch r.Kind {
 	case completed:
 		c.Done = &driver.Completion{Outcome: cmp.Or(driver.Outcome(r.Mark), driver.OutcomeProcessed), Token: c.Token, Owner: c.Owner, Time: r.CreatedAt}
-	case released:
+	case released, reopened:
 		c.Mark = driver.Mark(r.Mark)
 	default:
 		c.Held, c.Expires, c.Mark = true, r.CreatedAt.Add(time.Duration(r.LeaseMS)*time.Millisecond), driver.Mark(r.Mark)

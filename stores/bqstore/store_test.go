@@ -59,6 +59,7 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfClaims(t *testing.T) {
 	h := harness(t)
 	drivertest.TestClaimStore(t, h)
+	drivertest.TestReopener(t, h)
 	drivertest.TestDeadLetterStore(t, h, func(s *bqstore.Store) []driver.DeadLetter {
 		letters, err := s.DeadLetters(t.Context())
 		if err != nil {
