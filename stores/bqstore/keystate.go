@@ -62,6 +62,10 @@ func (p places) addTo(k *driver.KeyState, source string) {
 		k.Decided = append(k.Decided, driver.Decision{Join: fromText(join), Sources: sources})
 		return
 	}
+	if v.row.isSeal() {
+		k.Sealed = append(k.Sealed, fromText(source))
+		return
+	}
 	i := slices.IndexFunc(p[source], func(r eventState) bool { return r.Writer == v.row.Writer && r.Kind == v.row.Kind })
 	k.Events = append(k.Events, p[source][i].describe())
 }
@@ -109,6 +113,7 @@ func (r claimState) addTo(k *driver.KeyState) {
 // order orders what a key has as [driver.KeyState] says.
 func order(k *driver.KeyState) {
 	slices.SortFunc(k.Events, func(a, b driver.EventState) int { return cmp.Compare(a.Source, b.Source) })
+	slices.Sort(k.Sealed)
 	slices.SortFunc(k.Decided, func(a, b driver.Decision) int { return cmp.Compare(a.Join, b.Join) })
 	slices.SortFunc(k.Claims, func(a, b driver.ClaimState) int { return cmp.Compare(a.Scope, b.Scope) })
 	slices.Sort(k.Problems)
