@@ -132,9 +132,8 @@ func (s *Store) change(ctx context.Context, operation string, c driver.Claim, va
 		}
 		r, err = s.record(ctx, c, known, func(end claimRow, n int64) (claimRow, error) {
 			isHolder := end.Seq != 0 && end.Token == c.Token && fromText(end.Owner) == c.Owner
-			isThere := end.Kind == to.Kind && to.Kind != renewed || end.Kind == reopened && to.Kind == released
 			switch {
-			case isHolder && isThere:
+			case isHolder && end.Kind == to.Kind && to.Kind != renewed:
 				return end, errThere
 			case !isHolder || end.Kind != acquired && end.Kind != renewed:
 				return end, driver.ErrLost

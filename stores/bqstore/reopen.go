@@ -13,8 +13,7 @@ import (
 const reopened kind = "reopened"
 
 // Reopen implements [driver.Reopener]. It costs a query and a slot of the key's log; where the key is not
-// completed by that claim, two queries. Who reopened the key is not kept: the row has the owner of the claim that
-// completed it, which can do no more with it.
+// completed by that claim, two queries.
 func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
 	return s.do(ctx, "reopen", c.String(), driver.ValidClaim(c), func(ctx context.Context) error {
 		_, err := s.record(ctx, c, nil, func(end claimRow, n int64) (claimRow, error) {
@@ -24,7 +23,7 @@ func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
 			if end.Token != c.Token {
 				return end, driver.ErrLost
 			}
-			return claimRow{Seq: n, Kind: reopened, Token: end.Token, Owner: end.Owner, Takeover: end.Takeover}, nil
+			return claimRow{Seq: n, Kind: reopened, Token: end.Token, Owner: driver.ToText(c.Owner), Takeover: end.Takeover}, nil
 		})
 		if errors.Is(err, errThere) {
 			return nil
