@@ -16,6 +16,7 @@ type function struct {
 	config eventdriver.Config
 	url    string // of the service; "": unknown
 	state  *eventdriver.State
+	google *deployed.Google // nil: no service is named
 }
 
 // settingsWithin bounds reading the service's settings.
@@ -45,13 +46,12 @@ func (g *globals) open(ctx context.Context, use func(function) error) error {
 func (g *globals) settings(ctx context.Context) (f function, err error) {
 	variables := g.variables()
 	if g.target.Service != "" {
-		google, err := deployed.Connect(ctx, g.endpoint)
-		if err != nil {
+		if f.google, err = deployed.Connect(ctx, g.endpoint); err != nil {
 			return f, err
 		}
 		within, cancel := context.WithTimeout(ctx, settingsWithin)
 		defer cancel()
-		if variables, f.url, err = google.Variables(within, g.target); err != nil {
+		if variables, f.url, err = f.google.Variables(within, g.target); err != nil {
 			return f, err
 		}
 	}

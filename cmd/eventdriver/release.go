@@ -18,6 +18,8 @@ type keyChange struct {
 	forced string // for the question: what it may do to a key that is being processed
 	do     func(k change.Keys, ctx context.Context, key string, force bool) error
 	force  bool
+	runs   bool // the key is to be run then
+	alone  bool // start no sweep
 }
 
 func newRelease(g *globals) *cobra.Command {
@@ -25,13 +27,13 @@ func newRelease(g *globals) *cobra.Command {
 		what: "let the next delivery run the key, though its last run may have acted",
 		forced: "take the key from the run that is under way: it may have acted or may still act, and the next delivery may " +
 			"act again",
-		do: change.Keys.Release,
+		do:   change.Keys.Release,
+		runs: true,
 	}
 	return c.command(&cobra.Command{
-		Short: "Let the next delivery run a key that failed, or is quarantined",
+		Short: "Run a key again that failed, or is quarantined",
 		Long: "release clears the mark of a key that failed for good or is quarantined, and of a key whose holder\n" +
-			"vanished. It runs nothing itself: send one of the key's letters, or publish one of its events again.\n" +
-			"Find out before whether the last run did act.",
+			"vanished. Find out before whether the last run did act.",
 	})
 }
 
@@ -53,11 +55,12 @@ func newRerun(g *globals) *cobra.Command {
 	c := &keyChange{changing: &changing{globals: g}, name: "rerun",
 		what: "open the completed key again, so that the next delivery runs it: what its last run did is done again",
 		do:   change.Keys.Rerun,
+		runs: true,
 	}
 	return c.command(&cobra.Command{
-		Short: "Open a completed key again, so that it is run once more",
-		Long: "rerun opens a completed key again. It runs nothing itself: publish one of the key's events again, while\n" +
-			"the others are kept. The run has a greater token, so that what it acts upon can tell it from the last.",
+		Short: "Run a completed key once more",
+		Long: "rerun opens a completed key again, while its events are kept. The run has a greater token, so that what\n" +
+			"it acts upon can tell it from the last.",
 	})
 }
 
@@ -67,6 +70,10 @@ func (c *keyChange) command(command *cobra.Command) *cobra.Command {
 		command.Long += "\n\nThe key is claimed before it is changed. While a run is under way it is refused, with the exit code\n" +
 			"3; --force takes it from the run."
 	}
+	if c.runs {
+		command.Long += "\n\nThen it has Cloud Scheduler start a sweep, which runs the key: see sweep. Where that can't be, the key's\n" +
+			"next delivery runs it: send one of its letters, or publish one of its events again."
+	}
 	command.Long += "\n\nAn audit line goes to stderr, and the owner in the store names the account.\n" +
 		"Exit code 1: there was nothing to change."
 	command.Example = "  eventdriver " + c.name + " order-1 --service=orders --region=europe-west1 --project=my-project"
@@ -74,10 +81,12 @@ func (c *keyChange) command(command *cobra.Command) *cobra.Command {
 		return c.open(command.Context(), func(f function) error { return c.run(command.Context(), f, args[0]) })
 	}
 	c.flags(command)
-	if c.forced == "" {
-		return command
+	if c.runs {
+		command.Flags().BoolVar(&c.alone, "no-sweep", false, "start no sweep")
 	}
-	command.Flags().BoolVar(&c.force, "force", false, "change the key also while a run holds it: "+c.forced)
+	if c.forced != "" {
+		command.Flags().BoolVar(&c.force, "force", false, "change the key also while a run holds it: "+c.forced)
+	}
 	return command
 }
 
@@ -102,6 +111,8 @@ func (c *keyChange) run(ctx context.Context, f function, key string) error {
 		return outcome{found, err}
 	case err != nil:
 		return fails(err)
+	case c.runs:
+		return c.haveItRun(ctx, f, key)
 	}
 	return nil
 }

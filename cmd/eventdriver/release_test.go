@@ -104,7 +104,7 @@ func TestRerun(t *testing.T) {
 	}
 	expectCall(t, b, failed, []string{"nothing was changed", "is done again"}, "rerun", "order-1", "--as=me")
 	expectCall(t, b, fine, []string{`"action":"rerun"`}, "rerun", "order-1", "--as=me", "--yes")
-	expectCall(t, b, found, []string{"order-1: complete", "the next delivery runs it"}, "why", "order-1")
+	expectCall(t, b, found, []string{"order-1: complete", "the next delivery or sweep runs it"}, "why", "order-1")
 	expectCall(t, b, found, []string{"is not completed"}, "rerun", "order-1", "--as=me", "--yes")
 	for range 2 {
 		function.send(t, "/events/event3", "order-1", `{"n":1}`, http.StatusNoContent)

@@ -153,6 +153,9 @@ type Unread struct {
 	Remedy   string
 }
 
+// Error implements error.
+func (u Unread) Error() string { return u.Resource + ": " + u.Why + "\nRemedy: " + u.Remedy }
+
 // Keys are the keys in a place.
 type Keys struct {
 	Listed  bool // false: they are unknown

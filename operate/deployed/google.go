@@ -40,11 +40,7 @@ func Connect(ctx context.Context, endpoint string) (*Google, error) {
 	var g Google
 	var errs []error
 	open := func(path string, connect func(...option.ClientOption) error) {
-		var opts []option.ClientOption
-		if endpoint != "" {
-			opts = append(opts, option.WithoutAuthentication(), option.WithEndpoint(strings.TrimRight(endpoint, "/")+path))
-		}
-		errs = append(errs, connect(opts...))
+		errs = append(errs, connect(Options(endpoint, path)...))
 	}
 	open("/", func(o ...option.ClientOption) (err error) { g.run, err = run.NewService(ctx, o...); return })
 	open("/", func(o ...option.ClientOption) (err error) {
@@ -72,6 +68,15 @@ func Connect(ctx context.Context, endpoint string) (*Google, error) {
 		}
 	}
 	return &g, nil
+}
+
+// Options returns those of a client: where a stand-in serves an API at a path of its endpoint, without
+// credentials; for "", none.
+func Options(endpoint, path string) []option.ClientOption {
+	if endpoint == "" {
+		return nil
+	}
+	return []option.ClientOption{option.WithoutAuthentication(), option.WithEndpoint(strings.TrimRight(endpoint, "/") + path)}
 }
 
 // The roles that are enough to read, by what is read.

@@ -99,8 +99,7 @@ func (r *reader) service() (err error) {
 			r.d.Project)
 	}
 	if err != nil {
-		u := r.d.unreadable(name, roleRun, err)
-		return fmt.Errorf("%s: %s\nRemedy: %s", u.Resource, u.Why, u.Remedy)
+		return r.d.unreadable(name, roleRun, err)
 	}
 	var list []*run.GoogleCloudRunV2Revision
 	err = r.run.Projects.Locations.Services.Revisions.List(name).Pages(r.ctx,
@@ -165,6 +164,29 @@ func (r *reader) jobs() {
 	if r.d.Config.JoinDeadline == 0 {
 		return
 	}
+	r.listJobs()
+}
+
+// SweepJobs returns the jobs of Cloud Scheduler in the service's region that call its /sweep. The error
+// says what to do.
+func (g *Google) SweepJobs(ctx context.Context, t Target) (sweep []*scheduler.Job, err error) {
+	r := newReader(ctx, g, t)
+	if err := r.service(); err != nil {
+		return nil, err
+	}
+	if r.listJobs(); !r.d.JobsRead && len(r.d.Unread) > 0 {
+		return nil, r.d.Unread[len(r.d.Unread)-1]
+	}
+	for _, job := range r.d.Jobs {
+		if path, _ := r.d.Called(job.HttpTarget.Uri); path == "/sweep" {
+			sweep = append(sweep, job)
+		}
+	}
+	return sweep, nil
+}
+
+// listJobs reads the jobs that call the service.
+func (r *reader) listJobs() {
 	r.d.JobsRead = true
 	for _, region := range r.regions() {
 		parent := "projects/" + r.d.Project + "/locations/" + region

@@ -37,6 +37,7 @@ func TestAnswer(t *testing.T) {
 		{"one event", driver.KeyState{Events: one}, joiner.Waiting, "It waits for event2"},
 		{"both", driver.KeyState{Events: both}, joiner.Complete, "All events are there"},
 		{"to be tried again", of(both, driver.ClaimState{Token: 3}), joiner.Complete, "The last run failed"},
+		{"opened by an operator", of(both, driver.ClaimState{Token: 3, Owner: driver.NewOperator("me")}), joiner.Complete, "An operator opened it"},
 		{"sealed", driver.KeyState{Events: one, Sealed: []string{"event2"}}, joiner.Complete,
 			"Its deadline has passed, and the events of event2 are awaited no more: the next sweep"},
 		{"sealed, without an event", driver.KeyState{Sealed: []string{"event1", "event2"}}, joiner.Waiting,

@@ -45,6 +45,10 @@ func sealed(k driver.KeyState, s joiner.Standing) string {
 }
 
 func complete(c driver.ClaimState) string {
+	if c.ByOperator() {
+		return "An operator opened it, to be run: the next delivery or sweep runs it; if none comes, send one of its letters, or " +
+			"publish one of its events again."
+	}
 	if c.Token != 0 {
 		return "The last run failed and gave the key up, to be tried again: the next delivery runs it; if none comes, " +
 			"publish one of the events again."

@@ -28,8 +28,8 @@ type Server struct {
 }
 
 // New starts a server, which ends with the test. Answers are by path, as in
-// /v2/projects/p/locations/r/services/s; one is a [Refusal] or is sent as JSON. To other paths the
-// server answers 404, as Google does.
+// /v2/projects/p/locations/r/services/s; one is a [Refusal], or a func(*http.Request) any that
+// returns one, or is sent as JSON. To other paths the server answers 404, as Google does.
 func New(t testing.TB, answers map[string]any) *Server {
 	s := &Server{answers: answers}
 	server := httptest.NewServer(s)
@@ -53,6 +53,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, found := s.answers[r.URL.Path]
 	if !found {
 		answer = Refusal{Code: http.StatusNotFound, Message: "there is nothing at " + r.URL.Path}
+	}
+	if answers, is := answer.(func(*http.Request) any); is {
+		answer = answers(r)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if refusal, refused := answer.(Refusal); refused {
