@@ -1,5 +1,6 @@
 # What people may do with cmd/eventdriver: viewers look, operators also change. Both on
-# what this module makes; doctor, which looks at more, needs roles on the project.
+# what this module makes, and on the project where Google has nothing smaller; doctor, which
+# looks at more, needs other roles on the project.
 
 locals {
   people  = setunion(var.viewers, var.operators)
@@ -45,7 +46,42 @@ resource "google_project_iam_member" "people_jobs" {
   member  = each.value
 }
 
+# The log, of which Google grants no part smaller than a project's.
+resource "google_project_iam_member" "people_logs" {
+  for_each = local.people
+
+  project = var.project_id
+  role    = "roles/logging.viewer"
+  member  = each.value
+}
+
 # --- changing ---
+
+# What operators change, they write to the log.
+resource "google_project_iam_member" "operators_audit" {
+  for_each = var.operators
+
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = each.value
+}
+
+# Operators find the job that calls /sweep, and run it.
+resource "google_project_iam_member" "operators_jobs" {
+  for_each = local.sweeps > 0 ? var.operators : []
+
+  project = var.project_id
+  role    = "roles/cloudscheduler.viewer"
+  member  = each.value
+}
+
+resource "google_project_iam_member" "operators_sweep" {
+  for_each = local.sweeps > 0 ? var.operators : []
+
+  project = var.project_id
+  role    = "roles/cloudscheduler.jobRunner"
+  member  = each.value
+}
 
 resource "google_storage_bucket_iam_member" "operators" {
   for_each = local.use_gcs ? var.operators : []

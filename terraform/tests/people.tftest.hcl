@@ -54,8 +54,19 @@ run "state_in_cloud_storage" {
     error_message = "Operators must be allowed to publish to the module's own topics."
   }
   assert {
+    condition = toset([for grant in concat(values(google_project_iam_member.people_logs), values(google_project_iam_member.operators_audit)) :
+      "${grant.role} ${grant.member}"]) == toset([
+      "roles/logging.viewer group:support@example.com", "roles/logging.viewer user:both@example.com", "roles/logging.logWriter user:both@example.com"
+    ])
+    error_message = "Both must be allowed to read the log, and operators to write to it."
+  }
+  assert {
+    condition     = length(google_project_iam_member.operators_jobs) + length(google_project_iam_member.operators_sweep) == 0
+    error_message = "Without deadlines there is no job to run."
+  }
+  assert {
     condition     = length(google_project_iam_member.people_jobs) + length(google_bigquery_dataset_iam_member.viewers) + length(google_bigquery_dataset_iam_member.operators) == 0
-    error_message = "Without BigQuery nothing must be granted there, and nothing on the project."
+    error_message = "Without BigQuery nothing must be granted there, and no jobs on the project."
   }
 }
 
@@ -124,4 +135,18 @@ run "a_domain_changes" {
     operators = ["domain:example.com"]
   }
   expect_failures = [var.operators]
+}
+
+run "deadlines" {
+  variables {
+    join_deadline = "24h"
+    operators     = ["group:on-call@example.com"]
+  }
+  assert {
+    condition = toset([for grant in concat(values(google_project_iam_member.operators_jobs), values(google_project_iam_member.operators_sweep)) :
+      "${grant.role} ${grant.member}"]) == toset([
+      "roles/cloudscheduler.viewer group:on-call@example.com", "roles/cloudscheduler.jobRunner group:on-call@example.com"
+    ])
+    error_message = "Operators must be allowed to find the job that sweeps, and to run it."
+  }
 }

@@ -15,6 +15,7 @@ import (
 var noExample = map[string]string{
 	"driver.NewClaim":             "for handlers that claim, and tests of stores",
 	"driver.NewOwner":             "likewise",
+	"driver.NewOperator":          "for tools of operators",
 	"driver.WithClaim":            "for handlers that claim; ClaimFrom has an example",
 	"driver.WithMemory":           "for adapters, which package convert has",
 	"driver/decode.WithWarnings":  "likewise",
