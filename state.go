@@ -31,6 +31,21 @@ func OpenState(ctx context.Context, config Config) (*State, error) {
 	return &State{Events: s.events, Claims: s.claims, DeadLetters: s.deadLetters, close: s.close}, nil
 }
 
+// State returns what the function keeps, in its own stores, for tools in its process. It opens
+// them if they are not open yet. They are closed with the function, and not by Close of the state.
+func (f *Function) State(ctx context.Context) (*State, error) {
+	parts, err := f.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := parts.stores
+	letters, isStore := s.events.(driver.DeadLetterStore)
+	if !isStore {
+		return nil, fmt.Errorf("the event store, %T, keeps no dead letters", s.events)
+	}
+	return &State{Events: s.events, Claims: s.claims, DeadLetters: letters, close: func() error { return nil }}, nil
+}
+
 // Close closes the stores.
 func (s *State) Close() error { return s.close() }
 

@@ -118,7 +118,7 @@ func (r *round) schedule() (deliveries []delivery) {
 			if topic != "event1" {
 				content[topic] = data
 			}
-			event := r.eventarc.NewEvent(topic, key, []byte(data))
+			event := r.eventarc.NewEvent(topic, key, []byte(data), nil)
 			at := float64(i) + random.Float64()*window
 			deliveries = append(deliveries, delivery{at, key, event})
 			for range duplicates(r.options.Duplicates, random) {

@@ -5,36 +5,37 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"slices"
-	"sync"
 
-	"example.com/eventdriver"
+	"example.com/eventdriver/cmd/local/internal/events"
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/internal/fake/eventarc"
 )
 
 // tell runs the demo. Orders have their events in every order, twice, or all at once; for
 // two of them the business fails or panics the first time; and some events can never
 // succeed. It returns an error unless each order was processed exactly once.
 func tell(ctx context.Context, o options) error {
-	ledger := &ledger{log: eventdriver.NewLogger(os.Stdout, slog.LevelInfo),
-		mishaps: make(map[string]func() error), processed: make(map[string]int)}
-	local, err := start(ctx, o, ledger, story())
+	p := newPrinter(os.Stdout, o.json)
+	ledger := newLedger()
+	local, err := start(ctx, o, ledger, story(), p)
 	if err != nil {
 		return err
 	}
-	expected := publishStory(local.eventarc, ledger)
-	local.eventarc.Wait()
-	if err := ctx.Err(); err != nil {
-		return errors.Join(errors.New("interrupted"), local.stop())
+	ledger.log = local.Records
+	expected, err := local.tellStory(ctx, p)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
 	}
-	letters, err := countDeadLetters(ctx, local.function)
+	if err != nil {
+		return errors.Join(err, local.stop())
+	}
+	letters, err := local.countLetters(ctx)
 	if err := errors.Join(err, local.stop()); err != nil {
 		return err
 	}
-	return ledger.sum(expected, letters)
+	sum, err := ledger.sum(expected, letters)
+	p.say(sum)
+	return err
 }
 
 // story returns the settings of the demo: the defaults, whatever the environment says, and
@@ -49,127 +50,107 @@ func story() settings {
 // hopeless is how many events of the demo can never succeed.
 const hopeless = 2
 
-// publishStory publishes the events and returns the keys of the orders.
-func publishStory(e *eventarc.Eventarc, l *ledger) (orders []string) {
-	publish := func(name, event string) {
-		e.Publish(event, name, fmt.Appendf(nil, `{"order":%q,"from":%q,"number":9007199254740993}`, name, event))
-	}
-	order := func(name string, times int, sequence ...string) {
-		orders = append(orders, name)
-		for _, event := range sequence {
-			for range times {
-				publish(name, event)
-			}
-		}
-	}
-	for i, sequence := range sequences {
-		name := fmt.Sprintf("in-order-%d", i+1)
-		orders = append(orders, name)
-		for range 2 { // the second time late duplicates
-			for _, event := range sequence {
-				publish(name, event)
-				e.Wait()
-			}
-		}
-	}
-	l.mishap("fails-once", func() error { return errors.New("the warehouse is closed, this first time") })
-	l.mishap("panics-once", func() error { panic("a bug, this first time") })
-	order("fails-once", 1, sequences[0]...)
-	order("panics-once", 1, sequences[1]...)
-	for i := range 20 {
-		order(fmt.Sprintf("at-once-%d", i+1), 2, sequences[i%len(sequences)]...)
-	}
-	e.Publish("event1", "", []byte(`{"the key":"is missing"}`))
-	e.Publish("event9", "nobody-waits-for-it", []byte(`{}`))
-	return orders
-}
-
 var sequences = [][]string{
 	{"event1", "event2", "event3"}, {"event1", "event3", "event2"},
 	{"event2", "event1", "event3"}, {"event2", "event3", "event1"},
 	{"event3", "event1", "event2"}, {"event3", "event2", "event1"},
 }
 
-// ledger is the business of the demo. It notes which orders were processed, and writes a
-// line for each.
-type ledger struct {
-	log *slog.Logger
-
-	mu        sync.Mutex
-	mishaps   map[string]func() error // by key; each happens once
-	processed map[string]int          // by key
-}
-
-func (l *ledger) mishap(key string, happens func() error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.mishaps[key] = happens
-}
-
-// Process implements [driver.Handler].
-func (l *ledger) Process(ctx context.Context, in driver.Message, next driver.Next) error {
-	l.mu.Lock()
-	happens := l.mishaps[in.Key]
-	delete(l.mishaps, in.Key)
-	l.mu.Unlock()
-	if happens != nil {
-		if err := happens(); err != nil {
-			return err
+// tellStory publishes the events, chapter by chapter, and returns the keys of the orders.
+func (l *local) tellStory(ctx context.Context, p *printer) (orders []string, err error) {
+	for _, chapter := range []struct {
+		title  string
+		events func() (orders []string, steps [][]events.Event)
+	}{
+		{"Six orders, whose three events arrive in every possible order. Each event comes twice.", inOrder},
+		{"Two orders whose business fails and panics the first time. The events are delivered again.", l.mishaps},
+		{"Twenty orders, six deliveries for each, all at once.", atOnce},
+		{"Two events that can never succeed: one without a key, and one that nobody waits for.", never},
+	} {
+		if !p.json {
+			p.say("\n" + chapter.title + "\n")
+		}
+		keys, steps := chapter.events()
+		orders = append(orders, keys...)
+		for _, step := range steps {
+			if _, err := l.Events.PublishAll(step); err != nil {
+				return nil, err
+			}
+			if l.eventarc.Wait(); ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
 		}
 	}
-	claim, _ := driver.ClaimFrom(ctx)
-	l.log.InfoContext(ctx, "order processed", "key", in.Key, "token", claim.Token, "bytes", len(in.Content))
-	l.mu.Lock()
-	l.processed[in.Key]++
-	l.mu.Unlock()
-	return next.Call(ctx, in)
+	return orders, nil
 }
 
-// sum prints the result, and returns an error unless each order was processed once.
-func (l *ledger) sum(orders []string, deadLettered int) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	once, lost, doubled := 0, 0, 0
-	for _, key := range orders {
-		switch l.processed[key] {
-		case 0:
-			lost++
-		case 1:
-			once++
-		default:
-			doubled++
-		}
-	}
-	fmt.Printf("demo: %d orders, %d processed once, %d lost, %d doubled, %d dead-lettered\n",
-		len(orders), once, lost, doubled, deadLettered)
-	for key := range l.processed {
-		if !slices.Contains(orders, key) {
-			return fmt.Errorf("demo: %q was processed, which is not an order of the demo", key)
-		}
-	}
-	switch {
-	case once != len(orders):
-		return errors.New("demo: not every order was processed exactly once")
-	case deadLettered != hopeless:
-		return fmt.Errorf("demo: %d events should have been dead-lettered", hopeless)
-	}
-	return nil
+func event(topic, key string) events.Event {
+	return events.Event{Topic: topic, Key: key, Content: fmt.Appendf(nil, `{"order":%q,"from":%q,"number":9007199254740993}`, key, topic)}
 }
 
-// countDeadLetters counts the dead letters of the function.
-func countDeadLetters(ctx context.Context, function *eventdriver.Function) (int, error) {
-	store, err := function.DeadLetters(ctx)
-	if err != nil {
-		return 0, err
+// inOrder publishes one event after another, and then all of them again.
+func inOrder() (orders []string, steps [][]events.Event) {
+	for i, sequence := range sequences {
+		key := fmt.Sprintf("in-order-%d", i+1)
+		orders = append(orders, key)
+		for range 2 {
+			for _, topic := range sequence {
+				steps = append(steps, []events.Event{event(topic, key)})
+			}
+		}
 	}
-	switch store := store.(type) {
-	case interface{ DeadLetters() []driver.DeadLetter }:
-		return len(store.DeadLetters()), nil
-	case interface {
+	return orders, steps
+}
+
+func (l *local) mishaps() (orders []string, steps [][]events.Event) {
+	l.Troubles.FailHandler("fails-once", 1)
+	l.Troubles.PanicHandler("panics-once", 1)
+	for i, key := range []string{"fails-once", "panics-once"} {
+		orders = append(orders, key)
+		for _, topic := range sequences[i] {
+			steps = append(steps, []events.Event{event(topic, key)})
+		}
+	}
+	return orders, steps
+}
+
+func atOnce() (orders []string, steps [][]events.Event) {
+	var all []events.Event
+	for i := range 20 {
+		key := fmt.Sprintf("at-once-%d", i+1)
+		orders = append(orders, key)
+		for _, topic := range sequences[i%len(sequences)] {
+			all = append(all, event(topic, key), event(topic, key))
+		}
+	}
+	return orders, [][]events.Event{all}
+}
+
+func never() (orders []string, steps [][]events.Event) {
+	return nil, [][]events.Event{
+		{{Topic: "event1", Content: []byte(`{"the key":"is missing"}`)}},
+		{event("event9", "nobody-waits-for-it")},
+	}
+}
+
+// countLetters counts the dead letters of the function.
+func (l *local) countLetters(ctx context.Context) (n int, err error) {
+	if store, can := l.State.DeadLetters.(interface {
 		DeadLetters(context.Context) ([]driver.DeadLetter, error)
-	}:
+	}); can {
 		letters, err := store.DeadLetters(ctx)
 		return len(letters), err
 	}
-	return 0, fmt.Errorf("the dead letters in a %T can't be counted", store)
+	box, err := l.Letters()
+	if err != nil {
+		return 0, err
+	}
+	var q driver.LetterQuery
+	for {
+		page, err := box.ListLetters(ctx, q)
+		if n += len(page.Letters); err != nil || page.Next == "" {
+			return n, err
+		}
+		q.Cursor = page.Next
+	}
 }

@@ -3,40 +3,81 @@ package serve
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"example.com/eventdriver"
+	"example.com/eventdriver/cmd/local/internal/events"
+	"example.com/eventdriver/cmd/local/internal/records"
 	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/internal/fake/eventarc"
 )
 
 const publishLimit = 10 << 20 // bytes; Pub/Sub's limit for a message
 
-// logFailure logs a failed delivery, which will be repeated.
-func logFailure(id string, again time.Duration, err error) {
-	slog.Info("not acknowledged, it will be delivered again", "event", id, "after", again.String(), "answer", err.Error())
+// bus brings events to the function by the stand-in for Eventarc.
+type bus struct{ *eventarc.Eventarc }
+
+// Prepare implements [events.Bus].
+func (b bus) Prepare(e events.Event) (id string, send func() error, err error) {
+	event := b.NewEvent(e.Topic, e.Key, e.Content, e.Attributes)
+	return event.ID, func() error {
+		b.Deliver(event, func() {})
+		return nil
+	}, nil
+}
+
+// record describes a delivery.
+func (l *local) record(kind records.Kind, severity, what string, d eventarc.Delivery) records.Record {
+	return records.Record{Kind: kind, Severity: severity, Instance: l.Fleet.At(d.URL), Key: d.Event.Key,
+		Source: sources(l.Config)(d.Event.Topic), Event: d.Event.ID, Message: what,
+		Attributes: map[string]any{"attempt": d.Attempt}}
+}
+
+func (l *local) onSend(d eventarc.Delivery) {
+	l.Records.Add(l.record(records.Delivered, "DEBUG", "delivered", d))
+}
+
+func (l *local) onAnswer(d eventarc.Delivery) {
+	if d.Err == nil {
+		r := l.record(records.Answered, "DEBUG", "acknowledged", d)
+		r.Attributes["status"] = d.Status
+		l.Records.Add(r)
+		return
+	}
+	r := l.record(records.Redelivered, "INFO", "not acknowledged, it will be delivered again", d)
+	r.Attributes["status"], r.Attributes["after"], r.Attributes["answer"] = d.Status, d.Again.String(), d.Err.Error()
+	l.Records.Add(r)
+}
+
+// sources returns the source of a topic; "": it has none.
+func sources(config eventdriver.Config) func(topic string) string {
+	names := make(map[string]string)
+	for source, aliases := range config.SourceAliases {
+		for _, alias := range aliases {
+			names[alias] = source
+		}
+	}
+	for _, source := range config.Sources {
+		names[source] = source
+	}
+	return func(topic string) string { return names[topic] }
 }
 
 // triggers returns the path that the trigger of a topic calls. If the topic has the name
 // or an alias of a source, that is the source's path. Events of other topics reach the
 // function without a path, and are dead-lettered.
 func triggers(config eventdriver.Config) func(topic string) string {
-	paths := make(map[string]string)
-	for source, aliases := range config.SourceAliases {
-		for _, alias := range aliases {
-			paths[alias] = convert.SourcePath(source)
+	source := sources(config)
+	return func(topic string) string {
+		if name := source(topic); name != "" {
+			return convert.SourcePath(name)
 		}
+		return ""
 	}
-	for _, source := range config.Sources {
-		paths[source] = convert.SourcePath(source)
-	}
-	return func(topic string) string { return paths[topic] }
 }
 
 // publishHandler takes POST /publish/TOPIC?key=KEY with the event's content as body.
-func publishHandler(e *eventarc.Eventarc) http.Handler {
+func publishHandler(p *events.Publisher) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /publish/{topic}", func(w http.ResponseWriter, r *http.Request) {
 		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, publishLimit))
@@ -44,7 +85,11 @@ func publishHandler(e *eventarc.Eventarc) http.Handler {
 			http.Error(w, "the content could not be read: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		id := e.Publish(r.PathValue("topic"), r.URL.Query().Get("key"), data)
+		id, err := p.Publish(events.Event{Topic: r.PathValue("topic"), Key: r.URL.Query().Get("key"), Content: data})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprintf(w, "{\"messageId\":%q}\n", id)

@@ -53,7 +53,7 @@ func parseStatement(text string) (st *statement, err error) {
 	case p.take("INSERT"):
 		st = p.insert()
 	case p.take("SELECT"):
-		st = p.selection()
+		st = p.query()
 	case p.take("DELETE"):
 		st = p.remove()
 	default:
@@ -156,7 +156,7 @@ func (p *parser) insert() *statement {
 		if err != nil {
 			return result{}, err
 		}
-		s := newScope(p, params, now)
+		s := newScope(params, now)
 		r := make(row, len(values))
 		for i, value := range values {
 			if r[st.columns[i]], err = value.eval(s); err != nil {
@@ -179,7 +179,7 @@ func (p *parser) remove() *statement {
 		if err != nil {
 			return result{}, err
 		}
-		s := newScope(p, params, now).of(t)
+		s := newScope(params, now).of(t)
 		var kept []row
 		for _, s.row = range t.rows {
 			is, err := where.eval(s)
@@ -197,24 +197,9 @@ func (p *parser) remove() *statement {
 	return st
 }
 
-// selection is a query as a statement.
-func (p *parser) selection() *statement {
-	q := p.query()
-	return &statement{table: q.anyTable(), run: q.run}
-}
-
-// anyTable is a table that the query reads.
-func (q *query) anyTable() string {
-	if len(q.union) > 0 {
-		return q.union[0].anyTable()
-	}
-	return q.table
-}
-
 // query is SELECT columns FROM table WHERE … QUALIFY … ORDER BY … LIMIT …, of which all
-// but the columns may be missing. In place of the table may be queries in parentheses with UNION
-// DISTINCT in between.
-func (p *parser) query() *query {
+// but the columns may be missing.
+func (p *parser) query() *statement {
 	q := &query{limit: -1}
 	for first := true; first || p.take(","); first = false {
 		c := column{expression: p.expression()}
@@ -224,10 +209,8 @@ func (p *parser) query() *query {
 		}
 		q.columns = append(q.columns, c)
 	}
-	switch {
-	case p.take("FROM", "("):
-		q.union = p.unionOf()
-	case p.take("FROM"):
+	st := &statement{run: q.run}
+	if p.take("FROM") {
 		q.table = p.tableName()
 	}
 	if p.take("WHERE") {
@@ -243,23 +226,6 @@ func (p *parser) query() *query {
 	if p.take("LIMIT") {
 		q.limit = p.number()
 	}
-	return q
-}
-
-// within is a query within another, up to the closing parenthesis.
-func (p *parser) within() *query {
-	p.must("SELECT")
-	q := p.query()
-	p.must(")")
-	return q
-}
-
-// unionOf is queries with UNION DISTINCT in between, up to the closing parenthesis.
-func (p *parser) unionOf() (parts []*query) {
-	for first := true; first || p.take("UNION", "DISTINCT"); first = false {
-		p.must("SELECT")
-		parts = append(parts, p.query())
-	}
-	p.must(")")
-	return parts
+	st.table = q.table
+	return st
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -39,8 +40,19 @@ type Config struct {
 	// FirstBackoff is the pause after the first failed delivery. It doubles up to
 	// LongestBackoff. Each pause is shortened at random, by half at most. 0: the defaults.
 	FirstBackoff, LongestBackoff time.Duration
-	// OnFailure, if not nil, is called for each delivery that was not acknowledged.
-	OnFailure func(id string, again time.Duration, err error)
+	// OnSend, if not nil, is called before each delivery, and OnAnswer after it.
+	OnSend, OnAnswer func(Delivery)
+}
+
+// Delivery is one delivery of an event.
+type Delivery struct {
+	Event   Event
+	Attempt int    // from 1
+	URL     string // where it was sent; "": Route has failed
+	Status  int    // of the answer; 0: there was none
+	Err     error  // nil: it was acknowledged
+	// Again is after which time the event is delivered again; 0: it is not, or not yet known.
+	Again time.Duration
 }
 
 // Fixed is a Route that always leads to one function.
@@ -77,42 +89,57 @@ func New(ctx context.Context, config Config) *Eventarc {
 
 // Event is an event as it was published. Each delivery has the same ID and content.
 type Event struct {
-	ID     string
+	ID, Topic, Key string
+	Data           []byte
+	Attributes     map[string]string // but for the key
+
 	path   string // "": that of the route
 	header http.Header
 	body   []byte
 }
 
-// NewEvent returns an event with data as it is published to a topic, with the
-// attribute key unless that is empty.
-func (e *Eventarc) NewEvent(topic, key string, data []byte) Event {
-	id := strconv.FormatInt(e.lastID.Add(1), 10)
+// NewEvent returns an event with data as it is published to a topic, with these
+// attributes, and the attribute key unless that is empty.
+func (e *Eventarc) NewEvent(topic, key string, data []byte, attributes map[string]string) Event {
+	event := Event{ID: strconv.FormatInt(e.lastID.Add(1), 10), Topic: topic, Key: key, Data: data, Attributes: attributes}
 	now := time.Now().UTC().Format(time.RFC3339Nano)
-	message := map[string]any{"data": data, "messageId": id, "publishTime": now}
+	message := map[string]any{"data": data, "messageId": event.ID, "publishTime": now}
+	all := maps.Clone(attributes)
 	if key != "" {
-		message["attributes"] = map[string]string{"key": key}
+		if all == nil {
+			all = make(map[string]string)
+		}
+		all["key"] = key
 	}
-	body, err := json.Marshal(map[string]any{"message": message, "subscription": "projects/local/subscriptions/" + topic})
+	if len(all) > 0 {
+		message["attributes"] = all
+	}
+	return e.wrap(event, now, map[string]any{"message": message, "subscription": "projects/local/subscriptions/" + topic})
+}
+
+// wrap makes of a message that Pub/Sub pushed what Eventarc makes of it.
+func (e *Eventarc) wrap(event Event, published string, push any) Event {
+	body, err := json.Marshal(push)
 	if err != nil {
 		panic(err) // maps of strings and bytes always have a JSON form
 	}
-	path := ""
 	if e.config.Path != nil {
-		path = e.config.Path(topic)
+		event.path = e.config.Path(event.Topic)
 	}
-	return Event{ID: id, path: path, body: body, header: http.Header{
+	event.body, event.header = body, http.Header{
 		"Content-Type":   {"application/json"},
 		"Ce-Specversion": {"1.0"},
 		"Ce-Type":        {"google.cloud.pubsub.topic.v1.messagePublished"},
-		"Ce-Source":      {"//pubsub.googleapis.com/projects/local/topics/" + topic},
-		"Ce-Id":          {id},
-		"Ce-Time":        {now},
-	}}
+		"Ce-Source":      {"//pubsub.googleapis.com/projects/local/topics/" + event.Topic},
+		"Ce-Id":          {event.ID},
+		"Ce-Time":        {published},
+	}
+	return event
 }
 
 // Publish delivers a new event in the background, and returns its ID.
 func (e *Eventarc) Publish(topic, key string, data []byte) (id string) {
-	event := e.NewEvent(topic, key, data)
+	event := e.NewEvent(topic, key, data, nil)
 	e.Deliver(event, func() {})
 	return event.ID
 }
@@ -130,50 +157,68 @@ func (e *Eventarc) Deliver(event Event, acknowledged func()) {
 
 // deliver posts the event until it is acknowledged, or the deliveries end.
 func (e *Eventarc) deliver(event Event) (acknowledged bool) {
-	for backoff := e.config.FirstBackoff; ; backoff = min(2*backoff, e.config.LongestBackoff) {
-		err := e.post(event)
-		if err == nil || e.ctx.Err() != nil {
-			return err == nil
+	backoff := e.config.FirstBackoff
+	for attempt := 1; ; attempt++ {
+		d := Delivery{Event: event, Attempt: attempt}
+		e.post(&d)
+		if d.Err != nil && e.ctx.Err() == nil {
+			d.Again = backoff/2 + rand.N(backoff/2+1)
 		}
-		pause := backoff/2 + rand.N(backoff/2+1)
-		if e.config.OnFailure != nil {
-			e.config.OnFailure(event.ID, pause, err)
+		call(e.config.OnAnswer, d)
+		if d.Again == 0 {
+			return d.Err == nil
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(d.Again):
 		case <-e.ctx.Done():
 			return false
 		}
+		backoff = min(2*backoff, e.config.LongestBackoff)
 	}
 }
 
-// post delivers the event once; nil says that it was acknowledged.
-func (e *Eventarc) post(event Event) error {
+func call(hook func(Delivery), d Delivery) {
+	if hook != nil {
+		hook(d)
+	}
+}
+
+// post delivers the event once, and notes in d what became of that.
+func (e *Eventarc) post(d *Delivery) {
 	url, done, err := e.config.Route(e.ctx)
 	if err != nil {
-		return err
+		d.Err = err
+		return
 	}
 	defer done()
+	d.URL = url
+	call(e.config.OnSend, *d)
+	d.Status, d.Err = e.send(e.ctx, url, d.Event)
+}
+
+// send posts an event to url, and returns the answer's status, and an error unless that
+// acknowledges it.
+func (e *Eventarc) send(ctx context.Context, url string, event Event) (status int, err error) {
 	if event.path != "" {
 		url = strings.TrimSuffix(url, "/") + event.path
 	}
-	request, err := http.NewRequestWithContext(e.ctx, http.MethodPost, url, bytes.NewReader(event.body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(event.body))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	request.Header = event.header.Clone()
 	e.attempts.Add(1)
 	answer, err := e.client.Do(request)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer answer.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
 	switch answer.StatusCode { // those that Pub/Sub takes as acknowledged
 	case http.StatusProcessing, http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusNoContent:
-		return nil
+		return answer.StatusCode, nil
 	}
-	return fmt.Errorf("%s: %s", answer.Status, bytes.TrimSpace(text))
+	return answer.StatusCode, fmt.Errorf("%s: %s", answer.Status, bytes.TrimSpace(text))
 }
 
 // Wait returns when all that was published has been acknowledged, or the deliveries

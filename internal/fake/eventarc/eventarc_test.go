@@ -45,7 +45,11 @@ func TestDeliversUntilAcknowledged(t *testing.T) {
 	defer server.Close()
 	failures := 0
 	e := eventarc.New(t.Context(), eventarc.Config{Route: eventarc.Fixed(server.URL), FirstBackoff: time.Millisecond,
-		OnFailure: func(string, time.Duration, error) { failures++ }})
+		OnAnswer: func(d eventarc.Delivery) {
+			if d.Err != nil {
+				failures++
+			}
+		}})
 	id := e.Publish("event1", "order-1", []byte("content"))
 	e.Wait()
 	if got := f.bodies[id]; len(got) != 3 || got[0] != got[2] || !strings.Contains(got[0], `"attributes":{"key":"order-1"}`) {
@@ -85,7 +89,7 @@ func TestDuplicatesAreTheSameEvent(t *testing.T) {
 	server := httptest.NewServer(f)
 	defer server.Close()
 	e := eventarc.New(t.Context(), eventarc.Config{Route: eventarc.Fixed(server.URL), FirstBackoff: time.Millisecond})
-	event := e.NewEvent("event1", "order-1", nil)
+	event := e.NewEvent("event1", "order-1", nil, nil)
 	acknowledged := make(chan struct{}, 2)
 	for range 2 {
 		e.Deliver(event, func() { acknowledged <- struct{}{} })
@@ -126,7 +130,7 @@ func TestDeadline(t *testing.T) {
 	late := make(chan error, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	e := eventarc.New(ctx, eventarc.Config{Route: eventarc.Fixed(server.URL), Deadline: 20 * time.Millisecond, FirstBackoff: time.Millisecond,
-		OnFailure: func(_ string, _ time.Duration, err error) { late <- err }})
+		OnAnswer: func(d eventarc.Delivery) { late <- d.Err }})
 	e.Publish("event1", "order-1", nil)
 	var timeout net.Error
 	if err := <-late; !errors.As(err, &timeout) || !timeout.Timeout() {

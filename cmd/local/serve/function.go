@@ -1,0 +1,93 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"example.com/eventdriver"
+	"example.com/eventdriver/cmd/local/internal/fleet"
+	"example.com/eventdriver/cmd/local/internal/trouble"
+)
+
+const target = "EventDriverLocal"
+
+// startFunction serves the function in this process, as its only instance.
+func (l *local) startFunction(ctx context.Context) (err error) {
+	if err := l.useProxies("1"); err != nil {
+		return err
+	}
+	slog.SetDefault(eventdriver.NewLogger(l.Records.Writer("1"), slog.LevelDebug))
+	if l.function, err = eventdriver.New(l.Config, trouble.Handler{Business: l.business, Asker: l.Troubles}); err != nil {
+		return err
+	}
+	if l.State == nil {
+		if l.State, err = l.function.State(ctx); err != nil {
+			return err
+		}
+	}
+	host, port, err := freePort(l.options.addr)
+	if err != nil {
+		return fmt.Errorf("-addr: %w", err)
+	}
+	addr := net.JoinHostPort(host, port)
+	l.FunctionURL = "http://" + addr
+	l.Fleet = fleet.Single(l.FunctionURL)
+	go func() { // it ends with the process: the framework has no way to stop it
+		fmt.Fprintln(os.Stderr, "local: the function's server ended:", serveFunction(l.function, host, port))
+		os.Exit(1)
+	}()
+	return listening(addr)
+}
+
+// useProxies has this process's stores ask the emulators by proxies.
+func (l *local) useProxies(id string) error {
+	hosts, err := l.proxies(id)
+	if err != nil {
+		return err
+	}
+	for name, host := range hosts {
+		if err := os.Setenv(name, host); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveFunction serves the function as the Functions Framework does in the cloud.
+func serveFunction(f *eventdriver.Function, host, port string) error {
+	functions.HTTP(target, f.ServeHTTP)
+	if err := os.Setenv("FUNCTION_TARGET", target); err != nil {
+		return err
+	}
+	return funcframework.StartHostPort(host, port)
+}
+
+// listening returns when a server listens on addr.
+func listening(addr string) error {
+	for range 500 {
+		connection, err := net.Dial("tcp", addr)
+		if err == nil {
+			return connection.Close()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("the function's server does not come up on %s", addr)
+}
+
+// freePort splits addr, and replaces port 0 by a free one, since the framework does not
+// say which port it took. It fails if the port is taken.
+func freePort(addr string) (host, port string, err error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", "", err
+	}
+	defer listener.Close()
+	return net.SplitHostPort(listener.Addr().String())
+}
