@@ -12,8 +12,9 @@ import (
 // reads no contents.
 //
 // What [EventStore] and [ClaimStore] say of names, concurrency and contexts holds for it,
-// too. All times but [EventState.Time] are by the store's clock. What is changed while a
-// method runs may be seen as it was before or as it is after.
+// too. All times but [EventState.Time] are by the store's clock, or that of whoever wrote to a
+// store that has none. What is changed while a method runs may be seen as it was before or as it
+// is after.
 type Inspector interface {
 	// Inspect returns all that is kept of a key, or [ErrNotFound] where nothing is. It
 	// sees every call of another method of the store that returned before Inspect was

@@ -80,8 +80,7 @@ func (of *lettersOf) box(ctx context.Context, f function) (driver.LetterBox, err
 	if of.from == "store" || of.from == "" && of.subscription == "" && topic == "" {
 		box, can := f.state.DeadLetters.(driver.LetterBox)
 		if !can {
-			return nil, fmt.Errorf("the letters of the event store, %T, can't be listed: for BigQuery, use the queries of "+
-				"docs/bigquery.md", f.state.DeadLetters)
+			return nil, fmt.Errorf("the letters of the event store, %T, can't be listed", f.state.DeadLetters)
 		}
 		return box, nil
 	}

@@ -129,7 +129,8 @@ func (b *eventBallot) messages(ctx context.Context) (messages []driver.Message, 
 }
 
 // all returns the row that is kept of each source, or which have none. Where a source has
-// different contents, a slot of the log keeps one of them.
+// different contents, a slot of the log keeps one of them. A source that is sealed is left out of
+// all that have arrived; where it was asked for, the error is errSealed.
 func (b *eventBallot) all(ctx context.Context) (rows []eventRow, missing []string, err error) {
 	if b.seen == nil {
 		if _, err := b.rows(ctx); err != nil {
@@ -143,16 +144,25 @@ func (b *eventBallot) all(ctx context.Context) (rows []eventRow, missing []strin
 			missing = append(missing, fromText(source))
 		}
 	}
-	if missing != nil {
-		return nil, missing, nil
-	}
 	for _, v := range verdicts {
+		if missing != nil && !v.row.isSeal() {
+			continue
+		}
 		source := fromText(v.row.Source)
 		row, err := v.settle(ctx, b.s.ballot(b.key, source, source))
+		if err == nil && row.isSeal() {
+			if b.sources == nil {
+				continue
+			}
+			err = errSealed
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("source %q: %w", source, err)
 		}
 		rows = append(rows, row)
+	}
+	if missing != nil {
+		return nil, missing, nil
 	}
 	return rows, nil, nil
 }
@@ -162,7 +172,7 @@ func (b *eventBallot) texts() []string {
 	if b.sources != nil {
 		return b.sources
 	}
-	texts := arrived(b.seen)
+	texts := taken(b.seen)
 	for i, source := range texts {
 		texts[i] = driver.ToText(source)
 	}

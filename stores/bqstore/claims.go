@@ -21,6 +21,14 @@ const (
 	completed kind = "completed"
 )
 
+// form is the form of the rows of that kind.
+func (k kind) form() int {
+	if k == reopened {
+		return newForm
+	}
+	return form
+}
+
 // claimRow is a row of the log of claims.
 type claimRow struct {
 	revision
@@ -63,7 +71,7 @@ func (r claimRow) successor(c driver.Claim, n int64, ttl time.Duration) (claimRo
 	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: driver.ToText(c.Owner), LeaseMS: milliseconds(ttl)}
 	switch {
 	case r.Seq == 0:
-	case r.Kind == released:
+	case r.Kind == released || r.Kind == reopened:
 		next.Mark = r.Mark
 	case r.Kind == completed:
 		return next, driver.ErrDone
@@ -127,7 +135,7 @@ func (s *Store) change(ctx context.Context, operation string, c driver.Claim, va
 			switch {
 			case isHolder && end.Kind == to.Kind && to.Kind != renewed:
 				return end, errThere
-			case !isHolder || end.Kind == completed || end.Kind == released:
+			case !isHolder || end.Kind != acquired && end.Kind != renewed:
 				return end, driver.ErrLost
 			}
 			next := to
@@ -178,7 +186,7 @@ func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 		if err != nil {
 			return r, err
 		}
-		err = s.db.Insert(ctx, l, n, bq.Row{"form": form, "scope": driver.ToText(c.Scope), "key": driver.ToText(c.Key),
+		err = s.db.Insert(ctx, l, n, bq.Row{"form": r.Kind.form(), "scope": driver.ToText(c.Scope), "key": driver.ToText(c.Key),
 			"seq": n, "kind": string(r.Kind), "token": r.Token, "owner": r.Owner, "takeover": r.Takeover, "mark": r.Mark,
 			"lease_ms": r.LeaseMS})
 		if !errors.Is(err, bq.ErrRefused) {
@@ -188,14 +196,16 @@ func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 	}
 }
 
+// The columns of a row of the log, but its key and scope.
+const claimColumns = formColumn + ", seq, kind, token, owner, takeover, IFNULL(mark, '') AS mark, lease_ms, " +
+	"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms"
+
 // end returns the last row of the key's log, or none.
 func (s *Store) end(ctx context.Context, c driver.Claim) (claimRow, error) {
 	if _, err := s.db.Locate(ctx, claimTable); err != nil {
 		return claimRow{}, err
 	}
-	rows, err := bq.Query[claimRow](ctx, s.db, "SELECT "+formColumn+", seq, kind, token, owner, takeover, "+
-		"IFNULL(mark, '') AS mark, lease_ms, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms "+
-		"FROM "+s.db.Name(claimTable)+
+	rows, err := bq.Query[claimRow](ctx, s.db, "SELECT "+claimColumns+" FROM "+s.db.Name(claimTable)+
 		" WHERE IFNULL(scope, '') = @scope AND key = @key AND created_at >= @since ORDER BY seq DESC LIMIT 1",
 		"scope", driver.ToText(c.Scope), "key", driver.ToText(c.Key), "since", s.db.Since())
 	if err != nil || len(rows) == 0 {

@@ -62,7 +62,9 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 		if err != nil {
 			return err
 		}
-		sources = arrived(rows)
+		if sources, err = s.arrived(ctx, key, rows); err != nil {
+			return err
+		}
 		v := verdictOf(rows[decisionMark+driver.ToText(name)])
 		if !v.exists {
 			return nil
@@ -79,8 +81,26 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 	return sources, decided, err
 }
 
-// arrived returns the sources of which rows keep an event, in order.
-func arrived(rows map[string][]eventRow) (sources []string) {
+// arrived returns the sources of which rows keep an event, in order. What is agreed on is kept in the
+// end, even where a slot has yet to say so; only whether that is a seal has the slot to say first.
+func (s *Store) arrived(ctx context.Context, key string, rows map[string][]eventRow) (sources []string, err error) {
+	for _, source := range taken(rows) {
+		of := rows[driver.ToText(source)]
+		v := verdictOf(of)
+		if !v.settled && slices.ContainsFunc(of, eventRow.isSeal) {
+			if v.row, err = s.ballot(key, source, source).read(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if !v.row.isSeal() {
+			sources = append(sources, source)
+		}
+	}
+	return sources, nil
+}
+
+// taken returns the sources of which rows keep an event or a seal, in order.
+func taken(rows map[string][]eventRow) (sources []string) {
 	for text, of := range rows {
 		if !strings.HasPrefix(text, decisionMark) && verdictOf(of).exists {
 			sources = append(sources, fromText(text))

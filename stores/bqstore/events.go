@@ -55,7 +55,12 @@ func (b *eventBallot) keepFirst(ctx context.Context, m driver.Message) error {
 
 // first has m kept unless something is, and returns what is.
 func (b *eventBallot) first(ctx context.Context, m driver.Message) (eventRow, error) {
-	b.mine = rowOf(m)
+	return b.agree(ctx, rowOf(m))
+}
+
+// agree has the row kept unless something is, and returns what is.
+func (b *eventBallot) agree(ctx context.Context, mine eventRow) (eventRow, error) {
+	b.mine = mine
 	b.mine.Source = b.own
 	if err := b.mine.fits(); err != nil {
 		return eventRow{}, err
@@ -158,7 +163,9 @@ func (s *Store) ListSourcesByKey(ctx context.Context, key string) (sources []str
 	what := fmt.Sprintf("key %q", key)
 	err = s.do(ctx, "list sources by key", what, driver.ValidKey(key), func(ctx context.Context) error {
 		rows, err := s.eventRows(ctx, ballotColumns, "key = @key", "key", driver.ToText(key))
-		sources = arrived(rows) // what is agreed on is kept in the end, even where a slot has yet to say so
+		if err == nil {
+			sources, err = s.arrived(ctx, key, rows)
+		}
 		return err
 	})
 	return sources, err

@@ -67,7 +67,7 @@ func errorOf(_ driver.Claim, err error) error { return err }
 func TestRowsOfNewerRevisions(t *testing.T) {
 	s := settings(t)
 	store := ready(t, s)
-	write(t, s, store, "order-1", 2)
+	write(t, s, store, "order-1", 3)
 	ctx := t.Context()
 	m := driver.Message{Key: "order-1", Source: "event1", Content: []byte("1")}
 	other := driver.Message{Key: "order-1", Source: "event2"}

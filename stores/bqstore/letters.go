@@ -2,6 +2,7 @@ package bqstore
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 // letterRow is a row of the table of dead letters.
 type letterRow struct {
 	revision
+	Ref     string                 `bigquery:"ref"`
 	Reason  string                 `bigquery:"reason"`
 	Error   string                 `bigquery:"error"`
 	Handler string                 `bigquery:"handler"`
@@ -27,7 +29,15 @@ type letterRow struct {
 	At      bigquery.NullTimestamp `bigquery:"dead_lettered_at"`
 	Header  string                 `bigquery:"header"`
 	Body    []byte                 `bigquery:"body"`
+	Added   time.Time              `bigquery:"created_at"`
 }
+
+// The columns that describe a letter, and the others. The letters from before there was the column ref
+// have none.
+const (
+	letterColumns = formColumn + ", IFNULL(ref, '') AS ref, reason, key, source, event_id, created_at"
+	letterContent = ", error, handler, IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body"
+)
 
 // AddDeadLetter implements [driver.DeadLetterStore]. It costs one request. Of a body that is
 // too large for a request to BigQuery, the beginning is kept, and the error says what
@@ -45,7 +55,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 			len(d.Body), sha256.Sum256(d.Body), room)
 		d.Body = d.Body[:room]
 	}
-	row := bq.Row{"form": form, "reason": driver.ToText(string(d.Reason)), "error": driver.ToText(d.Error),
+	row := bq.Row{"form": form, "ref": rand.Text(), "reason": driver.ToText(string(d.Reason)), "error": driver.ToText(d.Error),
 		"handler": driver.ToText(d.Handler), "event_id": driver.ToText(d.ID), "key": driver.ToText(d.Key),
 		"source": driver.ToText(d.Source), "path": driver.ToText(d.Path), "attempt": d.Attempt, "header": texts,
 		"body":       append([]byte{}, d.Body...),
@@ -62,16 +72,14 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 // ordered by their Time. It is for tests, local runs and tools.
 func (s *Store) DeadLetters(ctx context.Context) (letters []driver.DeadLetter, err error) {
 	err = s.do(ctx, "dead letters", "table "+letterTable, nil, func(ctx context.Context) error {
-		rows, err := bq.Query[letterRow](ctx, s.db, "SELECT "+formColumn+", reason, error, handler, event_id, key, source, "+
-			"IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body FROM "+s.db.Name(letterTable)+
-			" WHERE created_at >= @since ORDER BY dead_lettered_at", "since", s.db.Since())
+		rows, err := s.letterRows(ctx, letterColumns+letterContent, "TRUE", "dead_lettered_at")
 		if err != nil {
 			return err
 		}
 		letters = make([]driver.DeadLetter, len(rows))
 		for i, r := range rows {
 			if letters[i], err = r.letter(); err != nil {
-				return fmt.Errorf("header: %w", err)
+				return err
 			}
 		}
 		return nil
@@ -79,7 +87,21 @@ func (s *Store) DeadLetters(ctx context.Context) (letters []driver.DeadLetter, e
 	return letters, err
 }
 
+// letterRows returns the rows of the letters for which the condition holds and that are not deleted, in
+// the order of a column. A letter may have its row twice.
+func (s *Store) letterRows(ctx context.Context, columns, where, order string, parameters ...any) ([]letterRow, error) {
+	return bq.Query[letterRow](ctx, s.db, "SELECT "+columns+" FROM "+s.db.Name(letterTable)+" WHERE "+where+
+		" AND created_at >= @since QUALIFY ref IS NULL OR MAX(IF(deleted, 1, 0)) OVER (PARTITION BY ref) = 0 ORDER BY "+order,
+		append(parameters, "since", s.db.Since())...)
+}
+
+// Check replaces that of the revision: who reads a letter as a whole checks its form, and others find it.
+func (letterRow) Check() error { return nil }
+
 func (r letterRow) letter() (driver.DeadLetter, error) {
+	if err := r.revision.Check(); err != nil {
+		return driver.DeadLetter{}, err
+	}
 	d := driver.DeadLetter{Reason: driver.Reason(fromText(r.Reason)), Error: fromText(r.Error),
 		Handler: fromText(r.Handler), ID: fromText(r.EventID), Key: fromText(r.Key), Source: fromText(r.Source),
 		Path: fromText(r.Path), Attempt: int(r.Attempt), Body: r.Body}
@@ -88,7 +110,7 @@ func (r letterRow) letter() (driver.DeadLetter, error) {
 	}
 	var texts map[string][]string
 	if err := json.Unmarshal([]byte(r.Header), &texts); err != nil {
-		return d, err
+		return d, fmt.Errorf("header: %w", err)
 	}
 	for name, values := range texts {
 		if d.Header == nil {

@@ -41,6 +41,7 @@ const (
 func rowOf(m driver.Message) eventRow {
 	digest := sha256.Sum256(m.Content)
 	return eventRow{
+		revision:   revision{form},
 		Source:     driver.ToText(m.Source),
 		Writer:     rand.Text(),
 		Digest:     hex.EncodeToString(digest[:]),
@@ -65,17 +66,20 @@ func (r eventRow) step(to eventKind) eventRow {
 
 // values are the row's columns, but created_at, which is the clock's of whoever writes.
 func (r eventRow) values(key string) bq.Row {
-	row := bq.Row{"form": form, "key": driver.ToText(key), "source": r.Source, "kind": string(r.Kind), "seq": r.Seq,
+	row := bq.Row{"form": r.Form, "key": driver.ToText(key), "source": r.Source, "kind": string(r.Kind), "seq": r.Seq,
 		"writer": r.Writer, "digest": r.Digest, "event_id": r.EventID, "content": r.Content,
-		"media_type": r.MediaType, "attributes": r.Attributes}
+		"size": len(r.Content), "media_type": r.MediaType, "attributes": r.Attributes}
 	if r.EventTime.Valid {
 		row["event_time"] = r.EventTime.Timestamp
 	}
 	return row
 }
 
-// message returns the event that the row keeps.
+// message returns the event that the row keeps, unless that is a seal.
 func (r eventRow) message(key string) (driver.Message, error) {
+	if r.isSeal() {
+		return driver.Message{}, errSealed
+	}
 	attributes, err := attributesFromText(r.Attributes)
 	if err != nil {
 		return driver.Message{}, corrupt(fmt.Sprintf("source %q: attributes", r.Source), err)

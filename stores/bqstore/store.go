@@ -21,6 +21,10 @@ var (
 	_ driver.KeepLooker      = (*Store)(nil)
 	_ driver.ClaimStore      = (*Store)(nil)
 	_ driver.DeadLetterStore = (*Store)(nil)
+	_ driver.Sealer          = (*Store)(nil)
+	_ driver.Reopener        = (*Store)(nil)
+	_ driver.Inspector       = (*Store)(nil)
+	_ driver.LetterBox       = (*Store)(nil)
 )
 
 // Store is a store in a dataset. It is safe for concurrent use. Make one with

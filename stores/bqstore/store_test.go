@@ -59,6 +59,7 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfClaims(t *testing.T) {
 	h := harness(t)
 	drivertest.TestClaimStore(t, h)
+	drivertest.TestReopener(t, h)
 	drivertest.TestDeadLetterStore(t, h, func(s *bqstore.Store) []driver.DeadLetter {
 		letters, err := s.DeadLetters(t.Context())
 		if err != nil {
@@ -66,6 +67,14 @@ func TestConformanceOfClaims(t *testing.T) {
 		}
 		return letters
 	})
+}
+
+func TestConformanceOfInspector(t *testing.T) {
+	drivertest.TestInspector(t, harness(t))
+}
+
+func TestConformanceOfLetterBox(t *testing.T) {
+	drivertest.TestLetterBox(t, harness(t))
 }
 
 func harness(t *testing.T) drivertest.Harness[*bqstore.Store] {

@@ -70,9 +70,11 @@ func (s *Store) viewQuery() string {
 	return os.Expand(keysView, func(table string) string { return tables[table] })
 }
 
-// form is that of the rows that this version of the package writes. What it does not know,
-// it does not read.
-const form = 1
+// The forms of the rows. What a version of the package does not know, it does not read.
+const (
+	form    = 1 // of most rows
+	newForm = 2 // of those that earlier versions would take for something else: seals and reopenings
+)
 
 // ErrNewer: a row has a form that a later version of this package writes, as happens while
 // a new revision of a function replaces an old one. It is not permanent: the new revision
@@ -88,8 +90,8 @@ type revision struct {
 const formColumn = "IFNULL(form, 1) AS form"
 
 func (r revision) Check() error {
-	if r.Form > form {
-		return fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, r.Form, form)
+	if r.Form > newForm {
+		return fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, r.Form, newForm)
 	}
 	return nil
 }

@@ -107,10 +107,18 @@ func TestStatements(t *testing.T) {
 		"SELECT n FROM `project.d.t` QUALIFY n = MAX(n) OVER (PARTITION BY word)":    {1, 3, 4},
 		"SELECT TIMESTAMP_DIFF(at, at, MILLISECOND) AS d FROM `project.d.t` LIMIT 1": {0},
 		"SELECT 1": {1},
-		"SELECT IF(n < 3, n, 0) AS m FROM `project.d.t`":                                                                   {1, 2, 0, 0},
-		"SELECT IFNULL(CASE word WHEN 'a' THEN 1 WHEN 'b' THEN 2 END, 0) AS m FROM `project.d.t`":                          {2, 1, 0, 1},
-		"SELECT COUNT(DISTINCT word) OVER () AS m FROM `project.d.t` WHERE n > 1 QUALIFY n = MAX(n) OVER (PARTITION BY 1)": {1},
-		"SELECT IF(n > 0, n, ERROR('x')) AS m FROM `project.d.t` WHERE n = 1":                                              {1},
+		"SELECT IF(n < 3, n, 0) AS m FROM `project.d.t`":                                                                                        {1, 2, 0, 0},
+		"SELECT IFNULL(CASE word WHEN 'a' THEN 1 WHEN 'b' THEN 2 END, 0) AS m FROM `project.d.t`":                                               {2, 1, 0, 1},
+		"SELECT COUNT(DISTINCT word) OVER () AS m FROM `project.d.t` WHERE n > 1 QUALIFY n = MAX(n) OVER (PARTITION BY 1)":                      {1},
+		"SELECT n FROM `project.d.t` WHERE word IS NULL":                                                                                        {3},
+		"SELECT n FROM `project.d.t` WHERE word IS NOT NULL AND STARTS_WITH(word, 'a')":                                                         {2, 4},
+		"SELECT MIN(n) OVER (PARTITION BY word, n > 3) AS m FROM `project.d.t`":                                                                 {1, 2, 3, 4},
+		"SELECT MIN(n) OVER (PARTITION BY word) AS m FROM `project.d.t` WHERE n != 3":                                                           {1, 2, 2},
+		"SELECT COUNT(*) OVER () AS m FROM `project.d.t` WHERE n > 1 ORDER BY n LIMIT 2":                                                        {3, 3},
+		"SELECT n FROM `project.d.t` WHERE n NOT IN (SELECT n FROM `project.d.t` WHERE word = 'a' QUALIFY n = MAX(n) OVER (PARTITION BY word))": {1, 2, 3},
+		"SELECT m FROM (SELECT n AS m FROM `project.d.t` UNION DISTINCT SELECT n FROM `project.d.t` WHERE n > @least) ORDER BY m DESC LIMIT 3":  {4, 3, 2},
+		"SELECT word FROM (SELECT word FROM `project.d.t` WHERE n > 1 UNION DISTINCT SELECT 'c' AS word) WHERE word IS NOT NULL ORDER BY word":  {"a", "c"},
+		"SELECT IF(n > 0, n, ERROR('x')) AS m FROM `project.d.t` WHERE n = 1":                                                                   {1},
 	} {
 		rows, err := read(t, c, sql, bigquery.QueryParameter{Name: "least", Value: 2})
 		if err != nil || len(rows) != len(want) {
@@ -138,19 +146,20 @@ func TestStatements(t *testing.T) {
 func TestWrongStatements(t *testing.T) {
 	_, c := client(t)
 	for sql, says := range map[string]string{
-		"UPDATE `project.d.t` SET n = 1 WHERE TRUE":         "more than the fake knows",
-		"SELECT n FROM `project.d.t` WHERE n LIKE 'x'":      "more than the fake knows",
-		"SELECT n FROM `project.d.t` GROUP BY n":            "more than the fake knows",
-		"SELECT COUNT(n) FROM `project.d.t`":                "more than the fake knows",
-		"SELECT n FROM `project.d.missing`":                 "Not found: Table project.d.missing",
-		"SELECT n FROM `project.d.t` ORDER BY m":            "Unrecognized name: m",
-		"INSERT INTO `project.d.t` (n) VALUES (ERROR('x'))": "x",
-		"INSERT INTO `project.d.t` (m) VALUES (1)":          "Column m is not present",
-		"INSERT INTO `project.d.t` (word) VALUES ('x')":     "Required field n cannot be null",
-		"INSERT INTO `project.d.t` (n) VALUES ('x')":        "cannot be inserted into column n",
-		"INSERT INTO `project.d.t` (n) VALUES (@n)":         "parameter 'n' not found",
-		"INSERT INTO `project.d.t` (n, word) VALUES (1)":    "more than the fake knows",
-		"INSERT INTO `project.d.t` (n, word) VALUES (1, 2":  "more than the fake knows",
+		"UPDATE `project.d.t` SET n = 1 WHERE TRUE":                           "more than the fake knows",
+		"SELECT n FROM `project.d.t` WHERE n LIKE 'x'":                        "more than the fake knows",
+		"SELECT n FROM (SELECT n FROM `project.d.t` UNION ALL SELECT 1 AS n)": "more than the fake knows",
+		"SELECT n FROM `project.d.t` GROUP BY n":                              "more than the fake knows",
+		"SELECT COUNT(n) FROM `project.d.t`":                                  "more than the fake knows",
+		"SELECT n FROM `project.d.missing`":                                   "Not found: Table project.d.missing",
+		"SELECT n FROM `project.d.t` ORDER BY m":                              "Unrecognized name: m",
+		"INSERT INTO `project.d.t` (n) VALUES (ERROR('x'))":                   "x",
+		"INSERT INTO `project.d.t` (m) VALUES (1)":                            "Column m is not present",
+		"INSERT INTO `project.d.t` (word) VALUES ('x')":                       "Required field n cannot be null",
+		"INSERT INTO `project.d.t` (n) VALUES ('x')":                          "cannot be inserted into column n",
+		"INSERT INTO `project.d.t` (n) VALUES (@n)":                           "parameter 'n' not found",
+		"INSERT INTO `project.d.t` (n, word) VALUES (1)":                      "more than the fake knows",
+		"INSERT INTO `project.d.t` (n, word) VALUES (1, 2":                    "more than the fake knows",
 	} {
 		if rows, err := read(t, c, sql); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, %v; want it to say %q", sql, rows, err, says)

@@ -10,16 +10,20 @@ import (
 
 // scope is what an expression is evaluated in.
 type scope struct {
-	table  *table // nil: of no table
-	params map[string]param
-	now    time.Time
-	row    row
-	window []row // the rows that window functions are about
+	project *project
+	table   *table // nil: of no table
+	params  map[string]param
+	now     time.Time
+	row     row
+	window  []row // the rows that window functions are about
 }
 
-func newScope(params map[string]param, now time.Time) *scope {
-	return &scope{params: params, now: now.UTC().Truncate(time.Microsecond)}
+func newScope(p *project, params map[string]param, now time.Time) *scope {
+	return &scope{project: p, params: params, now: now.UTC().Truncate(time.Microsecond)}
 }
+
+// outside is the scope without its table: that of a query within another.
+func (s *scope) outside() *scope { return &scope{project: s.project, params: s.params, now: s.now} }
 
 func (s *scope) of(t *table) *scope {
 	s.table = t
@@ -92,6 +96,15 @@ var comparisons = map[string]func(int) bool{
 
 func (p *parser) comparison() expression {
 	left := p.value()
+	if p.take("NOT", "IN", "(") {
+		return notIn(left, p.within())
+	}
+	if p.take("IS", "NULL") {
+		return isNull(left, true)
+	}
+	if p.take("IS", "NOT", "NULL") {
+		return isNull(left, false)
+	}
 	if p.take("IN") {
 		var any expression
 		for i, one := range list(p, p.value) {
@@ -108,6 +121,36 @@ func (p *parser) comparison() expression {
 		return compare(left, p.value(), holds)
 	}
 	return left
+}
+
+func isNull(of expression, null bool) expression {
+	return expression{kind: always("BOOLEAN"), eval: func(s *scope) (any, error) {
+		value, err := of.eval(s)
+		return (value == nil) == null, err
+	}}
+}
+
+// notIn says whether a value is none of those in the only column that a query selects. Neither may
+// be NULL. A statement is parsed for each run, so the query is worked out once.
+func notIn(of expression, q *query) expression {
+	var found map[any]bool
+	return expression{kind: always("BOOLEAN"), eval: func(s *scope) (any, error) {
+		if found == nil {
+			t, err := q.evaluate(s)
+			if err != nil {
+				return nil, err
+			}
+			found = make(map[any]bool)
+			for _, r := range t.rows {
+				found[cell(r[q.columns[0].name])] = true
+			}
+		}
+		value, err := of.eval(s)
+		if err == nil && (value == nil || found[nil] || len(q.columns) != 1) {
+			err = fail("invalidQuery", "NOT IN, of NULL or of several columns, is more than the fake knows")
+		}
+		return !found[cell(value)], err
+	}}
 }
 
 func compare(a, b expression, holds func(int) bool) expression {

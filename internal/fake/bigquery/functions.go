@@ -2,6 +2,8 @@ package bigquery
 
 import (
 	"encoding/base64"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -41,11 +43,16 @@ func (p *parser) function(name string) expression {
 		return strict(args, "BYTES", func(v []any) (any, error) { return base64.StdEncoding.DecodeString(v[0].(string)) })
 	case name == "TIMESTAMP_DIFF" && len(args) == 3 && args[2].plain == "MILLISECOND":
 		return strict(args[:2], "INTEGER", func(v []any) (any, error) { return v[0].(time.Time).Sub(v[1].(time.Time)).Milliseconds(), nil })
-	case name == "MAX" && len(args) == 1 && p.take("OVER"):
+	case name == "STARTS_WITH" && len(args) == 2:
+		return strict(args, "BOOLEAN", func(v []any) (any, error) { return strings.HasPrefix(v[0].(string), v[1].(string)), nil })
+	case (name == "MAX" || name == "MIN") && len(args) == 1 && p.take("OVER"):
 		p.must("(", "PARTITION", "BY")
-		by := p.expression()
+		by := []expression{p.expression()}
+		for p.take(",") {
+			by = append(by, p.expression())
+		}
 		p.must(")")
-		return greatest(args[0], by)
+		return extreme(args[0], by, name == "MAX")
 	}
 	p.unknown()
 	return expression{}
@@ -92,9 +99,12 @@ func (p *parser) choice() expression {
 	}}
 }
 
-// count is COUNT(DISTINCT of) OVER (). A statement is parsed for each run, so it is worked
-// out once.
+// count is COUNT(DISTINCT of) OVER () or COUNT(*) OVER (). A statement is parsed for each run, so it
+// is worked out once.
 func (p *parser) count() expression {
+	if p.take("(", "*", ")", "OVER", "(", ")") {
+		return expression{kind: always("INTEGER"), eval: func(s *scope) (any, error) { return int64(len(s.window)), nil }}
+	}
 	p.must("(", "DISTINCT")
 	of := p.expression()
 	p.must(")", "OVER", "(", ")")
@@ -118,43 +128,56 @@ func (p *parser) count() expression {
 	}}
 }
 
-// greatest is MAX(of) OVER (PARTITION BY by). A statement is parsed for each run, so it is
+// extreme is MAX(of) OVER (PARTITION BY by), or MIN. A statement is parsed for each run, so it is
 // worked out once.
-func greatest(of, by expression) expression {
-	var most map[any]any // by the partition's value as a cell
+func extreme(of expression, by []expression, greatest bool) expression {
+	var most map[string]any // by the partition
 	return expression{kind: of.kind, eval: func(s *scope) (any, error) {
 		if most == nil {
-			most = make(map[any]any)
+			most = make(map[string]any)
 			inside := *s
 			for _, inside.row = range s.window {
-				if err := inside.raise(most, of, by); err != nil {
+				if err := inside.raise(most, of, by, greatest); err != nil {
 					return nil, err
 				}
 			}
 		}
-		partition, err := by.eval(s)
-		return most[cell(partition)], err
+		partition, err := s.partition(by)
+		return most[partition], err
 	}}
 }
 
-// raise raises the partition's greatest value to the row's, if that is greater.
-func (s *scope) raise(most map[any]any, of, by expression) error {
+// partition tells the row's partition from others.
+func (s *scope) partition(by []expression) (text string, err error) {
+	for _, e := range by {
+		value, err := e.eval(s)
+		if err != nil {
+			return "", err
+		}
+		text += strconv.Quote(fmt.Sprint(cell(value)))
+	}
+	return text, nil
+}
+
+// raise raises the partition's greatest value to the row's, if that is greater, or lowers its
+// least.
+func (s *scope) raise(most map[string]any, of expression, by []expression, greatest bool) error {
 	value, err := of.eval(s)
 	if value == nil || err != nil {
 		return err
 	}
-	partition, err := by.eval(s)
+	partition, err := s.partition(by)
 	if err != nil {
 		return err
 	}
-	last := most[cell(partition)]
+	last := most[partition]
 	if last == nil {
-		most[cell(partition)] = value
+		most[partition] = value
 		return nil
 	}
 	c, err := order(value, last)
-	if c > 0 {
-		most[cell(partition)] = value
+	if c != 0 && c > 0 == greatest {
+		most[partition] = value
 	}
 	return err
 }

@@ -2,7 +2,9 @@ package bigquery
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	bq "google.golang.org/api/bigquery/v2"
@@ -18,54 +20,114 @@ type column struct {
 type query struct {
 	columns        []column
 	table          string
+	union          []*query // in place of a table: UNION DISTINCT of these
 	where, qualify *expression
 	order          string // a column; empty: as they were inserted
 	descending     bool
 	limit          int // below 0: there is none
 }
 
+// run is the answer to the query.
 func (q *query) run(p *project, params map[string]param, now time.Time) (r result, err error) {
-	s := newScope(params, now)
-	rows := []row{{}}
-	if q.table != "" {
-		t, err := p.find(q.table)
-		if err != nil {
-			return r, err
-		}
-		if t.meta.View != nil {
-			return r, fail("invalidQuery", "the fake does not read views")
-		}
-		s, rows = s.of(t), t.rows
+	t, err := q.evaluate(newScope(p, params, now))
+	if err != nil {
+		return r, err
 	}
+	r.fields = t.meta.Schema.Fields
+	for _, row := range t.rows {
+		cells := make([]*bq.TableCell, len(r.fields))
+		for i, f := range r.fields {
+			cells[i] = &bq.TableCell{V: cell(row[f.Name])}
+		}
+		r.rows = append(r.rows, &bq.TableRow{F: cells})
+	}
+	return r, nil
+}
+
+// evaluate returns the rows that the query selects, as a table. Of outer it has what does not
+// depend on a row.
+func (q *query) evaluate(outer *scope) (*table, error) {
+	s := outer.outside()
+	t, err := q.from(s)
+	if err != nil {
+		return nil, err
+	}
+	rows := t.rows
+	s.of(t)
 	if q.where != nil {
 		if rows, err = s.filter(rows, *q.where); err != nil {
-			return r, err
+			return nil, err
 		}
 	}
 	s.window = rows
 	if q.qualify != nil {
 		if rows, err = s.filter(rows, *q.qualify); err != nil {
-			return r, err
+			return nil, err
 		}
 	}
 	if rows, err = q.sort(s, rows); err != nil {
-		return r, err
+		return nil, err
 	}
+	selected := &table{meta: &bq.Table{Schema: &bq.TableSchema{}}}
 	for _, c := range q.columns {
-		r.fields = append(r.fields, &bq.TableFieldSchema{Name: c.name, Type: c.kind(s), Mode: "NULLABLE"})
+		selected.meta.Schema.Fields = append(selected.meta.Schema.Fields,
+			&bq.TableFieldSchema{Name: c.name, Type: c.kind(s), Mode: "NULLABLE"})
 	}
 	for _, s.row = range rows {
-		cells := make([]*bq.TableCell, len(q.columns))
-		for i, c := range q.columns {
-			value, err := c.eval(s)
-			if err != nil {
-				return result{}, err
+		r := make(row, len(q.columns))
+		for _, c := range q.columns {
+			if r[c.name], err = c.eval(s); err != nil {
+				return nil, err
 			}
-			cells[i] = &bq.TableCell{V: cell(value)}
 		}
-		r.rows = append(r.rows, &bq.TableRow{F: cells})
+		selected.rows = append(selected.rows, r)
 	}
-	return r, nil
+	return selected, nil
+}
+
+// from returns what the query reads: a table, a union, or a single row without columns.
+func (q *query) from(s *scope) (*table, error) {
+	switch {
+	case q.union != nil:
+		return s.distinct(q.union)
+	case q.table == "":
+		return &table{meta: &bq.Table{}, rows: []row{{}}}, nil
+	}
+	t, err := s.project.find(q.table)
+	if err == nil && t.meta.View != nil {
+		err = fail("invalidQuery", "the fake does not read views")
+	}
+	return t, err
+}
+
+// distinct is UNION DISTINCT: the rows of all parts, each once, under the names of the first.
+func (s *scope) distinct(parts []*query) (all *table, err error) {
+	seen := make(map[string]bool)
+	for _, part := range parts {
+		t, err := part.evaluate(s)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = &table{meta: t.meta}
+		}
+		fields, names := t.meta.Schema.Fields, all.meta.Schema.Fields
+		if len(fields) != len(names) {
+			return nil, fail("invalidQuery", "Queries in UNION DISTINCT have mismatched column count")
+		}
+		for _, r := range t.rows {
+			renamed, text := make(row, len(fields)), ""
+			for i, f := range fields {
+				renamed[names[i].Name] = r[f.Name]
+				text += strconv.Quote(fmt.Sprint(cell(r[f.Name])))
+			}
+			if !seen[text] {
+				seen[text] = true
+				all.rows = append(all.rows, renamed)
+			}
+		}
+	}
+	return all, nil
 }
 
 // sort orders the rows and cuts them off at the limit. NULL comes first.

@@ -53,7 +53,7 @@ func parseStatement(text string) (st *statement, err error) {
 	case p.take("INSERT"):
 		st = p.insert()
 	case p.take("SELECT"):
-		st = p.query()
+		st = p.selection()
 	case p.take("DELETE"):
 		st = p.remove()
 	default:
@@ -156,7 +156,7 @@ func (p *parser) insert() *statement {
 		if err != nil {
 			return result{}, err
 		}
-		s := newScope(params, now)
+		s := newScope(p, params, now)
 		r := make(row, len(values))
 		for i, value := range values {
 			if r[st.columns[i]], err = value.eval(s); err != nil {
@@ -179,7 +179,7 @@ func (p *parser) remove() *statement {
 		if err != nil {
 			return result{}, err
 		}
-		s := newScope(params, now).of(t)
+		s := newScope(p, params, now).of(t)
 		var kept []row
 		for _, s.row = range t.rows {
 			is, err := where.eval(s)
@@ -197,9 +197,24 @@ func (p *parser) remove() *statement {
 	return st
 }
 
+// selection is a query as a statement.
+func (p *parser) selection() *statement {
+	q := p.query()
+	return &statement{table: q.anyTable(), run: q.run}
+}
+
+// anyTable is a table that the query reads.
+func (q *query) anyTable() string {
+	if len(q.union) > 0 {
+		return q.union[0].anyTable()
+	}
+	return q.table
+}
+
 // query is SELECT columns FROM table WHERE … QUALIFY … ORDER BY … LIMIT …, of which all
-// but the columns may be missing.
-func (p *parser) query() *statement {
+// but the columns may be missing. In place of the table may be queries in parentheses with UNION
+// DISTINCT in between.
+func (p *parser) query() *query {
 	q := &query{limit: -1}
 	for first := true; first || p.take(","); first = false {
 		c := column{expression: p.expression()}
@@ -209,8 +224,10 @@ func (p *parser) query() *statement {
 		}
 		q.columns = append(q.columns, c)
 	}
-	st := &statement{run: q.run}
-	if p.take("FROM") {
+	switch {
+	case p.take("FROM", "("):
+		q.union = p.unionOf()
+	case p.take("FROM"):
 		q.table = p.tableName()
 	}
 	if p.take("WHERE") {
@@ -226,6 +243,23 @@ func (p *parser) query() *statement {
 	if p.take("LIMIT") {
 		q.limit = p.number()
 	}
-	st.table = q.table
-	return st
+	return q
+}
+
+// within is a query within another, up to the closing parenthesis.
+func (p *parser) within() *query {
+	p.must("SELECT")
+	q := p.query()
+	p.must(")")
+	return q
+}
+
+// unionOf is queries with UNION DISTINCT in between, up to the closing parenthesis.
+func (p *parser) unionOf() (parts []*query) {
+	for first := true; first || p.take("UNION", "DISTINCT"); first = false {
+		p.must("SELECT")
+		parts = append(parts, p.query())
+	}
+	p.must(")")
+	return parts
 }
