@@ -191,9 +191,9 @@ func TestSweepRunsWhatAnOperatorOpened(t *testing.T) {
 			operator := change.Keys{Claims: parts.stores.claims, Store: parts.sweeper.keys, By: "me"}
 			failed, err := parts.stores.claims.Acquire(t.Context(), driver.NewClaim("failed"), time.Hour)
 			crashed, errCrashed := parts.stores.claims.Acquire(t.Context(), driver.NewClaim("crashed"), time.Hour)
-			if err := errors.Join(err, parts.stores.claims.Release(t.Context(), failed, driver.MarkFailed),
+			if err := errors.Join(err, parts.stores.claims.Release(t.Context(), failed, driver.Released{Mark: driver.MarkFailed}),
 				operator.Rerun(t.Context(), "done", false), operator.Release(t.Context(), "failed", false),
-				errCrashed, parts.stores.claims.Release(t.Context(), crashed, driver.MarkNone)); err != nil {
+				errCrashed, parts.stores.claims.Release(t.Context(), crashed, driver.Released{})); err != nil {
 				t.Fatal(err)
 			}
 			for i, want := range []SweepReport{{Seen: 3, Processed: 1, Failed: 1, Finished: true}, {Seen: 3, Finished: true}} {

@@ -21,6 +21,9 @@ var (
 	// ErrHeld: another holder's lease on that key has not run out. The error is
 	// a [*HeldError].
 	ErrHeld = errors.New("held by another")
+	// ErrLater: the key's last run has asked for a pause, which has not passed. The error is a
+	// [*LaterError].
+	ErrLater = errors.New("its last run asked for a pause")
 	// ErrDone: the key has been completed, and is never to be processed again.
 	ErrDone = errors.New("already completed")
 	// ErrLost: the claim is no longer the caller's: it was released, another
@@ -115,6 +118,24 @@ func (e *HeldError) Error() string {
 
 // Is says that a HeldError is an ErrHeld.
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
+
+// LaterError says that nobody is given the key until a moment, which its last run has asked for:
+// see [RetryAfter]. It is an [ErrLater], and also an [ErrHeld]: nothing is wrong, and the event is to
+// be delivered again.
+type LaterError struct {
+	Scope string // of the claim, usually empty
+	Key   string
+	Token int64     // of the run that has asked
+	Until time.Time // as the store knows it now
+}
+
+// Error gives the moment, and the token of the run. The store names the key.
+func (e *LaterError) Error() string {
+	return fmt.Sprintf("%v until %s (token %d)", ErrLater, e.Until.UTC().Format(time.RFC3339), e.Token)
+}
+
+// Is says that a LaterError is an ErrLater and an ErrHeld.
+func (e *LaterError) Is(target error) bool { return target == ErrLater || target == ErrHeld }
 
 // ConflictError says that other content is stored for a key and source. It is an
 // [ErrConflict].

@@ -123,6 +123,12 @@ type ClaimState struct {
 	// Mark is what the key was released with; while it is Held, what the holder before has
 	// released it with. Of a completed key it is MarkNone.
 	Mark Mark
+	// Attempts is how many runs of the key have failed: as it was released with; while it is
+	// Held, before this run. Of a completed key it is 0.
+	Attempts int
+	// NotBefore is until when nobody is given the key, since its last run has asked for a pause;
+	// zero where it was released without one, and while it is Held or completed.
+	NotBefore time.Time
 	// Done says how the key was completed; nil: it was not.
 	Done *Completion
 }

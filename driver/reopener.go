@@ -6,7 +6,7 @@ import "context"
 // keys, scopes, concurrency and contexts holds for it, too.
 type Reopener interface {
 	// Reopen opens c.Key in c.Scope again, which was completed by the claim with c.Token.
-	// Then the key is as if that claim had released it with [MarkNone]: it can be claimed, with
+	// Then the key is as if that claim had released it and said nothing: it can be claimed, with
 	// a greater token, and completed by that claim. A completion by the old claim, or one
 	// before it, that is still under way does not close the key again: it returns [ErrLost].
 	//

@@ -113,6 +113,12 @@ type Claim struct {
 	// Mark is what the holder before this one said when it released the key;
 	// MarkNone where nobody did.
 	Mark Mark
+	// Attempts is how many runs before this one have failed: as the holder before said when it
+	// released the key, and one more for each holder since that let its lease run out.
+	Attempts int
+	// Early, which the caller of Acquire says, is for operators: it claims the key also
+	// during a pause that its last holder has asked for.
+	Early bool
 }
 
 // String names the claim for errors: its key, its scope and its token, where it has them.
@@ -137,6 +143,16 @@ const (
 	MarkFailed      Mark = "failed"      // the handler said that it can never succeed
 	MarkQuarantined Mark = "quarantined" // nobody knows whether the handler acted
 )
+
+// Released is what a holder says of a key when it releases it. The zero value says nothing.
+type Released struct {
+	Mark Mark
+	// Pause is how long nobody is to be given the key, by the store's clock, counted from when
+	// it records the release. The store rounds it to a millisecond at most.
+	Pause time.Duration
+	// Attempts is how many runs have failed: see [Claim].
+	Attempts int
+}
 
 // Outcome is how a key came to be completed, for whoever looks at the key later. Who
 // completes a key may use a word of its own, as short as these.
@@ -171,20 +187,22 @@ const (
 type ClaimStore interface {
 	// Acquire claims c.Key in c.Scope for c.Owner, with a lease of the length ttl,
 	// which must be positive. Of any number of calls at once, one succeeds. It
-	// returns c with Token, Expires, Takeover and Mark; what c says of the last three
-	// does not matter.
+	// returns c with Token, Expires, Takeover, Mark and Attempts; what c says of all but
+	// the first does not matter.
 	//
 	// While another's lease has not run out it returns a *[HeldError]; for a key
-	// that is completed, [ErrDone]. A key that was released, or whose holder let
-	// the lease run out, is claimed with a token greater than all before. In the
-	// first case the claim has the Mark that it was released with, in the second
-	// it says Takeover. A takeover looks for completion after it has taken the
-	// key, since the old holder may have completed it before that.
+	// that is completed, [ErrDone]. During the pause that a key was released with it
+	// returns a *[LaterError], and changes nothing, unless c is Early. A key that was
+	// released, or whose holder let the lease run out, is claimed with a token greater
+	// than all before. In the first case the claim has the Mark and the Attempts that it
+	// was released with; in the second it says Takeover, with the Attempts of that holder
+	// and one more. A takeover looks for completion after it has taken the key, since
+	// the old holder may have completed it before that.
 	//
 	// An owner that holds the key already is given its claim again, also when its
 	// lease has run out and nobody has taken the key over: with the same token,
-	// Takeover and Mark, and a lease of ttl from now. So a caller that lost an answer
-	// may call again. An empty owner is refused with [ErrNoOwner], as a permanent
+	// Takeover, Mark and Attempts, and a lease of ttl from now. So a caller that lost an
+	// answer may call again. An empty owner is refused with [ErrNoOwner], as a permanent
 	// error.
 	//
 	// c.Token, unless it is 0, is a hint that changes no result: the caller has been
@@ -214,11 +232,11 @@ type ClaimStore interface {
 	Complete(ctx context.Context, c Claim, outcome Outcome) error
 
 	// Release gives the key up without completing it, so that another can
-	// claim it at once, and keeps mark for that claim; the token never goes back.
-	// It returns [ErrLost], and changes nothing, when the key was taken over or
-	// completed. Releasing again with the same claim returns nil, until another
-	// claims the key, and changes nothing: the first mark stays.
-	Release(ctx context.Context, c Claim, mark Mark) error
+	// claim it: at once, or after r.Pause. It keeps the rest of r for that claim; the
+	// token never goes back. It returns [ErrLost], and changes nothing, when the key was
+	// taken over or completed. Releasing again with the same claim returns nil, until
+	// another claims the key, and changes nothing: what was said first stays.
+	Release(ctx context.Context, c Claim, r Released) error
 }
 
 type claimKey struct{}

@@ -81,7 +81,7 @@ func TestWhy(t *testing.T) {
 	}
 	b.claim(t, "held")
 	letter := driver.DeadLetter{Key: "failed", Reason: driver.ReasonPermanent, Source: "event3", ID: "event3-id", Body: []byte("secret")}
-	if err := errors.Join(b.store.Release(t.Context(), b.claim(t, "failed"), driver.MarkFailed), b.store.AddDeadLetter(t.Context(), letter),
+	if err := errors.Join(b.store.Release(t.Context(), b.claim(t, "failed"), driver.Released{Mark: driver.MarkFailed}), b.store.AddDeadLetter(t.Context(), letter),
 		b.store.Complete(t.Context(), b.claim(t, "done"), driver.OutcomeProcessed)); err != nil {
 		t.Fatal(err)
 	}

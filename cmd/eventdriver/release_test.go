@@ -18,7 +18,7 @@ func TestReleaseAndComplete(t *testing.T) {
 		b.persist(t, key, "event1", "event2", "event3")
 	}
 	for key, mark := range map[string]driver.Mark{"failed": driver.MarkFailed, "quarantined": driver.MarkQuarantined} {
-		if err := b.store.Release(t.Context(), b.claim(t, key), mark); err != nil {
+		if err := b.store.Release(t.Context(), b.claim(t, key), driver.Released{Mark: mark}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -110,7 +110,7 @@ func TestRerunAndReleaseHaveTheKeyRun(t *testing.T) {
 	d.persist(t, "marked", "event1", "event2", "event3")
 	d.persist(t, "half", "event1")
 	for _, key := range []string{"marked", "half"} {
-		if err := d.store.Release(t.Context(), d.claim(t, key), driver.MarkFailed); err != nil {
+		if err := d.store.Release(t.Context(), d.claim(t, key), driver.Released{Mark: driver.MarkFailed}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -82,8 +82,8 @@ func (f *failing) Complete(ctx context.Context, c driver.Claim, outcome driver.O
 	return f.do("Complete", func() error { return f.ClaimStore.Complete(ctx, c, outcome) })
 }
 
-func (f *failing) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
-	return f.do("Release", func() error { return f.ClaimStore.Release(ctx, c, mark) })
+func (f *failing) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
+	return f.do("Release", func() error { return f.ClaimStore.Release(ctx, c, r) })
 }
 
 // once fails the first call of that name.

@@ -127,7 +127,7 @@ func TestLateClaimKeepsTheMark(t *testing.T) {
 	for _, mark := range []driver.Mark{driver.MarkFailed, driver.MarkQuarantined} {
 		synctest.Test(t, func(t *testing.T) {
 			store := memstore.New()
-			if err := store.Release(t.Context(), crashed(t, store, time.Minute), mark); err != nil {
+			if err := store.Release(t.Context(), crashed(t, store, time.Minute), driver.Released{Mark: mark}); err != nil {
 				t.Fatal(err)
 			}
 			slow := &slowClaims{ClaimStore: store, after: []time.Duration{time.Minute}}

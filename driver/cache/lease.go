@@ -208,7 +208,7 @@ func (l *lease) giveBack(ctx context.Context) {
 // report the failure that came before instead of this one.
 func (l *lease) release(ctx context.Context, mark driver.Mark) error {
 	return persistently(ctx, releaseWithin, func(ctx context.Context) error {
-		return l.cache.claims.Release(ctx, l.claim, mark)
+		return l.cache.claims.Release(ctx, l.claim, driver.Released{Mark: mark})
 	})
 }
 

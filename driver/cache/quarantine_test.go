@@ -135,7 +135,7 @@ func TestMarks(t *testing.T) {
 			if err != nil || claim.Mark != c.want {
 				t.Fatalf("mark %q, %v; want %q", claim.Mark, err, c.want)
 			}
-			if err := claims.Release(t.Context(), claim, claim.Mark); err != nil {
+			if err := claims.Release(t.Context(), claim, driver.Released{Mark: claim.Mark}); err != nil {
 				t.Fatal(err)
 			}
 			ran := &business{}

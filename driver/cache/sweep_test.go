@@ -17,7 +17,7 @@ func TestSweepLeavesMarkedKeysAlone(t *testing.T) {
 	for _, mark := range []driver.Mark{driver.MarkFailed, driver.MarkQuarantined, driver.MarkNone} {
 		store := memstore.New()
 		claim, err := store.Acquire(t.Context(), driver.NewClaim(order.Key), time.Minute)
-		if err := errors.Join(err, store.Release(t.Context(), claim, mark)); err != nil {
+		if err := errors.Join(err, store.Release(t.Context(), claim, driver.Released{Mark: mark})); err != nil {
 			t.Fatal(err)
 		}
 		b := new(business)

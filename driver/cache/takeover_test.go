@@ -186,11 +186,11 @@ func TestOneStoreFailureCostsNothing(t *testing.T) {
 // slowRelease is a store that takes seconds to release a key.
 type slowRelease struct{ driver.ClaimStore }
 
-func (s slowRelease) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+func (s slowRelease) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
 	if err := pause(ctx, 7*time.Second); err != nil {
 		return err
 	}
-	return s.ClaimStore.Release(ctx, c, mark)
+	return s.ClaimStore.Release(ctx, c, r)
 }
 
 // A store that is slow is not down: the key must not be held by nobody for a lease.

@@ -132,8 +132,8 @@ func (h *hooks) Complete(ctx context.Context, c driver.Claim, outcome driver.Out
 	return h.call("Complete", func() error { return h.Store.Complete(ctx, c, outcome) })
 }
 
-func (h *hooks) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
-	return h.call("Release", func() error { return h.Store.Release(ctx, c, mark) })
+func (h *hooks) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
+	return h.call("Release", func() error { return h.Store.Release(ctx, c, r) })
 }
 
 func (h *hooks) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {

@@ -26,8 +26,9 @@ type recordID struct{ scope, key string }
 type record struct {
 	claim    driver.Claim
 	released bool
-	mark     driver.Mark // of a released one
-	version  int         // 0: no record
+	said     driver.Released // when it was released
+	paused   time.Time       // until when, as was said then
+	version  int             // 0: no record
 }
 
 func newRecords(flaw string) *records {
@@ -120,6 +121,9 @@ func (r *records) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration
 		if r.heldBefore(old, c) {
 			return driver.Claim{}, &driver.HeldError{Scope: c.Scope, Key: c.Key, Token: old.claim.Token, Expires: old.claim.Expires}
 		}
+		if until := r.pausedUntil(old, c); time.Now().Before(until) {
+			return driver.Claim{}, &driver.LaterError{Scope: c.Scope, Key: c.Key, Token: old.claim.Token, Until: until}
+		}
 		pause()
 		next := r.successor(old, c, ttl)
 		if !r.swap(c, next) {
@@ -132,12 +136,24 @@ func (r *records) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration
 	}
 }
 
+// pausedUntil says until when c is not handed out after old was released.
+func (r *records) pausedUntil(old record, c driver.Claim) time.Time {
+	switch {
+	case !old.released || c.Early && !r.has("a pause can't be ended"), r.has("forgets the pause"),
+		r.has("a mark ends the pause") && old.said.Mark != driver.MarkNone:
+		return time.Time{}
+	case r.has("a pause never ends") && old.said.Pause > 0:
+		return time.Now().Add(old.said.Pause)
+	}
+	return old.paused
+}
+
 // heldBefore says whether old keeps c from being handed out.
 func (r *records) heldBefore(old record, c driver.Claim) bool {
 	switch {
 	case r.has("a token that is known is held") && c.Token > 0 && old.claim.Token >= c.Token:
 		return true
-	case old.version == 0 || old.released || r.has("nothing is ever held"):
+	case old.version == 0 || old.released || r.has("nothing is ever held"), c.Early && r.has("an early claim is always given"):
 		return false
 	case old.claim.Owner == c.Owner && !r.has("ignores the owner"):
 		return false
@@ -152,20 +168,27 @@ func (r *records) successor(old record, c driver.Claim, ttl time.Duration) recor
 	mine := old.version > 0 && !old.released && old.claim.Owner == c.Owner
 	runOut := r.has("an owner's own lease runs out") && !time.Now().Before(old.claim.Expires)
 	if mine && !runOut && !r.has("ignores the owner") && !r.has("a new claim for the owner") {
-		next.claim, next.mark = old.claim, old.mark
+		next.claim, next.said = old.claim, old.said
 		if !r.has("a claim given again is not longer") {
 			next.claim.Expires = time.Now().Add(ttl)
 		}
 		if r.has("a mark is told once") {
 			next.claim.Mark = driver.MarkNone
 		}
+		if r.has("attempts are told once") {
+			next.claim.Attempts = 0
+		}
 		return next
+	}
+	if r.has("a pause outlives the next holder") {
+		next.paused = old.paused
 	}
 	n := &next.claim
 	n.Token, n.Expires, n.Takeover = old.claim.Token+1, time.Now().Add(ttl), old.version > 0 && !old.released
 	if n.Mark = driver.MarkNone; old.released || r.has("a mark outlives the next holder") {
-		n.Mark, next.mark = old.mark, old.mark
+		n.Mark, next.said.Mark = old.said.Mark, old.said.Mark
 	}
+	n.Attempts = r.attempts(old)
 	switch {
 	case r.has("token resets on release") && old.released:
 		n.Token = 1
@@ -187,6 +210,21 @@ func (r *records) successor(old record, c driver.Claim, ttl time.Duration) recor
 		n.Token = known
 	}
 	return next
+}
+
+// attempts is how many runs have failed when another claims the key after old.
+func (r *records) attempts(old record) int {
+	switch {
+	case old.version == 0 || r.has("forgets the attempts"):
+		return 0
+	case old.released:
+		return old.said.Attempts
+	case r.has("a run that vanished is not counted"):
+		return old.claim.Attempts
+	case r.has("a run that vanished is all that counts"):
+		return 1
+	}
+	return old.claim.Attempts + 1
 }
 
 // mine returns the record of c's key, and whether c's holder has it.
@@ -244,7 +282,7 @@ func (r *records) Complete(ctx context.Context, c driver.Claim, _ driver.Outcome
 	return nil
 }
 
-func (r *records) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+func (r *records) Release(ctx context.Context, c driver.Claim, said driver.Released) error {
 	if err := r.check(ctx, c); err != nil {
 		return err
 	}
@@ -258,7 +296,11 @@ func (r *records) Release(ctx context.Context, c driver.Claim, mark driver.Mark)
 		}
 		return nil
 	}
-	rec.released, rec.mark = true, mark
+	paused := time.Now().Add(said.Pause)
+	if r.has("a pause outlives the next holder") && rec.paused.After(paused) {
+		paused = rec.paused
+	}
+	rec.released, rec.said, rec.paused = true, said, paused
 	if !r.swap(c, rec) {
 		return driver.ErrLost
 	}

@@ -48,6 +48,11 @@ var claimChecks = []check[driver.ClaimStore]{
 	{"A claim is its Key, Token and Owner: any process can go on with it", rebuiltClaim},
 	{"Scopes do not disturb each other, nor keys, whatever strings they are", scopesApart},
 	{"A claim has the mark that the key was released with", marks},
+	{"During the pause that a key was released with, Acquire returns a LaterError", paused},
+	{"A pause passes", pausePasses},
+	{"An early claim ends the pause", earlyClaim},
+	{"An early claim of a held key is refused, and of a completed key", earlyRefused},
+	{"A claim has the attempts that the key was released with, and one more for each takeover", attemptsTold},
 	{"An older claim of the same owner is lost", olderOfOwner},
 	{"An owner whose lease ran out is given its claim again, until it is taken over", ownExpired},
 	{"After Renew either claim can be used", renewedEither},
@@ -212,7 +217,7 @@ func anyClaimKey(ctx context.Context, s claims) error {
 		case 0:
 			return nil, about(names[i], s.other.Complete(ctx, got[i], driver.OutcomeProcessed))
 		case 1:
-			return nil, about(names[i], s.other.Release(ctx, got[i], driver.MarkNone))
+			return nil, about(names[i], s.other.Release(ctx, got[i], driver.Released{}))
 		}
 		return nil, nil
 	})
@@ -241,7 +246,7 @@ func claimsEmptyKey(ctx context.Context, s claims) error {
 		expect("Acquire", errAcquire, driver.ErrNoKey),
 		expect("Renew", errRenew, driver.ErrNoKey),
 		expect("Complete", s.store.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrNoKey),
-		expect("Release", s.store.Release(ctx, c, driver.MarkNone), driver.ErrNoKey),
+		expect("Release", s.store.Release(ctx, c, driver.Released{}), driver.ErrNoKey),
 	)
 }
 
@@ -255,7 +260,7 @@ func claimsEndedContext(ctx context.Context, s claims) error {
 			expect("Acquire", errAcquire, want),
 			expect("Renew", errRenew, want),
 			expect("Complete", s.store.Complete(ctx, c, driver.OutcomeProcessed), want),
-			expect("Release", s.store.Release(ctx, c, driver.MarkNone), want),
+			expect("Release", s.store.Release(ctx, c, driver.Released{}), want),
 		)
 	}
 	return errors.Join(failures...)

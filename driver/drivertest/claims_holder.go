@@ -41,7 +41,7 @@ func completeAgain(ctx context.Context, s claims) error {
 func completeReleased(ctx context.Context, s claims) error {
 	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	err = errors.Join(err,
-		expect("Release", s.store.Release(ctx, c, driver.MarkNone), nil),
+		expect("Release", s.store.Release(ctx, c, driver.Released{}), nil),
 		expect("Complete after Release", s.store.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrLost),
 		expect("Complete after Release, by another handle", s.other.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrLost),
 	)
@@ -78,7 +78,7 @@ func renewedRunsOut(ctx context.Context, s claims) error {
 func renewLost(ctx context.Context, s claims) error {
 	released, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	completed, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
-	err = errors.Join(err, errSecond, s.store.Release(ctx, released, driver.MarkNone), s.store.Complete(ctx, completed, driver.OutcomeProcessed))
+	err = errors.Join(err, errSecond, s.store.Release(ctx, released, driver.Released{}), s.store.Complete(ctx, completed, driver.OutcomeProcessed))
 	_, errReleased := s.other.Renew(ctx, released, long)
 	_, errCompleted := s.other.Renew(ctx, completed, long)
 	next, errNext := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
@@ -93,9 +93,9 @@ func renewLost(ctx context.Context, s claims) error {
 func releaseAgain(ctx context.Context, s claims) error {
 	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	err = errors.Join(err,
-		expect("Release", s.store.Release(ctx, c, driver.MarkNone), nil),
-		expect("Release again", s.store.Release(ctx, c, driver.MarkNone), nil),
-		expect("Release again, by another handle", s.other.Release(ctx, c, driver.MarkNone), nil),
+		expect("Release", s.store.Release(ctx, c, driver.Released{}), nil),
+		expect("Release again", s.store.Release(ctx, c, driver.Released{}), nil),
+		expect("Release again, by another handle", s.other.Release(ctx, c, driver.Released{}), nil),
 	)
 	next, errNext := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errNext, expectNewer(next, c, false), expectLost(ctx, s, c), expectHolder(ctx, s, next))
@@ -105,8 +105,8 @@ func releaseCompleted(ctx context.Context, s claims) error {
 	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err,
 		expect("Complete", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
-		expect("Release after Complete", s.store.Release(ctx, c, driver.MarkNone), driver.ErrLost),
-		expect("Release after Complete, by another handle", s.other.Release(ctx, c, driver.MarkNone), driver.ErrLost),
+		expect("Release after Complete", s.store.Release(ctx, c, driver.Released{}), driver.ErrLost),
+		expect("Release after Complete, by another handle", s.other.Release(ctx, c, driver.Released{}), driver.ErrLost),
 		expectDone(ctx, s, "order-1"),
 		expect("Complete again", s.store.Complete(ctx, c, driver.OutcomeProcessed), nil),
 	)
@@ -156,7 +156,7 @@ func ownerTakeoverAgain(ctx context.Context, s claims) error {
 func ownerNoMore(ctx context.Context, s claims) error {
 	mine := driver.NewClaim("order-1")
 	released, err := s.store.Acquire(ctx, mine, long)
-	err = errors.Join(err, s.store.Release(ctx, released, driver.MarkNone))
+	err = errors.Join(err, s.store.Release(ctx, released, driver.Released{}))
 	newer, errNewer := s.store.Acquire(ctx, mine, s.lease)
 	if err := errors.Join(err, errNewer, expectNewer(newer, released, false), s.outlast(ctx)); err != nil {
 		return fmt.Errorf("after Release: %w", err)
@@ -178,7 +178,7 @@ func rebuiltClaim(ctx context.Context, s claims) error {
 	completing, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 	renewed, errRenew := s.other.Renew(ctx, rebuilt(completing), long)
 	releasing, errSecond := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
-	errRelease := s.other.Release(ctx, rebuilt(releasing), driver.MarkNone)
+	errRelease := s.other.Release(ctx, rebuilt(releasing), driver.Released{})
 	next, errNext := s.store.Acquire(ctx, driver.NewClaim("order-2"), long)
 	return errors.Join(err, errRenew, errSecond, errRelease, errNext,
 		expectEqual("Key after Renew", renewed.Key, "order-1"),

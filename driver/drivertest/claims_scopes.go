@@ -37,7 +37,7 @@ func scopesApart(ctx context.Context, s claims) error {
 		case 0:
 			return nil, about(nameOf(got[i]), s.store.Complete(ctx, got[i], driver.OutcomeProcessed))
 		case 1:
-			return nil, about(nameOf(got[i]), s.store.Release(ctx, got[i], driver.MarkNone))
+			return nil, about(nameOf(got[i]), s.store.Release(ctx, got[i], driver.Released{}))
 		}
 		return nil, nil
 	})
@@ -62,7 +62,7 @@ func nameOf(c driver.Claim) string { return c.Scope + " | " + c.Key }
 // released returns a claim of key that was released with mark.
 func released(ctx context.Context, s claims, key string, mark driver.Mark) (driver.Claim, error) {
 	c, err := s.store.Acquire(ctx, driver.NewClaim(key), long)
-	return c, errors.Join(err, s.store.Release(ctx, c, mark))
+	return c, errors.Join(err, s.store.Release(ctx, c, driver.Released{Mark: mark}))
 }
 
 func marks(ctx context.Context, s claims) error {
@@ -70,7 +70,7 @@ func marks(ctx context.Context, s claims) error {
 	for i, mark := range []driver.Mark{driver.MarkNone, driver.MarkFailed, driver.MarkQuarantined} {
 		key, mine := fmt.Sprint("order-", i), driver.NewClaim(fmt.Sprint("order-", i))
 		first, err := released(ctx, s, key, mark)
-		errAgain := s.other.Release(ctx, first, driver.Mark("other"))
+		errAgain := s.other.Release(ctx, first, driver.Released{Mark: driver.Mark("other")})
 		next, errNext := s.other.Acquire(ctx, mine, long)
 		given, errGiven := s.store.Acquire(ctx, mine, s.lease)
 		renewed, errRenewed := s.store.Renew(ctx, given, s.lease)
@@ -96,13 +96,13 @@ func marks(ctx context.Context, s claims) error {
 func olderOfOwner(ctx context.Context, s claims) error {
 	mine := driver.NewClaim("order-1")
 	first, err := s.store.Acquire(ctx, mine, long)
-	errRelease := s.store.Release(ctx, first, driver.MarkNone)
+	errRelease := s.store.Release(ctx, first, driver.Released{})
 	second, errSecond := s.store.Acquire(ctx, mine, s.lease)
 	if err := errors.Join(err, errRelease, errSecond, expectNewer(second, first, false), expectLost(ctx, s, first), s.outlast(ctx)); err != nil {
 		return fmt.Errorf("after its own Release: %w", err)
 	}
 	taker, err := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
-	errRelease = s.other.Release(ctx, taker, driver.MarkNone)
+	errRelease = s.other.Release(ctx, taker, driver.Released{})
 	third, errThird := s.store.Acquire(ctx, mine, long)
 	return errors.Join(err, errRelease, errThird, expectNewer(third, taker, false),
 		expectLost(ctx, s, first), expectLost(ctx, s, second), expectHolder(ctx, s, third))
@@ -127,7 +127,7 @@ func renewedEither(ctx context.Context, s claims) error {
 			return errors.Join(s.store.Complete(ctx, c, driver.OutcomeProcessed), expectDone(ctx, s, c.Key))
 		},
 		func(c driver.Claim) error {
-			err := s.store.Release(ctx, c, driver.MarkNone)
+			err := s.store.Release(ctx, c, driver.Released{})
 			next, errNext := s.other.Acquire(ctx, driver.NewClaim(c.Key), long)
 			return errors.Join(err, errNext, expectNewer(next, c, false))
 		},
@@ -194,7 +194,7 @@ func releasedElsewhere(ctx context.Context, s claims) error {
 	for _, claimed := range []bool{false, true} {
 		key := fmt.Sprint("claimed again: ", claimed)
 		c, err := s.store.Acquire(ctx, driver.NewClaim(key), long)
-		err = errors.Join(err, s.other.Release(ctx, c, driver.MarkNone))
+		err = errors.Join(err, s.other.Release(ctx, c, driver.Released{}))
 		var next driver.Claim
 		if claimed {
 			var errNext error

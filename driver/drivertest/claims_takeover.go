@@ -10,14 +10,14 @@ import (
 
 func acquireReleased(ctx context.Context, s claims) error {
 	first, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
-	errRelease := s.store.Release(ctx, first, driver.MarkNone)
+	errRelease := s.store.Release(ctx, first, driver.Released{})
 	second, errSecond := s.other.Acquire(ctx, driver.NewClaim("order-1"), s.lease)
 	if err := errors.Join(err, errRelease, errSecond, expectNewer(second, first, false)); err != nil {
 		return err
 	}
 	// Also a holder that released after its lease had run out gave the key up.
 	err = s.outlast(ctx)
-	errRelease = s.store.Release(ctx, second, driver.MarkNone)
+	errRelease = s.store.Release(ctx, second, driver.Released{})
 	third, errThird := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errRelease, errThird, expectNewer(third, second, false), expectHolder(ctx, s, third))
 }
@@ -27,7 +27,7 @@ func takeover(ctx context.Context, s claims) error {
 	if err := errors.Join(err, expectNewer(successor, old, true)); err != nil {
 		return err
 	}
-	errRelease := s.other.Release(ctx, successor, driver.MarkNone)
+	errRelease := s.other.Release(ctx, successor, driver.Released{})
 	last, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errRelease, expectNewer(last, successor, false), expectHolder(ctx, s, last))
 }
@@ -143,7 +143,7 @@ func tokenGrows(ctx context.Context, s claims) error {
 		if newest, takeover = c, ttl != long; takeover {
 			err = errors.Join(err, s.outlast(ctx))
 		} else {
-			err = errors.Join(err, s.handle(step+1).Release(ctx, c, driver.MarkNone))
+			err = errors.Join(err, s.handle(step+1).Release(ctx, c, driver.Released{}))
 		}
 		if err != nil {
 			return fmt.Errorf("step %d: %w", step+1, err)
@@ -170,7 +170,7 @@ func expectLost(ctx context.Context, s claims, c driver.Claim) error {
 		_, errRenew := store.Renew(ctx, c, long)
 		failures = append(failures,
 			expect("Renew of a lost claim", errRenew, driver.ErrLost),
-			expect("Release of a lost claim", store.Release(ctx, c, driver.MarkNone), driver.ErrLost),
+			expect("Release of a lost claim", store.Release(ctx, c, driver.Released{}), driver.ErrLost),
 			expect("Complete of a lost claim", store.Complete(ctx, c, driver.OutcomeProcessed), driver.ErrLost),
 		)
 	}
@@ -196,6 +196,6 @@ func expiredHolder(ctx context.Context, s claims) error {
 		expect("Complete", s.store.Complete(ctx, completing, driver.OutcomeProcessed), nil),
 		expectDone(ctx, s, "order-1"),
 		expectHolder(ctx, s, renewed),
-		expect("Release", s.store.Release(ctx, releasing, driver.MarkNone), nil),
+		expect("Release", s.store.Release(ctx, releasing, driver.Released{}), nil),
 	)
 }

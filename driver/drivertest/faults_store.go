@@ -137,9 +137,9 @@ func (f *Faults) Complete(ctx context.Context, c driver.Claim, outcome driver.Ou
 }
 
 // Release implements [driver.ClaimStore].
-func (f *Faults) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+func (f *Faults) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
 	_, err := do(ctx, f, OpRelease, c.Key, "", func(s driver.ClaimStore) (any, error) {
-		return nil, s.Release(ctx, c, mark)
+		return nil, s.Release(ctx, c, r)
 	})
 	return err
 }

@@ -146,6 +146,14 @@ var inspectorFlaws = []struct {
 	{"lists decisions as it likes",
 		func() *flawedInspector { return saysOfKeys(func(k *driver.KeyState) { slices.Reverse(k.Decided) }) },
 		[]string{"Decisions are described"}},
+	{"forgets the pause",
+		func() *flawedInspector { return saysOfClaims(func(c *driver.ClaimState) { c.NotBefore = time.Time{} }) },
+		[]string{"A paused key"}},
+	{"pauses a key that is held", func() *flawedInspector {
+		return saysOfClaims(func(c *driver.ClaimState) { c.NotBefore = c.Changed.Add(time.Hour) })
+	}, []string{"A paused key"}},
+	{"forgets the attempts", func() *flawedInspector { return saysOfClaims(func(c *driver.ClaimState) { c.Attempts = 0 }) },
+		[]string{"A paused key"}},
 	{"takes seals for events", func() *flawedInspector {
 		return saysOfKeys(func(k *driver.KeyState) {
 			for _, source := range k.Sealed {

@@ -89,7 +89,7 @@ func (f *flawedReopener) spoil(ctx context.Context, c driver.Claim) {
 		return
 	}
 	if left, err := f.Store.Acquire(ctx, driver.NewClaim(c.Key), time.Hour); err == nil && f.flaw == "leaves a mark" {
-		_ = f.Store.Release(ctx, left, driver.MarkFailed)
+		_ = f.Store.Release(ctx, left, driver.Released{Mark: driver.MarkFailed})
 	}
 }
 

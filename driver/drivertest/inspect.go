@@ -39,6 +39,7 @@ var inspectChecks = []check[Inspected]{
 	{"Decisions are described, ordered by the join's name", inspectDecisions},
 	{"A claim that holds its key is described, in each scope", inspectHeld},
 	{"A released key has the mark of its release", inspectReleased},
+	{"A paused key has its attempts, and when its pause ends", inspectPaused},
 	{"A lease that ran out is seen, and who took it over", inspectExpired},
 	{"A completed key says how, by which claim and when", inspectDone},
 	{"The first outcome of a completion stays", inspectDoneAgain},

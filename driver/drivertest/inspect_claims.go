@@ -47,7 +47,7 @@ func inspectReleased(ctx context.Context, s inspected) error {
 		var errAcquire error
 		c, errAcquire = s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 		held, errHeld := inspect(ctx, s, "order-1")
-		errRelease := s.store.Release(ctx, c, mark)
+		errRelease := s.store.Release(ctx, c, driver.Released{Mark: mark})
 		released, errReleased := inspect(ctx, s, "order-1")
 		got := released.Claim("")
 		failures = append(failures, errAcquire, errHeld, errRelease, errReleased, expectClaim(got, c),
@@ -82,7 +82,7 @@ func inspectDone(ctx context.Context, s inspected) error {
 		ask := driver.NewClaim(fmt.Sprintf("order %q", given))
 		ask.Scope = string(given)
 		c, err := s.store.Acquire(ctx, ask, long)
-		marked := s.store.Release(ctx, c, driver.MarkFailed)
+		marked := s.store.Release(ctx, c, driver.Released{Mark: driver.MarkFailed})
 		c, errAgain := s.store.Acquire(ctx, driver.Claim{Scope: ask.Scope, Key: ask.Key, Owner: driver.NewOwner()}, long)
 		errComplete := s.store.Complete(ctx, c, given)
 		k, errInspect := inspect(ctx, s, ask.Key)

@@ -145,7 +145,7 @@ func listOpen(ctx context.Context, s inspected) error {
 		failures = append(failures, err, s.store.Complete(ctx, c, driver.OutcomeProcessed))
 	}
 	c, err := s.store.Acquire(ctx, driver.NewClaim(keyOf(3)), long)
-	return errors.Join(append(failures, err, s.store.Release(ctx, c, driver.MarkFailed),
+	return errors.Join(append(failures, err, s.store.Release(ctx, c, driver.Released{Mark: driver.MarkFailed}),
 		expectKeys(ctx, s, driver.KeyQuery{Scope: "scope"}, keyOf(1), keyOf(2), keyOf(3), keyOf(4)),
 		expectKeys(ctx, s, driver.KeyQuery{Open: true}, keyOf(2), keyOf(3), keyOf(4)),
 		expectKeys(ctx, s, driver.KeyQuery{Open: true, Scope: "scope"}, keyOf(1), keyOf(3), keyOf(4)))...)

@@ -44,8 +44,8 @@ var reopenChecks = []check[Reopening]{
 // completed returns the claim that has completed order-1, which was released before.
 func completed(ctx context.Context, s reopening) (driver.Claim, error) {
 	first, errFirst := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
-	errRelease := s.store.Release(ctx, first, driver.MarkFailed)
-	c, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
+	errRelease := s.store.Release(ctx, first, driver.Released{Mark: driver.MarkFailed, Pause: long, Attempts: 3})
+	c, err := s.store.Acquire(ctx, early("order-1"), long)
 	return c, errors.Join(errFirst, errRelease, err, s.store.Complete(ctx, c, driver.OutcomeProcessed))
 }
 
@@ -66,7 +66,7 @@ func reopenAcquire(ctx context.Context, s reopening) error {
 	c, errAcquire := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	_, errOther := s.other.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errAcquire, expectNewer(c, old, false), expectEqual("Mark", c.Mark, driver.MarkNone),
-		expectHeld(errOther, "order-1", c.Token))
+		expectEqual("Attempts", c.Attempts, 0), expectHeld(errOther, "order-1", c.Token))
 }
 
 func reopenComplete(ctx context.Context, s reopening) error {
@@ -216,7 +216,7 @@ func reopenInspect(ctx context.Context, s reopening) error {
 		expectEqual("Owner", c.Owner, by), expectTrue("an operator reopened it", c.ByOperator()), expectNow("Changed", c.Changed),
 		expectEqual("problems", len(k.Problems), 0), expectEqual("keys that are open", len(page.Keys), 1)}
 	next, err := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
-	err = errors.Join(err, s.store.Release(ctx, next, driver.MarkNone))
+	err = errors.Join(err, s.store.Release(ctx, next, driver.Released{}))
 	k, errInspect = i.Inspect(ctx, "order-1")
 	return errors.Join(append(failures, err, errInspect, about("claimed since", expectClaim(k.Claim(""), next)))...)
 }

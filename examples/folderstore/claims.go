@@ -21,8 +21,9 @@ var _ driver.ClaimStore = (*Store)(nil)
 // record is what is kept of a key's claims. It is never deleted, so tokens never go back.
 type record struct {
 	State state
-	Claim driver.Claim // the newest
-	Mark  driver.Mark  // that it was released with
+	Claim driver.Claim    // the newest
+	Said  driver.Released // when it was released
+	Until time.Time       // when the pause ends that was asked for then
 }
 
 type state int
@@ -44,13 +45,23 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 			r.Claim.Margin = c.Margin
 		case r.State == held && now.Before(r.Claim.Expires):
 			return &driver.HeldError{Scope: c.Scope, Key: c.Key, Token: r.Claim.Token, Expires: r.Claim.Expires}
+		case r.State == free && now.Before(r.Until) && !c.Early:
+			return &driver.LaterError{Scope: c.Scope, Key: c.Key, Token: r.Claim.Token, Until: r.Until}
 		default:
-			c.Token, c.Takeover, c.Mark = r.Claim.Token+1, r.State == held, r.Mark
-			r.Claim = c
+			r.Claim = r.successor(c)
 		}
-		r.State, r.Mark, r.Claim.Expires = held, driver.MarkNone, now.Add(ttl)
+		r.State, r.Said, r.Until, r.Claim.Expires = held, driver.Released{}, time.Time{}, now.Add(ttl)
 		return nil
 	})
+}
+
+// successor returns the claim that comes after r's.
+func (r *record) successor(c driver.Claim) driver.Claim {
+	c.Token, c.Takeover, c.Mark, c.Attempts = r.Claim.Token+1, r.State == held, r.Said.Mark, r.Said.Attempts
+	if c.Takeover {
+		c.Attempts = r.Claim.Attempts + 1
+	}
+	return c
 }
 
 // Renew implements [driver.ClaimStore].
@@ -72,12 +83,12 @@ func (s *Store) Complete(ctx context.Context, c driver.Claim, _ driver.Outcome) 
 }
 
 // Release implements [driver.ClaimStore].
-func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+func (s *Store) Release(ctx context.Context, c driver.Claim, said driver.Released) error {
 	_, err := s.change(ctx, "release", c, 1, func(r *record) error {
 		if err := r.lost(c, held, free); err != nil || r.State == free {
 			return err
 		}
-		r.State, r.Mark = free, mark
+		r.State, r.Said, r.Until = free, said, time.Now().Add(said.Pause)
 		return nil
 	})
 	return err

@@ -32,7 +32,8 @@ const lease = time.Minute
 const withdraw = 10 * time.Second
 
 // Release has the next delivery of one of key's events run it: it clears the mark of a key that
-// failed or is quarantined, and of a key whose lease ran out that its holder vanished.
+// failed or is quarantined, ends the pause that a run has asked for, and clears of a key whose lease
+// ran out that its holder vanished. The attempts are counted anew.
 //
 // While a lease is live, it is refused with [ErrUnderWay]; with force it is taken from the run.
 // That run may have acted, or may still act, and the next may act again.
@@ -45,11 +46,11 @@ func (k Keys) Release(ctx context.Context, key string, force bool) error {
 		return fmt.Errorf("key %q is completed, and is not run again: %w", key, ErrNothing)
 	case c.Token == 0:
 		return fmt.Errorf("key %q was never claimed: the next delivery runs it: %w", key, ErrNothing)
-	case !c.Held && c.Mark == driver.MarkNone:
+	case !c.Held && c.Mark == driver.MarkNone && c.Attempts == 0 && c.NotBefore.IsZero():
 		return fmt.Errorf("key %q is released: the next delivery runs it: %w", key, ErrNothing)
 	}
 	return k.with(ctx, key, c, force, func(ctx context.Context, claim driver.Claim) error {
-		return k.Claims.Release(ctx, claim, driver.MarkNone)
+		return k.Claims.Release(ctx, claim, driver.Released{})
 	})
 }
 
@@ -86,7 +87,7 @@ func (k Keys) look(ctx context.Context, key string) (driver.ClaimState, error) {
 
 // with calls do with a claim of key: a new one, or with force that of the run that is under way.
 func (k Keys) with(ctx context.Context, key string, c driver.ClaimState, force bool, do func(context.Context, driver.Claim) error) error {
-	asked := driver.Claim{Scope: k.Scope, Key: key, Owner: driver.NewOperator(k.By)}
+	asked := driver.Claim{Scope: k.Scope, Key: key, Owner: driver.NewOperator(k.By), Early: true}
 	claim, err := k.Claims.Acquire(ctx, asked, lease)
 	var held *driver.HeldError
 	switch {
@@ -126,7 +127,7 @@ func (k Keys) undo(ctx context.Context, asked driver.Claim, was driver.ClaimStat
 	return k.giveBack(ctx, claim, was)
 }
 
-// giveBack releases a key whose change has failed, with the mark that it had. A key whose lease
+// giveBack releases a key whose change has failed, as it was released before. A key whose lease
 // had run out is left claimed, so that whoever takes it over is told that a holder vanished.
 func (k Keys) giveBack(ctx context.Context, claim driver.Claim, was driver.ClaimState) error {
 	if was.Held {
@@ -134,7 +135,11 @@ func (k Keys) giveBack(ctx context.Context, claim driver.Claim, was driver.Claim
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdraw)
 	defer cancel()
-	if err := k.Claims.Release(ctx, claim, claim.Mark); err != nil && !errors.Is(err, driver.ErrLost) {
+	as := driver.Released{Mark: claim.Mark, Attempts: claim.Attempts}
+	if !was.NotBefore.IsZero() {
+		as.Pause = max(time.Until(was.NotBefore), 0)
+	}
+	if err := k.Claims.Release(ctx, claim, as); err != nil && !errors.Is(err, driver.ErrLost) {
 		return fmt.Errorf("give key %q back: %w", claim.Key, err)
 	}
 	return nil

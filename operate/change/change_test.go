@@ -36,9 +36,11 @@ var begins = map[string]func(t *testing.T, s *memstore.Store) driver.Claim{
 		}
 		return driver.Claim{}
 	},
-	"released":    released(driver.MarkNone),
-	"failed":      released(driver.MarkFailed),
-	"quarantined": released(driver.MarkQuarantined),
+	"released":    released(driver.Released{}),
+	"tried":       released(driver.Released{Attempts: 3}),
+	"paused":      released(driver.Released{Attempts: 3, Pause: time.Hour}),
+	"failed":      released(driver.Released{Mark: driver.MarkFailed, Attempts: 5}),
+	"quarantined": released(driver.Released{Mark: driver.MarkQuarantined}),
 	"held":        acquire,
 	"expired": func(t *testing.T, s *memstore.Store) driver.Claim {
 		c := acquire(t, s)
@@ -54,10 +56,10 @@ var begins = map[string]func(t *testing.T, s *memstore.Store) driver.Claim{
 	},
 }
 
-func released(mark driver.Mark) func(t *testing.T, s *memstore.Store) driver.Claim {
+func released(as driver.Released) func(t *testing.T, s *memstore.Store) driver.Claim {
 	return func(t *testing.T, s *memstore.Store) driver.Claim {
 		c := acquire(t, s)
-		if err := s.Release(t.Context(), c, mark); err != nil {
+		if err := s.Release(t.Context(), c, as); err != nil {
 			t.Fatal(err)
 		}
 		return c
@@ -80,14 +82,15 @@ func each(t *testing.T, begin string, do func(t *testing.T, s *memstore.Store, w
 func expectFree(t *testing.T, s *memstore.Store, was driver.Claim) {
 	t.Helper()
 	c, err := s.Acquire(t.Context(), driver.Claim{Key: key, Owner: "next"}, time.Hour)
-	if err != nil || c.Mark != driver.MarkNone || c.Takeover || c.Token <= was.Token {
+	if err != nil || c.Mark != driver.MarkNone || c.Attempts != 0 || c.Takeover || c.Token <= was.Token {
 		t.Errorf("the next run's claim is %+v, %v, after %+v", c, err, was)
 	}
 }
 
 func TestRelease(t *testing.T) {
 	for begin, want := range map[string]error{"nothing": change.ErrNothing, "waiting": change.ErrNothing, "released": change.ErrNothing,
-		"done": change.ErrNothing, "held": change.ErrUnderWay, "failed": nil, "quarantined": nil, "expired": nil} {
+		"done": change.ErrNothing, "held": change.ErrUnderWay, "failed": nil, "quarantined": nil, "expired": nil,
+		"tried": nil, "paused": nil} {
 		each(t, begin, func(t *testing.T, s *memstore.Store, was driver.Claim) {
 			before, _ := s.Inspect(t.Context(), key)
 			err := keysOf(s).Release(t.Context(), key, false)
@@ -107,7 +110,7 @@ func TestRelease(t *testing.T) {
 
 func TestComplete(t *testing.T) {
 	for begin, want := range map[string]error{"nothing": change.ErrNothing, "waiting": nil, "released": nil, "done": change.ErrNothing,
-		"held": change.ErrUnderWay, "failed": nil, "quarantined": nil, "expired": nil} {
+		"held": change.ErrUnderWay, "failed": nil, "quarantined": nil, "expired": nil, "tried": nil, "paused": nil} {
 		each(t, begin, func(t *testing.T, s *memstore.Store, _ driver.Claim) {
 			err := keysOf(s).Complete(t.Context(), key, false)
 			if !errors.Is(err, want) || want == nil && err != nil {
@@ -146,10 +149,10 @@ func TestForce(t *testing.T) {
 }
 
 // TestEachFailureLeavesTheKeyAsItWas fails each call of the store, before it or after: the key keeps its
-// mark, and can be changed at once; where its lease had run out, when that of the change has.
+// mark, its attempts and its pause, and can be changed at once; where its lease had run out, when that of the change has.
 func TestEachFailureLeavesTheKeyAsItWas(t *testing.T) {
 	down := errors.New("the store is down")
-	for _, begin := range []string{"failed", "quarantined", "expired"} {
+	for _, begin := range []string{"failed", "quarantined", "expired", "paused"} {
 		for n := 1; n <= 4; n++ {
 			call, after := (n+1)/2, n%2 == 0
 			each(t, begin, func(t *testing.T, s *memstore.Store, _ driver.Claim) {
@@ -170,8 +173,16 @@ func TestEachFailureLeavesTheKeyAsItWas(t *testing.T) {
 				if begin == "expired" {
 					time.Sleep(2 * time.Minute) // in a bubble
 				}
-				c, err := s.Acquire(t.Context(), driver.Claim{Key: key, Owner: "next"}, time.Hour)
-				marked := c.Mark == driver.Mark(begin) || begin == "expired" && c.Takeover
+				next := driver.Claim{Key: key, Owner: "next"}
+				if begin == "paused" && !(call == 2 && after) {
+					later, is := errors.AsType[*driver.LaterError](errorOf(s.Acquire(t.Context(), next, time.Hour)))
+					if !is || time.Until(later.Until) != time.Hour {
+						t.Errorf("call %d fails (after it: %v): then the key is paused: %v", call, after, later)
+					}
+					time.Sleep(time.Hour)
+				}
+				c, err := s.Acquire(t.Context(), next, time.Hour)
+				marked := c.Mark == driver.Mark(begin) || begin == "expired" && c.Takeover || begin == "paused" && c.Attempts == 3
 				if call == 2 && after { // it was completed
 					marked, err = errors.Is(err, driver.ErrDone), nil
 				}
@@ -182,6 +193,8 @@ func TestEachFailureLeavesTheKeyAsItWas(t *testing.T) {
 		}
 	}
 }
+
+func errorOf(_ driver.Claim, err error) error { return err }
 
 // late begins a run between the look at the key and the claim.
 type late struct {

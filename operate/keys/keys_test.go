@@ -115,7 +115,7 @@ func fill(t *testing.T, store *memstore.Store, n int) {
 		time.Sleep(time.Minute)
 	}
 	c, err := store.Acquire(t.Context(), driver.Claim{Key: "poison", Owner: "me"}, time.Hour)
-	errs = append(errs, err, store.Persist(t.Context(), event("poison", "event2")), store.Release(t.Context(), c, driver.MarkFailed))
+	errs = append(errs, err, store.Persist(t.Context(), event("poison", "event2")), store.Release(t.Context(), c, driver.Released{Mark: driver.MarkFailed}))
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}

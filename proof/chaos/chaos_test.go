@@ -70,7 +70,7 @@ var brokenProtocols = []struct {
 		func(o *chaos.Options) {},
 		func(r *chaos.Report) int { return r.Doubled }},
 	{"release instead of complete", "driver/cache/lease.go",
-		"return l.cache.claims.Complete(ctx, l.claim, l.outcome)", "return l.cache.claims.Release(ctx, l.claim, driver.MarkNone)",
+		"return l.cache.claims.Complete(ctx, l.claim, l.outcome)", "return l.cache.claims.Release(ctx, l.claim, driver.Released{})",
 		leaveAlone,
 		func(r *chaos.Report) int { return min(r.Unexcused, r.Lost) }},
 }

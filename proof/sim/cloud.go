@@ -209,7 +209,8 @@ func (c *cloud) noteClaim(k *keyState, of call, o *object) {
 		return
 	}
 	owner := of.claim.Owner
-	claim := driver.Claim{Key: of.key, Token: token, Owner: owner, Expires: time.Now().Add(ttl - c.scenario.Ahead),
+	attempts, _ := strconv.Atoi(o.Metadata["attempts"]) // none: 0
+	claim := driver.Claim{Key: of.key, Attempts: attempts, Token: token, Owner: owner, Expires: time.Now().Add(ttl - c.scenario.Ahead),
 		Takeover: o.Metadata["takeover"] == "true"}
 	again := k.state == held && k.claim.Owner == owner
 	k.stored = claim
@@ -221,6 +222,7 @@ func (c *cloud) noteClaim(k *keyState, of call, o *object) {
 			v.violated("token %d was released by another than its holder", k.claim.Token)
 		default:
 			k.state = free
+			k.noteReleased(o.Metadata)
 		}
 		return
 	}
@@ -236,8 +238,20 @@ func (c *cloud) noteClaim(k *keyState, of call, o *object) {
 		v.violated("token %d was handed out while the lease of token %d runs", token, k.claim.Token)
 	case !again && token <= k.claim.Token:
 		v.violated("a new claim has token %d, after %d", token, k.claim.Token)
+	case !again && k.isPaused():
+		v.violated("token %d was handed out while the key is paused until %v", token, k.paused)
+	case !again && k.claim.Token > 0 && claim.Attempts != k.tells().Attempts:
+		v.violated("token %d was told of %d attempts, and there were %d", token, claim.Attempts, k.tells().Attempts)
 	}
 	k.give(claim, ttl-c.scenario.Ahead)
+}
+
+// noteReleased notes what a claim's object says that was released.
+func (k *keyState) noteReleased(metadata map[string]string) {
+	pause, _ := time.ParseDuration(metadata["pause"]) // none: 0
+	attempts, _ := strconv.Atoi(metadata["attempts"])
+	k.said = driver.Released{Mark: driver.Mark(metadata["mark"]), Pause: pause, Attempts: attempts}
+	k.paused = time.Now().Add(pause)
 }
 
 // noteDone checks that a key is completed once, by a holder whose business is done.

@@ -24,6 +24,7 @@ type before struct {
 	state     claimState
 	claim     driver.Claim
 	deletions int
+	paused    bool
 }
 
 // begin returns the context for an operation's requests, the key, and the key's state.
@@ -31,7 +32,8 @@ func (o observed) begin(ctx context.Context, c call) (context.Context, *keyState
 	o.cloud.gate.mu.Lock()
 	defer o.cloud.gate.mu.Unlock()
 	k := o.cloud.verify.key(c.key)
-	return context.WithValue(ctx, callKey{}, c), k, before{maps.Clone(k.events), maps.Clone(k.sealed), k.state, k.claim, k.deletions}
+	return context.WithValue(ctx, callKey{}, c), k, before{maps.Clone(k.events), maps.Clone(k.sealed), k.state, k.claim, k.deletions,
+		k.isPaused()}
 }
 
 // end checks an operation's result against the key.
@@ -195,6 +197,7 @@ func (o observed) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Dur
 		case err == nil:
 			o.handedOut(v, k, claim, owner)
 		case errors.Is(err, driver.ErrDone) && (k.state == done || was.deletions < k.deletions):
+		case errors.Is(err, driver.ErrLater) && (was.paused || k.isPaused()):
 		case errors.As(err, &heldBy) && !(k.mine(driver.Claim{Token: heldBy.Token, Owner: owner}) && was.state == held):
 		case !errors.Is(err, driver.ErrDone) && a.troubled:
 		default:
@@ -265,9 +268,9 @@ func (o observed) Complete(ctx context.Context, c driver.Claim, outcome driver.O
 	return err
 }
 
-func (o observed) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+func (o observed) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
 	in, k, _ := o.begin(ctx, call{op: "Release", key: c.Key, claim: c})
-	err := o.store.Release(in, c, mark)
+	err := o.store.Release(in, c, r)
 	o.end(ctx, func(v *verifier, a *attempt) {
 		switch {
 		case err == nil && k.state == held && k.mine(c):

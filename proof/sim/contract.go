@@ -36,9 +36,10 @@ type keyState struct {
 	decided  map[string][]string         // by the join's name
 	sealed   map[string]bool             // the sources of which no event is awaited
 	state    claimState
-	claim    driver.Claim // the newest
-	mark     driver.Mark  // that it was released with
-	fence    int64        // the greatest token whose holder asked whether the business acted
+	claim    driver.Claim    // the newest
+	said     driver.Released // when it was released
+	paused   time.Time       // until when, as was said then
+	fence    int64           // the greatest token whose holder asked whether the business acted
 	length   time.Duration
 	given    []driver.Claim      // all claims, each as it was last handed out
 	ends     map[int64]time.Time // of the leases, by token
@@ -201,24 +202,28 @@ func (c contract) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Dur
 	v, k := c.verify, c.verify.key(key)
 	claim, err := c.store.Acquire(ctx, wanted, ttl)
 	var heldBy *driver.HeldError
+	var later *driver.LaterError
 	switch again := k.state == held && k.claim.Owner == owner; {
 	case err == nil && k.state == done:
 		v.violated("a completed key was claimed, token %d", claim.Token)
-	case err == nil && again && (claim.Token != k.claim.Token || claim.Takeover != k.claim.Takeover || claim.Mark != k.claim.Mark):
-		v.violated("token %d was claimed again by its owner, and became %d, takeover %v, mark %q",
-			k.claim.Token, claim.Token, claim.Takeover, claim.Mark)
+	case err == nil && again && (claim.Token != k.claim.Token || claim.Takeover != k.claim.Takeover || k.told(claim) != k.told(k.claim)):
+		v.violated("token %d was claimed again by its owner, and became %d, takeover %v, %v",
+			k.claim.Token, claim.Token, claim.Takeover, k.told(claim))
 	case err == nil && !again && k.live():
 		v.violated("token %d was handed out while the lease of token %d runs", claim.Token, k.claim.Token)
 	case err == nil && !again && claim.Token <= k.claim.Token:
 		v.violated("a new claim has token %d, after %d", claim.Token, k.claim.Token)
 	case err == nil && !again && claim.Takeover != (k.state == held):
 		v.violated("token %d says takeover %v", claim.Token, claim.Takeover)
-	case err == nil && !again && claim.Mark != k.said():
-		v.violated("token %d has the mark %q, and the key was released with %q", claim.Token, claim.Mark, k.said())
+	case err == nil && k.isPaused() && !wanted.Early:
+		v.violated("token %d was handed out while the key is paused until %v", claim.Token, k.paused)
+	case err == nil && !again && k.told(claim) != k.tells():
+		v.violated("token %d was told %v, and the key was released with %v", claim.Token, k.told(claim), k.tells())
 	case err == nil && (claim.Owner != owner || claim.Key != key || claim.Scope != wanted.Scope || claim.Margin != wanted.Margin || !claim.Expires.Equal(time.Now().Add(ttl))):
 		v.violated("the claim %+v is not what was asked for: %s, %s, %v", claim, owner, key, ttl)
 	case err == nil:
 	case k.state == done && errors.Is(err, driver.ErrDone):
+	case k.isPaused() && !wanted.Early && errors.As(err, &later) && later.Token == k.claim.Token && later.Until.Equal(k.paused):
 	case k.live() && !again && errors.As(err, &heldBy) && heldBy.Token == k.claim.Token && heldBy.Expires.Equal(k.claim.Expires.Add(c.ahead)):
 	default:
 		v.violated("Acquire of key %s: %v, and token %d is %v until %v", key, err, k.claim.Token, k.state, k.claim.Expires)
@@ -231,12 +236,20 @@ func (c contract) Acquire(ctx context.Context, wanted driver.Claim, ttl time.Dur
 	return claim, err
 }
 
-// said is the mark that the next holder is to be told.
-func (k *keyState) said() driver.Mark {
+// isPaused says whether the key was released with a pause that has not passed.
+func (k *keyState) isPaused() bool { return k.state == free && time.Now().Before(k.paused) }
+
+// told is what a claim says of the holders before.
+func (k *keyState) told(c driver.Claim) driver.Released {
+	return driver.Released{Mark: c.Mark, Attempts: c.Attempts}
+}
+
+// tells is what the next holder is to be told.
+func (k *keyState) tells() driver.Released {
 	if k.state == free {
-		return k.mark
+		return driver.Released{Mark: k.said.Mark, Attempts: k.said.Attempts}
 	}
-	return driver.MarkNone
+	return driver.Released{Attempts: k.claim.Attempts + 1}
 }
 
 // give notes a claim that the store has handed out.
@@ -283,8 +296,8 @@ func (c contract) Complete(ctx context.Context, claim driver.Claim, outcome driv
 	return err
 }
 
-func (c contract) Release(ctx context.Context, claim driver.Claim, mark driver.Mark) error {
-	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Release(ctx, claim, mark)
+func (c contract) Release(ctx context.Context, claim driver.Claim, said driver.Released) error {
+	v, k, err := c.verify, c.verify.key(claim.Key), c.store.Release(ctx, claim, said)
 	may := k.state != done && k.mine(claim)
 	switch {
 	case err == nil && !may:
@@ -293,8 +306,8 @@ func (c contract) Release(ctx context.Context, claim driver.Claim, mark driver.M
 		v.violated("Release of token %d: %v, and token %d is the newest", claim.Token, err, k.claim.Token)
 	}
 	if err == nil && may && k.state == held {
-		k.state, k.mark = free, mark
-		v.released(attemptFrom(ctx), claim, mark)
+		k.state, k.said, k.paused = free, said, time.Now().Add(said.Pause)
+		v.released(attemptFrom(ctx), claim, said.Mark)
 	}
 	v.probe(contract.probeClaims, c)
 	return err

@@ -238,8 +238,8 @@ func (s *deletesOnRelease) claims() sim.Stores {
 	return s.Stores
 }
 
-func (s *deletesOnRelease) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
-	if err := s.claims().Release(ctx, c, mark); err != nil {
+func (s *deletesOnRelease) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
+	if err := s.claims().Release(ctx, c, r); err != nil {
 		return err
 	}
 	fresh := memstore.New()
@@ -267,8 +267,8 @@ func (s *anyoneReleases) Acquire(ctx context.Context, wanted driver.Claim, ttl t
 	return c, err
 }
 
-func (s *anyoneReleases) Release(ctx context.Context, _ driver.Claim, mark driver.Mark) error {
-	return s.Stores.Release(ctx, s.newest, mark)
+func (s *anyoneReleases) Release(ctx context.Context, _ driver.Claim, r driver.Released) error {
+	return s.Stores.Release(ctx, s.newest, r)
 }
 
 func TestMutantsAreFound(t *testing.T) {

@@ -194,7 +194,7 @@ func (v *verifier) swept() {
 		due := len(k.events) > 0 && !e.Early || v.scenario.Joined(k.places())
 		switch {
 		case !due || k.forgotten:
-		case k.state == free && (k.mark == driver.MarkFailed || k.mark == driver.MarkQuarantined && len(v.letters[e.Key]) > 0):
+		case k.state == free && (k.said.Mark == driver.MarkFailed || k.said.Mark == driver.MarkQuarantined && len(v.letters[e.Key]) > 0):
 		case len(k.effects) == 0:
 			v.violated("key %s was swept, and nothing was done: the order is lost", e.Key)
 		case k.state != done:

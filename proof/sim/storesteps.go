@@ -73,8 +73,8 @@ func (g gated) Complete(ctx context.Context, c driver.Claim, outcome driver.Outc
 	return g.gate.step(ctx, "Complete", write, func(ctx context.Context) error { return g.store.Complete(ctx, c, outcome) })
 }
 
-func (g gated) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
-	return g.gate.step(ctx, "Release", write, func(ctx context.Context) error { return g.store.Release(ctx, c, mark) })
+func (g gated) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
+	return g.gate.step(ctx, "Release", write, func(ctx context.Context) error { return g.store.Release(ctx, c, r) })
 }
 
 // value is a step that has a result besides the error; where the answer is lost,

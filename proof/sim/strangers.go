@@ -39,7 +39,7 @@ func (c contract) probeClaims(ctx context.Context, name string, k *keyState) {
 			_ = c.Complete(ctx, claim, driver.OutcomeProcessed)
 		}
 		_, _ = c.Renew(ctx, claim, time.Hour)
-		_ = c.Release(ctx, claim, driver.MarkNone)
+		_ = c.Release(ctx, claim, driver.Released{})
 	}
 	if k.live() || k.state == done {
 		_, _ = c.Acquire(ctx, driver.Claim{Key: name, Owner: "stranger"}, time.Hour)

@@ -38,13 +38,19 @@ type claimRow struct {
 	Owner    string `bigquery:"owner"`
 	Takeover bool   `bigquery:"takeover"`
 	Mark     string `bigquery:"mark"`
+	Attempts int64  `bigquery:"attempts"`
+	PauseMS  int64  `bigquery:"pause_ms"`
 	LeaseMS  int64  `bigquery:"lease_ms"`
 	AgeMS    int64  `bigquery:"age_ms"` // by the server's clock, when it was read
 }
 
-// left is how much of the lease is left.
+// left is how much is left of a lease, or of a pause.
 func (r claimRow) left() time.Duration {
-	return time.Duration(r.LeaseMS-r.AgeMS) * time.Millisecond
+	ms := r.LeaseMS
+	if r.Kind == released {
+		ms = r.PauseMS
+	}
+	return time.Duration(ms-r.AgeMS) * time.Millisecond
 }
 
 // Acquire implements [driver.ClaimStore]. A key that was never claimed costs two requests,
@@ -71,16 +77,18 @@ func (r claimRow) successor(c driver.Claim, n int64, ttl time.Duration) (claimRo
 	next := claimRow{Seq: n, Kind: acquired, Token: n, Owner: driver.ToText(c.Owner), LeaseMS: milliseconds(ttl)}
 	switch {
 	case r.Seq == 0:
+	case r.Kind == released && r.left() > 0 && !c.Early:
+		return next, &driver.LaterError{Scope: c.Scope, Key: c.Key, Token: r.Token, Until: time.Now().Add(r.left())}
 	case r.Kind == released || r.Kind == reopened:
-		next.Mark = r.Mark
+		next.Mark, next.Attempts = r.Mark, r.Attempts
 	case r.Kind == completed:
 		return next, driver.ErrDone
 	case fromText(r.Owner) == c.Owner: // the caller has lost an answer
-		next.Kind, next.Token, next.Takeover, next.Mark = renewed, r.Token, r.Takeover, r.Mark
+		next.Kind, next.Token, next.Takeover, next.Mark, next.Attempts = renewed, r.Token, r.Takeover, r.Mark, r.Attempts
 	case r.left() > 0:
 		return next, &driver.HeldError{Scope: c.Scope, Key: c.Key, Token: r.Token, Expires: time.Now().Add(r.left())}
 	default:
-		next.Takeover = true
+		next.Takeover, next.Attempts = true, r.Attempts+1
 	}
 	return next, nil
 }
@@ -91,7 +99,7 @@ func (s *Store) handOut(c driver.Claim, r claimRow, until time.Time, err error) 
 	if err != nil {
 		return driver.Claim{}
 	}
-	c.Token, c.Expires, c.Takeover, c.Mark = r.Token, until, r.Takeover, driver.Mark(r.Mark)
+	c.Token, c.Expires, c.Takeover, c.Mark, c.Attempts = r.Token, until, r.Takeover, driver.Mark(r.Mark), int(r.Attempts)
 	s.held.Remember(c, r)
 	return c
 }
@@ -113,8 +121,9 @@ func (s *Store) Complete(ctx context.Context, c driver.Claim, outcome driver.Out
 }
 
 // Release implements [driver.ClaimStore]. It costs what Renew costs.
-func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
-	_, err := s.change(ctx, "release", c, nil, claimRow{Kind: released, Mark: string(mark)})
+func (s *Store) Release(ctx context.Context, c driver.Claim, said driver.Released) error {
+	_, err := s.change(ctx, "release", c, nil, claimRow{Kind: released, Mark: string(said.Mark),
+		Attempts: int64(said.Attempts), PauseMS: milliseconds(said.Pause)})
 	return err
 }
 
@@ -141,7 +150,7 @@ func (s *Store) change(ctx context.Context, operation string, c driver.Claim, va
 			next := to
 			next.Seq, next.Token, next.Owner, next.Takeover = n, end.Token, end.Owner, end.Takeover
 			if to.Kind == renewed {
-				next.Mark = end.Mark
+				next.Mark, next.Attempts = end.Mark, end.Attempts
 			}
 			return next, nil
 		})
@@ -188,7 +197,7 @@ func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 		}
 		err = s.db.Insert(ctx, l, n, bq.Row{"form": r.Kind.form(), "scope": driver.ToText(c.Scope), "key": driver.ToText(c.Key),
 			"seq": n, "kind": string(r.Kind), "token": r.Token, "owner": r.Owner, "takeover": r.Takeover, "mark": r.Mark,
-			"lease_ms": r.LeaseMS})
+			"attempts": r.Attempts, "pause_ms": r.PauseMS, "lease_ms": r.LeaseMS})
 		if !errors.Is(err, bq.ErrRefused) {
 			return r, err
 		}
@@ -197,7 +206,8 @@ func (s *Store) record(ctx context.Context, c driver.Claim, known *claimRow,
 }
 
 // The columns of a row of the log, but its key and scope.
-const claimColumns = formColumn + ", seq, kind, token, owner, takeover, IFNULL(mark, '') AS mark, lease_ms, " +
+const claimColumns = formColumn + ", seq, kind, token, owner, takeover, IFNULL(mark, '') AS mark, " +
+	"IFNULL(attempts, 0) AS attempts, IFNULL(pause_ms, 0) AS pause_ms, lease_ms, " +
 	"TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), created_at, MILLISECOND) AS age_ms"
 
 // end returns the last row of the key's log, or none.
@@ -225,7 +235,7 @@ func (s *Store) checkLease(ttl time.Duration) error {
 	return nil
 }
 
-// milliseconds rounds a lease up, so that no one ends early.
+// milliseconds rounds up, so that no lease or pause ends early.
 func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

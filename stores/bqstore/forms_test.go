@@ -83,7 +83,7 @@ func TestRowsOfNewerRevisions(t *testing.T) {
 		"Acquire":     func() error { return errorOf(store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)) },
 		"Renew":       func() error { return errorOf(store.Renew(ctx, claim, time.Hour)) },
 		"Complete":    func() error { return store.Complete(ctx, claim, driver.OutcomeProcessed) },
-		"Release":     func() error { return store.Release(ctx, claim, driver.MarkNone) },
+		"Release":     func() error { return store.Release(ctx, claim, driver.Released{}) },
 		"DeadLetters": func() error { _, err := store.DeadLetters(ctx); return err },
 	} {
 		if err := run(); !errors.Is(err, bqstore.ErrNewer) || driver.IsPermanent(err) {

@@ -103,9 +103,13 @@ func (r claimState) addTo(k *driver.KeyState) {
 	case completed:
 		c.Done = &driver.Completion{Outcome: cmp.Or(driver.Outcome(r.Mark), driver.OutcomeProcessed), Token: c.Token, Owner: c.Owner, Time: r.CreatedAt}
 	case released, reopened:
-		c.Mark = driver.Mark(r.Mark)
+		c.Mark, c.Attempts = driver.Mark(r.Mark), int(r.Attempts)
+		if r.PauseMS > 0 {
+			c.NotBefore = r.CreatedAt.Add(time.Duration(r.PauseMS) * time.Millisecond)
+		}
 	default:
-		c.Held, c.Expires, c.Mark = true, r.CreatedAt.Add(time.Duration(r.LeaseMS)*time.Millisecond), driver.Mark(r.Mark)
+		c.Held, c.Expires = true, r.CreatedAt.Add(time.Duration(r.LeaseMS)*time.Millisecond)
+		c.Mark, c.Attempts = driver.Mark(r.Mark), int(r.Attempts)
 	}
 	k.Claims = append(k.Claims, c)
 }

@@ -190,7 +190,8 @@ func (a *acquisition) tidy(ctx context.Context, st standing) error {
 	if r.generation == absent || r.released || st.done.of(r) || !mine && time.Now().Before(r.expires()) {
 		return driver.ErrDone
 	}
-	r.released, r.mark, r.write, r.token = true, driver.MarkNone, newWrite(), max(r.token, st.done.token)
+	r = r.release(driver.Released{})
+	r.write, r.token = newWrite(), max(r.token, st.done.token)
 	if _, err := a.store.writeRecord(ctx, a.claim, r); err != nil && !errors.Is(err, errRefused) {
 		return err
 	}
@@ -198,22 +199,24 @@ func (a *acquisition) tidy(ctx context.Context, st standing) error {
 }
 
 // successor is the record to write in place of r so that the key is of next's
-// owner; or a HeldError.
+// owner; or a HeldError, or a LaterError.
 func successor(c driver.Claim, r, next record) (record, error) {
 	next.generation = r.generation
-	next.takeover, next.mark = false, driver.MarkNone
+	next.takeover, next.mark, next.attempts = false, driver.MarkNone, 0
 	switch {
 	case r.generation == absent: // deleted meanwhile
+	case time.Now().Before(r.resumes()) && !c.Early:
+		return next, &driver.LaterError{Scope: c.Scope, Key: c.Key, Token: r.token, Until: r.resumes()}
 	case r.released:
-		next.token, next.mark = r.token+1, r.mark
+		next.token, next.mark, next.attempts = r.token+1, r.mark, r.attempts
 	case r.owner == next.owner:
 		// The caller has lost an answer, or its patience. It is given the same
 		// claim again, with a lease of the length that it asks for from now on.
-		next.token, next.takeover, next.mark = r.token, r.takeover, r.mark
+		next.token, next.takeover, next.mark, next.attempts = r.token, r.takeover, r.mark, r.attempts
 	case time.Now().Before(r.expires()):
 		return next, &driver.HeldError{Scope: c.Scope, Key: c.Key, Token: r.token, Expires: r.expires()}
 	default:
-		next.token, next.takeover = r.token+1, true
+		next.token, next.takeover, next.attempts = r.token+1, true, r.attempts+1
 	}
 	return next, nil
 }
@@ -221,7 +224,7 @@ func successor(c driver.Claim, r, next record) (record, error) {
 // handOut returns the claim that r records, and remembers it. asked is when the
 // request was sent that stored it.
 func (s *Store) handOut(c driver.Claim, r record, asked time.Time) driver.Claim {
-	c.Token, c.Expires, c.Takeover, c.Mark = r.token, asked.Add(r.ttl), r.takeover, r.mark
+	c.Token, c.Expires, c.Takeover, c.Mark, c.Attempts = r.token, asked.Add(r.ttl), r.takeover, r.mark, r.attempts
 	s.held.Remember(c, known{r, c.Expires})
 	return c
 }

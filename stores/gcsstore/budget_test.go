@@ -161,7 +161,7 @@ func TestCosts(t *testing.T) {
 		}, gcs.Counts{B: 2}},
 		{"Renew", func() { _, err := store.Renew(ctx, claim, time.Hour); must(err) }, gcs.Counts{A: 1, B: 1}},
 		{"Renew elsewhere", func() { _, err := other.Renew(ctx, claim, time.Hour); must(err) }, gcs.Counts{A: 1, B: 2}},
-		{"Release after that", func() { must(store.Release(ctx, claim, driver.MarkNone)) }, gcs.Counts{A: 2, B: 2}},
+		{"Release after that", func() { must(store.Release(ctx, claim, driver.Released{})) }, gcs.Counts{A: 2, B: 2}},
 		{"Acquire, released", func() {
 			var err error
 			claim, err = store.Acquire(ctx, driver.NewClaim("order-1"), time.Hour)

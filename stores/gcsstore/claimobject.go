@@ -26,6 +26,12 @@ type record struct {
 	// mark is what the key was released with: of a released record by its holder, of
 	// a held one by the holder before.
 	mark driver.Mark
+	// attempts is how many runs have failed: of a released record with that of its holder, of a
+	// held one before it.
+	attempts int
+	// pause is how long nobody is given the key after a release, counted from when the server
+	// stored it.
+	pause time.Duration
 	// write is a nonce of the request that stored this: by it a caller that is
 	// refused recognises its own write, whose answer was lost.
 	write string
@@ -47,6 +53,25 @@ func (r record) of(c driver.Claim) bool {
 // expires is when the lease runs out, by the server's clock.
 func (r record) expires() time.Time { return r.stored.Add(r.ttl) }
 
+// resumes is when the pause ends, by the server's clock; zero: there is none.
+func (r record) resumes() time.Time {
+	if !r.released || r.pause <= 0 {
+		return time.Time{}
+	}
+	return r.stored.Add(r.pause)
+}
+
+// release returns r as its holder releases it.
+func (r record) release(said driver.Released) record {
+	r.released, r.mark, r.pause, r.attempts = true, said.Mark, said.Pause, said.Attempts
+	return r
+}
+
+// saysNothing says whether r was released as driver.Released{} releases it.
+func (r record) saysNothing() bool {
+	return r.released && r.mark == driver.MarkNone && r.pause == 0 && r.attempts == 0
+}
+
 // ownerMark is an owner as metadata can hold it; different owners have different
 // marks.
 func ownerMark(owner string) string { return objectName(owner) }
@@ -60,6 +85,8 @@ const (
 	fieldTakeover = "takeover"
 	fieldWrite    = "write"
 	fieldMark     = "mark"
+	fieldPause    = "pause"
+	fieldAttempts = "attempts"
 	fieldOutcome  = "outcome"
 	fieldForm     = "form"
 
@@ -97,7 +124,7 @@ func (r record) metadata() map[string]string {
 	if r.released {
 		state = stateReleased
 	}
-	return map[string]string{
+	metadata := map[string]string{
 		fieldState:    state,
 		fieldToken:    strconv.FormatInt(r.token, 10),
 		fieldOwner:    r.owner,
@@ -107,6 +134,15 @@ func (r record) metadata() map[string]string {
 		fieldMark:     string(r.mark),
 		fieldForm:     strconv.Itoa(recordForm),
 	}
+	// Earlier revisions read what is left out here, and no more: they run a key during its pause,
+	// and begin to count anew.
+	if r.pause > 0 {
+		metadata[fieldPause] = r.pause.String()
+	}
+	if r.attempts > 0 {
+		metadata[fieldAttempts] = strconv.Itoa(r.attempts)
+	}
+	return metadata
 }
 
 func parseRecord(metadata map[string]string) (record, error) {
@@ -116,12 +152,14 @@ func parseRecord(metadata map[string]string) (record, error) {
 	token, errToken := strconv.ParseInt(metadata[fieldToken], 10, 64)
 	ttl, errTTL := time.ParseDuration(metadata[fieldTTL])
 	takeover, errTakeover := strconv.ParseBool(metadata[fieldTakeover])
+	attempts, errAttempts := strconv.Atoi(cmp.Or(metadata[fieldAttempts], "0"))
+	pause, errPause := time.ParseDuration(cmp.Or(metadata[fieldPause], "0"))
 	var errState error
 	state := metadata[fieldState]
 	if state != stateHeld && state != stateReleased {
 		errState = fmt.Errorf("state %q", state)
 	}
-	if err := errors.Join(errToken, errTTL, errTakeover, errState); err != nil {
+	if err := errors.Join(errToken, errTTL, errTakeover, errAttempts, errPause, errState); err != nil {
 		return record{}, fmt.Errorf("%w: claim: %w", ErrCorrupt, err)
 	}
 	if token < 1 || token == math.MaxInt64 { // the next would be less
@@ -135,6 +173,8 @@ func parseRecord(metadata map[string]string) (record, error) {
 		released: state == stateReleased,
 		write:    metadata[fieldWrite],
 		mark:     driver.Mark(metadata[fieldMark]),
+		attempts: attempts,
+		pause:    pause,
 	}, nil
 }
 

@@ -45,14 +45,14 @@ func (s *Store) renew(ctx context.Context, c driver.Claim, ttl time.Duration) (d
 // Release implements [driver.ClaimStore]. The claim's object stays, as a
 // tombstone with the token. It costs one Class B and one Class A operation; for a
 // claim of another store, two and one.
-func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
-	if err := s.release(ctx, c, mark); err != nil {
+func (s *Store) Release(ctx context.Context, c driver.Claim, said driver.Released) error {
+	if err := s.release(ctx, c, said); err != nil {
 		return s.failedClaim(OpRelease, c, err)
 	}
 	return nil
 }
 
-func (s *Store) release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+func (s *Store) release(ctx context.Context, c driver.Claim, said driver.Released) error {
 	ctx, cancel, err := s.begin(ctx, OpRelease, c.Key, anySource)
 	if err != nil {
 		return err
@@ -65,10 +65,7 @@ func (s *Store) release(ctx context.Context, c driver.Claim, mark driver.Mark) e
 	if st.isDone {
 		return driver.ErrLost
 	}
-	_, err = s.change(ctx, c, st.record, func(r record) record {
-		r.released, r.mark = true, mark
-		return r
-	})
+	_, err = s.change(ctx, c, st.record, func(r record) record { return r.release(said) })
 	if errors.Is(err, errReleased) {
 		return nil
 	}

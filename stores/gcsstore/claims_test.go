@@ -38,7 +38,7 @@ func TestZombie(t *testing.T) {
 		lost(t, "Complete", old.Complete(ctx, zombie, driver.OutcomeProcessed))
 		_, err = old.Renew(ctx, zombie, time.Hour)
 		lost(t, "Renew", err)
-		lost(t, "Release", old.Release(ctx, zombie, driver.MarkNone))
+		lost(t, "Release", old.Release(ctx, zombie, driver.Released{}))
 		if err := taker.Complete(ctx, claim, driver.OutcomeProcessed); err != nil {
 			t.Errorf("the taker completes: %v", err)
 		}
@@ -108,7 +108,7 @@ func TestSameClaimTwice(t *testing.T) {
 	if err := stores[0].Complete(ctx, claim, driver.OutcomeProcessed); err != nil {
 		t.Error(err)
 	}
-	lost(t, "Release of a completed key", stores[1].Release(ctx, claim, driver.MarkNone))
+	lost(t, "Release of a completed key", stores[1].Release(ctx, claim, driver.Released{}))
 	_, err := stores[1].Renew(ctx, claim, time.Hour)
 	lost(t, "Renew of a completed key", err)
 }
@@ -165,7 +165,7 @@ func TestKnownToBeHeld(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if err := holder.Release(t.Context(), claim, driver.MarkFailed); err != nil {
+		if err := holder.Release(t.Context(), claim, driver.Released{Mark: driver.MarkFailed}); err != nil {
 			t.Fatal(err)
 		}
 		released := time.Now()

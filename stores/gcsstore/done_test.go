@@ -131,7 +131,7 @@ func TestTokenBesideCompletion(t *testing.T) {
 	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
 		store := open(0)
 		for range 5 { // the clock stands still
-			if err := store.Release(t.Context(), acquired(t, store), driver.MarkNone); err != nil {
+			if err := store.Release(t.Context(), acquired(t, store), driver.Released{}); err != nil {
 				t.Fatal(err)
 			}
 		}

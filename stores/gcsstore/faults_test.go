@@ -83,7 +83,7 @@ func expired(t *testing.T, s *gcsstore.Store) driver.Claim {
 func released(t *testing.T, s *gcsstore.Store) driver.Claim {
 	t.Helper()
 	c := acquired(t, s)
-	if err := s.Release(t.Context(), c, driver.MarkNone); err != nil {
+	if err := s.Release(t.Context(), c, driver.Released{}); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -163,7 +163,7 @@ var scenarios = []scenario{
 		return expectToken(renewed, err, c.Token, false)
 	}},
 	{"Release", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
-		return s.Release(ctx, c, driver.MarkNone)
+		return s.Release(ctx, c, driver.Released{})
 	}},
 	{"Complete", acquired, func(ctx context.Context, s *gcsstore.Store, c driver.Claim) error {
 		return s.Complete(ctx, c, driver.OutcomeProcessed)

@@ -49,6 +49,7 @@ const (
 	doneKey     = "order/done"
 	sealedKey   = "order/sealed" // event1 is stored, and event2 is sealed; since 3.json
 	openKey     = "order/open"   // it was completed, and reopened; since 6.json
+	pausedKey   = "order/paused" // for a year, after two attempts; since 7.json
 )
 
 func eventOf(key, source string) driver.Message {
@@ -79,7 +80,8 @@ func writeForms(t *testing.T, s *gcsstore.Store) {
 	if err := errors.Join(
 		s.Persist(ctx, eventOf(sealedKey, "event1")), errSeal,
 		s.Persist(ctx, eventOf(waitsKey, "event1")), errFirst, errReplace, errDecide, errOpen,
-		s.Release(ctx, claim(releasedKey, time.Minute), driver.MarkFailed),
+		s.Release(ctx, claim(releasedKey, time.Minute), driver.Released{Mark: driver.MarkFailed}),
+		s.Release(ctx, claim(pausedKey, time.Minute), driver.Released{Pause: 365 * 24 * time.Hour, Attempts: 2}),
 		s.Complete(ctx, claim(doneKey, time.Minute), driver.OutcomeProcessed),
 		s.AddDeadLetter(ctx, letter()),
 	); err != nil {
@@ -231,6 +233,9 @@ func TestNewRevisionGoesOnWithTheOld(t *testing.T) {
 					t.Errorf("a key that was reopened: %+v, %v", c, err)
 				}
 			}
+			if slices.ContainsFunc(objects, func(o object) bool { return o.Content == pausedKey }) {
+				staysPaused(t, s, token(t, objects, pausedKey))
+			}
 			if slices.ContainsFunc(objects, func(o object) bool { return strings.Contains(o.Content, sealedKey) }) {
 				staysSealed(t, s)
 			}
@@ -247,6 +252,19 @@ func staysSealed(t *testing.T, s *gcsstore.Store) {
 	}
 	if sealed, err := s.Seal(t.Context(), sealedKey, "event1"); err != nil || sealed {
 		t.Errorf("an event that the old revision stored: sealed %v, %v", sealed, err)
+	}
+}
+
+// staysPaused looks at a key that the old revision has released with a pause.
+func staysPaused(t *testing.T, s *gcsstore.Store, token int64) {
+	t.Helper()
+	c := driver.Claim{Key: pausedKey, Owner: "new-revision"}
+	if _, err := s.Acquire(t.Context(), c, time.Minute); !errors.Is(err, driver.ErrLater) {
+		t.Errorf("a key that the old revision paused: %v, want ErrLater", err)
+	}
+	c.Early = true
+	if c, err := s.Acquire(t.Context(), c, time.Minute); err != nil || c.Token != token+1 || c.Attempts != 2 || c.Takeover {
+		t.Errorf("a key that the old revision paused is claimed early: %+v, %v", c, err)
 	}
 }
 
@@ -321,7 +339,7 @@ func TestOldRevisionLeavesTheNewAlone(t *testing.T) {
 		"LookUp": errLookUp, "LookUpByKey": errByKey, "Replace": errReplace, "Decide": errDecide, "DeadLetters": errLetters,
 		"Seal": errSeal, "LookUp of a seal": errSealed, "Persist in a sealed place": s.Persist(ctx, eventOf(sealedKey, "event2")),
 		"Persist": s.Persist(ctx, eventOf(waitsKey, "event1")), "Acquire of a held key": acquire(heldKey),
-		"Acquire of a released key": acquire(releasedKey), "Acquire of a completed key": acquire(doneKey),
+		"Acquire of a released key": acquire(releasedKey), "Acquire of a paused key": acquire(pausedKey), "Acquire of a completed key": acquire(doneKey),
 		"Acquire of a reopened key": acquire(openKey),
 	} {
 		if !errors.Is(err, gcsstore.ErrNewer) || driver.IsPermanent(err) {

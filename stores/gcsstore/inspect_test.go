@@ -67,6 +67,9 @@ func TestOldFormsAreDescribed(t *testing.T) {
 			if slices.ContainsFunc(objects, func(o object) bool { return o.Metadata["state"] == "reopened" }) {
 				want = append(want, openKey)
 			}
+			if slices.ContainsFunc(objects, func(o object) bool { return o.Metadata["pause"] != "" }) {
+				want = append(want, pausedKey)
+			}
 			slices.Sort(want)
 			if got := slices.Sorted(maps.Keys(keys)); !slices.Equal(got, want) {
 				t.Errorf("listed %q, want %q", got, want)

@@ -179,9 +179,9 @@ func (c claimObjects) describe(scope string) driver.ClaimState {
 	case c.opened != nil && r.token <= c.opened.Token && (r.released || r.token == 0): // or the claim is gone
 		state.Token, state.Owner, state.Changed = c.opened.Token, c.opened.Owner, c.opened.Time
 	case r.released:
-		state.Mark = r.mark
+		state.Mark, state.Attempts, state.NotBefore = r.mark, r.attempts, r.resumes()
 	default:
-		state.Held, state.Expires, state.Mark = true, r.expires(), r.mark
+		state.Held, state.Expires, state.Mark, state.Attempts = true, r.expires(), r.mark, r.attempts
 	}
 	return state
 }

@@ -32,7 +32,7 @@ func TestMissingBucket(t *testing.T) {
 	_, results["ListSourcesByKey"] = store.ListSourcesByKey(ctx, m.Key)
 	_, results["Acquire"] = store.Acquire(ctx, driver.NewClaim(m.Key), 1)
 	_, results["Renew"] = store.Renew(ctx, claim, 1)
-	results["Release"] = store.Release(ctx, claim, driver.MarkNone)
+	results["Release"] = store.Release(ctx, claim, driver.Released{})
 	results["Complete"] = store.Complete(ctx, claim, driver.OutcomeProcessed)
 	results["AddDeadLetter"] = store.AddDeadLetter(ctx, driver.DeadLetter{})
 	_, results["DeadLetters"] = store.DeadLetters(ctx)

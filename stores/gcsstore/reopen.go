@@ -57,12 +57,12 @@ func (s *Store) reopen(ctx context.Context, c driver.Claim) error {
 // the key.
 func (s *Store) leaveReleased(ctx context.Context, c driver.Claim, st standing) error {
 	r := st.record
-	tidied := r.released && r.mark == driver.MarkNone
 	live := !r.released && time.Now().Before(r.expires())
-	if tidied && r.token >= st.done.token || live && r.token > st.done.token {
+	if r.saysNothing() && r.token >= st.done.token || live && r.token > st.done.token {
 		return nil
 	}
-	r.released, r.mark, r.write, r.token = true, driver.MarkNone, newWrite(), max(r.token, st.done.token)
+	r = r.release(driver.Released{})
+	r.write, r.token = newWrite(), max(r.token, st.done.token)
 	if r.generation == absent {
 		r.owner = st.done.owner
 	}

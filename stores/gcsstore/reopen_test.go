@@ -160,7 +160,7 @@ func TestReopenWhereNothingElseIsLeft(t *testing.T) {
 		"an orphan": func(t *testing.T, r *race) {
 			remove(t, r.server, "done")
 			r.stores["old"] = open(t, r.server)
-			if err := r.stores["operator"].Release(t.Context(), r.old, driver.MarkNone); err != nil {
+			if err := r.stores["operator"].Release(t.Context(), r.old, driver.Released{}); err != nil {
 				t.Fatal(err)
 			}
 			orphan, err := r.stores["operator"].Acquire(t.Context(), driver.Claim{Key: "order-1", Owner: "orphan"}, 1)

@@ -16,8 +16,9 @@ type claimed struct{ scope, key string }
 // token never goes back.
 type lease struct {
 	state   state
-	claim   driver.Claim // the newest
-	mark    driver.Mark  // what it was released with
+	claim   driver.Claim    // the newest
+	said    driver.Released // when it was released
+	paused  time.Time       // until when, as was said then
 	outcome driver.Outcome
 	changed time.Time
 	opened  int64 // the token of the completion that was reopened last; 0: none was
@@ -60,14 +61,25 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	case l.state == held && now.Before(l.claim.Expires):
 		return driver.Claim{}, failedClaim("acquire", c,
 			&driver.HeldError{Scope: c.Scope, Key: c.Key, Token: l.claim.Token, Expires: l.claim.Expires})
+	case l.state == free && now.Before(l.paused) && !c.Early:
+		return driver.Claim{}, failedClaim("acquire", c,
+			&driver.LaterError{Scope: c.Scope, Key: c.Key, Token: l.claim.Token, Until: l.paused})
 	default:
-		c.Token, c.Takeover, c.Mark = l.claim.Token+1, l.state == held, l.mark
-		l.claim = c
+		l.claim = l.successor(c)
 	}
 	l.claim.Expires = now.Add(ttl)
-	l.state, l.mark, l.changed = held, driver.MarkNone, now
+	l.state, l.said, l.paused, l.changed = held, driver.Released{}, time.Time{}, now
 	s.leases[id] = l
 	return l.claim, nil
+}
+
+// successor returns the claim that comes after l's.
+func (l lease) successor(c driver.Claim) driver.Claim {
+	c.Token, c.Takeover, c.Mark, c.Attempts = l.claim.Token+1, l.state == held, l.said.Mark, l.said.Attempts
+	if c.Takeover {
+		c.Attempts = l.claim.Attempts + 1
+	}
+	return c
 }
 
 // Renew implements [driver.ClaimStore]. The token stays the same.
@@ -100,13 +112,13 @@ func (s *Store) Complete(ctx context.Context, c driver.Claim, outcome driver.Out
 }
 
 // Release implements [driver.ClaimStore].
-func (s *Store) Release(ctx context.Context, c driver.Claim, mark driver.Mark) error {
+func (s *Store) Release(ctx context.Context, c driver.Claim, r driver.Released) error {
 	return s.change(ctx, "release", c, func(l *lease) error {
 		switch l.state {
 		case done:
 			return driver.ErrLost
 		case held:
-			l.mark = mark
+			l.said, l.paused = r, time.Now().Add(r.Pause)
 		}
 		l.state = free
 		return nil
@@ -125,7 +137,7 @@ func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
 	l := s.leases[id]
 	switch {
 	case l.state == done && l.claim.Token == c.Token:
-		l.state, l.mark, l.outcome, l.changed = free, driver.MarkNone, "", time.Now()
+		l.state, l.outcome, l.changed = free, "", time.Now()
 		l.opened, l.opener = c.Token, c.Owner
 		s.leases[id] = l
 		return nil

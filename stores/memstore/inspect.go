@@ -110,11 +110,14 @@ func (l lease) describe() driver.ClaimState {
 		Takeover: l.claim.Takeover, Changed: l.changed}
 	switch l.state {
 	case held:
-		c.Held, c.Expires, c.Mark = true, l.claim.Expires, l.claim.Mark
+		c.Held, c.Expires, c.Mark, c.Attempts = true, l.claim.Expires, l.claim.Mark, l.claim.Attempts
 	case done:
 		c.Done = &driver.Completion{Outcome: l.outcome, Token: c.Token, Owner: c.Owner, Time: l.changed}
 	default:
-		c.Mark = l.mark
+		c.Mark, c.Attempts = l.said.Mark, l.said.Attempts
+		if l.said.Pause > 0 {
+			c.NotBefore = l.paused
+		}
 		if l.opened == c.Token {
 			c.Owner = l.opener
 		}
