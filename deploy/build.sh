@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# Builds the function as Google's buildpack does: the deployed source, in a module of
-# its own, with a generated main.
+# Builds the function as Google's buildpack does: the deployed source, with a generated
+# main in it.
 #
 #   deploy/build.sh OUT        build the program OUT
-#   deploy/build.sh --check    build it; then build it with the business of the tests,
-#                              start that with only FUNCTION_TARGET and PORT set, and
-#                              send it an event; then test it with its state in Cloud
-#                              Storage and, if make emulators has built its emulator,
-#                              in BigQuery
+#   deploy/build.sh --check    build it, start it with only FUNCTION_TARGET and PORT set,
+#                              and send it an event; then build it with the business of
+#                              the tests, where they are, and test it with its state in
+#                              Cloud Storage and, if make emulators has built its
+#                              emulator, in BigQuery
 #   deploy/build.sh --measure  print the size and the start time of all variants
 #
 # GOOGLE_GOLDFLAGS and GOFLAGS are used as the buildpack uses them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# The function's name, and one of its sources.
+target=EventDriver
+source=event1
 
 usage() { sed -n '2,13s/^# \{0,1\}//p' "$0"; }
 case ${1-} in
@@ -28,28 +32,29 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# deployed prints the files that are deployed: those of the clone, without those that
-# .gcloudignore names, whose syntax git knows.
+# deployed prints the files that are deployed: those that git would add, without those that
+# .gcloudignore names, whose syntax git knows. The folder need not be a clone.
 deployed() {
-  LC_ALL=C comm -23 <(git ls-files --cached --others --exclude-standard | LC_ALL=C sort -u) \
-    <(git ls-files --cached --others --ignored --exclude-from=.gcloudignore | LC_ALL=C sort -u)
+  git init --quiet --bare "$tmp/git"
+  git --git-dir="$tmp/git" --work-tree=. ls-files -z --others --exclude-standard --exclude-from=.gcloudignore
 }
 
-# prepare makes $tmp/app, the module that is built, with the source below it.
+# prepare makes $tmp/app, the source as the buildpack has it: with a main package in it.
 prepare() {
-  local source=$tmp/app/serverless_function_source_code module file
-  mkdir -p "$source"
-  while IFS= read -r file; do
-    [ -f "$file" ] || continue # deleted, and not yet committed
+  local source=$tmp/app module file
+  while IFS= read -r -d '' file; do
+    [ -f "$file" ] || continue # a clone of something else
     mkdir -p "$source/$(dirname "$file")"
     cp "$file" "$source/$file"
   done < <(deployed)
   module=$(cd "$source" && GOWORK=off go list -m)
-  cat >"$tmp/app/main.go" <<MAIN
+  mkdir -p "$source/functions.local/app"
+  cat >"$source/functions.local/app/main.go" <<MAIN
 package main
 
 import (
 	"log"
+	"net/http"
 	"os"
 
 	_ "$module"
@@ -57,31 +62,25 @@ import (
 )
 
 func main() {
-	port := "8080"
-	if p := os.Getenv("PORT"); p != "" {
-		port = p
+	http.HandleFunc("/robots.txt", http.NotFound)
+	http.HandleFunc("/favicon.ico", http.NotFound)
+
+	port := os.Getenv("PORT")
+	if port == "" {
+		port = "8080"
 	}
 	if err := funcframework.Start(port); err != nil {
-		log.Fatalf("funcframework.Start: %v\n", err)
+		log.Fatalf("Function failed to start: %v\n", err)
 	}
 }
 MAIN
-  (
-    cd "$tmp/app"
-    go mod init functions.local/app
-    # What the function requires, and the framework in the same version.
-    sed -n '/^go /p; /^require/,/^)/p' "$source/go.mod" >"$tmp/requirements"
-    grep '^go ' "$tmp/requirements" | while read -r _ version; do go mod edit -go "$version"; done
-    go mod edit -require "$module@v0.0.0" -replace "$module@v0.0.0=./serverless_function_source_code"
-    cp "$source/go.sum" .
-    go mod tidy
-  ) >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
+  (cd "$source" && GOWORK=off go mod tidy) >"$tmp/log" 2>&1 || { cat "$tmp/log" >&2; exit 1; }
 }
 
 # build OUT [OVERLAY] builds the program, with the flags of the environment, and with the
 # files that go build's overlay names in place of others.
 build() {
-  (cd "$tmp/app" && CGO_ENABLED=0 go build ${2:+-overlay "$2"} -ldflags "${GOOGLE_GOLDFLAGS-}" -o "$1" .)
+  (cd "$tmp/app" && CGO_ENABLED=0 GOWORK=off go build ${2:+-overlay "$2"} -ldflags "${GOOGLE_GOLDFLAGS-}" -o "$1" ./functions.local/app)
 }
 
 # build_as_deployed builds with what both ways to deploy set for the build, unless the
@@ -92,7 +91,7 @@ build_as_deployed() {
 
 # start PROGRAM PORT starts the program with nothing but what the platform sets.
 start() {
-  env -i PATH="$PATH" HOME="$tmp" FUNCTION_TARGET=EventDriver PORT="$2" "$1" >"$tmp/out" 2>&1 &
+  env -i PATH="$PATH" HOME="$tmp" FUNCTION_TARGET="$target" PORT="$2" "$1" >"$tmp/out" 2>&1 &
   server=$!
 }
 
@@ -124,23 +123,22 @@ free_port() {
 check() {
   local port status
   build_as_deployed "$tmp/function"
-  printf '{"Replace":{"%s":"%s"}}' "$tmp/app/serverless_function_source_code/business.go" \
-    "$PWD/proof/instances/business/business.go" >"$tmp/overlay.json"
-  build_as_deployed "$tmp/function" "$tmp/overlay.json"
   port=$(free_port)
   start "$tmp/function" "$port"
   await "$port"
-  status=$(curl -sS -m 20 -o "$tmp/answer" -w '%{http_code}' "http://127.0.0.1:$port/" -d '{}' \
+  status=$(curl -sS -m 20 -o "$tmp/answer" -w '%{http_code}' "http://127.0.0.1:$port/events/$source" -d '{}' \
     -H 'Content-Type: application/json' -H 'Ce-Specversion: 1.0' -H 'Ce-Id: 1' -H 'Ce-Type: check' \
-    -H 'Ce-Source: event1' -H 'Ce-Key: order-1')
+    -H "Ce-Source: $source" -H 'Ce-Key: order-1')
   stop
   [ "$status" = 202 ] || { echo "the event was answered $status: $(cat "$tmp/answer")" >&2; exit 1; }
   echo "built as the buildpack does, started, and an event was answered 202"
-  check_stores
+  [ ! -d proof ] || check_stores
 }
 
-# check_stores runs those tests with the program that start it as a process.
+# check_stores runs the tests that start the program as a process, with their business in it.
 check_stores() {
+  printf '{"Replace":{"%s":"%s"}}' "$tmp/app/business.go" "$PWD/proof/instances/business/business.go" >"$tmp/overlay.json"
+  build_as_deployed "$tmp/function" "$tmp/overlay.json"
   local tests=(env FUNCTION_PROGRAM="$tmp/function" GOFLAGS= go test -count=1)
   "${tests[@]}" -run '^(TestProcess|TestCrash|TestSIGTERM)' .
   if [ -n "${BIGQUERY_EMULATOR_HOST-}" ]; then
