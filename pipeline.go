@@ -46,6 +46,20 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	return driver.New(handlers...), nil
 }
 
+// Pipeline returns the function's pipeline on a store of yours, for tests: give it the store of a
+// drivertest.Env, and a business that acts by that one's Effect. It writes no dead letters itself: a
+// join that a sweep ends goes on to the business, and a run that fails for good in one is a failure.
+func (c Config) Pipeline(store interface {
+	driver.EventStore
+	driver.ClaimStore
+}, business driver.Handler) (*driver.Pipeline, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	c.DeadLetters, c.ProcessIncomplete = false, true
+	return newPipeline(c, stores{events: store, claims: store}, business, nil)
+}
+
 // Join is the function's join, for those who look at keys.
 func (c Config) Join() joiner.Join { return joiner.Join{Condition: joiner.MatchAll(c.Sources...)} }
 

@@ -1,11 +1,17 @@
 locals {
-  # Tests, docs, tools, this module and what is not the function stay out of the source;
-  # .gcloudignore says the same. Not ".*", which is true of the folder itself, called ".".
-  source_excludes = concat([
-    "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata", "bench", "bin", "cmd", "deploy", "docs", "examples",
-    "internal", "operate", "proof", "terraform",
-    "Makefile", "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
-  ], var.source_excludes)
+  # Tests, documents and what tools leave stay out of the source, and of this repository also docs,
+  # tools and this module; .gcloudignore says the same. Not ".*", which is true of the folder itself,
+  # called ".".
+  source_excludes = concat(
+    [
+      "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata",
+      "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
+    ],
+    var.source_dir != null ? [] : [
+      "bench", "bin", "cmd", "deploy", "docs", "examples", "internal", "operate", "proof", "terraform", "Makefile",
+    ],
+    var.source_excludes,
+  )
 
   # Tells the function an event's source if a request has no source's path: while older
   # triggers are changed, and in older revisions, which know no paths. A name that two

@@ -1,5 +1,5 @@
 variable "source_dir" {
-  description = "The folder with the function's source. null: the repository's root, above this module."
+  description = "The folder with the function's source, less source_excludes. null: the repository's root, above this module, less what is not compiled."
   type        = string
   default     = null
 }

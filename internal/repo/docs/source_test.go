@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
 	"example.com/eventdriver/internal/repo/clone"
 )
 
@@ -34,7 +36,12 @@ func packed(t *testing.T) []string {
 	t.Helper()
 	m := terraform(t, false)
 	var patterns [][]string
-	for _, pattern := range m.words(m.onlyCall(m.local("source_excludes"), "concat").Args[0]) {
+	concat := m.onlyCall(m.local("source_excludes"), "concat")
+	ofRepository, ok := concat.Args[1].(*hclsyntax.ConditionalExpr)
+	if !ok {
+		t.Fatal("terraform/function.tf: the second part of source_excludes is no condition any more")
+	}
+	for _, pattern := range append(m.words(concat.Args[0]), m.words(ofRepository.FalseResult)...) {
 		patterns = append(patterns, strings.Split(pattern, "/"))
 	}
 	excluded := func(name string) bool {

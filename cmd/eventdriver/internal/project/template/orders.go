@@ -1,0 +1,77 @@
+// Package orders is a Cloud Function that acts once, when all the events of a key have
+// arrived. Event Driver does the waiting, and deploys it; the business is in this file.
+package orders
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+
+	"example.com/eventdriver"
+	"example.com/eventdriver/driver"
+)
+
+// Function is what is deployed. The environment may override the defaults.
+var Function = eventdriver.EntryPoint{
+	Name:     "Orders",
+	Defaults: map[string]string{"EVENT_SOURCES": strings.Join(sources, ",")},
+	Business: Business,
+}
+
+func init() { functions.HTTP(Function.Name, Function.Serve()) }
+
+// sources are the events that are joined. Each has a trigger, in terraform/main.tf.
+var sources = []string{
+	"placed",
+}
+
+// Contents are what the events say: the content of each, under its source. Replace the
+// fields by those that your events have.
+type Contents struct {
+	Placed struct{ Note string } `json:"placed"`
+}
+
+// Business returns the handler of joined events. It is called once, when the function
+// starts. Read your own environment variables here: if it returns an error, the function
+// does not start.
+func Business() (driver.Handler, error) {
+	return handler(act), nil
+}
+
+// handler returns the business, which acts by do. If do fails, the platform delivers the
+// event again, and do is called again. What a retry can't fix is a permanent error: the
+// event becomes a dead letter.
+func handler(do func(ctx context.Context, key string, token int64, in Contents) error) driver.Handler {
+	return driver.JSON(func(ctx context.Context, key string, in Contents) error {
+		if err := in.check(); err != nil {
+			return driver.Permanent(err)
+		}
+		claim, _ := driver.ClaimFrom(ctx)
+		return do(ctx, key, claim.Token, in)
+	})
+}
+
+// check returns what makes the contents impossible to act upon.
+func (c Contents) check() error {
+	return errors.Join(
+		note("placed", c.Placed.Note),
+	)
+}
+
+func note(source, text string) error {
+	if text == "" {
+		return errors.New("the content of " + source + " has no note")
+	}
+	return nil
+}
+
+// act acts on the world. Where an instance acts and dies before it can record that, the
+// key comes again with a greater token: pass the token on to the system that is acted
+// upon, so that it can reject the repeat. Contents stay out of the log.
+func act(ctx context.Context, key string, token int64, in Contents) error {
+	slog.InfoContext(ctx, "acted", "key", key, "token", token)
+	return nil
+}
