@@ -1,10 +1,14 @@
 package project
 
 import (
+	"bufio"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"example.com/eventdriver/internal/repo/prove"
@@ -37,6 +41,47 @@ func TestProjectElsewhere(t *testing.T) {
 	})
 	t.Run("local", func(t *testing.T) { runLocally(t, dir) })
 	t.Run("terraform", func(t *testing.T) { checkTerraform(t, dir) })
+}
+
+var publishes = regexp.MustCompile(`http://[^/]+/publish/\w+`)
+
+// runLocally runs the project on this machine, publishes the events of a key as the README says, and waits
+// until the business has acted.
+func runLocally(t *testing.T, dir string) {
+	program := filepath.Join(t.TempDir(), "local")
+	in(t, dir, "go", "build", "-o", program, "./cmd/local")
+	cmd := exec.CommandContext(t.Context(), program, "-no-console", "-addr=127.0.0.1:0", "-publish-addr=127.0.0.1:0")
+	cmd.Env = []string{"HOME=" + t.TempDir()}
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = os.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	published, acted := make(map[string]bool), 0
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		t.Log(lines.Text())
+		if to := publishes.FindString(lines.Text()); to != "" && !published[to] {
+			published[to] = true
+			response, err := http.Post(to+"?key=key-1", "application/json", strings.NewReader(`{"note":"as it is"}`))
+			if err != nil {
+				t.Error(err)
+			} else if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusAccepted {
+				t.Errorf("%s: %s, %v", to, response.Status, err)
+			}
+		}
+		if strings.Contains(lines.Text(), "acted") && strings.Contains(lines.Text(), "key-1") {
+			acted++
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil || acted != 1 || len(published) != 3 {
+		t.Errorf("%v; the business acted %d times for %d events, want once for three", err, acted, len(published))
+	}
 }
 
 // checkTerraform checks the project's configuration, with the checker of the module where there is one.

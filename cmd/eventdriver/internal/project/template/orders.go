@@ -4,7 +4,6 @@ package orders
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 
@@ -42,30 +41,14 @@ func Business() (driver.Handler, error) {
 }
 
 // handler returns the business, which acts by do. If do fails, the platform delivers the
-// event again, and do is called again. What a retry can't fix is a permanent error: the
-// event becomes a dead letter.
+// event again, and do is called again. Wrap an error that no retry can fix in
+// driver.Permanent, and the event becomes a dead letter; so does content that does not fit
+// the fields.
 func handler(do func(ctx context.Context, key string, token int64, in Contents) error) driver.Handler {
 	return driver.JSON(func(ctx context.Context, key string, in Contents) error {
-		if err := in.check(); err != nil {
-			return driver.Permanent(err)
-		}
 		claim, _ := driver.ClaimFrom(ctx)
 		return do(ctx, key, claim.Token, in)
 	})
-}
-
-// check returns what makes the contents impossible to act upon.
-func (c Contents) check() error {
-	return errors.Join(
-		note("placed", c.Placed.Note),
-	)
-}
-
-func note(source, text string) error {
-	if text == "" {
-		return errors.New("the content of " + source + " has no note")
-	}
-	return nil
 }
 
 // act acts on the world. Where an instance acts and dies before it can record that, the

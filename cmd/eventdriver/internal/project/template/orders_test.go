@@ -53,15 +53,15 @@ func TestActsOnce(t *testing.T) {
 	}, events...)
 }
 
-// TestContentsThatMakeNoSense are dead letters: a permanent error becomes one.
-func TestContentsThatMakeNoSense(t *testing.T) {
+// TestContentsThatDoNotFit are dead letters: a permanent error becomes one.
+func TestContentsThatDoNotFit(t *testing.T) {
 	p := pipeline(t, memstore.New(), func(context.Context, string, int64, Contents) error {
 		t.Error("the function acted")
 		return nil
 	})
 	var err error
 	for _, m := range events {
-		m.Content = []byte(`{}`)
+		m.Content = []byte(`{"note":1}`)
 		err = p.Process(t.Context(), m)
 	}
 	if !driver.IsPermanent(err) {
