@@ -350,6 +350,19 @@ func TestNoRenewalWhereTheLeaseOutlastsTheDeadline(t *testing.T) {
 	})
 }
 
+// A lease that outlasts the deadline by less than its margin is renewed: the handler would be
+// cut short before the deadline.
+func TestRenewalWhereTheMarginBeginsBeforeTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &business{do: func(ctx context.Context, _ int) error { return pause(ctx, 54*time.Second) }}
+		ctx, cancel := context.WithTimeout(t.Context(), 55*time.Second)
+		defer cancel()
+		if err := driver.New(cache.New(memstore.New(), cache.Lease(time.Minute)), b).Process(ctx, order); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // pause waits for d, or until the context ends.
 func pause(ctx context.Context, d time.Duration) error {
 	select {

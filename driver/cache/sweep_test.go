@@ -88,6 +88,26 @@ func TestSweepWithAnUnknownOutcome(t *testing.T) {
 	}
 }
 
+// TestSweepThatClaimsTooLate leaves a key whose holder has crashed for the next sweep to tell of.
+func TestSweepThatClaimsTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New()
+		crashed(t, store, time.Minute)
+		time.Sleep(time.Minute)
+		slow := &slowClaims{ClaimStore: store, after: []time.Duration{time.Hour}}
+		told := 0
+		tell := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { told++; return nil })
+		p := driver.New(cache.New(slow, cache.Lease(time.Minute), cache.QuarantineOnExpiry(tell)), new(business))
+		ctx := driver.WithSweep(t.Context(), time.Now())
+		if err := p.Process(ctx, order); err == nil || told != 0 {
+			t.Errorf("a claim that comes an hour late: %v, told %d times", err, told)
+		}
+		if err := p.Process(ctx, order); err != nil || told != 1 {
+			t.Errorf("the next sweep: %v, told %d times", err, told)
+		}
+	})
+}
+
 func TestOutcomeOfACompletion(t *testing.T) {
 	for want, missing := range map[driver.Outcome][]string{driver.OutcomeProcessed: nil, driver.OutcomeExpired: {"event2"}} {
 		store := memstore.New()

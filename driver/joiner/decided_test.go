@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/drivertest"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 )
@@ -123,6 +124,30 @@ func TestKeepLastReplacesNothingOnceItIsDecided(t *testing.T) {
 	}
 	if kept, err := store.LookUp(t.Context(), "order-1", "event2"); len(joined) != 4 || err != nil || string(kept.Content) != "2" {
 		t.Errorf("went on %d times, event2 is %s, %v", len(joined), kept.Content, err)
+	}
+}
+
+// Where an operation fails, nobody knows whether the join is decided.
+func TestKeepLastReplacesNothingWhereALookFails(t *testing.T) {
+	for n := 1; ; n++ {
+		store := memstore.New()
+		faults := drivertest.NewFaults(store)
+		j := joiner.New(joiner.MatchAny("event1", "event2"), faults, joiner.OnConflict(joiner.KeepLast))
+		run(t, j, dated("event1", "1", `"first"`, 1))
+		before := faults.Count(drivertest.OpAny)
+		faults.Hook(func(c drivertest.Call) drivertest.Fault {
+			if c.Seq == before+n {
+				return drivertest.Fault{Before: drivertest.FailWith(errors.New("store is down"))}
+			}
+			return drivertest.Fault{}
+		})
+		err := driver.New(j).Process(t.Context(), dated("event1", "2", `"later"`, 2))
+		if kept, lookErr := store.LookUp(t.Context(), "order-1", "event1"); lookErr != nil || string(kept.Content) != `"first"` {
+			t.Errorf("operation %d fails: %v; then %s is kept, %v", n, err, kept.Content, lookErr)
+		}
+		if err == nil {
+			return
+		}
 	}
 }
 
