@@ -169,6 +169,9 @@ func (r *records) successor(old record, c driver.Claim, ttl time.Duration) recor
 	runOut := r.has("an owner's own lease runs out") && !time.Now().Before(old.claim.Expires)
 	if mine && !runOut && !r.has("ignores the owner") && !r.has("a new claim for the owner") {
 		next.claim, next.said = old.claim, old.said
+		if !r.has("a claim given again has the old margin") {
+			next.claim.Margin = c.Margin
+		}
 		if !r.has("a claim given again is not longer") {
 			next.claim.Expires = time.Now().Add(ttl)
 		}

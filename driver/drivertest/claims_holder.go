@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -127,12 +128,14 @@ func ownerAgain(ctx context.Context, s claims) error {
 	mine := driver.NewClaim("order-1")
 	c, err := s.store.Acquire(ctx, mine, long)
 	again, errAgain := s.store.Acquire(ctx, mine, long)
+	mine.Margin = 7 * time.Second
 	elsewhere, errElsewhere := s.other.Acquire(ctx, mine, long)
 	_, errNobody := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	_, errAnother := s.store.Acquire(ctx, driver.NewClaim("order-1"), long)
 	return errors.Join(err, errAgain, errElsewhere,
 		expectAgain(again, c),
 		expectAgain(elsewhere, c),
+		expectEqual("Margin that was asked for with the claim given again", elsewhere.Margin, mine.Margin),
 		expectLong("Expires of the claim given again", again.Expires),
 		expectHeld(errNobody, "order-1", c.Token),
 		expectHeld(errAnother, "order-1", c.Token),

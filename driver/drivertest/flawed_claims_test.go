@@ -53,6 +53,7 @@ var claimFlaws = []struct {
 	{"compares the owner alone", false, []string{"An older claim of the same owner"}},
 	{"an owner's own lease runs out", false, []string{"An owner whose lease ran out"}},
 	{"a claim given again is not longer", false, []string{"An owner whose lease ran out"}},
+	{"a claim given again has the old margin", false, []string{"An owner that holds the key is given"}},
 	{"Renew makes another claim", false, []string{"After Renew either claim"}},
 	{"the token that is known is the one", false, []string{"The token in a claim that is asked for"}},
 	{"a token that is known is held", false, []string{"The token in a claim that is asked for"}},

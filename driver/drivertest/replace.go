@@ -34,6 +34,8 @@ func replaceLater(ctx context.Context, s events) error {
 	later := at(event("order-1", "event1", "later"), noon.Add(time.Second))
 	earlier := at(event("order-1", "event1", "earlier"), noon.Add(-time.Second))
 	equal := at(event("order-1", "event1", "equal"), later.Time)
+	within := at(event("order-1", "event1", "within the microsecond"), later.Time.Add(900*time.Nanosecond))
+	sooner := at(event("order-1", "event1", "sooner within it"), later.Time.Add(100*time.Nanosecond))
 	last := at(event("order-1", "event1", "last"), noon.Add(time.Hour))
 	last.Attributes, last.Content = nil, nil
 	return errors.Join(
@@ -43,6 +45,8 @@ func replaceLater(ctx context.Context, s events) error {
 		replace(ctx, s, 1, at(earlier, time.Time{}), later),
 		replace(ctx, s, 0, equal, equal),
 		replace(ctx, s, 0, first, equal),
+		replace(ctx, s, 0, within, within),
+		replace(ctx, s, 1, sooner, sooner),
 		replace(ctx, s, 1, last, last),
 		expectConflict(s.store.Persist(ctx, equal), last),
 		expectAll(ctx, s, "order-1", last),
