@@ -1,73 +1,90 @@
 package docs
 
 import (
+	"flag"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/internal/repo/markdown"
+	"example.com/eventdriver/internal/repo/doctable"
 )
 
-// TestInputsAndOutputsAreDescribed compares the module's variables and outputs with
-// the tables of its README: names, defaults, and the descriptions in the same words.
-func TestInputsAndOutputsAreDescribed(t *testing.T) {
-	inputs := rows(t, "terraform/README.md", "input", "default", "meaning")
-	outputs := rows(t, "terraform/README.md", "output", "meaning")
-	check := func(m module) []string {
-		return append(undescribed(m, "variable", inputs), undescribed(m, "output", outputs)...)
-	}
-	for _, problem := range check(terraform(t, false)) {
-		t.Errorf("terraform/README.md: %s", problem)
-	}
-	tells(t, false, check, []lie{
-		{[3]string{"terraform/outputs.tf", `output "bucket"`, `output "pail"`}, "pail is not described"},
-		{[3]string{"terraform/outputs.tf", `output "bucket"`, `output "pail"`}, "bucket is described"},
-		{[3]string{"terraform/variables.tf", `default     = "20h"`, `default     = "21h"`}, "max_event_age is 21h by default"},
-		{[3]string{"terraform/variables.tf", `default     = "gcs"`, ``}, "store is required by default"},
-		{[3]string{"terraform/variables.tf", "Billing must be on.", "Billing must be off."}, "project_id:"},
-	})
+var update = flag.Bool("update", false, "write the generated tables of the documents")
+
+// inOtherWords are the defaults and descriptions that take several lines in the module.
+var inOtherWords = map[string]string{
+	"default of sources":           "event1, event2 and event3, each with a topic of its own",
+	"description of sources":       "The events to join, by name, each with where it comes from: see [variables_sources.tf](variables_sources.tf).",
+	"default of build_environment": "`GOFLAGS=-tags=disable_grpc_modules`, `GOOGLE_GOLDFLAGS=-s -w`",
 }
 
-// undescribed returns what the rows, each with the name first and the description last, do not
-// say of the module.
-func undescribed(m module, kind string, table []markdown.Row) (problems []string) {
-	described := make(map[string]markdown.Row)
-	for _, row := range table {
-		described[row[0]] = row
-	}
-	for _, b := range m.blocks {
-		if b.Type != kind {
-			continue
-		}
-		name := b.Labels[0]
-		row, found := described[name]
-		delete(described, name)
-		if !found {
-			problems = append(problems, name+" is not described")
-			continue
-		}
-		// What takes several lines is in the README in other words.
-		if says := m.value(m.attribute(b, "description")).AsString(); !strings.Contains(says, "\n") && row[len(row)-1] != says {
-			problems = append(problems, fmt.Sprintf("%s: %s", name, says))
-		}
-		byDefault := "required"
-		if a := b.Body.Attributes["default"]; a != nil {
-			byDefault = m.text(a.Expr)
-		}
-		if kind == "variable" && !strings.Contains(byDefault, "\n") && row[1] != byDefault {
-			problems = append(problems, fmt.Sprintf("%s is %s by default", name, strings.Trim(byDefault, `"`)))
+// TestTablesOfTheModule: the tables of terraform/README.md are made from the module's variables and
+// outputs. To write them anew:
+//
+//	go test ./internal/repo/docs -run TestTablesOfTheModule -update
+func TestTablesOfTheModule(t *testing.T) {
+	m := terraform(t, false)
+	inputs := append([][]string{{"input", "default", "meaning"}}, described(m, "variable")...)
+	outputs := append([][]string{{"output", "meaning"}}, described(m, "output")...)
+	doctable.Check(t, filepath.Join(root, "terraform/README.md"), "## Inputs", inputs, *update)
+	doctable.Check(t, filepath.Join(root, "terraform/README.md"), "## Outputs", outputs, *update)
+}
+
+// described returns a row for each variable or output: its name, for variables the default, and what it
+// is for.
+func described(m module, kind string) (rows [][]string) {
+	m.t.Helper()
+	for _, file := range slices.Sorted(maps.Keys(m.source)) {
+		for _, b := range m.blocks {
+			if b.Type != kind || b.DefRange().Filename != file {
+				continue
+			}
+			row := []string{"`" + b.Labels[0] + "`"}
+			if kind == "variable" {
+				row = append(row, m.byDefault(b))
+			}
+			rows = append(rows, append(row, m.meaning(b)))
 		}
 	}
-	for name := range described {
-		problems = append(problems, name+" is described, and not there")
+	return rows
+}
+
+// byDefault returns the default of a variable, as the table has it.
+func (m module) byDefault(b *hclsyntax.Block) string {
+	a := b.Body.Attributes["default"]
+	if a == nil {
+		return "required"
 	}
-	return problems
+	return m.inWords("default", b, m.text(a.Expr), "`")
+}
+
+var documentName = regexp.MustCompile(`\bdocs/(\w+)\.md\b`)
+
+// meaning returns the description of a variable or output, with links to documents.
+func (m module) meaning(b *hclsyntax.Block) string {
+	says := m.inWords("description", b, m.value(m.attribute(b, "description")).AsString(), "")
+	return documentName.ReplaceAllString(says, "[docs/$1.md](../docs/$1.md)")
+}
+
+func (m module) inWords(what string, b *hclsyntax.Block, text, quote string) string {
+	m.t.Helper()
+	if !strings.Contains(strings.TrimSpace(text), "\n") {
+		return quote + text + quote
+	}
+	words, found := inOtherWords[what+" of "+b.Labels[0]]
+	if !found {
+		m.t.Fatalf("the %s of %s takes several lines: give it one in inOtherWords", what, b.Labels[0])
+	}
+	return words
 }
 
 // TestTriggersCallPathsThatTheFunctionKnows compares the paths of both deployments with
