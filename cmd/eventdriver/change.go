@@ -18,6 +18,9 @@ type changing struct {
 	*globals
 	yes, dryRun bool
 	as, reason  string
+
+	asked       bool   // whose credentials they are
+	credentials string // the account; "": unknown
 }
 
 func (c *changing) flags(command *cobra.Command) {

@@ -14,6 +14,7 @@ import (
 	eventarc "google.golang.org/api/eventarc/v1"
 	"google.golang.org/api/googleapi"
 	iam "google.golang.org/api/iam/v1"
+	oauth2 "google.golang.org/api/oauth2/v2"
 	"google.golang.org/api/option"
 	pubsub "google.golang.org/api/pubsub/v1"
 	run "google.golang.org/api/run/v2"
@@ -31,6 +32,7 @@ type Google struct {
 	iam       *iam.Service
 	projects  *projects.Service
 	scheduler *scheduler.Service
+	oauth2    *oauth2.Service
 }
 
 // Connect returns clients with the application default credentials. An endpoint, as in
@@ -62,12 +64,22 @@ func Connect(ctx context.Context, endpoint string) (*Google, error) {
 	open("/", func(o ...option.ClientOption) (err error) { g.iam, err = iam.NewService(ctx, o...); return })
 	open("/", func(o ...option.ClientOption) (err error) { g.projects, err = projects.NewService(ctx, o...); return })
 	open("/", func(o ...option.ClientOption) (err error) { g.scheduler, err = scheduler.NewService(ctx, o...); return })
+	open("/", func(o ...option.ClientOption) (err error) { g.oauth2, err = oauth2.NewService(ctx, o...); return })
 	for _, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("%w\nLog in with: gcloud auth application-default login", err)
 		}
 	}
 	return &g, nil
+}
+
+// Caller returns the e-mail of the account whose credentials these are.
+func (g *Google) Caller(ctx context.Context) (string, error) {
+	info, err := g.oauth2.Userinfo.Get().Context(ctx).Do()
+	if err != nil {
+		return "", err
+	}
+	return info.Email, nil
 }
 
 // Options returns those of a client: where a stand-in serves an API at a path of its endpoint, without

@@ -73,6 +73,9 @@ func TestEntriesOfCloudLogging(t *testing.T) {
 		  "jsonPayload":{"message":"event held, to be redelivered","key":"k","source":"event1","event":"e"}}`: "12:03:04 WARNING k event1 held by another run, to be redelivered",
 		`{"timestamp":"2026-01-31T12:03:04Z","logName":"l","textPayload":"fatal error: x\n\ngoroutine 1:\n\tf.go:1"}`: "12:03:04 fatal error: x\n" +
 			"         goroutine 1:\n             f.go:1",
+		`{"timestamp":"2026-01-31T12:03:04Z","logName":"l","severity":"NOTICE","jsonPayload":
+		  {"message":"audit","action":"release","by":"me","account":"me@example.com","why":"it did not act","key":"k","force":false}}`: "12:03:04 " +
+			"k release by me@example.com (it did not act) force=false",
 		`{"timestamp":"2026-01-31T12:03:04Z","logName":"l"}`: "12:03:04",
 		`{}`: "--:--:--",
 	} {

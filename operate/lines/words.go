@@ -12,6 +12,9 @@ var hidden = map[string]bool{"time": true, "severity": true, "message": true, "k
 	"logging.googleapis.com/trace": true, "logging.googleapis.com/spanId": true,
 	"logging.googleapis.com/trace_sampled": true}
 
+// hiddenOfAudit are those of the record of a change.
+var hiddenOfAudit = map[string]bool{"action": true, "by": true, "why": true, "account": true}
+
 // record says what the attributes mean.
 func (f fields) record() record {
 	what, more, _ := strings.Cut(f.what(), "\n") // more: of a crash that Go's runtime reports
@@ -20,8 +23,10 @@ func (f fields) record() record {
 	if at, err := time.Parse(time.RFC3339Nano, f.text("time")); err == nil {
 		r.at = at
 	}
+	isAudit := f.text("message") == "audit"
 	for _, one := range f {
-		if !hidden[one.name] && (one.name != "event" || r.key == "") {
+		repeats := hidden[one.name] || one.name == "event" && r.key != "" || isAudit && hiddenOfAudit[one.name]
+		if !repeats {
 			r.rest = append(r.rest, one.name+"="+quoted(textOf(one.value)))
 		}
 	}
@@ -42,6 +47,11 @@ func (f fields) what() string {
 		message = "failed, to be redelivered"
 	case "event held, to be redelivered":
 		message = "held by another run, to be redelivered"
+	case "audit":
+		message = f.text("action") + " by " + cmp.Or(f.text("account"), f.text("by"))
+		if why := f.text("why"); why != "" {
+			message += " (" + why + ")"
+		}
 	}
 	if failure := f.text("error"); failure != "" {
 		message += ": " + strings.ReplaceAll(failure, "\n", "; ")
