@@ -141,11 +141,17 @@ func (e *LaterError) Is(target error) bool { return target == ErrLater || target
 // [ErrConflict].
 type ConflictError struct {
 	Stored Message // what is stored
+	// Corrected says that the event is a redelivery: its content was stored, and a person has
+	// corrected it. See [Corrector].
+	Corrected bool
 }
 
 // Error gives the ID of the stored event, and leaves the contents out. The store names the
 // key and the source.
 func (e *ConflictError) Error() string {
+	if e.Corrected {
+		return fmt.Sprintf("%v: this event was corrected", ErrConflict)
+	}
 	return fmt.Sprintf("%v, of event %q", ErrConflict, e.Stored.ID)
 }
 

@@ -97,6 +97,9 @@ type EventState struct {
 	Time      time.Time // when it happened, as its producer says, to the microsecond; zero if unknown
 	Size      int64     // of its content, in bytes; -1 if it is not known without reading the event
 	MediaType string
+	// Corrections are how it came in the place of others, in the order in which they were made: see
+	// [Corrector].
+	Corrections []Corrected
 }
 
 // Decision is what a join was decided on: see [Decider].

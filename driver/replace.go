@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -22,16 +23,44 @@ func (m Message) Fingerprint() Fingerprint {
 // maxReplaced is how many fingerprints of what was replaced are remembered.
 const maxReplaced = 1000
 
-// Succession is what a [Replacer] keeps for a key and source: the last event, and what
-// of the same Time was replaced.
+// Succession is what a store keeps for a key and source: the last event, what of the same Time
+// was replaced, and what was corrected.
 type Succession struct {
 	Last     Message
 	Replaced []Fingerprint
+	// Correction is that by which Last is kept; nil: Last was sent so.
+	Correction *Correction
+	// Contents are those that were corrected, by the Fingerprint of a message that has nothing else.
+	Contents []Fingerprint
+}
+
+// Conflict returns nil where m has the content that is kept, else the [*ConflictError] of
+// [EventStore], with the message that is kept.
+func (s Succession) Conflict(m Message) error {
+	if bytes.Equal(s.Last.Content, m.Content) {
+		return nil
+	}
+	return &ConflictError{Stored: s.Last, Corrected: slices.Contains(s.Contents, fingerprintOf(m.Content))}
+}
+
+func fingerprintOf(content []byte) Fingerprint { return Message{Content: content}.Fingerprint() }
+
+// Correct returns what is to be kept when m is put in the place of the event that is kept, and
+// whether that changes anything. It is the rule of [Corrector].
+func (s Succession) Correct(m Message, c Correction) (Succession, bool) {
+	if s.Correction != nil && s.Correction.same(c) && s.Last.MediaType == m.MediaType && bytes.Equal(s.Last.Content, m.Content) {
+		return s, false
+	}
+	contents := append(slices.Clone(s.Contents), fingerprintOf(s.Last.Content))
+	return Succession{Last: m, Correction: &c, Contents: contents[max(0, len(contents)-maxReplaced):]}, true
 }
 
 // Replace returns what is to be kept when m comes, and whether that is m. It is the rule
 // of [Replacer].
 func (s Succession) Replace(m Message) (Succession, bool) {
+	if s.Correction != nil {
+		return s, false
+	}
 	switch order := compareTimes(m.Time, s.Last.Time); {
 	case order < 0:
 		return s, false
@@ -43,7 +72,7 @@ func (s Succession) Replace(m Message) (Succession, bool) {
 		return s, false
 	}
 	replaced := append(slices.Clone(s.Replaced), old)
-	return Succession{m, replaced[max(0, len(replaced)-maxReplaced):]}, true
+	return Succession{Last: m, Replaced: replaced[max(0, len(replaced)-maxReplaced):]}, true
 }
 
 // compareTimes compares to the microsecond, which every store keeps.

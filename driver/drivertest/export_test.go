@@ -40,6 +40,16 @@ func ReopenFailures[S Reopening](t *testing.T, h Harness[S]) map[string]error {
 	return tryAll(t, h, asReopening[S], reopenChecks)
 }
 
+// CorrectFailures does the same for TestCorrector.
+func CorrectFailures[S Correcting](t *testing.T, h Harness[S]) map[string]error {
+	return tryAll(t, h, asCorrecting[S], correctChecks)
+}
+
+// PurgeFailures does the same for TestPurger.
+func PurgeFailures[S Purging](t *testing.T, h Harness[S]) map[string]error {
+	return tryAll(t, h, asPurging[S], purgeChecks)
+}
+
 func tryAll[S, I any](t *testing.T, h Harness[S], as func(S) I, checks []check[I]) map[string]error {
 	found := make(map[string]error)
 	for _, c := range checks {

@@ -28,6 +28,8 @@ func TestMemoryStore(t *testing.T) {
 	drivertest.TestInspector(t, h)
 	drivertest.TestLetterBox(t, h)
 	drivertest.TestReopener(t, h)
+	drivertest.TestCorrector(t, h)
+	drivertest.TestPurger(t, h)
 }
 
 func TestWrappedStore(t *testing.T) {

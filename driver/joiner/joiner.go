@@ -257,13 +257,15 @@ func (j *Joiner) persist(ctx context.Context, m driver.Message) (driver.Message,
 	return j.kept(ctx, m, err)
 }
 
-// kept returns what is kept, after the store returned err when it was to keep m: m, or with
-// [KeepFirst] the event of a conflict.
+// kept returns what is kept, after the store returned err when it was to keep m: m, or the event of
+// a conflict, with [KeepFirst] or where a person has put it in the place of m.
 func (j *Joiner) kept(ctx context.Context, m driver.Message, err error) (driver.Message, error) {
 	var conflict *driver.ConflictError
 	switch {
 	case !errors.As(err, &conflict):
 		return m, err
+	case conflict.Corrected:
+		return conflict.Stored, nil
 	case j.policy == Reject:
 		return m, driver.Reject(driver.ReasonConflict, err)
 	}

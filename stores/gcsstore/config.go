@@ -55,6 +55,10 @@ const (
 	OpDecide           Operation = "decide"
 	OpListDecided      Operation = "list decided"
 	OpSeal             Operation = "seal"
+	OpCorrect          Operation = "correct"
+	OpReadCorrected    Operation = "read corrected"
+	OpPurgeEvents      Operation = "purge events"
+	OpPurgeClaims      Operation = "purge claims"
 	OpAcquire          Operation = "acquire"
 	OpRenew            Operation = "renew"
 	OpComplete         Operation = "complete"
@@ -70,6 +74,7 @@ const (
 )
 
 var operations = []Operation{OpPersist, OpReplace, OpLookUp, OpLookUpByKey, OpListSourcesByKey, OpDecide, OpListDecided, OpSeal,
+	OpCorrect, OpReadCorrected, OpPurgeEvents, OpPurgeClaims,
 	OpAcquire, OpRenew, OpComplete, OpRelease, OpReopen, OpAddDeadLetter, OpDeadLetters, OpListLetters, OpReadLetter, OpDeleteLetter, OpInspect, OpListKeys}
 
 // WithTimeout sets how long operations may take. Each timeout must be positive.

@@ -5,6 +5,7 @@
 //
 //	FOLDER/HASH/KEY/events/SOURCE             one event
 //	FOLDER/HASH/KEY/events/=decided/JOINER    what a join was decided on
+//	FOLDER/HASH/KEY/corrected/SOURCE/…        events as they were before a person corrected them
 //	FOLDER/HASH/KEY/claim                     who processes the key, until when
 //	FOLDER/HASH/KEY/done                      the key is completed
 //	FOLDER/HASH/KEY/scopes/SCOPE/claim, done  likewise, of a cache with a scope

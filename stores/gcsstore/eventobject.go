@@ -39,17 +39,29 @@ type header struct {
 	Length   int64    `json:"length"` // of the content
 	// Sealed says that the object is no event, but the seal in its place.
 	Sealed bool `json:"sealed,omitempty"`
+	// Corrected says how the event came in the place of another.
+	Corrected *correctedHeader `json:"corrected,omitempty"`
 	moment
 }
 
-// A seal has a form of its own, so that a revision that knows no seals leaves it alone.
+// A seal and a corrected event have forms of their own, so that a revision that does not know them
+// leaves them alone.
 const (
-	frameVersion = 1
-	sealVersion  = 2
+	frameVersion     = 1
+	sealVersion      = 2
+	correctedVersion = 3
 )
 
+// keptEvent is what an event's object holds.
+type keptEvent struct {
+	driver.Succession
+	Was string // names the object of the event as it was before it was corrected, behind its folder
+}
+
+func keptOf(e driver.Succession) keptEvent { return keptEvent{Succession: e} }
+
 // encode returns the header with which an object holds an event; the content follows it.
-func encode(e driver.Succession) (line []byte, err error) {
+func encode(e keptEvent) (line []byte, err error) {
 	m := e.Last
 	if err := checkContent(m); err != nil {
 		return nil, err
@@ -69,8 +81,9 @@ func encode(e driver.Succession) (line []byte, err error) {
 			h.Attributes[driver.ToText(name)] = driver.ToText(value)
 		}
 	}
-	for _, print := range e.Replaced {
-		h.Replaced = append(h.Replaced, base64.RawURLEncoding.EncodeToString(print[:]))
+	h.Replaced = encodePrints(e.Replaced)
+	if e.Correction != nil {
+		h.Version, h.Corrected = correctedVersion, toCorrectedHeader(e)
 	}
 	return h.line()
 }
@@ -86,11 +99,11 @@ func (h header) line() ([]byte, error) {
 
 // frame is an event's object that is being read.
 type frame struct {
-	message  driver.Message // without its content
-	replaced []driver.Fingerprint
-	header   header
-	object   *watched
-	rest     *bufio.Reader // behind the header
+	message driver.Message // without its content
+	kept    keptEvent      // without the message
+	header  header
+	object  *watched
+	rest    *bufio.Reader // behind the header
 }
 
 // watched is a reader that remembers its failure, which is not one of what it reads, and
@@ -129,8 +142,17 @@ func decode(ctx context.Context, object io.Reader) (frame, error) {
 	if err := f.header.check(); err != nil {
 		return f, err
 	}
-	f.replaced, err = decodePrints(f.header.Replaced)
-	return f, err
+	if f.kept.Replaced, err = decodePrints(f.header.Replaced); err != nil {
+		return f, err
+	}
+	return f, f.header.Corrected.into(&f.kept)
+}
+
+func encodePrints(prints []driver.Fingerprint) (texts []string) {
+	for _, print := range prints {
+		texts = append(texts, base64.RawURLEncoding.EncodeToString(print[:]))
+	}
+	return texts
 }
 
 func decodePrints(texts []string) (prints []driver.Fingerprint, err error) {
@@ -238,9 +260,9 @@ func decodeHeader(line []byte) (driver.Message, header, error) {
 		return driver.Message{}, h, fmt.Errorf("%w: header: %w", ErrCorrupt, err)
 	}
 	switch {
-	case h.Version > sealVersion:
-		return driver.Message{}, h, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, h.Version, sealVersion)
-	case h.Version < 1 || h.Sealed != (h.Version == sealVersion):
+	case h.Version > correctedVersion:
+		return driver.Message{}, h, fmt.Errorf("%w: version %d, and this program reads up to %d", ErrNewer, h.Version, correctedVersion)
+	case h.Version < 1 || h.Sealed != (h.Version == sealVersion) || (h.Corrected != nil) != (h.Version == correctedVersion):
 		return driver.Message{}, h, fmt.Errorf("%w: header: version %d", ErrCorrupt, h.Version)
 	}
 	at, err := h.time()

@@ -17,7 +17,7 @@ import (
 
 // objectBytes returns an event's object.
 func objectBytes(m driver.Message) ([]byte, error) {
-	line, err := encode(driver.Succession{Last: m})
+	line, err := encode(keptOf(driver.Succession{Last: m}))
 	return append(line, m.Content...), err
 }
 
@@ -121,13 +121,13 @@ func TestFrameTellsWhatWasReplaced(t *testing.T) {
 	for i := range 3 {
 		e.Replaced = append(e.Replaced, driver.Message{ID: string(rune(i))}.Fingerprint())
 	}
-	line, err := encode(e)
+	line, err := encode(keptOf(e))
 	if err != nil {
 		t.Fatal(err)
 	}
 	f, err := decode(context.Background(), bytes.NewReader(line))
-	if err != nil || !slices.Equal(f.replaced, e.Replaced) {
-		t.Errorf("%v came back as %v, %v", e.Replaced, f.replaced, err)
+	if err != nil || !slices.Equal(f.kept.Replaced, e.Replaced) {
+		t.Errorf("%v came back as %v, %v", e.Replaced, f.kept.Replaced, err)
 	}
 	for _, bad := range []string{`["x"]`, `["!"]`, `[""]`, `["AAAAAAAAAAAAAAAAAAAAAAAAAAAA"]`} {
 		if _, err := decode(context.Background(), strings.NewReader(`{"v":1,"key":"k","source":"s","replaced":`+bad+"}\n")); !errors.Is(err, ErrCorrupt) {

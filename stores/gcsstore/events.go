@@ -1,7 +1,6 @@
 package gcsstore
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -32,31 +31,28 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 	}
 	defer cancel()
 	kept, _, err := s.create(ctx, m)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !bytes.Equal(kept.Last.Content, m.Content):
-		return &driver.ConflictError{Stored: kept.Last}
 	}
-	return nil
+	return kept.Conflict(m)
 }
 
 // create keeps m where nothing is kept. It returns what is kept then, and the
 // generation of its object.
-func (s *Store) create(ctx context.Context, m driver.Message) (driver.Succession, int64, error) {
+func (s *Store) create(ctx context.Context, m driver.Message) (keptEvent, int64, error) {
 	for pause := rewritingBy(m.ID, m.Source); ; {
-		mine := driver.Succession{Last: m}
+		mine := keptOf(driver.Succession{Last: m})
 		generation, err := s.write(ctx, mine, absent, describe(m))
 		if !errors.Is(err, errRefused) {
 			return mine, generation, err
 		}
 		// Either another was first, or this very write was and its answer was lost.
-		kept, generation, err := s.lookUp(ctx, m.Key, m.Source, m.Content)
+		other, generation, err := s.lookUp(ctx, m.Key, m.Source, m.Content)
 		if !errors.Is(err, driver.ErrNotFound) {
-			return kept, generation, err
+			return other, generation, err
 		}
 		if err := pause.wait(ctx); err != nil { // it was deleted meanwhile
-			return driver.Succession{}, 0, err
+			return keptEvent{}, 0, err
 		}
 	}
 }
@@ -86,7 +82,7 @@ func (s *Store) replace(ctx context.Context, m driver.Message) (driver.Message, 
 		if !later {
 			return own(ctx, kept.Last, m)
 		}
-		if err = s.overwrite(ctx, next, generation); err == nil {
+		if err = s.overwrite(ctx, keptOf(next), generation); err == nil {
 			return own(ctx, m, m)
 		}
 		if !errors.Is(err, errRefused) {
@@ -116,7 +112,7 @@ func own(ctx context.Context, kept, m driver.Message) (driver.Message, error) {
 
 // overwrite stores an event in place of a generation, or errRefused. Its object says since
 // when an event of this source is kept, which the object's own time does not any more.
-func (s *Store) overwrite(ctx context.Context, e driver.Succession, replaces int64) error {
+func (s *Store) overwrite(ctx context.Context, e keptEvent, replaces int64) error {
 	attrs, err := s.stat(ctx, s.layout.event(e.Last.Key, e.Last.Source))
 	if errors.Is(err, driver.ErrNotFound) {
 		return errRefused // it was deleted meanwhile
@@ -125,20 +121,26 @@ func (s *Store) overwrite(ctx context.Context, e driver.Succession, replaces int
 		return err
 	}
 	metadata := describe(e.Last)
+	setField(metadata, fieldWas, e.Was)
 	metadata[fieldKept] = cmp.Or(attrs.Metadata[fieldKept], timeText(attrs.Created))
 	_, err = s.write(ctx, e, replaces, metadata)
 	return err
 }
 
 // write stores an event in place of a generation of its object, or errRefused.
-func (s *Store) write(ctx context.Context, e driver.Succession, replaces int64, metadata map[string]string) (int64, error) {
+func (s *Store) write(ctx context.Context, e keptEvent, replaces int64, metadata map[string]string) (int64, error) {
+	return s.writeAt(ctx, s.layout.event(e.Last.Key, e.Last.Source), e, replaces, metadata)
+}
+
+// writeAt is write for an object of that name.
+func (s *Store) writeAt(ctx context.Context, name string, e keptEvent, replaces int64, metadata map[string]string) (int64, error) {
 	m := e.Last
 	line, err := encode(e)
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)
 	}
 	return s.insert(ctx, object{
-		name:        s.layout.event(m.Key, m.Source),
+		name:        name,
 		content:     bytesOf(line, m.Content),
 		contentType: "application/octet-stream",
 		metadata:    metadata,
@@ -161,31 +163,40 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 
 // lookUp returns what is kept, and its object's generation. A content that is the
 // same as like is like.
-func (s *Store) lookUp(ctx context.Context, key, source string, like []byte) (driver.Succession, int64, error) {
+func (s *Store) lookUp(ctx context.Context, key, source string, like []byte) (keptEvent, int64, error) {
 	return s.readEvent(ctx, key, s.layout.event(key, source), like)
 }
 
 // readEvent returns key's event in an object, and its generation. A seal is errSealed. Class B.
-func (s *Store) readEvent(ctx context.Context, key, name string, like []byte) (driver.Succession, int64, error) {
+func (s *Store) readEvent(ctx context.Context, key, name string, like []byte) (keptEvent, int64, error) {
+	return s.readKept(ctx, name, like, func(m driver.Message) bool {
+		return m.Key == key && s.layout.event(key, m.Source) == name
+	})
+}
+
+// readKept returns the event in an object, which must be one that belongs there, and the object's
+// generation.
+func (s *Store) readKept(
+	ctx context.Context, name string, like []byte, belongs func(driver.Message) bool,
+) (keptEvent, int64, error) {
 	r, err := s.read(ctx, name)
 	if err != nil {
-		return driver.Succession{}, 0, err
+		return keptEvent{}, 0, err
 	}
 	defer r.Close()
-	e := driver.Succession{}
 	f, err := decode(ctx, r)
+	e := f.kept
 	if err == nil {
-		e.Replaced = f.replaced
 		e.Last, err = f.read(ctx, like)
 	}
-	if m := e.Last; err == nil && (m.Key != key || s.layout.event(key, m.Source) != name) {
-		err = misplaced(m)
+	if err == nil && !belongs(e.Last) {
+		err = misplaced(e.Last)
 	}
 	if err != nil {
-		return driver.Succession{}, 0, s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
+		return keptEvent{}, 0, s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
 	}
 	if f.header.Sealed {
-		return driver.Succession{}, 0, errSealed
+		return keptEvent{}, 0, errSealed
 	}
 	return e, r.Attrs.Generation, nil
 }

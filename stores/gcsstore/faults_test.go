@@ -143,6 +143,36 @@ var scenarios = []scenario{
 		}
 		return err
 	}},
+	{"Correct", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		m := driver.Message{Key: "order-1", Source: "event1", Content: []byte("corrected")}
+		if err := s.Correct(ctx, m, correction); err != nil {
+			return err
+		}
+		if kept, err := s.LookUp(ctx, "order-1", "event1"); err != nil || string(kept.Content) != "corrected" {
+			return fmt.Errorf("%q is kept: %w", kept.Content, err)
+		}
+		k, err := s.Inspect(ctx, "order-1")
+		if err == nil && len(k.Events[0].Corrections) != 1 {
+			err = fmt.Errorf("corrected %d times", len(k.Events[0].Corrections))
+		}
+		if err != nil {
+			return err
+		}
+		_, err = s.ReadCorrected(ctx, k.Events[0].Corrections[0].Ref)
+		return err
+	}},
+	{"Purge", fullKey, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
+		if err := s.PurgeEvents(ctx, "order-1"); err != nil {
+			return err
+		}
+		if err := s.PurgeClaims(ctx, "order-1"); err != nil {
+			return err
+		}
+		if _, err := s.Inspect(ctx, "order-1"); !errors.Is(err, driver.ErrNotFound) {
+			return fmt.Errorf("what was purged: %w", err)
+		}
+		return nil
+	}},
 	{"LookUp", stored, func(ctx context.Context, s *gcsstore.Store, _ driver.Claim) error {
 		_, err := s.LookUp(ctx, "order-1", "event1")
 		return err
@@ -280,7 +310,8 @@ func TestTimeouts(t *testing.T) {
 	long, short := time.Hour, 20*time.Millisecond
 	perOperation := make(map[gcsstore.Operation]time.Duration)
 	for _, op := range []gcsstore.Operation{gcsstore.OpPersist, gcsstore.OpReplace, gcsstore.OpLookUp, gcsstore.OpLookUpByKey,
-		gcsstore.OpDecide, gcsstore.OpListDecided, gcsstore.OpSeal,
+		gcsstore.OpDecide, gcsstore.OpListDecided, gcsstore.OpSeal, gcsstore.OpCorrect, gcsstore.OpReadCorrected, gcsstore.OpInspect,
+		gcsstore.OpPurgeEvents, gcsstore.OpPurgeClaims,
 		gcsstore.OpAcquire, gcsstore.OpRenew, gcsstore.OpRelease, gcsstore.OpComplete, gcsstore.OpReopen, gcsstore.OpAddDeadLetter,
 		gcsstore.OpListLetters, gcsstore.OpReadLetter, gcsstore.OpDeleteLetter} {
 		perOperation[op] = short

@@ -50,6 +50,8 @@ const (
 	sealedKey   = "order/sealed" // event1 is stored, and event2 is sealed; since 3.json
 	openKey     = "order/open"   // it was completed, and reopened; since 6.json
 	pausedKey   = "order/paused" // for a year, after two attempts; since 7.json
+
+	correctedKey = "order/corrected" // event1 was corrected; since 8.json
 )
 
 func eventOf(key, source string) driver.Message {
@@ -77,7 +79,11 @@ func writeForms(t *testing.T, s *gcsstore.Store) {
 	again := claim(openKey, time.Minute)
 	errOpen := errors.Join(s.Complete(ctx, again, driver.OutcomeProcessed), s.Reopen(ctx, again))
 	_, errSeal := s.Seal(ctx, sealedKey, "event2")
+	wrong := eventOf(correctedKey, "event1")
+	wrong.Content = []byte(`"wrong"`)
+	by := driver.Correction{By: "ann", Time: time.Date(2026, 1, 2, 4, 5, 6, 0, time.UTC), Why: "it was wrong"}
 	if err := errors.Join(
+		s.Persist(ctx, wrong), s.Correct(ctx, eventOf(correctedKey, "event1"), by),
 		s.Persist(ctx, eventOf(sealedKey, "event1")), errSeal,
 		s.Persist(ctx, eventOf(waitsKey, "event1")), errFirst, errReplace, errDecide, errOpen,
 		s.Release(ctx, claim(releasedKey, time.Minute), driver.Released{Mark: driver.MarkFailed}),
@@ -239,8 +245,29 @@ func TestNewRevisionGoesOnWithTheOld(t *testing.T) {
 			if slices.ContainsFunc(objects, func(o object) bool { return strings.Contains(o.Content, sealedKey) }) {
 				staysSealed(t, s)
 			}
+			if slices.ContainsFunc(objects, func(o object) bool { return strings.Contains(o.Content, correctedKey) }) {
+				staysCorrected(t, s)
+			}
 			completesJoin(t, s)
 		})
+	}
+}
+
+// staysCorrected looks at an event that was corrected through the old revision.
+func staysCorrected(t *testing.T, s *gcsstore.Store) {
+	t.Helper()
+	var conflict *driver.ConflictError
+	wrong := eventOf(correctedKey, "event1")
+	wrong.Content = []byte(`"wrong"`)
+	if err := s.Persist(t.Context(), wrong); !errors.As(err, &conflict) || !conflict.Corrected {
+		t.Errorf("a redelivery of what was corrected: %v", err)
+	}
+	k, err := s.Inspect(t.Context(), correctedKey)
+	if err != nil || len(k.Events) != 1 || len(k.Events[0].Corrections) != 1 {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	if was, err := s.ReadCorrected(t.Context(), k.Events[0].Corrections[0].Ref); err != nil || string(was.Content) != `"wrong"` {
+		t.Errorf("what was there: %s, %v", was.Content, err)
 	}
 }
 
@@ -312,7 +339,7 @@ func TestOldRevisionLeavesTheNewAlone(t *testing.T) {
 	b := bucketOf(t, server)
 	newer := all(t, b)
 	for i, o := range newer {
-		for _, mark := range []string{`"v":1,`, `"v": 1,`, `"v":2,`} {
+		for _, mark := range []string{`"v":1,`, `"v": 1,`, `"v":2,`, `"v":3,`} {
 			newer[i].Content = strings.Replace(newer[i].Content, mark, `"v":99,`, 1)
 		}
 		if o.Metadata["form"] != "" {
@@ -334,13 +361,15 @@ func TestOldRevisionLeavesTheNewAlone(t *testing.T) {
 	_, errDecide := s.Decide(ctx, waitsKey, "either", []string{"event2"})
 	_, errLetters := s.DeadLetters(ctx)
 	_, errSeal := s.Seal(ctx, sealedKey, "event2")
+	_, errCorrected := s.LookUp(ctx, correctedKey, "event1")
 	_, errSealed := s.LookUp(ctx, sealedKey, "event2")
 	for operation, err := range map[string]error{
 		"LookUp": errLookUp, "LookUpByKey": errByKey, "Replace": errReplace, "Decide": errDecide, "DeadLetters": errLetters,
 		"Seal": errSeal, "LookUp of a seal": errSealed, "Persist in a sealed place": s.Persist(ctx, eventOf(sealedKey, "event2")),
 		"Persist": s.Persist(ctx, eventOf(waitsKey, "event1")), "Acquire of a held key": acquire(heldKey),
 		"Acquire of a released key": acquire(releasedKey), "Acquire of a paused key": acquire(pausedKey), "Acquire of a completed key": acquire(doneKey),
-		"Acquire of a reopened key": acquire(openKey),
+		"Acquire of a reopened key": acquire(openKey), "LookUp of a corrected event": errCorrected,
+		"Persist over a corrected event": s.Persist(ctx, eventOf(correctedKey, "event1")),
 	} {
 		if !errors.Is(err, gcsstore.ErrNewer) || driver.IsPermanent(err) {
 			t.Errorf("%s: %v; want an ErrNewer that has the event delivered again", operation, err)

@@ -46,12 +46,16 @@ func (s *Store) inspect(ctx context.Context, key string) (driver.KeyState, error
 	if err == nil {
 		k, err = s.describeKey(ctx, folder, objects, key)
 	}
+	nothing := errors.Is(err, driver.ErrNotFound)
+	if nothing {
+		k, err = driver.KeyState{Key: key}, nil
+	}
 	<-listed
 	if err := errors.Join(err, errLetters); err != nil {
 		return driver.KeyState{}, err
 	}
 	k.Letters, k.Problems = letters, append(k.Problems, problems...)
-	if len(objects) == 0 && len(letters) == 0 {
+	if nothing && len(letters) == 0 && len(problems) == 0 {
 		return driver.KeyState{}, driver.ErrNotFound
 	}
 	return k, nil

@@ -29,14 +29,15 @@ func (s *Store) keyOf(ctx context.Context, segment, object string) (string, erro
 
 // readKey reads the key in an object. Class B.
 func (s *Store) readKey(ctx context.Context, segment, object string) (string, error) {
+	_, rest, _ := strings.Cut(object, "/"+segment+"/")
 	switch {
-	case strings.Contains(object, "/events/"+decisionFolder):
+	case strings.HasPrefix(rest, "events/"+decisionFolder):
 		d, err := s.readDecisionObject(ctx, object)
 		if err != nil {
 			return "", err
 		}
 		return driver.FromText(d.Key)
-	case strings.Contains(object, "/events/"):
+	case strings.HasPrefix(rest, "events/"), strings.HasPrefix(rest, correctedFolder):
 		m, _, err := s.readHeader(ctx, object, func(m driver.Message) bool { return objectName(m.Key) == segment })
 		return m.Key, err
 	}
@@ -49,7 +50,8 @@ func (s *Store) readKey(ctx context.Context, segment, object string) (string, er
 func (s *Store) describeKey(
 	ctx context.Context, folder string, objects []listed, key string,
 ) (driver.KeyState, error) {
-	k := keyState{KeyState: driver.KeyState{Key: key}, store: s, claims: make(map[string]claimObjects)}
+	k := keyState{KeyState: driver.KeyState{Key: key}, store: s, claims: make(map[string]claimObjects),
+		corrected: make(map[string]correctedObject), was: make(map[string]string)}
 	for _, o := range objects {
 		err := k.add(ctx, strings.TrimPrefix(o.name, folder), o)
 		switch {
@@ -60,6 +62,9 @@ func (s *Store) describeKey(
 			return driver.KeyState{}, err
 		}
 	}
+	for i, e := range k.Events {
+		k.Events[i].Corrections = k.correctionsOf(e.Source, k.was[e.Source])
+	}
 	for scope, objects := range k.claims {
 		k.Claims = append(k.Claims, objects.describe(scope))
 	}
@@ -67,6 +72,9 @@ func (s *Store) describeKey(
 	slices.Sort(k.Sealed)
 	slices.SortFunc(k.Decided, func(a, b driver.Decision) int { return strings.Compare(a.Join, b.Join) })
 	slices.SortFunc(k.Claims, func(a, b driver.ClaimState) int { return strings.Compare(a.Scope, b.Scope) })
+	if len(k.Events)+len(k.Sealed)+len(k.Decided)+len(k.Claims)+len(k.Problems) == 0 { // at most what is left of a history
+		return driver.KeyState{}, driver.ErrNotFound
+	}
 	return k.KeyState, nil
 }
 
@@ -75,6 +83,9 @@ type keyState struct {
 	driver.KeyState
 	store  *Store
 	claims map[string]claimObjects // by scope
+
+	corrected map[string]correctedObject // by the object's name
+	was       map[string]string          // what an event's object says of the last of these, by source
 }
 
 // add describes an object, whose name ends with rest behind the key's folder.
@@ -86,6 +97,8 @@ func (k *keyState) add(ctx context.Context, rest string, o listed) error {
 		return k.addDecision(ctx, o)
 	case isEvent:
 		return k.addEvent(ctx, o)
+	case strings.HasPrefix(rest, correctedFolder):
+		return k.addCorrected(ctx, o)
 	case isScoped:
 		scope, kind, _ := strings.Cut(scope, "/")
 		return k.addClaim(ctx, scope, kind, o)
@@ -107,6 +120,7 @@ func (k *keyState) addEvent(ctx context.Context, o listed) error {
 		return k.store.unexpected(ctx, o.name, err)
 	}
 	k.Events = append(k.Events, e)
+	k.was[source] = o.metadata[fieldWas]
 	return nil
 }
 

@@ -120,6 +120,13 @@ func (l layout) decision(key, name string) string {
 
 const decisionFolder = "=decided/"
 
+// corrected returns the folder of what was kept of source before it was corrected.
+func (l layout) corrected(key, source string) string {
+	return l.ofKey(key) + "/" + correctedFolder + objectName(source) + "/"
+}
+
+const correctedFolder = "corrected/"
+
 func (l layout) claim(c driver.Claim) string { return l.scope(c) + "/claim" }
 func (l layout) done(c driver.Claim) string  { return l.scope(c) + "/done" }
 

@@ -195,6 +195,8 @@ type listed struct {
 	name     string
 	metadata map[string]string
 	created  time.Time // when this generation was stored
+
+	generation int64
 }
 
 // list returns the objects whose names begin with prefix, ordered by the names'
@@ -228,7 +230,7 @@ type pages struct {
 
 func (s *Store) pages(ctx context.Context, query storage.Query, most int) (pages, error) {
 	query.Projection = storage.ProjectionNoACL
-	if err := query.SetAttrSelection([]string{"Name", "Metadata", "Created"}); err != nil {
+	if err := query.SetAttrSelection([]string{"Name", "Metadata", "Created", "Generation"}); err != nil {
 		return pages{}, err
 	}
 	objects := s.bucket.Objects(ctx, &query)
@@ -248,7 +250,7 @@ func (p pages) next() (page []listed, more bool, err error) {
 		case err != nil:
 			return nil, false, p.store.unexpected(p.ctx, p.prefix, err)
 		}
-		page = append(page, listed{attrs.Name, attrs.Metadata, attrs.Created})
+		page = append(page, listed{attrs.Name, attrs.Metadata, attrs.Created, attrs.Generation})
 		if info := p.objects.PageInfo(); info.Remaining() == 0 {
 			return page, info.Token != "", nil
 		}

@@ -22,6 +22,8 @@ var (
 	_ driver.DeadLetterStore = (*Store)(nil)
 	_ driver.LetterBox       = (*Store)(nil)
 	_ driver.Inspector       = (*Store)(nil)
+	_ driver.Corrector       = (*Store)(nil)
+	_ driver.Purger          = (*Store)(nil)
 )
 
 // Store is a store in a bucket. It is safe for concurrent use. Make one with

@@ -65,6 +65,8 @@ func TestConformance(t *testing.T) {
 			drivertest.TestInspector(t, h)
 			drivertest.TestLetterBox(t, h)
 			drivertest.TestReopener(t, h)
+			drivertest.TestCorrector(t, h)
+			drivertest.TestPurger(t, h)
 			drivertest.TestDeadLetterStore(t, h, func(s *gcsstore.Store) []driver.DeadLetter {
 				letters, err := s.DeadLetters(t.Context())
 				if err != nil {

@@ -52,7 +52,11 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	defer s.mu.Unlock()
 
 	id := claimed{c.Scope, c.Key}
-	l, now := s.leases[id], time.Now()
+	l, claimedBefore := s.leases[id]
+	if !claimedBefore {
+		l.claim.Token = s.purged
+	}
+	now := time.Now()
 	switch {
 	case l.state == done:
 		return driver.Claim{}, failedClaim("acquire", c, driver.ErrDone)

@@ -85,7 +85,7 @@ func (s *Store) state(key string, claims []driver.ClaimState) driver.KeyState {
 	for _, source := range s.sources(key) {
 		e := s.events[key][source]
 		k.Events = append(k.Events, driver.EventState{Source: source, ID: e.Last.ID, Kept: e.since, Time: e.Last.Time,
-			Size: int64(len(e.Last.Content)), MediaType: e.Last.MediaType})
+			Size: int64(len(e.Last.Content)), MediaType: e.Last.MediaType, Corrections: slices.Clone(e.corrections)})
 	}
 	for _, join := range slices.Sorted(maps.Keys(s.decided[key])) {
 		k.Decided = append(k.Decided, driver.Decision{Join: join, Sources: slices.Clone(s.decided[key][join])})

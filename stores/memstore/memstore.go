@@ -7,7 +7,6 @@
 package memstore
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -31,6 +30,8 @@ var (
 	_ driver.DeadLetterStore = (*Store)(nil)
 	_ driver.LetterBox       = (*Store)(nil)
 	_ driver.Inspector       = (*Store)(nil)
+	_ driver.Corrector       = (*Store)(nil)
+	_ driver.Purger          = (*Store)(nil)
 )
 
 // Store is a store in memory. It is safe for concurrent use: one mutex makes
@@ -43,12 +44,17 @@ type Store struct {
 	leases  map[claimed]lease
 	letters []letter // in the order they came, which is that of their numbers
 	added   int      // how many letters there have ever been
+
+	corrected   map[string]driver.Message // events as they were before, by what they are called
+	corrections int                       // how many there have ever been
+	purged      int64                     // the greatest token of the claims that were purged
 }
 
 // event is what is kept of a key and source.
 type event struct {
 	driver.Succession
-	since time.Time // when the first of them was kept
+	since       time.Time          // when the first of them was kept
+	corrections []driver.Corrected // in the order in which they were made
 }
 
 type letter struct {
@@ -64,6 +70,8 @@ func New() *Store {
 		decided: make(map[string]map[string][]string),
 		sealed:  make(map[string]map[string]bool),
 		leases:  make(map[claimed]lease),
+
+		corrected: make(map[string]driver.Message),
 	}
 }
 
@@ -84,17 +92,19 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 		return failed("persist", m.Key, m.Source, err)
 	}
 	kept, ok := s.events[m.Key][m.Source]
-	switch {
-	case !ok:
+	if !ok {
 		s.keep(driver.Succession{Last: m})
 		return nil
-	case bytes.Equal(kept.Last.Content, m.Content):
+	}
+	var conflict *driver.ConflictError
+	if !errors.As(kept.Conflict(m), &conflict) {
 		return nil
 	}
 	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
-	return failed("persist", m.Key, m.Source, &driver.ConflictError{Stored: kept.Last.Clone()})
+	conflict.Stored = kept.Last.Clone()
+	return failed("persist", m.Key, m.Source, conflict)
 }
 
 // KeepAndLook implements [driver.KeepLooker].
@@ -183,11 +193,12 @@ func (s *Store) keep(e driver.Succession) {
 		kept = make(map[string]event)
 		s.events[e.Last.Key] = kept
 	}
-	since := kept[e.Last.Source].since
-	if since.IsZero() {
-		since = time.Now()
+	was := kept[e.Last.Source]
+	if was.since.IsZero() {
+		was.since = time.Now()
 	}
-	kept[e.Last.Source] = event{e, since}
+	was.Succession = e
+	kept[e.Last.Source] = was
 }
 
 // LookUp implements [driver.EventStore].

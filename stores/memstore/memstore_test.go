@@ -19,4 +19,6 @@ func TestStore(t *testing.T) {
 	drivertest.TestInspector(t, h)
 	drivertest.TestLetterBox(t, h)
 	drivertest.TestReopener(t, h)
+	drivertest.TestCorrector(t, h)
+	drivertest.TestPurger(t, h)
 }
