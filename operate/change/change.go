@@ -14,10 +14,17 @@ import (
 // Keys is what is needed to change the keys of a function.
 type Keys struct {
 	Claims driver.ClaimStore
+	Events driver.EventStore
 	Store  driver.Inspector // of the same keys
 	Scope  string           // of the function's cache
 	By     string           // who changes them: the owner of the claims says so
+	// Settle is how long Replace and Purge wait for deliveries that are under way: see [Settle].
+	Settle time.Duration
 }
+
+// Settle is a time in which a delivery that has read a key's events has claimed the key, or has found it
+// held, unless its instance hangs; and by which clocks differ at most.
+const Settle = 10 * time.Second
 
 // Errors of changes that were refused. Nothing was changed.
 var (
@@ -72,17 +79,23 @@ func (k Keys) Complete(ctx context.Context, key string, force bool) error {
 	})
 }
 
-// look returns what is known of key's claims. A key of which nothing is kept is refused: it may
-// be misspelled.
+// look returns what is known of key's claims.
 func (k Keys) look(ctx context.Context, key string) (driver.ClaimState, error) {
+	state, err := k.inspect(ctx, key)
+	return state.Claim(k.Scope), err
+}
+
+// inspect returns what is kept of key. A key of which nothing is kept is refused: it may be
+// misspelled.
+func (k Keys) inspect(ctx context.Context, key string) (driver.KeyState, error) {
 	state, err := k.Store.Inspect(ctx, key)
 	if errors.Is(err, driver.ErrNotFound) {
-		return driver.ClaimState{}, fmt.Errorf("nothing is kept of key %q: %w", key, ErrNothing)
+		return state, fmt.Errorf("nothing is kept of key %q: %w", key, ErrNothing)
 	}
 	if err != nil {
-		return driver.ClaimState{}, fmt.Errorf("look at key %q: %w", key, err)
+		return state, fmt.Errorf("look at key %q: %w", key, err)
 	}
-	return state.Claim(k.Scope), nil
+	return state, nil
 }
 
 // with calls do with a claim of key: a new one, or with force that of the run that is under way.

@@ -66,7 +66,9 @@ func released(as driver.Released) func(t *testing.T, s *memstore.Store) driver.C
 	}
 }
 
-func keysOf(s *memstore.Store) change.Keys { return change.Keys{Claims: s, Store: s, By: "me"} }
+func keysOf(s *memstore.Store) change.Keys {
+	return change.Keys{Claims: s, Events: s, Store: s, By: "me"}
+}
 
 // each runs a change on a key that begins so.
 func each(t *testing.T, begin string, do func(t *testing.T, s *memstore.Store, was driver.Claim)) {
