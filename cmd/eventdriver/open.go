@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/eventdriver"
+	"example.com/eventdriver/operate/change"
 	"example.com/eventdriver/operate/deployed"
 	"example.com/eventdriver/operate/keys"
 )
@@ -81,4 +82,14 @@ func (g *globals) lookAt(ctx context.Context, within time.Duration, look func(co
 		defer cancel()
 		return look(ctx, k)
 	})
+}
+
+// changes returns what changes the function's keys, by an account, and waits so long for deliveries
+// that are under way.
+func (f function) changes(by string, settle time.Duration) (change.Keys, error) {
+	store, err := f.state.Inspector()
+	if err != nil {
+		return change.Keys{}, err
+	}
+	return change.Keys{Claims: f.state.Claims, Events: f.state.Events, Store: store, Scope: f.config.Join().Scope, By: by, Settle: settle}, nil
 }

@@ -118,7 +118,7 @@ func newRoot(s surroundings) *cobra.Command {
 	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves all of Google's APIs, without "+
 		"credentials")
 	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g),
-		newRelease(g), newComplete(g), newRerun(g), newSweep(g), newTail(g), newNew(g))
+		newRelease(g), newComplete(g), newReplace(g), newPurge(g), newRerun(g), newSweep(g), newTail(g), newNew(g))
 	return root
 }
 

@@ -59,6 +59,7 @@ func describe(a keys.Answer, now time.Time) string {
 			row(plain(s.Name), arrival(s), ago(s.Kept, now), size(s), dash(s.MediaType), at(s.Time), dash(s.ID))
 		}
 	})
+	b.WriteString(describeCorrections(a.Sources))
 	if a.Decided != nil {
 		fmt.Fprintf(&b, "\ndecided on: %s\n", plain(strings.Join(a.Decided, ", ")))
 	}
@@ -76,6 +77,17 @@ func describe(a keys.Answer, now time.Time) string {
 		fmt.Fprintf(&b, "\nproblem: %s\n", plain(problem))
 	}
 	fmt.Fprintf(&b, "\n%s\n", plain(a.Next))
+	return b.String()
+}
+
+// describeCorrections says who has corrected which events.
+func describeCorrections(sources []keys.Source) string {
+	var b strings.Builder
+	for _, s := range sources {
+		for _, c := range s.Corrections {
+			fmt.Fprintf(&b, "\n%s: corrected by %s at %s: %s\n  it was %s\n", plain(s.Name), plain(c.By), at(&c.When), plain(c.Why), plain(c.Was))
+		}
+	}
 	return b.String()
 }
 

@@ -48,6 +48,17 @@ type Source struct {
 	Size      int64      `json:"size"`               // in bytes; -1: unknown
 	MediaType string     `json:"mediaType,omitempty"`
 	ID        string     `json:"id,omitempty"`
+
+	Corrections []Correction `json:"corrections,omitempty"` // oldest first
+}
+
+// Correction says who has put a corrected event in the place of another, and what the store calls
+// that.
+type Correction struct {
+	By   string    `json:"by"`
+	When time.Time `json:"when"`
+	Why  string    `json:"why"`
+	Was  string    `json:"was"`
 }
 
 // Claim says who has, or had, a key.
@@ -108,9 +119,16 @@ func sources(join joiner.Join, k driver.KeyState, s joiner.Standing) (all []Sour
 	}
 	for _, e := range k.Events {
 		all = append(all, Source{Name: e.Source, Arrived: true, Unjoined: !join.Names(e.Source), Kept: known(e.Kept),
-			Time: known(e.Time), Size: e.Size, MediaType: e.MediaType, ID: e.ID})
+			Time: known(e.Time), Size: e.Size, MediaType: e.MediaType, ID: e.ID, Corrections: corrections(e)})
 	}
 	slices.SortFunc(all, func(a, b Source) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+func corrections(e driver.EventState) (all []Correction) {
+	for _, c := range e.Corrections {
+		all = append(all, Correction{c.By, c.Time, c.Why, c.Ref})
+	}
 	return all
 }
 
