@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,28 @@ func TestPurgeSparesTheNextLife(t *testing.T) {
 	}
 	if _, err := s.LookUp(t.Context(), "order-1", "event1"); err != nil {
 		t.Errorf("the event of the next life: %v", err)
+	}
+}
+
+// TestPurgeWaitsForTheClock: a claim of an instance whose clock is ahead has a token that the clock here
+// has not reached.
+func TestPurgeWaitsForTheClock(t *testing.T) {
+	server := gcs.New(t, bucket)
+	s := open(t, server)
+	completed(t, s)
+	ahead := time.Now().Add(300 * time.Millisecond).UnixMilli()
+	name := find(t, server, "/claim")
+	attrs, err := server.Attrs(bucket, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attrs.Metadata["token"] = strconv.FormatInt(ahead, 10)
+	fill(t, bucketOf(t, server), []object{{Name: name, Content: "order-1", Metadata: attrs.Metadata}})
+	if err := s.PurgeClaims(t.Context(), "order-1"); err != nil {
+		t.Fatal(err)
+	}
+	if c := acquired(t, s); c.Token <= ahead {
+		t.Errorf("the next token is %d, after %d", c.Token, ahead)
 	}
 }
 
