@@ -101,7 +101,7 @@ func (k Keys) inspect(ctx context.Context, key string) (driver.KeyState, error) 
 // with calls do with a claim of key: a new one, or with force that of the run that is under way.
 func (k Keys) with(ctx context.Context, key string, c driver.ClaimState, force bool, do func(context.Context, driver.Claim) error) error {
 	asked := driver.Claim{Scope: k.Scope, Key: key, Owner: driver.NewOperator(k.By), Early: true}
-	claim, err := k.Claims.Acquire(ctx, asked, lease)
+	claim, err := k.Claims.Acquire(ctx, asked, lease+k.Settle)
 	var held *driver.HeldError
 	switch {
 	case errors.As(err, &held) && force && held.Token == c.Token:

@@ -94,7 +94,7 @@ func (k Keys) Replace(ctx context.Context, r Replacement, why string, force bool
 		if err := corrector.Correct(ctx, r.Now, driver.Correction{By: k.By, Time: time.Now(), Why: why}); err != nil {
 			return err
 		}
-		err = errors.Join(pause(ctx, k.Settle), k.Claims.Release(ctx, claim, driver.MarkNone))
+		err = errors.Join(pause(ctx, k.Settle), k.Claims.Release(ctx, claim, driver.Released{}))
 		if err != nil {
 			return fmt.Errorf("the event is replaced, and key %q could not be released: %w", key, err)
 		}

@@ -70,6 +70,9 @@ func TestOldFormsAreDescribed(t *testing.T) {
 			if slices.ContainsFunc(objects, func(o object) bool { return o.Metadata["pause"] != "" }) {
 				want = append(want, pausedKey)
 			}
+			if slices.ContainsFunc(objects, func(o object) bool { return o.Metadata["corrected"] != "" }) {
+				want = append(want, correctedKey)
+			}
 			slices.Sort(want)
 			if got := slices.Sorted(maps.Keys(keys)); !slices.Equal(got, want) {
 				t.Errorf("listed %q, want %q", got, want)
