@@ -155,10 +155,22 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if fault.Drop {
-		s.fake.HTTPHandler().ServeHTTP(httptest.NewRecorder(), r)
+		s.answer(httptest.NewRecorder(), r, request)
 		panic(http.ErrAbortHandler)
 	}
-	s.fake.HTTPHandler().ServeHTTP(&answer{ResponseWriter: w, server: s, request: request}, r)
+	s.answer(&answer{ResponseWriter: w, server: s, request: request}, r, request)
+}
+
+// answer has the fake answer a request.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, request Request) {
+	s.mu.Lock()
+	folder := s.folder
+	s.mu.Unlock()
+	if folder != nil {
+		folder.serve(s.fake, w, r, request)
+		return
+	}
+	s.fake.HTTPHandler().ServeHTTP(w, r)
 }
 
 // answer gives a 404 the words of the service, which differ for objects, for buckets, and

@@ -40,6 +40,7 @@ type Server struct {
 	requests []Request
 	received int
 	decide   func(Request) Fault
+	folder   *folder // nil: the objects are in memory only
 }
 
 // Start starts a server that listens on addr, "127.0.0.1:4443" or, for any free
@@ -161,5 +162,8 @@ func (s *Server) Close() error {
 	err := s.http.Close()
 	s.serving.Wait()
 	s.fake.Stop()
+	if s.folder != nil {
+		err = errors.Join(err, s.folder.lock.Close())
+	}
 	return err
 }
