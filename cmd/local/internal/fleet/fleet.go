@@ -144,7 +144,7 @@ func (f *Fleet) launch(ctx context.Context, m *member) (*process, error) {
 		p.kill()
 		return nil, fmt.Errorf("instance %s: %w", m.ID, err)
 	}
-	f.set(m, Running, p, fmt.Sprintf("instance %s runs, process %d", m.ID, p.pid()))
+	f.set(m, Running, p, fmt.Sprintf("instance %s runs: process %d at %s", m.ID, p.pid(), p.url))
 	return p, nil
 }
 

@@ -85,6 +85,7 @@ func Parse(instance string, line []byte) Record {
 	if kind := text(kindAttribute); kind != "" {
 		r.Kind = Kind(kind)
 	}
+	delete(fields, "instance") // it says so itself
 	r.Attributes = fields
 	return r
 }

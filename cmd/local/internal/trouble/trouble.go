@@ -75,13 +75,15 @@ func (t *Troubles) SlowStore(d time.Duration) {
 	t.remove(func(set Trouble) bool { return set.Kind == Slow })
 	if d > 0 {
 		t.add(Trouble{Kind: Slow, For: d})
+		return
 	}
+	t.journal.Add(records.Record{Kind: records.Trouble, Severity: "INFO", Message: "the store is as fast as it was"})
 }
 
 // Clear ends all troubles. A run of the business that hangs goes on hanging.
 func (t *Troubles) Clear() {
 	t.remove(func(Trouble) bool { return true })
-	t.journal.Add(records.Record{Kind: records.Trouble, Message: "all troubles are cleared"})
+	t.journal.Add(records.Record{Kind: records.Trouble, Severity: "INFO", Message: "all troubles are cleared"})
 }
 
 // List returns the troubles that are set.
@@ -95,7 +97,7 @@ func (t *Troubles) add(trouble Trouble) {
 	t.mu.Lock()
 	t.set = append(t.set, trouble)
 	t.mu.Unlock()
-	t.journal.Add(records.Record{Kind: records.Trouble, Key: trouble.Key, Message: "trouble: " + trouble.words()})
+	t.journal.Add(records.Record{Kind: records.Trouble, Severity: "INFO", Key: trouble.Key, Message: "trouble: " + trouble.words()})
 }
 
 // words says what goes wrong.
@@ -116,7 +118,12 @@ func (t Trouble) words() string {
 	case Slow:
 		what = fmt.Sprintf("the store takes %v longer", t.For)
 	}
-	if t.Times > 0 {
+	switch {
+	case t.Times == 1:
+		what += ", once"
+	case t.Times == 2:
+		what += ", twice"
+	case t.Times > 2:
 		what += fmt.Sprintf(", %d times", t.Times)
 	}
 	return what
