@@ -135,12 +135,6 @@ func never() (orders []string, steps [][]events.Event) {
 
 // countLetters counts the dead letters of the function.
 func (l *local) countLetters(ctx context.Context) (n int, err error) {
-	if store, can := l.State.DeadLetters.(interface {
-		DeadLetters(context.Context) ([]driver.DeadLetter, error)
-	}); can {
-		letters, err := store.DeadLetters(ctx)
-		return len(letters), err
-	}
 	box, err := l.Letters()
 	if err != nil {
 		return 0, err

@@ -47,9 +47,9 @@ func exitWith(err error) {
 
 // options are those of the command line.
 type options struct {
-	addr, publishAddr, consoleAddr, store string
-	instances                             int
-	demo, json, noConsole                 bool
+	addr, publishAddr, consoleAddr, store, data string
+	instances                                   int
+	demo, json, noConsole                       bool
 }
 
 // parse reads the command line.
@@ -57,6 +57,7 @@ func parse() (o options, err error) {
 	flag.StringVar(&o.addr, "addr", "127.0.0.1:8080", "where the function listens")
 	flag.StringVar(&o.publishAddr, "publish-addr", "127.0.0.1:8081", "where events are published: POST /publish/TOPIC?key=KEY")
 	flag.StringVar(&o.store, "store", "gcs", "where the state is kept: memory, gcs or bigquery (after make emulators)")
+	flag.StringVar(&o.data, "data", "", "a folder that keeps what the function stores, for the next run; with -store gcs")
 	flag.StringVar(&o.consoleAddr, "console-addr", "127.0.0.1:8082", "where the console listens: a page that shows the keys")
 	flag.BoolVar(&o.noConsole, "no-console", false, "serve no console")
 	flag.IntVar(&o.instances, "instances", 1, "how many instances of the function run; 2 or more: each is a process")
@@ -67,18 +68,26 @@ func parse() (o options, err error) {
 		unlessSet("addr", &o.addr)
 		unlessSet("publish-addr", &o.publishAddr)
 	}
+	return o, o.check()
+}
+
+func (o options) check() error {
 	stores := eventdriver.Stores()
 	switch {
 	case flag.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q", flag.Arg(0))
+		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	case !slices.Contains(stores, o.store):
-		return o, fmt.Errorf("-store must be one of %s; it is %q", strings.Join(stores, ", "), o.store)
+		return fmt.Errorf("-store must be one of %s; it is %q", strings.Join(stores, ", "), o.store)
 	case o.instances < 1:
-		return o, errors.New("-instances must be 1 or more")
+		return errors.New("-instances must be 1 or more")
 	case o.instances > 1 && o.store == eventdriver.StoreMemory:
-		return o, errors.New("-instances must be 1 with -store memory: each process would have a memory of its own")
+		return errors.New("-instances must be 1 with -store memory: each process would have a memory of its own")
+	case o.data != "" && (o.store != eventdriver.StoreGCS || os.Getenv("STORAGE_EMULATOR_HOST") != ""):
+		return errors.New("-data is for the Cloud Storage that is part of this program: use -store gcs without STORAGE_EMULATOR_HOST")
+	case o.data != "" && o.demo:
+		return errors.New("-data is not for the demo, which begins afresh each time")
 	}
-	return o, nil
+	return nil
 }
 
 // unlessSet lets the system choose a port for a flag that was not given.

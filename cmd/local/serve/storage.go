@@ -34,6 +34,11 @@ func (l *local) startStorage(ctx context.Context) error {
 			return fmt.Errorf("cloud storage: %w", err)
 		}
 		l.closers = append(l.closers, fake.Close)
+		if l.options.data != "" {
+			if err := fake.KeepIn(l.options.data); err != nil {
+				return fmt.Errorf("-data: %w", err)
+			}
+		}
 		if err := os.Setenv("STORAGE_EMULATOR_HOST", fake.Host()); err != nil {
 			return err
 		}
