@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -175,5 +177,150 @@ func TestMistakesAreNamed(t *testing.T) {
 		if err == nil || !strings.Contains(string(output), c.says) {
 			t.Errorf("%v %v: %v, %s; want a failure that says %s", c.variables, c.args, err, output, c.says)
 		}
+	}
+}
+
+// served is a local run that is under way.
+type served struct {
+	*exec.Cmd
+	lines   *bufio.Scanner
+	publish string // the URL to publish to
+	said    []string
+}
+
+// serving starts the program, and returns when it says where to publish.
+func serving(t *testing.T, variables []string, args ...string) *served {
+	t.Helper()
+	s := &served{Cmd: command(t, variables, append([]string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-no-console"}, args...)...)}
+	log, err := s.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.lines = bufio.NewScanner(log)
+	line := s.until(t, "'http://")
+	_, rest, _ := strings.Cut(line, "'http://")
+	s.publish, _, _ = strings.Cut("http://"+rest, "/publish/")
+	return s
+}
+
+// until reads the log to the line with a text, and returns that.
+func (s *served) until(t *testing.T, text string) string {
+	t.Helper()
+	for s.lines.Scan() {
+		s.said = append(s.said, s.lines.Text())
+		if strings.Contains(s.lines.Text(), text) {
+			return s.lines.Text()
+		}
+	}
+	t.Fatalf("the program ended before it said %q:\n%s", text, strings.Join(s.said, "\n"))
+	return ""
+}
+
+func (s *served) post(t *testing.T, topic, key string) {
+	t.Helper()
+	response, err := http.Post(s.publish+"/publish/"+topic+"?key="+key, "application/json", strings.NewReader(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusAccepted {
+		t.Errorf("%s: %s", topic, response.Status)
+	}
+}
+
+// end interrupts the program, reads its log to the end and waits for it.
+func (s *served) end(t *testing.T) {
+	t.Helper()
+	if err := s.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for s.lines.Scan() {
+		s.said = append(s.said, s.lines.Text())
+	}
+	if err := s.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v", err)
+	}
+}
+
+// What a run has stored is there in the next, also when the first was killed.
+func TestDataIsKept(t *testing.T) {
+	folder := t.TempDir()
+	variables := []string{"EVENT_SOURCES=paid,packed"}
+	first := serving(t, variables, "-data", folder)
+	first.post(t, "paid", "order-1")
+	first.until(t, "order-1 paid kept, waiting for packed")
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait() // it was killed
+
+	second := serving(t, variables, "-data", folder)
+	second.post(t, "packed", "order-1")
+	second.until(t, "order-1 packed processed")
+	second.end(t)
+
+	third := serving(t, variables, "-data", folder)
+	third.post(t, "paid", "order-1")
+	third.until(t, "order-1 paid processed")
+	third.end(t)
+	if all := strings.Join(append(second.said, third.said...), "\n"); strings.Count(all, instances.Acted) != 1 {
+		t.Errorf("want the business to act once:\n%s", all)
+	}
+}
+
+// When the program is killed, no process of an instance is left, not even a frozen one.
+func TestNoInstanceOutlivesTheProgram(t *testing.T) {
+	local := serving(t, nil, "-instances", "2")
+	found := regexp.MustCompile(`process (\d+) at http://(\S+)`).FindAllStringSubmatch(strings.Join(local.said, "\n"), -1)
+	if len(found) != 2 {
+		t.Fatalf("%q, want two processes", found)
+	}
+	frozen, err := strconv.Atoi(found[0][1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(syscall.Kill(frozen, syscall.SIGSTOP), local.Process.Kill()); err != nil {
+		t.Fatal(err)
+	}
+	_ = local.Wait() // it was killed
+	for _, instance := range found {
+		for tick := range time.Tick(10 * time.Millisecond) { // until nobody listens
+			connection, err := net.Dial("tcp", instance[2])
+			if err != nil {
+				break
+			}
+			connection.Close()
+			if deadline, _ := t.Deadline(); !deadline.IsZero() && tick.Add(time.Minute).After(deadline) {
+				t.Fatalf("process %s is still there", instance[1])
+			}
+		}
+	}
+}
+
+// An interrupt ends the instances in good order.
+func TestInstancesEndWithTheProgram(t *testing.T) {
+	local := serving(t, []string{"EVENT_SOURCES=paid"}, "-instances", "2")
+	local.post(t, "paid", "order-1")
+	local.until(t, "order-1 paid processed")
+	local.end(t)
+}
+
+// The log is for people, and what it prints at the start fits the settings.
+func TestLogIsForPeople(t *testing.T) {
+	local := serving(t, []string{"EVENT_SOURCES=placed,paid", "GCS_FOLDER=shop"})
+	local.post(t, "paid", "order-1")
+	local.until(t, "order-1 paid kept, waiting for placed")
+	local.end(t)
+	said := strings.Join(local.said, "\n")
+	for _, part := range []string{"/publish/placed?key=order-1'", "/publish/paid?key=order-1'", "GCS_FOLDER=shop EVENT_SOURCES=placed,paid go run ./cmd/eventdriver letters list"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("the log lacks %s:\n%s", part, said)
+		}
+	}
+	if strings.Contains(said, "\x1b") || strings.Contains(said, `"message"`) {
+		t.Errorf("colour, or JSON, in a file:\n%s", said)
 	}
 }
