@@ -75,7 +75,7 @@ func serveBusiness(business driver.Handler) http.Handler {
 			return
 		}
 		key := r.FormValue("key")
-		ctx := driver.WithClaim(r.Context(), driver.Claim{Key: key, Token: token})
+		ctx := driver.WithClaim(r.Context(), driver.Claim{Key: key, Token: token, Takeover: r.FormValue("takeover") == "true"})
 		last := func(context.Context, driver.Message) error { return nil }
 		if err := business.Process(ctx, driver.Message{Key: key}, last); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -87,7 +87,7 @@ func serveBusiness(business driver.Handler) http.Handler {
 func remoteBusiness(to string) driver.Handler {
 	return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
 		claim, _ := driver.ClaimFrom(ctx)
-		form := url.Values{"key": {in.Key}, "token": {strconv.FormatInt(claim.Token, 10)}}
+		form := url.Values{"key": {in.Key}, "token": {strconv.FormatInt(claim.Token, 10)}, "takeover": {strconv.FormatBool(claim.Takeover)}}
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, to+"?"+form.Encode(), nil)
 		if err != nil {
 			return err

@@ -1,0 +1,134 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"example.com/eventdriver"
+	"example.com/eventdriver/cmd/local/internal/events"
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/repo/prove"
+	"example.com/eventdriver/operate/keys"
+)
+
+// TestMain lets this program be the process of an instance, too.
+func TestMain(m *testing.M) {
+	if id := os.Getenv(instanceVariable); id != "" {
+		exitWith(runInstance(id, eventdriver.EntryPoint{}))
+	}
+	os.Exit(m.Run())
+}
+
+// effects judges the runs of the business, and calls a function after each.
+type effects struct {
+	after func(run int)
+
+	mu      sync.Mutex
+	runs    int
+	tokens  map[string]int64 // the newest of each key
+	repeats int              // runs of a key whose run before was cut off
+	wrong   []string
+}
+
+// Process implements [driver.Handler].
+func (e *effects) Process(ctx context.Context, in driver.Message, next driver.Next) error {
+	claim, _ := driver.ClaimFrom(ctx)
+	e.mu.Lock()
+	before, again := e.tokens[in.Key]
+	switch {
+	case again && claim.Token <= before:
+		e.wrong = append(e.wrong, fmt.Sprintf("%s ran with token %d after %d", in.Key, claim.Token, before))
+	case again && !claim.Takeover:
+		e.wrong = append(e.wrong, fmt.Sprintf("%s ran twice, and nobody had died", in.Key))
+	case again:
+		e.repeats++
+	}
+	e.tokens[in.Key] = claim.Token
+	e.runs++
+	run := e.runs
+	e.mu.Unlock()
+	e.after(run)
+	return next.Call(ctx, in)
+}
+
+// Instances are killed and frozen while orders go through, and answers of the store are lost.
+// Nothing is lost, and no order is run twice but where its first run was cut off.
+func TestNothingIsLostWhenInstancesDie(t *testing.T) {
+	prove.Only(t, "claims of instances that were killed run out after up to 20 s")
+	const orders = 30
+	var local *local
+	harm := map[int]func() error{
+		3:  func() error { return local.Fleet.Kill("1") },
+		6:  func() error { return local.Fleet.Freeze("2") },
+		9:  func() error { local.Troubles.LoseStoreAnswers("", 5); return nil },
+		12: func() error { local.Troubles.FailHandler("", 3); local.Troubles.PanicHandler("", 2); return nil },
+		15: func() error { return local.Fleet.Thaw("2") },
+		18: func() error { return local.Fleet.Kill("3") },
+		20: func() error { return local.Fleet.Start("3") },
+	}
+	e := &effects{tokens: make(map[string]int64), after: func(run int) {
+		if what := harm[run]; what != nil {
+			if err := what(); err != nil {
+				t.Errorf("at run %d: %v", run, err)
+			}
+		}
+	}}
+	s := story()
+	s.here["LEASE"] = "3s"
+	log, err := os.Create(t.TempDir() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	local, err = start(t.Context(), options{addr: "127.0.0.1:0", publishAddr: "127.0.0.1:0", store: "gcs", instances: 3, demo: true}, e, s,
+		newPrinter(log, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishOrders(t, local, orders)
+	local.eventarc.Wait()
+	open, err := standing(t.Context(), local)
+	if err != nil {
+		t.Error(err)
+	}
+	if err := local.stop(); err != nil {
+		t.Error(err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.tokens) != orders || open != 0 || len(e.wrong) != 0 {
+		text, _ := os.ReadFile(log.Name())
+		t.Errorf("%d orders were run, want %d; %d are not done; wrong: %q\n%s", len(e.tokens), orders, open, e.wrong, text)
+	}
+	t.Logf("%d orders, %d runs, %d of them since the run before was cut off", len(e.tokens), e.runs, e.repeats)
+}
+
+func publishOrders(t *testing.T, l *local, orders int) {
+	t.Helper()
+	var all []events.Event
+	for i := range orders {
+		key := fmt.Sprintf("order-%d", i)
+		for _, topic := range []string{"event1", "event2", "event3", "event2"} {
+			all = append(all, event(topic, key))
+		}
+	}
+	if _, err := l.Events.PublishAll(all); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// standing returns how many keys are not done.
+func standing(ctx context.Context, l *local) (open int, err error) {
+	k, err := l.Keys()
+	if err != nil {
+		return 0, err
+	}
+	list, err := k.Waiting(ctx, keys.Query{})
+	if list.Seen == 0 {
+		return 0, fmt.Errorf("no key was seen, %w", err)
+	}
+	return list.Found, err
+}
