@@ -1,8 +1,9 @@
 // Command local runs the function under the Functions Framework on one machine, with
 // stand-ins for Cloud Storage and Eventarc. It needs no cloud account.
 //
-//	go run ./cmd/local            serve until interrupted
-//	go run ./cmd/local -demo      send orders, and check that each is processed once
+//	go run ./cmd/local               serve until interrupted
+//	go run ./cmd/local -instances 3  the same, with the function in three processes
+//	go run ./cmd/local -demo         send orders, and check that each is processed once
 //
 // The function acts with orders.go and reads its settings from the environment, as in the
 // cloud (see docs/configuration.md). The Cloud Storage is part of the program, unless

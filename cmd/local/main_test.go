@@ -315,7 +315,8 @@ func TestLogIsForPeople(t *testing.T) {
 	local.until(t, "order-1 paid kept, waiting for placed")
 	local.end(t)
 	said := strings.Join(local.said, "\n")
-	for _, part := range []string{"/publish/placed?key=order-1'", "/publish/paid?key=order-1'", "GCS_FOLDER=shop EVENT_SOURCES=placed,paid go run ./cmd/eventdriver letters list"} {
+	for _, part := range []string{"/publish/placed?key=order-1'", "/publish/paid?key=order-1'",
+		"EVENT_SOURCES=placed,paid EVENT_STORE=gcs GCS_BUCKET=local GCS_FOLDER=shop STORAGE_EMULATOR_HOST=", "go run ./cmd/eventdriver letters list"} {
 		if !strings.Contains(said, part) {
 			t.Errorf("the log lacks %s:\n%s", part, said)
 		}

@@ -38,8 +38,8 @@ type local struct {
 	publishAddr string
 	consoleAddr string // "": there is none
 	endConsole  func() error
-	storageHost string         // of Cloud Storage, past the troubles
-	parts       sync.WaitGroup // what runs until endParts
+	emulators   map[string]string // the addresses of the store's, by their variables
+	parts       sync.WaitGroup    // what runs until endParts
 	endParts    context.CancelFunc
 	publisher   *http.Server
 	closers     []func() error // called from the last to the first
@@ -62,6 +62,7 @@ func (l *local) startAll(ctx context.Context, p *printer) (err error) {
 	if err := l.startStore(ctx, l.options.store); err != nil {
 		return err
 	}
+	l.noteEmulators()
 	if l.options.instances > 1 {
 		l.settings.setUnlessSet("LEASE", "20s") // so that what a killed instance held is soon taken over
 	}

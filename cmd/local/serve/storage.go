@@ -43,7 +43,6 @@ func (l *local) startStorage(ctx context.Context) error {
 			return err
 		}
 	}
-	l.storageHost = os.Getenv("STORAGE_EMULATOR_HOST")
 	name := l.settings.setUnlessSet("GCS_BUCKET", "local")
 	client, err := storage.NewClient(ctx)
 	if err != nil {
@@ -63,15 +62,24 @@ func (l *local) startStorage(ctx context.Context) error {
 	return nil
 }
 
+// emulators are the variables that name those of the stores.
+var emulators = []string{"STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST"}
+
+// noteEmulators notes where the store's emulators are, before proxies take their place.
+func (l *local) noteEmulators() {
+	l.emulators = make(map[string]string)
+	for _, name := range emulators {
+		if host := os.Getenv(name); host != "" {
+			l.emulators[name] = host
+		}
+	}
+}
+
 // proxies starts a proxy before each emulator, for one instance, and returns their addresses by
 // the variables that name the emulators.
 func (l *local) proxies(id string) (map[string]string, error) {
 	hosts := make(map[string]string)
-	for _, name := range []string{"STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST"} {
-		host := os.Getenv(name)
-		if host == "" {
-			continue
-		}
+	for name, host := range l.emulators {
 		proxy, err := l.Troubles.StartProxy(id, strings.TrimPrefix(host, "http://"))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)

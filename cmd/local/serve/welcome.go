@@ -2,8 +2,10 @@ package serve
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"example.com/eventdriver"
@@ -24,25 +26,44 @@ func (l *local) welcome() string {
 	if l.consoleAddr != "" {
 		fmt.Fprintf(&b, "\nThe console is at http://%s/\n", l.consoleAddr)
 	}
-	if variables := l.variables(); variables != "" {
-		fmt.Fprintf(&b, "\nHow keys stand, and the dead letters:\n\n")
+	if variables := l.variables(); len(variables) > 0 {
+		fmt.Fprintf(&b, "\nHow keys stand, and the dead letters, in another terminal:\n\n  export %s\n", strings.Join(variables, " "))
 		for _, command := range []string{"waiting", "why order-1", "letters list"} {
-			fmt.Fprintf(&b, "  %s go run ./cmd/eventdriver %s\n", variables, command)
+			fmt.Fprintf(&b, "  go run ./cmd/eventdriver %s\n", command)
 		}
 	}
 	return b.String()
 }
 
-// variables returns those with which cmd/eventdriver sees what the function keeps; "": it can't.
-func (l *local) variables() string {
-	var all []string
-	switch l.options.store {
-	case eventdriver.StoreGCS:
-		all = append(all, "STORAGE_EMULATOR_HOST="+l.storageHost, "GCS_BUCKET="+l.Config.Bucket, "GCS_FOLDER="+l.Config.Folder)
-	default:
-		return ""
+// variables returns those with which cmd/eventdriver sees what the function keeps; none, if it
+// can't.
+func (l *local) variables() (all []string) {
+	c := l.Config
+	values := map[string]string{"EVENT_SOURCES": strings.Join(c.Sources, ","), "EVENT_STORE": c.EventStore, "CLAIM_STORE": c.ClaimStore,
+		"GCS_BUCKET": c.Bucket, "GCS_FOLDER": c.Folder, "BIGQUERY_PROJECT": c.Project, "BIGQUERY_DATASET": c.Dataset,
+		"BIGQUERY_LOCATION": c.Location}
+	for _, name := range emulators {
+		values[name] = l.emulators[name]
 	}
-	return strings.Join(append(all, "EVENT_SOURCES="+strings.Join(l.Config.Sources, ",")), " ")
+	if _, err := l.State.Inspector(); err != nil || l.options.store == eventdriver.StoreMemory {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := values[name]
+		switch {
+		case value == "":
+			continue
+		case strings.ContainsFunc(value, needsQuotes):
+			value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+		}
+		all = append(all, name+"="+value)
+	}
+	return all
+}
+
+// needsQuotes says that a shell may understand a letter.
+func needsQuotes(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.,:/@+", r))
 }
 
 // warn notes which variables of the environment look misspelled.

@@ -39,6 +39,9 @@ var steps = []step{
 		figure: tests},
 	{name: "chaos", what: "instances killed, stopped and cut off while orders come",
 		commands: []string{"make chaos-short"}, long: []string{"make chaos"}, figure: line(`(?m)^orders +(\d+ .*)`)},
+	{name: "local", what: "instances of the local run killed and frozen while orders come", commands: []string{
+		"go test ./cmd/local/... -count=1 -v -timeout 10m -run 'TestNothingIsLostWhenInstancesDie'"},
+		figure: line(`(\d+ orders, \d+ runs.*)`)},
 	{name: "soak", what: "a fixed rate, while all that the function takes must stay flat",
 		commands: []string{"make soak ARGS='-for 60s -rate 5'"}, long: []string{"make soak ARGS='-for 1h'"}, figure: line(`(?m)^soak: (.*)`)},
 	{name: "memory", what: "more large events at once than fit",
