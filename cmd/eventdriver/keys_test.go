@@ -111,6 +111,22 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// TestWhyIsOneScreen: problems come first, and of many letters the last.
+func TestWhyIsOneScreen(t *testing.T) {
+	a := keys.Answer{Key: "order-1", State: "failed", Next: "Do this.", Problems: []string{"an object is corrupt"}}
+	for _, source := range []string{"event1", "event2", "event3"} {
+		a.Sources = append(a.Sources, keys.Source{Name: source})
+	}
+	for i := range 100 {
+		a.Letters = append(a.Letters, keys.Letter{Ref: fmt.Sprint("letter-", i)})
+	}
+	text := describe(a, time.Now())
+	if n := strings.Count(text, "\n"); n > 24 || !strings.HasPrefix(text, "order-1: failed\n\nproblem: an object is corrupt\n") ||
+		!strings.Contains(text, "letter-99 ") || !strings.Contains(text, "and 92 before them") || !strings.HasSuffix(text, "\nDo this.\n") {
+		t.Errorf("%d lines: %s", n, text)
+	}
+}
+
 func TestWaiting(t *testing.T) {
 	b := newBucket(t)
 	for i := range 30 {

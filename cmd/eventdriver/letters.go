@@ -61,18 +61,23 @@ func (of *lettersOf) open(ctx context.Context, use func(function, driver.LetterB
 		return fmt.Errorf("--from must be store or topic, not %q", of.from)
 	}
 	return of.globals.open(ctx, func(f function) error {
-		box, err := of.box(ctx, f)
-		if err != nil {
-			return fails(err)
-		}
-		err = use(f, box)
-		if closer, is := box.(*letters.Subscription); is {
-			if closing := closer.Close(); closing != nil {
-				return errors.Join(err, fails(closing))
-			}
-		}
-		return err
+		return of.use(ctx, f, func(box driver.LetterBox) error { return use(f, box) })
 	})
+}
+
+// use calls do with the letters of an open function.
+func (of *lettersOf) use(ctx context.Context, f function, do func(driver.LetterBox) error) error {
+	box, err := of.box(ctx, f)
+	if err != nil {
+		return fails(err)
+	}
+	err = do(box)
+	if closer, is := box.(*letters.Subscription); is {
+		if closing := closer.Close(); closing != nil {
+			return errors.Join(err, fails(closing))
+		}
+	}
+	return err
 }
 
 func (of *lettersOf) box(ctx context.Context, f function) (driver.LetterBox, error) {

@@ -209,6 +209,8 @@ func TestLettersOfATopic(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 	ref := l.Letters[0].Ref
+	expectCall(t, b, found, []string{"order-1: none", ref + "      topic  unknown-source", "Nothing but dead letters"}, "why", "order-1")
+	expectCall(t, b, found, []string{"Nothing is kept", "Not all letters", "--no-letters"}, "why", "order-1", "--no-letters")
 	expectCall(t, b, fine, []string{"unknown-source", "/events/event9", `{"n":1}`}, "letters", "show", ref, "--payload")
 	expectCall(t, b, fine, []string{"published"}, "letters", "resend", ref, "--topic="+source, "--yes", "--as=me")
 	again := server.Messages()[1]
@@ -223,6 +225,8 @@ func TestLettersOfATopic(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	expectCall(t, b, fine, []string{"0 of 0"}, "letters", "list", "--from=store")
+	b.environ[len(b.environ)-1] = "DEAD_LETTER_TOPIC=projects/p/topics/without-subscription"
+	expectCall(t, b, found, []string{"event9  present", "Not all letters in the topic", "without-subscription"}, "why", "order-1")
 	expectCall(t, b, usage, []string{"store or topic"}, "letters", "list", "--from=bucket")
 }
 

@@ -3,38 +3,55 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/operate/keys"
 )
 
 func newWhy(g *globals) *cobra.Command {
-	return &cobra.Command{
+	storeAlone := false
+	c := &cobra.Command{
 		Use:   "why KEY",
 		Short: "Say how a key stands, and what to do about it",
 		Long: "why prints what is kept of a key: each source that is joined, present or missing, the claim, the\n" +
 			"completion and the dead letters; and a sentence that says what happens next, or what to do. It\n" +
 			"reads no event's content, and takes two requests on Cloud Storage.\n\n" +
+			"Where DEAD_LETTER_TOPIC is set, it looks for the key's letters in the subscription to it, too. That takes\n" +
+			"some seconds, and keeps the messages from others meanwhile; --no-letters leaves it out.\n\n" +
 			"Exit code 0: the key is completed, or a run is under way. 1: it waits, failed, or nothing is kept.",
 		Example: "  eventdriver why order-1 --service=orders --region=europe-west1 --project=my-project\n" +
-			"  eventdriver why order-1 --json | jq -r .state",
+			"  eventdriver why order-1 --no-letters --json | jq -r .state",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return g.lookAt(c.Context(), readWithin, func(ctx context.Context, f keys.Function) error { return g.why(ctx, f, args[0]) })
+			return g.open(c.Context(), func(f function) error {
+				ctx, cancel := context.WithTimeout(c.Context(), readWithin)
+				defer cancel()
+				return g.why(ctx, f, args[0], !storeAlone)
+			})
 		},
 	}
+	c.Flags().BoolVar(&storeAlone, "no-letters", false, "do not look for letters in the topic of dead letters")
+	return c
 }
 
-func (g *globals) why(ctx context.Context, f keys.Function, key string) error {
-	a, err := f.Why(ctx, key)
+func (g *globals) why(ctx context.Context, f function, key string, inTopic bool) error {
+	k, err := f.keys()
+	if err != nil {
+		return err
+	}
+	letters, unread := g.lettersInTopic(ctx, f, key, inTopic)
+	a, err := k.Why(ctx, key, letters...)
 	if err != nil {
 		return fails(err)
 	}
+	a.Unread = unread
 	if g.json {
 		err = g.printJSON(a)
 	} else {
@@ -49,10 +66,42 @@ func (g *globals) why(ctx context.Context, f keys.Function, key string) error {
 	return nil
 }
 
+// topicWithin bounds looking for letters in a topic: there may be many of other keys.
+const topicWithin = 20 * time.Second
+
+// lettersInTopic returns the key's letters in the subscription to the topic of dead letters, and why
+// there may be others.
+func (g *globals) lettersInTopic(ctx context.Context, f function, key string, wanted bool) (of []driver.LetterRef, unread string) {
+	switch {
+	case f.config.DeadLetterTopic == "":
+		return nil, ""
+	case !wanted:
+		return nil, "--no-letters"
+	}
+	ctx, cancel := context.WithTimeout(ctx, topicWithin)
+	defer cancel()
+	in := lettersOf{globals: g, from: "topic"}
+	err := in.use(ctx, f, func(box driver.LetterBox) error {
+		page, err := box.ListLetters(ctx, driver.LetterQuery{})
+		of = slices.DeleteFunc(page.Letters, func(l driver.LetterRef) bool { return l.Key != key })
+		return err
+	})
+	if err != nil {
+		return of, err.Error()
+	}
+	return of, ""
+}
+
+// mostLetters is how many letters fit on the screen.
+const mostLetters = 8
+
 // describe says for people how a key stands.
 func describe(a keys.Answer, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\n", plain(a.Key), a.State)
+	for _, problem := range a.Problems {
+		fmt.Fprintf(&b, "problem: %s\n\n", plain(problem))
+	}
 	table(&b, func(row func(...string)) {
 		row("SOURCE", "STATE", "SINCE", "SIZE", "MEDIA TYPE", "EVENT'S TIME", "EVENT")
 		for _, s := range a.Sources {
@@ -67,14 +116,17 @@ func describe(a keys.Answer, now time.Time) string {
 	if len(a.Letters) > 0 {
 		b.WriteString("\n")
 		table(&b, func(row func(...string)) {
-			row("LETTER", "REASON", "SOURCE", "ADDED", "EVENT")
-			for _, l := range a.Letters {
-				row(plain(l.Ref), plain(string(l.Reason)), dash(l.Source), ago(l.Added, now), dash(l.ID))
+			row("LETTER", "IN", "REASON", "SOURCE", "ADDED", "EVENT")
+			for _, l := range a.Letters[max(0, len(a.Letters)-mostLetters):] {
+				row(plain(l.Ref), place(l), plain(string(l.Reason)), dash(l.Source), ago(l.Added, now), dash(l.ID))
 			}
 		})
+		if more := len(a.Letters) - mostLetters; more > 0 {
+			fmt.Fprintf(&b, "and %d before them: letters list --key\n", more)
+		}
 	}
-	for _, problem := range a.Problems {
-		fmt.Fprintf(&b, "\nproblem: %s\n", plain(problem))
+	if a.Unread != "" {
+		fmt.Fprintf(&b, "\nNot all letters in the topic were looked at: %s\n", plain(a.Unread))
 	}
 	fmt.Fprintf(&b, "\n%s\n", plain(a.Next))
 	return b.String()
@@ -120,6 +172,13 @@ func arrival(s keys.Source) string {
 		return "not joined"
 	}
 	return "present"
+}
+
+func place(l keys.Letter) string {
+	if l.Topic {
+		return "topic"
+	}
+	return "store"
 }
 
 func size(s keys.Source) string {

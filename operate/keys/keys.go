@@ -34,7 +34,9 @@ type Answer struct {
 	Decided  []string     `json:"decided,omitempty"`  // the sources on which the join was decided
 	Claim    *Claim       `json:"claim,omitempty"`    // nil: the key was never claimed
 	Letters  []Letter     `json:"letters,omitempty"`
-	Problems []string     `json:"problems,omitempty"` // what is kept and can't be described
+	// Unread says why there may be more letters in the topic; "": that was looked at, or there is none.
+	Unread   string   `json:"unread,omitempty"`
+	Problems []string `json:"problems,omitempty"` // what is kept and can't be described
 }
 
 // Source says what is kept of a source.
@@ -80,16 +82,22 @@ type Letter struct {
 	Source string        `json:"source,omitempty"`
 	ID     string        `json:"id,omitempty"`
 	Added  *time.Time    `json:"added,omitempty"`
+	Topic  bool          `json:"topic,omitempty"` // it is in the subscription to the topic of dead letters, else in the store
 }
 
-// Why says how a key stands. A key of which nothing is kept has the state [None].
-func (f Function) Why(ctx context.Context, key string) (Answer, error) {
+// Why says how a key stands. A key of which nothing is kept has the state [None]. inTopic are the key's
+// letters in the topic of dead letters, of which the store does not know.
+func (f Function) Why(ctx context.Context, key string, inTopic ...driver.LetterRef) (Answer, error) {
 	k, err := f.Store.Inspect(ctx, key)
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {
 		return Answer{}, fmt.Errorf("look at key %q: %w", key, err)
 	}
-	k.Key = key
-	return answer(f.Join, k, time.Now()), nil
+	k.Key, k.Letters = key, append(k.Letters, inTopic...)
+	a := answer(f.Join, k, time.Now())
+	for i := range inTopic {
+		a.Letters[len(a.Letters)-1-i].Topic = true
+	}
+	return a, nil
 }
 
 // Stands says how a key stands at a time, of which all that is kept is known. Why asks the store for it.
@@ -107,7 +115,7 @@ func answer(join joiner.Join, k driver.KeyState, now time.Time) Answer {
 		a.Claim = claim(c)
 	}
 	for _, l := range k.Letters {
-		a.Letters = append(a.Letters, Letter{l.Ref, l.Reason, l.Source, l.ID, known(l.Added)})
+		a.Letters = append(a.Letters, Letter{Ref: l.Ref, Reason: l.Reason, Source: l.Source, ID: l.ID, Added: known(l.Added)})
 	}
 	a.Next = next(k, k.Claim(join.Scope), s)
 	return a
