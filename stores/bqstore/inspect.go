@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -50,17 +49,16 @@ func isEmpty(k driver.KeyState) bool {
 	return len(k.Events)+len(k.Sealed)+len(k.Decided)+len(k.Claims)+len(k.Problems) == 0
 }
 
-// ListKeys implements [driver.Inspector]. The keys are ordered by their texts. A page costs three
-// queries, the last two at once:
+// ListKeys implements [driver.Inspector]. The keys are ordered by their texts. A page costs two
+// queries, at once, of the events and of the claims between its first key and its last. They read all
+// columns that describe them, but no contents. A list costs another one before for each [namesAtOnce] of
+// its keys, for their names. It reads the columns key and created_at of the events and the claims behind
+// the cursor; where q is Open, of the claims seq, kind and scope as well. So keys that are completed
+// are left out at once; they do not count as Seen.
 //
-//   - one for the names of the page's keys, which reads the columns key and created_at of the
-//     events and the claims behind the cursor, and of the claims seq, kind and scope as well where
-//     q is Open. So keys that are completed are left out at once; they do not count as Seen;
-//   - one of the events and one of the claims between the first name and the last, of all columns
-//     that describe them, but not their contents.
-//
-// What that costs depends on how well BigQuery leaves out what lies before and behind these names,
-// by the clustering of the tables. docs/bigquery.md has figures.
+// A list that another process goes on with costs that query once more. What all this costs depends on
+// how well BigQuery leaves out what lies before and behind these names, by the clustering of the tables:
+// docs/bigquery.md has figures.
 func (s *Store) ListKeys(ctx context.Context, q driver.KeyQuery) (page driver.KeyPage, err error) {
 	at, valid := parsePlace(q.Cursor)
 	err = s.do(ctx, "list keys", "dataset "+s.settings.dataset, valid, func(ctx context.Context) error {
@@ -73,30 +71,19 @@ func (s *Store) ListKeys(ctx context.Context, q driver.KeyQuery) (page driver.Ke
 	return page, nil
 }
 
-// keyRow is the name of a key that is listed.
-type keyRow struct {
-	Key  string `bigquery:"key"`
-	Left int64  `bigquery:"remaining"` // how many keys there are from the page's first on
-}
-
-func (keyRow) Check() error { return nil }
-
 func (s *Store) listKeys(ctx context.Context, q driver.KeyQuery, at place) (page driver.KeyPage, err error) {
 	limit := q.Limit
 	if limit <= 0 {
 		limit = driver.DefaultLimit
 	}
-	where, parameters := s.selects(q, "key > @after AND created_at >= @since", "after", at.after, "since", s.db.Since())
-	names, err := bq.Query[keyRow](ctx, s.db, "SELECT key, COUNT(*) OVER () AS remaining FROM ("+
-		"SELECT key FROM "+s.db.Name(eventTable)+" WHERE "+where+" UNION DISTINCT "+
-		"SELECT key FROM "+s.db.Name(claimTable)+" WHERE "+where+") ORDER BY key LIMIT "+strconv.Itoa(limit), parameters...)
-	if err != nil || len(names) == 0 {
+	names, err := s.namesAt(ctx, q, at, limit)
+	if err != nil || len(names.keys) == 0 {
 		return driver.KeyPage{Share: 1}, err
 	}
-	n := len(names)
-	at.seen, at.after = at.seen+n, names[n-1].Key
-	where, parameters = s.selects(q, "key >= @first AND key <= @last AND created_at >= @since",
-		"first", names[0].Key, "last", at.after, "since", s.db.Since())
+	n := min(limit, len(names.keys))
+	first, last := names.keys[0], names.keys[n-1]
+	where, parameters := s.selects(q, "key >= @first AND key <= @last AND created_at >= @since",
+		"first", first, "last", last, "since", s.db.Since())
 	found, err := s.describe(ctx, where, parameters...)
 	if err != nil {
 		return page, err
@@ -108,8 +95,10 @@ func (s *Store) listKeys(ctx context.Context, q driver.KeyQuery, at place) (page
 	}
 	slices.SortFunc(page.Keys, func(a, b driver.KeyState) int { return strings.Compare(a.Key, b.Key) })
 	page.Seen, page.Share = max(n, len(page.Keys)), 1
-	if left := int(names[0].Left) - n; left > 0 {
-		page.Next, page.Share = at.cursor(), float64(at.seen)/float64(at.seen+left)
+	names.at = place{seen: at.seen + n, list: names.at.list, after: last}
+	if names.keys, names.left = names.keys[n:], names.left-n; names.left > 0 {
+		page.Next, page.Share = names.at.cursor(), float64(names.at.seen)/float64(names.at.seen+names.left)
+		s.names.Store(&names)
 	}
 	return page, nil
 }
@@ -122,26 +111,6 @@ func (s *Store) selects(q driver.KeyQuery, where string, parameters ...any) (str
 	return where + " AND key NOT IN (SELECT key FROM " + s.db.Name(claimTable) + " WHERE " + where +
 			" AND IFNULL(scope, '') = @scope QUALIFY kind = 'completed' AND seq = MAX(seq) OVER (PARTITION BY key))",
 		append(parameters, "scope", driver.ToText(q.Scope))
-}
-
-// place is where a page begins.
-type place struct {
-	seen  int    // how many keys were seen before, which the share is estimated by
-	after string // the text of the last of them
-}
-
-func (p place) cursor() string { return fmt.Sprintf("%d:%s", p.seen, p.after) }
-
-func parsePlace(cursor string) (p place, err error) {
-	if cursor == "" {
-		return p, nil
-	}
-	seen, after, _ := strings.Cut(cursor, ":")
-	if p.seen, err = strconv.Atoi(seen); err != nil || p.seen < 1 || after == "" {
-		return place{}, driver.Permanent(fmt.Errorf("%.80q is no cursor", cursor))
-	}
-	p.after = after
-	return p, nil
 }
 
 // describe describes the keys that have rows of events or claims for which the condition holds, but for

@@ -57,19 +57,34 @@ func TestWhatLookingCosts(t *testing.T) {
 		}
 		return fake.Fate{}
 	})
-	for what, look := range map[string]func(*bqstore.Store) error{
-		"one key": func(s *bqstore.Store) error { _, err := s.Inspect(t.Context(), "order-1"); return err },
-		"a page of keys": func(s *bqstore.Store) error {
-			page, err := s.ListKeys(t.Context(), driver.KeyQuery{Limit: 10, Open: true})
-			if len(page.Keys) != 10 {
-				err = fmt.Errorf("%d keys: %w", len(page.Keys), err)
+	page := func(s *bqstore.Store, cursor string) (string, error) {
+		page, err := s.ListKeys(t.Context(), driver.KeyQuery{Cursor: cursor, Limit: 10, Open: true})
+		if len(page.Keys) != 10 {
+			err = fmt.Errorf("%d keys: %w", len(page.Keys), err)
+		}
+		return page.Next, err
+	}
+	var next string
+	for _, look := range []struct {
+		what    string
+		queries int
+		at      func(*bqstore.Store) error
+	}{
+		{"a key", 3, func(s *bqstore.Store) error { _, err := s.Inspect(t.Context(), "order-1"); return err }},
+		{"a page of keys", 3, func(s *bqstore.Store) (err error) { next, err = page(s, ""); return err }},
+		{"the next page in another process", 3, func(s *bqstore.Store) error { _, err := page(s, next); return err }},
+		{"three pages in one process", 1 + 3*2, func(s *bqstore.Store) (err error) {
+			for next = ""; err == nil; {
+				if next, err = page(s, next); next == "" {
+					return err
+				}
 			}
 			return err
-		},
+		}},
 	} {
 		clear(counts)
-		if err := look(again(t, server)); err != nil || !maps.Equal(counts, map[string]int{"jobs.query": 3}) {
-			t.Errorf("%s: %v, %v; want 3 queries", what, counts, err)
+		if err := look.at(again(t, server)); err != nil || !maps.Equal(counts, map[string]int{"jobs.query": look.queries}) {
+			t.Errorf("%s: %v, %v; want %d queries", look.what, counts, err, look.queries)
 		}
 	}
 	clear(counts)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"google.golang.org/api/option"
 
@@ -33,6 +34,7 @@ type Store struct {
 	settings Settings
 	db       *bq.DB
 	held     held.Claims[claimRow] // the end of the log of each
+	names    atomic.Pointer[names] // of the list that this process has got on with last; nil: none
 }
 
 // New returns a store with the settings. The options are those of the client
