@@ -164,7 +164,8 @@ func TestStepsAreNoKeys(t *testing.T) {
 	}
 }
 
-// TestLetterThatIsSentTwice: a letter whose row is there twice is listed once, and deleted as a whole.
+// TestLetterThatIsSentTwice: a letter whose row is there twice, and that was added twice, is listed once, and
+// deleted as a whole. Added once more, it is a letter again.
 func TestLetterThatIsSentTwice(t *testing.T) {
 	server, store := on(t)
 	dropped := false
@@ -175,19 +176,28 @@ func TestLetterThatIsSentTwice(t *testing.T) {
 		}
 		return fake.Fault{}
 	})
-	if err := store.AddDeadLetter(t.Context(), driver.DeadLetter{Key: "order-1", Reason: driver.ReasonConflict}); err != nil {
-		t.Fatal(err)
+	letter := driver.DeadLetter{Key: "order-1", Reason: driver.ReasonConflict}
+	for range 2 {
+		if err := store.AddDeadLetter(t.Context(), letter); err != nil {
+			t.Fatal(err)
+		}
 	}
 	rows, err := store.DeadLetters(t.Context())
 	page, errList := store.ListLetters(t.Context(), driver.LetterQuery{})
 	k, errInspect := store.Inspect(t.Context(), "order-1")
-	if err := errors.Join(err, errList, errInspect); err != nil || len(rows) != 2 || len(page.Letters) != 1 || len(k.Letters) != 1 {
-		t.Fatalf("%d rows, %d letters, %d of the key, %v; want 2, 1 and 1", len(rows), len(page.Letters), len(k.Letters), err)
+	if err := errors.Join(err, errList, errInspect); err != nil || len(rows) != 1 || len(page.Letters) != 1 || len(k.Letters) != 1 {
+		t.Fatalf("%d rows, %d letters, %d of the key, %v; want 1 each", len(rows), len(page.Letters), len(k.Letters), err)
 	}
 	if err := store.DeleteLetter(t.Context(), page.Letters[0].Ref); err != nil {
 		t.Fatal(err)
 	}
 	if page, err := store.ListLetters(t.Context(), driver.LetterQuery{}); err != nil || len(page.Letters) != 0 {
 		t.Errorf("%+v, %v; want no letter", page, err)
+	}
+	errAdd := store.AddDeadLetter(t.Context(), letter)
+	again, errAgain := store.ListLetters(t.Context(), driver.LetterQuery{})
+	if err := errors.Join(errAdd, errAgain); err != nil || !slices.EqualFunc(again.Letters, page.Letters,
+		func(a, b driver.LetterRef) bool { return a.Ref == b.Ref }) {
+		t.Errorf("%+v, %v; want the letter again", again, err)
 	}
 }

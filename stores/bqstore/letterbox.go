@@ -40,51 +40,63 @@ func (s *Store) ListLetters(ctx context.Context, q driver.LetterQuery) (page dri
 // ReadLetter implements [driver.LetterBox]. It costs one query.
 func (s *Store) ReadLetter(ctx context.Context, ref string) (d driver.DeadLetter, err error) {
 	err = s.do(ctx, "read letter", fmt.Sprintf("letter %q", ref), nil, func(ctx context.Context) error {
-		row, err := s.letterRow(ctx, letterColumns+letterContent, ref)
+		rows, err := s.rowsOf(ctx, letterColumns+letterContent, ref)
 		if err == nil {
-			d, err = row.letter()
+			d, err = rows[0].letter()
 		}
 		return err
 	})
 	return d, err
 }
 
-// DeleteLetter implements [driver.LetterBox]. BigQuery can't delete a row soon after it was appended, so a
-// row is appended that says that the letter is deleted. The letter's own row stays for the retention. It costs a query
-// and a request.
+// DeleteLetter implements [driver.LetterBox]. BigQuery can't delete a row soon after it was appended, so
+// for each of the letter's rows one is appended that says that it is deleted. The row itself stays for the
+// retention. It costs a query and a request for each time that the letter was added.
 func (s *Store) DeleteLetter(ctx context.Context, ref string) error {
 	return s.do(ctx, "delete letter", fmt.Sprintf("letter %q", ref), nil, func(ctx context.Context) error {
-		r, err := s.letterRow(ctx, letterColumns, ref)
-		if err != nil {
-			return err
+		rows, err := s.rowsOf(ctx, letterColumns, ref)
+		for _, r := range rows {
+			if err == nil {
+				err = s.db.InsertAll(ctx, letterTable, r.deletion())
+			}
 		}
-		return s.db.InsertAll(ctx, letterTable, bq.Row{"form": form, "ref": ref, "deleted": true, "reason": r.Reason, "error": "",
-			"handler": "", "event_id": "", "key": r.Key, "source": "", "attempt": 0, "header": "{}", "body": []byte{},
-			"created_at": time.Now().UTC().Truncate(time.Microsecond)})
+		return err
 	})
 }
 
-// letterRow returns these columns of a letter, or [driver.ErrNotFound].
-func (s *Store) letterRow(ctx context.Context, columns, ref string) (letterRow, error) {
+// deletion says that the row is deleted. A row that was sent twice has it twice; that is the same.
+func (r letterRow) deletion() bq.Row {
+	return bq.Row{"form": form, "ref": r.Ref, "writer": r.Writer, "deleted": true, "reason": r.Reason, "error": "", "handler": "",
+		"event_id": "", "key": r.Key, "source": "", "attempt": 0, "header": "{}", "body": []byte{},
+		"created_at": time.Now().UTC().Truncate(time.Microsecond)}
+}
+
+// rowsOf returns these columns of a letter's rows, or [driver.ErrNotFound].
+func (s *Store) rowsOf(ctx context.Context, columns, ref string) ([]letterRow, error) {
 	rows, err := s.letterRows(ctx, columns, "ref = @ref", "created_at", "ref", driver.ToText(ref))
-	if err == nil && (len(rows) == 0 || ref == "") {
+	if err == nil && len(rows) == 0 {
 		err = driver.ErrNotFound
 	}
-	if err != nil {
-		return letterRow{}, err
-	}
-	return rows[0], nil
+	return rows, err
 }
 
 // refsOf describes the letters, each once.
 func refsOf(rows []letterRow) (letters []driver.LetterRef) {
+	for _, r := range distinct(rows) {
+		letters = append(letters, driver.LetterRef{Ref: r.Ref, Reason: driver.Reason(fromText(r.Reason)), Key: fromText(r.Key),
+			Source: fromText(r.Source), ID: fromText(r.EventID), Added: r.Added})
+	}
+	return letters
+}
+
+// distinct returns the first row of each letter.
+func distinct(rows []letterRow) (first []letterRow) {
 	seen := make(map[string]bool)
 	for _, r := range rows {
-		if !seen[r.Ref] {
-			letters = append(letters, driver.LetterRef{Ref: r.Ref, Reason: driver.Reason(fromText(r.Reason)), Key: fromText(r.Key),
-				Source: fromText(r.Source), ID: fromText(r.EventID), Added: r.Added})
+		if r.Ref == "" || !seen[r.Ref] {
+			first = append(first, r)
 		}
 		seen[r.Ref] = true
 	}
-	return letters
+	return first
 }

@@ -12,12 +12,14 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/stores/bqstore/internal/bq"
+	"example.com/eventdriver/stores/internal/letterid"
 )
 
 // letterRow is a row of the table of dead letters.
 type letterRow struct {
 	revision
 	Ref     string                 `bigquery:"ref"`
+	Writer  string                 `bigquery:"writer"`
 	Reason  string                 `bigquery:"reason"`
 	Error   string                 `bigquery:"error"`
 	Handler string                 `bigquery:"handler"`
@@ -32,18 +34,19 @@ type letterRow struct {
 	Added   time.Time              `bigquery:"created_at"`
 }
 
-// The columns that describe a letter, and the others. The letters from before there was the column ref
-// have none.
+// The columns that describe a letter, and the others. The letters from before there were the columns ref and
+// writer have neither.
 const (
-	letterColumns = formColumn + ", IFNULL(ref, '') AS ref, reason, key, source, event_id, created_at"
+	letterColumns = formColumn + ", IFNULL(ref, '') AS ref, IFNULL(writer, '') AS writer, reason, key, source, event_id, created_at"
 	letterContent = ", error, handler, IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body"
 )
 
-// AddDeadLetter implements [driver.DeadLetterStore]. It costs one request. Of a body that is
+// AddDeadLetter implements [driver.DeadLetterStore]. A letter that is added again, with the same reason,
+// ID, key, source, ce- headers and body, is one letter. It costs one request. Of a body that is
 // too large for a request to BigQuery, the beginning is kept, and the error says what
 // it was cut from: it would otherwise be delivered again without end.
 func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
-	header := make(map[string][]string, len(d.Header))
+	ref, header := letterid.Of(d), make(map[string][]string, len(d.Header))
 	for name, values := range d.Header {
 		for _, value := range values {
 			header[driver.ToText(name)] = append(header[driver.ToText(name)], driver.ToText(value))
@@ -55,7 +58,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 			len(d.Body), sha256.Sum256(d.Body), room)
 		d.Body = d.Body[:room]
 	}
-	row := bq.Row{"form": form, "ref": rand.Text(), "reason": driver.ToText(string(d.Reason)), "error": driver.ToText(d.Error),
+	row := bq.Row{"form": form, "ref": ref, "writer": rand.Text(), "reason": driver.ToText(string(d.Reason)), "error": driver.ToText(d.Error),
 		"handler": driver.ToText(d.Handler), "event_id": driver.ToText(d.ID), "key": driver.ToText(d.Key),
 		"source": driver.ToText(d.Source), "path": driver.ToText(d.Path), "attempt": d.Attempt, "header": texts,
 		"body":       append([]byte{}, d.Body...),
@@ -68,19 +71,19 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	})
 }
 
-// DeadLetters returns all the dead letters that are not older than the retention,
-// ordered by their Time. It is for tests, local runs and tools.
+// DeadLetters returns all the dead letters, ordered by their Time. It is for tests, local runs and tools.
 func (s *Store) DeadLetters(ctx context.Context) (letters []driver.DeadLetter, err error) {
 	err = s.do(ctx, "dead letters", "table "+letterTable, nil, func(ctx context.Context) error {
 		rows, err := s.letterRows(ctx, letterColumns+letterContent, "TRUE", "dead_lettered_at")
 		if err != nil {
 			return err
 		}
-		letters = make([]driver.DeadLetter, len(rows))
-		for i, r := range rows {
-			if letters[i], err = r.letter(); err != nil {
+		for _, r := range distinct(rows) {
+			d, err := r.letter()
+			if err != nil {
 				return err
 			}
+			letters = append(letters, d)
 		}
 		return nil
 	})
@@ -88,11 +91,10 @@ func (s *Store) DeadLetters(ctx context.Context) (letters []driver.DeadLetter, e
 }
 
 // letterRows returns the rows of the letters for which the condition holds and that are not deleted, in
-// the order of a column. A letter may have its row twice.
+// the order of a column. A letter may have several. It is seen for as long as the table keeps it.
 func (s *Store) letterRows(ctx context.Context, columns, where, order string, parameters ...any) ([]letterRow, error) {
 	return bq.Query[letterRow](ctx, s.db, "SELECT "+columns+" FROM "+s.db.Name(letterTable)+" WHERE "+where+
-		" AND created_at >= @since QUALIFY ref IS NULL OR MAX(IF(deleted, 1, 0)) OVER (PARTITION BY ref) = 0 ORDER BY "+order,
-		append(parameters, "since", s.db.Since())...)
+		" QUALIFY writer IS NULL OR MAX(IF(deleted, 1, 0)) OVER (PARTITION BY writer) = 0 ORDER BY "+order, parameters...)
 }
 
 // Check replaces that of the revision: who reads a letter as a whole checks its form, and others find it.

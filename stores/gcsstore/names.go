@@ -4,14 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"maps"
-	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/stores/internal/letterid"
 )
 
 // Names of objects. Cloud Storage takes up to 1,024 bytes of UTF-8 without CR and LF. Tools
@@ -163,22 +161,8 @@ func (l layout) isLetterRef(name string) bool {
 
 const letterSuffix = ".json"
 
-// deadLetter names a letter by the day and by what a redelivery has in common
-// with the delivery before, so that both have the same name: of the headers those
-// that are the event's own.
+// deadLetter names a letter by the day and by what a redelivery has in common with the delivery before.
 func (l layout) deadLetter(d driver.DeadLetter, day time.Time) string {
-	h, body := sha256.New(), sha256.Sum256(d.Body)
-	h.Write(body[:])
-	parts := []string{string(d.Reason), d.ID, d.Key, d.Source}
-	for _, name := range slices.Sorted(maps.Keys(d.Header)) {
-		if canonical := http.CanonicalHeaderKey(name); canonical == "Content-Type" || strings.HasPrefix(canonical, "Ce-") {
-			parts = append(append(parts, canonical), d.Header[name]...)
-		}
-	}
-	for _, part := range parts {
-		sum := sha256.Sum256([]byte(part)) // of one length, so that parts don't run into each other
-		h.Write(sum[:])
-	}
-	id := hex.EncodeToString(h.Sum(nil)[:16])
+	id := letterid.Of(d)
 	return l.deadLetters() + day.UTC().Format(time.DateOnly) + "/" + objectName(string(d.Reason)) + "-" + id + letterSuffix
 }
