@@ -114,9 +114,9 @@ locals {
   # are in Cloud Storage.
   schemas = "${path.module}/../stores/bqstore/schema"
   tables = { for table, layout in {
-    events       = { partition = "created_at", clustering = ["key", "source"] }
-    claims       = { partition = "created_at", clustering = ["key"] }
-    dead_letters = { partition = "created_at", clustering = ["reason", "key"] }
+    events       = { partition = "created_at", clustering = ["key", "source"], days = 0 }
+    claims       = { partition = "created_at", clustering = ["key"], days = 0 }
+    dead_letters = { partition = "created_at", clustering = ["reason", "key"], days = 7 } # for somebody to read them
   } : table => layout if local.use_bigquery }
 }
 
@@ -156,7 +156,7 @@ resource "google_bigquery_table" "this" {
   time_partitioning {
     type          = "DAY"
     field         = each.value.partition
-    expiration_ms = (var.retention_days + 1) * 24 * 60 * 60 * 1000 # a partition ends as a whole
+    expiration_ms = (max(var.retention_days, each.value.days) + 1) * 24 * 60 * 60 * 1000 # a partition ends as a whole
   }
 
   dynamic "encryption_configuration" {

@@ -77,8 +77,11 @@ func (f facts) table(name string, t *bigquery.Table) []Finding {
 		n.add(Error, "the table is deleted at "+time.UnixMilli(t.ExpirationTime).UTC().Format(time.RFC3339),
 			"it takes the state of all orders with it", "bq update --expiration=0 "+bq(name))
 	}
-	longer := fmt.Sprintf("bq update --time_partitioning_expiration=%d %s", int(f.partitions().Seconds()), bq(name))
-	letters := strings.HasSuffix(name, ".dead_letters")
+	letters, keep := strings.HasSuffix(name, ".dead_letters"), f.partitions()
+	if letters {
+		keep = max(keep, lettersAge+day)
+	}
+	longer := fmt.Sprintf("bq update --time_partitioning_expiration=%d %s", int(keep.Seconds()), bq(name))
 	switch p := t.TimePartitioning; {
 	case p == nil || p.ExpirationMs == 0:
 		n.add(Cost, "its rows are never deleted", "storage and queries cost more with each order",

@@ -1,6 +1,9 @@
 package doctor
 
 import (
+	"strings"
+	"testing"
+
 	bigquery "google.golang.org/api/bigquery/v2"
 	pubsub "google.golang.org/api/pubsub/v1"
 	storage "google.golang.org/api/storage/v1"
@@ -247,4 +250,20 @@ var publicMistakes = []mistake{
 		w.dataset().Access = append(w.dataset().Access, &bigquery.DatasetAccess{Role: "READER",
 			SpecialGroup: "allAuthenticatedUsers"})
 	}, severity: Error, problem: "shop-prod.orders"},
+}
+
+// TestRemedyForLettersIsEnough: with a short retention, letters must stay for longer than the other rows.
+func TestRemedyForLettersIsEnough(t *testing.T) {
+	w := bigQueryOnly()
+	w.variables["BIGQUERY_RETENTION"] = "48h"
+	w.tables["orders.dead_letters"].TimePartitioning.ExpirationMs = 3 * dayMs
+	for _, f := range w.examine(t) {
+		if strings.Contains(f.Problem, "a dead letter is deleted") {
+			if !strings.Contains(f.Remedy, "--time_partitioning_expiration=691200 ") {
+				t.Errorf("the remedy for letters is %s; want 8 days", f.Remedy)
+			}
+			return
+		}
+	}
+	t.Error("letters that are deleted after three days are not found")
 }

@@ -106,6 +106,18 @@ run "folder" {
   }
 }
 
+run "letters_in_bigquery" {
+  command = plan
+  variables {
+    store          = "bigquery"
+    retention_days = 2
+  }
+  assert {
+    condition     = { for table, t in google_bigquery_table.this : table => t.time_partitioning[0].expiration_ms / 86400000 } == { events = 3, claims = 3, dead_letters = 8 }
+    error_message = "Letters must stay for a week at least, for somebody to read them."
+  }
+}
+
 run "all_in_bigquery" {
   variables {
     store          = "bigquery"
