@@ -3,13 +3,22 @@
 resource "google_kms_crypto_key_iam_member" "this" {
   for_each = var.kms_key == null || !var.grant_agents ? {} : merge(
     { for service in ["artifactregistry", "eventarc", "functions", "pubsub", "run"] : service => local.agents[service] },
-    local.use_bigquery ? { bigquery = local.agents.bigquery } : {},
+    local.use_bigquery ? { bigquery = "serviceAccount:${data.google_bigquery_default_service_account.this[0].email}" } : {},
     { storage = "serviceAccount:${data.google_storage_project_service_account.this[0].email_address}" },
   )
 
   crypto_key_id = var.kms_key
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = each.value
+
+  depends_on = [google_project_service.this]
+}
+
+# Asking for the account creates it.
+data "google_bigquery_default_service_account" "this" {
+  count = local.use_bigquery && var.kms_key != null ? 1 : 0
+
+  project = var.project_id
 
   depends_on = [google_project_service.this]
 }

@@ -3,6 +3,9 @@ mock_provider "google" {
   mock_data "google_project" {
     defaults = { number = "123456789012" }
   }
+  mock_data "google_bigquery_default_service_account" {
+    defaults = { email = "bq-123456789012@bigquery-encryption.iam.gserviceaccount.com" }
+  }
   mock_data "google_storage_project_service_account" {
     defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
   }
@@ -129,6 +132,10 @@ run "project_grants_are_these_and_no_others" {
   assert {
     condition     = toset(keys(google_kms_crypto_key_iam_member.this)) == toset(["artifactregistry", "bigquery", "eventarc", "functions", "pubsub", "run", "storage"])
     error_message = "Each of Google's services that keeps data must be allowed to use the key."
+  }
+  assert {
+    condition     = google_kms_crypto_key_iam_member.this["bigquery"].member == "serviceAccount:bq-123456789012@bigquery-encryption.iam.gserviceaccount.com"
+    error_message = "BigQuery's account must be asked for, since that creates it."
   }
 }
 
