@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/internal/fake/bigquery"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/stores/bqstore"
 )
 
@@ -68,6 +70,44 @@ func TestBigQueryProcessesOnce(t *testing.T) {
 			business.once(t, "works", "fails")
 		})
 	}
+}
+
+// TestSweepOnBigQuery ends joins with both stores in BigQuery, where completed keys are not seen, and with the claims
+// in Cloud Storage.
+func TestSweepOnBigQuery(t *testing.T) {
+	t.Run("both in BigQuery", func(t *testing.T) { sweepTwice(t, onBigQuery(t), 3, 1) })
+	t.Run("claims in Cloud Storage", func(t *testing.T) { sweepTwice(t, eventsInBigQuery(t, onGCS(t)), 4, 4) })
+}
+
+// eventsInBigQuery returns the configuration with the events in BigQuery, and the claims where they were.
+func eventsInBigQuery(t *testing.T, c Config) Config {
+	events := onBigQuery(t)
+	c.EventStore, c.Project, c.Dataset, c.Location, c.Retention = StoreBigQuery, events.Project, events.Dataset, events.Location, events.Retention
+	return c
+}
+
+// TestSweepsOfBigQueryCutOffAgainstLateEvents is [TestSweepsCutOffAgainstLateEvents] with the events in BigQuery.
+func TestSweepsOfBigQueryCutOffAgainstLateEvents(t *testing.T) {
+	tables, bucket := bigquery.New(t), gcs.New(t, "bucket")
+	t.Setenv("BIGQUERY_EMULATOR_HOST", tables.Host())
+	t.Setenv("STORAGE_EMULATOR_HOST", bucket.Host())
+	config := DefaultConfig()
+	config.ClaimStore, config.Bucket, config.Lease = StoreGCS, "bucket", shortestLease
+	sweepAgainstLateEvents(t, overdue(eventsInBigQuery(t, config)), 60, func(chance func(int) int) {
+		failInBucket(bucket, chance)
+		tables.OnRequest(func(bigquery.Request) bigquery.Fault {
+			switch chance(40) {
+			case 0:
+				return bigquery.Fault{Drop: true}
+			case 1:
+				return bigquery.Fault{Status: http.StatusForbidden, Reason: "accessDenied"}
+			}
+			return bigquery.Fault{}
+		})
+	}, func() {
+		bucket.OnRequest(nil)
+		tables.OnRequest(nil)
+	})
 }
 
 // TestBigQuerysQueueIsNoFailure: the queue of statements for the table of claims is full, and one

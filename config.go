@@ -161,12 +161,12 @@ var runSettings = []setting{{
 		"event's own time; `reject` dead-letters the new one",
 }, {
 	name:  "JOIN_DEADLINE",
-	must:  "a length of time, as in 24h, with EVENT_STORE and CLAIM_STORE both gcs, or both memory",
+	must:  "a length of time, as in 24h, shorter than events are kept, and claims must not be in memory alone",
 	field: func(c *Config) flag.Value { return (*duration)(&c.JoinDeadline) },
 	check: Config.checkDeadline,
 	about: "how long a join may wait, from when its first event was kept; no end by default. Something must call " +
-		"[`/sweep`](operations.md#deadlines), and both stores must be `gcs`, or `memory`. An event that comes later " +
-		"is dead-lettered as `too-late`.",
+		"[`/sweep`](operations.md#deadlines). Events in a store need claims in one, not in memory. An event that comes " +
+		"later is dead-lettered as `too-late`.",
 }, {
 	name:  "ON_DEADLINE",
 	unset: "letter",

@@ -107,10 +107,18 @@ func (c Config) checkDeadline() error {
 	if kind, err := findStore(storeKinds(), c.EventStore); err == nil && !kind.seals {
 		return fmt.Errorf("EVENT_STORE is %s, which can't end joins", c.EventStore)
 	}
-	if c.EventStore != c.ClaimStore {
+	if c.EventStore == StoreBigQuery && c.JoinDeadline >= c.Retention {
+		return fmt.Errorf("BIGQUERY_RETENTION is %v", c.Retention)
+	}
+	if c.forgetsClaims() {
 		return fmt.Errorf("EVENT_STORE is %s, and CLAIM_STORE %s", c.EventStore, c.ClaimStore)
 	}
 	return nil
+}
+
+// forgetsClaims says that events outlive their claims: all keys look open after a start.
+func (c Config) forgetsClaims() bool {
+	return c.ClaimStore == StoreMemory && c.EventStore != StoreMemory
 }
 
 // checkTopic checks the name of a topic that the function publishes to; other is one

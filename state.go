@@ -49,17 +49,10 @@ func (f *Function) State(ctx context.Context) (*State, error) {
 // Close closes the stores.
 func (s *State) Close() error { return s.close() }
 
-// Inspector returns the store of events and claims, for looking at keys. The error says what to
-// use instead.
+// Inspector returns what looks at the function's keys, in one store or two.
 func (s *State) Inspector() (driver.Inspector, error) {
-	inspector, can := s.Events.(driver.Inspector)
-	switch {
-	case !can:
-		return nil, fmt.Errorf("the event store, %T, can't be looked at by key; for BigQuery, use the queries of "+
-			"docs/bigquery.md", s.Events)
-	case any(s.Events) != any(s.Claims):
-		return nil, errors.New("EVENT_STORE and CLAIM_STORE differ: keys can be looked at only where one store has both; " +
-			"see docs/bigquery.md")
+	if i := (stores{events: s.Events, claims: s.Claims}).inspector(); i != nil {
+		return i, nil
 	}
-	return inspector, nil
+	return nil, fmt.Errorf("the keys in %T and %T can't be listed", s.Events, s.Claims)
 }

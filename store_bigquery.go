@@ -24,7 +24,7 @@ const bigQueryLease = bigQueryTimeout + 15*time.Second
 
 func bigQueryStore() storeKind {
 	return storeKind{name: StoreBigQuery, claimsIn: StoreGCS, timeout: bigQueryTimeout, shortest: bqstore.ShortestTimeout,
-		lease: bigQueryLease, settings: bigQuerySettings, open: openBigQuery}
+		lease: bigQueryLease, seals: true, settings: bigQuerySettings, open: openBigQuery}
 }
 
 func openBigQuery(ctx context.Context, c Config) (store, error) {

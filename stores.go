@@ -10,6 +10,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/publish"
+	"example.com/eventdriver/stores/combined"
 )
 
 // storeKind is a store that EVENT_STORE and CLAIM_STORE may name. To add one, write a
@@ -23,7 +24,7 @@ type storeKind struct {
 	timeout   time.Duration // how long its calls may take; 0: defaultStoreTimeout
 	shortest  time.Duration // the least that STORE_TIMEOUT may be
 	lease     time.Duration // the least that LEASE may be where it keeps the claims; 0: shortestLease
-	seals     bool          // it is a driver.Sealer and a driver.Inspector, so joins in it can have a deadline
+	seals     bool          // it is a driver.Sealer and a driver.Inspector, so joins can have a deadline
 	leftOut   string        // the build tag that left it out of this program; "": it is here
 }
 
@@ -181,6 +182,19 @@ func (s *stores) openTopics(ctx context.Context, c Config) error {
 		s.output, s.closers = publish.NewOutput(topic), append(s.closers, topic)
 	}
 	return nil
+}
+
+// inspector returns what looks at the keys, or nil.
+func (s stores) inspector() driver.Inspector {
+	events, can := s.events.(driver.Inspector)
+	claims, canClaims := s.claims.(driver.Inspector)
+	switch {
+	case !can || !canClaims:
+		return nil
+	case events == claims:
+		return events
+	}
+	return combined.New(events, claims)
 }
 
 func (s stores) close() error {

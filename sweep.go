@@ -75,14 +75,14 @@ func newSweeper(c Config, s stores, pipeline *driver.Pipeline, gate *admission.G
 		gate:     gate,
 		logger:   logger,
 	}
-	if keys, can := s.events.(driver.Inspector); can && c.EventStore == c.ClaimStore {
-		sw.keys = keys
+	if !c.forgetsClaims() {
+		sw.keys = s.inspector()
 	}
 	return sw
 }
 
 var (
-	errCannotSweep = errors.New("this function can't sweep: EVENT_STORE must be a store whose keys can be listed, and CLAIM_STORE the same")
+	errCannotSweep = errors.New("this function can't sweep: the keys in EVENT_STORE and CLAIM_STORE can't be listed, or claims are in memory and events are not")
 	errSweeping    = errors.New("a sweep is under way at this instance")
 )
 

@@ -18,13 +18,29 @@ import (
 // milliseconds, while the last event of each order arrives at one of them and requests to the bucket
 // fail. Each order is processed once or dead-lettered once, and has all events that were taken.
 func TestSweepsCutOffAgainstLateEvents(t *testing.T) {
-	const orders = 60
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
 	bucket := gcs.New(t, "bucket")
 	t.Setenv("STORAGE_EMULATOR_HOST", bucket.Host())
 	config := overdue(DefaultConfig())
 	config.EventStore, config.ClaimStore, config.Bucket, config.Lease = StoreGCS, StoreGCS, "bucket", shortestLease
+	sweepAgainstLateEvents(t, config, 60, func(chance func(int) int) { failInBucket(bucket, chance) }, func() { bucket.OnRequest(nil) })
+}
+
+// failInBucket has some requests fail, before or after they were carried out.
+func failInBucket(bucket *gcs.Server, chance func(int) int) {
+	bucket.OnRequest(func(gcs.Request) gcs.Fault {
+		switch chance(40) {
+		case 0:
+			return gcs.Fault{Drop: true}
+		case 1:
+			return gcs.Fault{Status: http.StatusServiceUnavailable}
+		}
+		return gcs.Fault{}
+	})
+}
+
+func sweepAgainstLateEvents(t *testing.T, config Config, orders int, fail func(chance func(int) int), repair func()) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
 	business := count()
 	one, first := serve(t, config, business)
 	other, second := serve(t, config, business)
@@ -40,15 +56,7 @@ func TestSweepsCutOffAgainstLateEvents(t *testing.T) {
 		defer mu.Unlock()
 		return random.IntN(n)
 	}
-	bucket.OnRequest(func(gcs.Request) gcs.Fault {
-		switch chance(40) {
-		case 0:
-			return gcs.Fault{Drop: true}
-		case 1:
-			return gcs.Fault{Status: http.StatusServiceUnavailable}
-		}
-		return gcs.Fault{}
-	})
+	fail(chance)
 	arrived, stop := context.WithCancel(t.Context())
 	var work, events sync.WaitGroup
 	for _, f := range []*Function{one, other} {
@@ -76,7 +84,7 @@ func TestSweepsCutOffAgainstLateEvents(t *testing.T) {
 	events.Wait()
 	stop()
 	work.Wait()
-	bucket.OnRequest(nil)
+	repair()
 	finishSweeps(t, one, orders)
 	checkSwept(t, business, letters(t, one), taken)
 }

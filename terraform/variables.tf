@@ -154,17 +154,13 @@ variable "max_event_age" {
 }
 
 variable "join_deadline" {
-  description = "How long a join may wait for its events, as in 24h; needs store and claim_store gcs. Cloud Scheduler then has the function look for overdue joins. null: without end."
+  description = "How long a join may wait for its events, as in 24h. Cloud Scheduler then has the function look for overdue joins. null: without end."
   type        = string
   default     = null
 
   validation {
     condition     = var.join_deadline == null || (can(regex("^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$", var.join_deadline)) && can(regex("[1-9]", var.join_deadline)))
     error_message = "join_deadline must be a length of time, as in 24h or 90m."
-  }
-  validation {
-    condition     = var.join_deadline == null || (var.store == "gcs" && var.claim_store == "gcs")
-    error_message = "join_deadline needs store and claim_store to be gcs: BigQuery can't end joins."
   }
   validation {
     condition = var.join_deadline == null || try(sum([for part in regexall("([0-9.]+)(h|ms|m|s)", var.join_deadline) :
