@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/fake/bigquery"
 	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/internal/fake/googleapis"
 	"example.com/eventdriver/operate/keys"
+	"example.com/eventdriver/stores/bqstore"
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -164,12 +166,31 @@ func TestKeysOfAService(t *testing.T) {
 		"why", "order-1", "--service=orders", "--region=r", "--project=p", "--endpoint="+apis.URL)
 }
 
-// TestStoresThatCannotBeLookedAt: the error says what to use.
-func TestStoresThatCannotBeLookedAt(t *testing.T) {
+// TestStoreThatCannotBeLookedAt: the error says why.
+func TestStoreThatCannotBeLookedAt(t *testing.T) {
 	b := newBucket(t)
-	t.Setenv("BIGQUERY_EMULATOR_HOST", "127.0.0.1:1")
-	for store, says := range map[string]string{"EVENT_STORE=memory": "only the function's own process", "EVENT_STORE=bigquery": "docs/bigquery.md"} {
-		b.environ = append(b.environ[:4:4], store, "BIGQUERY_DATASET=d", "BIGQUERY_PROJECT=my-project", "BIGQUERY_LOCATION=EU")
-		expectCall(t, b, failed, []string{says}, "why", "order-1")
+	b.environ = append(b.environ, "EVENT_STORE=memory")
+	expectCall(t, b, failed, []string{"only the function's own process"}, "why", "order-1")
+}
+
+// onEachStore runs a test with all in Cloud Storage, with the events in BigQuery, and with all there.
+func onEachStore(t *testing.T, test func(t *testing.T, b bucket)) {
+	for name, stores := range map[string][]string{"Cloud Storage": nil, "events in BigQuery": {"EVENT_STORE=bigquery"},
+		"BigQuery": {"EVENT_STORE=bigquery", "CLAIM_STORE=bigquery"}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBucket(t)
+			t.Setenv("BIGQUERY_EMULATOR_HOST", bigquery.New(t).Host())
+			tables, err := bqstore.New(t.Context(), bqstore.Config("my-project", "orders").WithLocation("EU"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tables.Close()
+			if err := tables.EnsureTables(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			b.environ = append(b.environ, "BIGQUERY_DATASET=orders", "BIGQUERY_PROJECT=my-project", "BIGQUERY_LOCATION=EU")
+			b.environ = append(b.environ, stores...)
+			test(t, b)
+		})
 	}
 }

@@ -92,8 +92,9 @@ func listed(t *testing.T, b bucket, code int, args ...string) letters.List {
 
 // TestLettersOfAStore: an order that failed for good is found, shown, sent again after the fix, and
 // processed once.
-func TestLettersOfAStore(t *testing.T) {
-	b := newBucket(t)
+func TestLettersOfAStore(t *testing.T) { onEachStore(t, testLettersOfAStore) }
+
+func testLettersOfAStore(t *testing.T, b bucket) {
 	function := serve(t, b.environ)
 	for source, status := range map[string]int{"event1": 202, "event2": 202} {
 		function.send(t, "/events/"+source, "order-1", `{"n":1}`, status)

@@ -92,8 +92,9 @@ func TestARecordSaysWhy(t *testing.T) {
 }
 
 // TestRerun: a completed order is opened again, and one event again has it processed once more.
-func TestRerun(t *testing.T) {
-	b := newBucket(t)
+func TestRerun(t *testing.T) { onEachStore(t, testRerun) }
+
+func testRerun(t *testing.T, b bucket) {
 	function := serve(t, b.environ)
 	function.fixed.Store(true)
 	for source, want := range map[string]int{"event1": http.StatusAccepted, "event2": http.StatusAccepted} {
@@ -106,6 +107,7 @@ func TestRerun(t *testing.T) {
 	expectCall(t, b, fine, []string{`"action":"rerun"`}, "rerun", "order-1", "--as=me", "--yes")
 	expectCall(t, b, found, []string{"order-1: complete", "the next delivery or sweep runs it"}, "why", "order-1")
 	expectCall(t, b, found, []string{"is not completed"}, "rerun", "order-1", "--as=me", "--yes")
+	expectCall(t, b, found, []string{"1 of 1", "order-1"}, "waiting")
 	for range 2 {
 		function.send(t, "/events/event3", "order-1", `{"n":1}`, http.StatusNoContent)
 	}
