@@ -202,7 +202,7 @@ func lastChange(k driver.KeyState) (last time.Time) {
 		last = later(last, e.Kept)
 	}
 	for _, c := range k.Claims {
-		last = later(last, later(c.Changed, c.Expires))
+		last = later(last, later(c.Changed, later(c.Expires, c.NotBefore)))
 	}
 	return last
 }

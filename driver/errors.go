@@ -163,19 +163,20 @@ type Reason string
 
 // The reasons for which this project dead-letters events.
 const (
-	ReasonPermanent      Reason = "permanent-error" // a handler said Permanent
-	ReasonUndecodable    Reason = "undecodable"     // not a CloudEvent, or not a payload of its type
-	ReasonNoKey          Reason = "no-key"          // nothing to join by
-	ReasonUnknownSource  Reason = "unknown-source"  // not a source that the join waits for
-	ReasonConflict       Reason = "conflict"        // other content came before, and the policy is to reject
-	ReasonOutcomeUnknown Reason = "outcome-unknown" // a holder vanished, and the policy is not to run twice
-	ReasonDuplicate      Reason = "duplicate"       // the key is completed, and the policy is to fail
-	ReasonIncomplete     Reason = "incomplete"      // the join's deadline passed before all its events had arrived
-	ReasonTooLate        Reason = "too-late"        // it came after its key was sealed, at the join's deadline
-	ReasonTooOld         Reason = "too-old"         // it still failed when it was older than is allowed
-	ReasonTooLarge       Reason = "too-large"       // it, or what it is joined with, never fits in the memory
-	ReasonCorrupt        Reason = "corrupt"         // what the store keeps for the key can't be read any more
-	ReasonGone           Reason = "gone"            // an event that the join was decided on is not kept any more
+	ReasonPermanent       Reason = "permanent-error"   // a handler said Permanent
+	ReasonUndecodable     Reason = "undecodable"       // not a CloudEvent, or not a payload of its type
+	ReasonNoKey           Reason = "no-key"            // nothing to join by
+	ReasonUnknownSource   Reason = "unknown-source"    // not a source that the join waits for
+	ReasonConflict        Reason = "conflict"          // other content came before, and the policy is to reject
+	ReasonOutcomeUnknown  Reason = "outcome-unknown"   // a holder vanished, and the policy is not to run twice
+	ReasonDuplicate       Reason = "duplicate"         // the key is completed, and the policy is to fail
+	ReasonIncomplete      Reason = "incomplete"        // the join's deadline passed before all its events had arrived
+	ReasonTooLate         Reason = "too-late"          // it came after its key was sealed, at the join's deadline
+	ReasonTooOld          Reason = "too-old"           // it still failed when it was older than is allowed
+	ReasonTooLarge        Reason = "too-large"         // it, or what it is joined with, never fits in the memory
+	ReasonTooManyAttempts Reason = "too-many-attempts" // its business failed as often as is allowed
+	ReasonCorrupt         Reason = "corrupt"           // what the store keeps for the key can't be read any more
+	ReasonGone            Reason = "gone"              // an event that the join was decided on is not kept any more
 )
 
 // Permanent marks err as one that no redelivery can fix, so that the event is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
@@ -202,4 +203,43 @@ func ExampleWithSweep() {
 	// 1 <nil>
 	// ship: {"paid":1}
 	// <nil>
+}
+
+// A handler says when to come back. Until then nothing behind the cache runs.
+func ExampleRetryAfter() {
+	ship := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		fmt.Println("ask the carrier")
+		return driver.RetryAfter(errors.New("too many requests"), 10*time.Minute)
+	})
+	pipeline := driver.New(cache.New(memstore.New()), ship)
+	for range 3 {
+		err := pipeline.Process(context.Background(), driver.Message{Key: "order-1", Source: "event1"})
+		fmt.Println(errors.Is(err, driver.ErrLater))
+	}
+	// Output:
+	// ask the carrier
+	// false
+	// true
+	// true
+}
+
+// A person sends an order again that was given up: its attempts are counted anew.
+func ExampleWithResent() {
+	tries := 0
+	ship := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
+		if tries++; tries == 1 {
+			return errors.New("out of stock")
+		}
+		return nil
+	})
+	pipeline := driver.New(cache.New(memstore.New()), cache.MaxAttempts(1), ship)
+	ctx := context.Background()
+	for _, ctx := range []context.Context{ctx, ctx, driver.WithResent(ctx)} {
+		err := pipeline.Process(ctx, driver.Message{Key: "order-1", Source: "event1"})
+		fmt.Println(driver.ReasonOf(err), tries)
+	}
+	// Output:
+	// too-many-attempts 1
+	// too-many-attempts 1
+	//  2
 }

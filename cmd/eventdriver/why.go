@@ -151,11 +151,16 @@ func describeClaim(c *keys.Claim, now time.Time) string {
 	if c.Takeover {
 		by += ", took over an expired lease"
 	}
+	if c.Attempts > 0 {
+		by += fmt.Sprintf(", failed runs: %d", c.Attempts)
+	}
 	switch {
 	case c.Outcome != "":
 		return fmt.Sprintf("completed: %s, %s, %s\n", plain(string(c.Outcome)), ago(c.Done, now), by)
 	case c.Expires != nil:
 		return fmt.Sprintf("claim: held, %s, lease until %s\n", by, at(c.Expires))
+	case c.NotBefore != nil && now.Before(*c.NotBefore):
+		return fmt.Sprintf("claim: released %s, %s, to come back at %s\n", ago(c.Changed, now), by, at(c.NotBefore))
 	case c.Mark != "":
 		return fmt.Sprintf("claim: released as %s %s, %s\n", plain(string(c.Mark)), ago(c.Changed, now), by)
 	}

@@ -36,7 +36,7 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 		switch {
 		case err == nil:
 			return c.hold(ctx, claim, length, asked), nil
-		case errors.Is(err, driver.ErrDone) || driver.IsPermanent(err):
+		case errors.Is(err, driver.ErrDone) || errors.Is(err, driver.ErrLater) || driver.IsPermanent(err):
 			return nil, err
 		case errors.Is(err, driver.ErrHeld):
 			want.Token = max(want.Token, tokenOf(err))

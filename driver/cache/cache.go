@@ -230,6 +230,7 @@ func (c *Cache) afterExpiry(next driver.Next) driver.Next {
 
 // holding is what a cache processes right now, in the context of those who run under it.
 type holding struct {
+	lease *lease
 	cache *Cache
 	key   string
 	above *holding // of a cache further up

@@ -49,6 +49,17 @@ func ExampleFailOnDone() {
 	// cache: key "order-1", source "event2", event "event2": already completed
 }
 
+// An order whose business keeps failing is given up. What is delivered after that runs nothing.
+func ExampleMaxAttempts() {
+	broken := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { return errors.New("out of stock") })
+	pipeline := driver.New(cache.New(memstore.New()), cache.MaxAttempts(2), driver.Named("ship", broken))
+	deliver(pipeline, "event1", "event1", "event1")
+	// Output:
+	// ship: key "order-1", source "event1", event "event1": out of stock
+	// attempt 2 of 2: ship: key "order-1", source "event1", event "event1": out of stock
+	// attempts: key "order-1", source "event1", event "event1": given up: 2 runs have failed or vanished, and 2 may; release the key, or send the letter of its whole order again
+}
+
 func ExampleHandleDone() {
 	late := driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
 		fmt.Println(in.Source, "comes too late for", in.Key)

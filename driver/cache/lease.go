@@ -36,6 +36,8 @@ type lease struct {
 	// sweep does not put its key into quarantine, of which nobody would hear: its lease runs out, and
 	// whoever takes over calls onExpiry. When that has failed for good, the key stays in quarantine.
 	sweep bool
+	// attempts is how many runs have failed before; 0 again, where a person has sent the event again.
+	attempts int
 	// outcome is what a completion is recorded with.
 	outcome driver.Outcome
 	// failed: the run has ended, and the key is released as one that failed for good.
@@ -45,7 +47,12 @@ type lease struct {
 func (c *Cache) hold(ctx context.Context, claim driver.Claim, length time.Duration, asked time.Time) *lease {
 	unknown := claim.Takeover || claim.Mark == driver.MarkQuarantined
 	_, sweep := driver.SweepFrom(ctx)
-	return &lease{cache: c, claim: claim, length: length, asked: asked, quarantined: unknown && c.onExpiry != nil, sweep: sweep}
+	l := &lease{cache: c, claim: claim, length: length, asked: asked, attempts: claim.Attempts,
+		quarantined: unknown && c.onExpiry != nil, sweep: sweep}
+	if driver.IsResent(ctx) {
+		l.attempts = 0
+	}
+	return l
 }
 
 // safeEnd is until when nobody else can have taken over. It counts from before
@@ -72,7 +79,7 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 		l.giveBack(ctx)
 		return fmt.Errorf("%v: %w", l.claim, errTooLate)
 	}
-	ctx = context.WithValue(ctx, holdingKey{}, &holding{cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)})
+	ctx = context.WithValue(ctx, holdingKey{}, &holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)})
 	handlerCtx, cancel := context.WithCancelCause(driver.WithClaim(ctx, l.claim))
 	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
 	kept := make(chan struct{})
@@ -141,7 +148,7 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 	}
 	mark := l.mark(returned && !panicked(err), err, lost)
 	if mark != driver.MarkQuarantined || !l.sweep || l.quarantined && driver.IsPermanent(err) {
-		l.failed = l.release(ctx, mark) == nil && mark == driver.MarkFailed
+		l.failed = l.release(ctx, l.released(mark, err)) == nil && mark == driver.MarkFailed
 	}
 	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
@@ -157,7 +164,7 @@ func (l *lease) complete(ctx context.Context) error {
 		return nil
 	}
 	if l.cache.onExpiry != nil && !l.sweep { // otherwise the key must not be released: it would be processed again
-		_ = l.release(ctx, driver.MarkQuarantined)
+		_ = l.release(ctx, driver.Released{Mark: driver.MarkQuarantined, Attempts: l.attempts})
 	}
 	return fmt.Errorf("processed, but not recorded as completed: %w", err)
 }
@@ -201,14 +208,14 @@ func (l *lease) giveBack(ctx context.Context) {
 	if l.sweep && l.quarantined && l.claim.Mark == driver.MarkNone {
 		return
 	}
-	_ = l.release(ctx, mark)
+	_ = l.release(ctx, driver.Released{Mark: mark, Attempts: l.claim.Attempts})
 }
 
 // release gives the key up. A claim that can't be released runs out by itself, so callers
 // report the failure that came before instead of this one.
-func (l *lease) release(ctx context.Context, mark driver.Mark) error {
+func (l *lease) release(ctx context.Context, r driver.Released) error {
 	return persistently(ctx, releaseWithin, func(ctx context.Context) error {
-		return l.cache.claims.Release(ctx, l.claim, driver.Released{Mark: mark})
+		return l.cache.claims.Release(ctx, l.claim, r)
 	})
 }
 

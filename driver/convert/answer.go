@@ -29,10 +29,13 @@ func answer(w http.ResponseWriter, o outcome) {
 		line(w, http.StatusBadRequest, fmt.Sprintf("rejected: %s: %v", driver.ReasonOf(o.err), o.err))
 	case held:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter(o.err, time.Now())))
-		line(w, http.StatusServiceUnavailable, "held by another: deliver it again")
+		line(w, http.StatusServiceUnavailable, heldText(o.err))
 	case busy:
 		busyAnswer(w)
 	default:
+		if pause := driver.RetryAfterOf(o.err); pause > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(seconds(pause)))
+		}
 		line(w, http.StatusInternalServerError, "failed: deliver it again")
 	}
 }
@@ -75,11 +78,24 @@ const maxRetryAfter = 60 * time.Second
 
 // retryAfter returns the whole seconds after which to redeliver, at least 1.
 func retryAfter(err error, now time.Time) int {
+	if later, ok := errors.AsType[*driver.LaterError](err); ok {
+		return max(seconds(later.Until.Sub(now)), 1)
+	}
 	wait := time.Second
 	if h, ok := errors.AsType[*driver.HeldError](err); ok {
 		wait = min(max(h.Expires.Sub(now), wait), maxRetryAfter)
 	}
-	return int((wait + time.Second - 1) / time.Second)
+	return seconds(wait)
+}
+
+// seconds rounds up.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+func heldText(err error) string {
+	if errors.Is(err, driver.ErrLater) {
+		return "its last run asked for a pause: deliver it again"
+	}
+	return "held by another: deliver it again"
 }
 
 func busyAnswer(w http.ResponseWriter) {

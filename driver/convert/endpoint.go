@@ -88,6 +88,7 @@ func (o outcome) failure() error {
 type incoming struct {
 	event    *cloudevents.Event // nil if it could not be read
 	err      error              // why it could not be read
+	resent   bool               // it is the dead letter of a join
 	path     string             // of the source, if the request named one
 	warnings decode.Warnings
 	original func() original
@@ -99,7 +100,7 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 	var o outcome
 	var messages []driver.Message
 	if o.err = in.err; o.err == nil {
-		messages, o.err = e.messages(decode.WithWarnings(ctx, &in.warnings), in.event)
+		messages, in.resent, o.err = e.messages(decode.WithWarnings(ctx, &in.warnings), in.event)
 	}
 	if len(messages) > 0 {
 		o.message = messages[0]
@@ -113,7 +114,7 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 		o.verdict = processed
 	case driver.IsPermanent(o.err):
 		e.deadLetter(ctx, in, &o, run)
-	case heldByAnother(o.err):
+	case heldByAnother(o.err) || errors.Is(o.err, driver.ErrLater):
 		o.verdict = held
 	case noMemory(o.err):
 		o.verdict = busy
@@ -130,10 +131,11 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 }
 
 // messages returns the message of an event, or all those of a joined dead letter: see
-// [JoinedType]. Beside an error it returns what is known of the message.
-func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (messages []driver.Message, err error) {
+// [JoinedType], and says which. Beside an error it returns what is known of the message.
+func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (
+	messages []driver.Message, joined bool, err error,
+) {
 	var data []byte
-	var joined bool
 	err = rejectPanic("reading the joined events", func() (err error) {
 		if data, joined = joinedData(event); joined {
 			messages, err = readJoined(ctx, data)
@@ -141,10 +143,10 @@ func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (mess
 		return err
 	})
 	if joined || err != nil {
-		return messages, err
+		return messages, joined, err
 	}
 	m, err := e.convert(ctx, event)
-	return []driver.Message{m}, err
+	return []driver.Message{m}, false, err
 }
 
 // processAll processes the messages one after the other until one fails, and returns the run
@@ -154,6 +156,9 @@ func (e *endpoint) processAll(
 ) (run *driver.Run) {
 	if o.err != nil {
 		return nil
+	}
+	if in.resent {
+		ctx = driver.WithResent(ctx)
 	}
 	for _, o.message = range messages {
 		var runCtx context.Context

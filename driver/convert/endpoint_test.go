@@ -96,6 +96,7 @@ func TestMaxAge(t *testing.T) {
 		"young, and fails":             {ceTime: young, err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},
 		"old, and works":               {ceTime: old, maxAge: time.Hour, status: http.StatusNoContent},
 		"old, but its key is held":     {ceTime: old, err: &driver.HeldError{Key: "k"}, maxAge: time.Hour, status: http.StatusServiceUnavailable},
+		"old, but its key is paused":   {ceTime: old, err: &driver.LaterError{Key: "k"}, maxAge: time.Hour, status: http.StatusServiceUnavailable},
 		"old, and the store is busy":   {ceTime: old, err: driver.ErrHeld, maxAge: time.Hour, status: http.StatusOK},
 		"young, and the store is busy": {ceTime: young, err: driver.ErrHeld, maxAge: time.Hour, status: http.StatusServiceUnavailable},
 		"of no known age":              {err: transient, maxAge: time.Hour, status: http.StatusInternalServerError},

@@ -64,6 +64,7 @@ var ends = map[string]func() error{
 	"panics to abort the handler":     func() error { panic(http.ErrAbortHandler) },
 	"ends its goroutine":              func() error { runtime.Goexit(); return nil },
 	"returns a nil error":             func() error { return (*fs.PathError)(nil) },
+	"returns a nil LaterError":        func() error { return (*driver.LaterError)(nil) },
 	"returns a nil HeldError":         func() error { return (*driver.HeldError)(nil) },
 	"returns a hostile error":         func() error { return hostileError{} },
 	"rejects for a hostile error":     func() error { return driver.Permanent(hostileError{}) },

@@ -22,9 +22,9 @@ import (
 //   - 204: processed;
 //   - 200, without a body: dead-lettered. The header [DeadLetterHeader] has the reason, and
 //     [ErrorHeader] the error;
-//   - 503, with Retry-After in seconds: the key is held by another ([driver.ErrHeld]), or
-//     not enough memory is free ([driver.ErrNoMemory]);
-//   - 500: failed, or the dead letter could not be stored; to be redelivered;
+//   - 503, with Retry-After in seconds: the key is held by another ([driver.ErrHeld]), its last
+//     run has asked for a pause ([driver.ErrLater]), or not enough memory is free ([driver.ErrNoMemory]);
+//   - 500, with Retry-After where the failure says when ([driver.RetryAfter]): failed, or the dead letter could not be stored; to be redelivered;
 //   - 400, with the reason in a line of text: it can never succeed, and dead letters
 //     are off; or the body could not be read to its end;
 //   - 408: the body did not arrive in time ([ClientTimeout]);

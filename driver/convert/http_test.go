@@ -35,6 +35,7 @@ func TestAnswers(t *testing.T) {
 		"dead letters off":      {permanent, nil, 400, "rejected: conflict: "},
 		"transient":             {errors.New("down"), memstore.New(), 500, "failed"},
 		"held":                  {&driver.HeldError{Key: "k"}, memstore.New(), 503, "held"},
+		"paused":                {&driver.LaterError{Key: "k"}, memstore.New(), 503, "its last run asked for a pause"},
 		"not kept":              {permanent, brokenStore{errors.New("full")}, 500, "failed"},
 		"not kept, permanently": {permanent, brokenStore{permanent}, 500, "failed"},
 		"not kept, held":        {permanent, brokenStore{driver.ErrHeld}, 500, "failed"},
@@ -77,6 +78,25 @@ func TestRetryAfter(t *testing.T) {
 				t.Errorf("a lease for %v: Retry-After %s, want %s", wait, got, want)
 			}
 		})
+	}
+}
+
+// TestRetryAfterAPause: the answer says how long the pause lasts, and not a second less. The failure that
+// asks for it says so, too.
+func TestRetryAfterAPause(t *testing.T) {
+	for wait, want := range map[time.Duration]string{-time.Hour: "1", 0: "1", time.Millisecond: "1", 1001 * time.Millisecond: "2", time.Hour: "3600"} {
+		synctest.Test(t, func(t *testing.T) {
+			later := &driver.LaterError{Key: "k", Until: time.Now().Add(wait)}
+			handler := convert.ToHTTPHandler(convert.CloudEventToInput, failing(func(driver.Message) error { return later }), quiet)
+			if w := serve(handler, eventtest.Binary(`{}`)); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != want {
+				t.Errorf("a pause of %v: %d, Retry-After %s, want %s", wait, w.Code, w.Header().Get("Retry-After"), want)
+			}
+		})
+	}
+	asks := driver.RetryAfter(errors.New("busy"), 1500*time.Millisecond)
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, failing(func(driver.Message) error { return asks }), quiet)
+	if w := serve(handler, eventtest.Binary(`{}`)); w.Code != http.StatusInternalServerError || w.Header().Get("Retry-After") != "2" {
+		t.Errorf("%d, Retry-After %s", w.Code, w.Header().Get("Retry-After"))
 	}
 }
 

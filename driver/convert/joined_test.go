@@ -108,6 +108,33 @@ func TestJoinThatFailsAgainIsTheSameLetter(t *testing.T) {
 	}
 }
 
+// TestJoinThatIsSentAgainSaysSo: the attempts of its key are counted anew, and those of an event are not.
+func TestJoinThatIsSentAgainSaysSo(t *testing.T) {
+	broken := true
+	handler, store := joined(&broken, new([]string))
+	for _, source := range []string{"event1", "event2", "event3"} {
+		serve(handler, eventtest.Binary(`1`, "Ce-Source", source))
+	}
+	letter := store.DeadLetters()[0]
+	for name, c := range map[string]struct {
+		request *http.Request
+		want    bool
+	}{
+		"the letter": {again(letter), true}, "the letter from a topic": {letterPush(t, letter), true},
+		"an event": {eventtest.Binary(`1`, "Ce-Source", "event1"), false},
+	} {
+		var resent []bool
+		p := driver.New(driver.HandlerFunc(func(ctx context.Context, _ driver.Message, _ driver.Next) error {
+			resent = append(resent, driver.IsResent(ctx))
+			return nil
+		}))
+		serve(convert.ToHTTPHandler(convert.CloudEventToInput, p, quiet), c.request)
+		if len(resent) == 0 || slices.Contains(resent, !c.want) {
+			t.Errorf("%s: %v", name, resent)
+		}
+	}
+}
+
 // letterPush is a Pub/Sub push of a dead letter from a topic: headers as attributes.
 func letterPush(t *testing.T, d driver.DeadLetter) *http.Request {
 	t.Helper()

@@ -38,7 +38,7 @@ func DeadLetters(store driver.DeadLetterStore) Option {
 // MaxAge dead-letters an event that fails when it is older than age, for [driver.ReasonTooOld].
 // Without it the event is lost when the platform stops to redeliver it, Eventarc after a day,
 // without a word. The age counts from ce-time, which for Pub/Sub is the time of publication. An
-// event without a time is never too old, nor is one whose key is held by another. 0, the
+// event without a time is never too old, nor is one whose key is held by another or paused. 0, the
 // default, is any age. MaxAge needs [DeadLetters].
 func MaxAge(age time.Duration) Option {
 	return func(s *settings) { s.maxAge = age }

@@ -17,6 +17,7 @@ const (
 	Expired     State = "expired"     // somebody did, and let the lease run out; nobody has taken it over yet
 	Quarantined State = "quarantined" // it was released, and nobody knows whether the handler acted
 	Failed      State = "failed"      // it was released, and the handler said that it can never succeed
+	Paused      State = "paused"      // it was released, and the handler asked for a pause, which has not passed
 	Complete    State = "complete"    // the join is, and nobody acts upon it: it waits for a redelivery, if there is one
 	Waiting     State = "waiting"     // for events
 )
@@ -66,6 +67,8 @@ func (j Join) StandingOf(k driver.KeyState, now time.Time) Standing {
 		s.State = Quarantined
 	case c.Mark == driver.MarkFailed:
 		s.State = Failed
+	case now.Before(c.NotBefore):
+		s.State = Paused
 	case s.WaitsFor == "":
 		s.State = Complete
 	default:

@@ -41,6 +41,8 @@ func TestStandingOf(t *testing.T) {
 		{"failed", inAll, claimed(claim{Mark: driver.MarkFailed}, "a", "b"), joiner.Failed, nil, ""},
 		{"failed, and an event is gone", inAll, claimed(claim{Mark: driver.MarkFailed}, "a"), joiner.Failed,
 			[]string{"b"}, "b"},
+		{"paused", inAll, claimed(claim{NotBefore: now.Add(1)}, "a", "b"), joiner.Paused, nil, ""},
+		{"its pause has passed", inAll, claimed(claim{NotBefore: now}, "a", "b"), joiner.Complete, nil, ""},
 		{"quarantined", inAll, claimed(claim{Mark: driver.MarkQuarantined}, "a", "b"), joiner.Quarantined, nil, ""},
 		{"done, and the events are gone", inAll, claimed(claim{Done: done}), joiner.Done, []string{"a", "b"}, "a, b"},
 		{"done in another scope", joiner.Join{Condition: all, Scope: "mine"}, claimed(claim{Done: done}, "a", "b"),

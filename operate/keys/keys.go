@@ -65,14 +65,17 @@ type Correction struct {
 
 // Claim says who has, or had, a key.
 type Claim struct {
-	Token    int64          `json:"token"`
-	Owner    string         `json:"owner"`
-	Takeover bool           `json:"takeover,omitempty"`
-	Changed  *time.Time     `json:"changed,omitempty"`
-	Expires  *time.Time     `json:"expires,omitempty"`
-	Mark     driver.Mark    `json:"mark,omitempty"`
-	Outcome  driver.Outcome `json:"outcome,omitempty"` // empty: the key is not completed
-	Done     *time.Time     `json:"done,omitempty"`
+	Token    int64       `json:"token"`
+	Owner    string      `json:"owner"`
+	Takeover bool        `json:"takeover,omitempty"`
+	Changed  *time.Time  `json:"changed,omitempty"`
+	Expires  *time.Time  `json:"expires,omitempty"`
+	Mark     driver.Mark `json:"mark,omitempty"`
+	Attempts int         `json:"attempts,omitempty"` // how many runs have failed
+	// NotBefore is until when no run begins, since the last has asked for a pause.
+	NotBefore *time.Time     `json:"notBefore,omitempty"`
+	Outcome   driver.Outcome `json:"outcome,omitempty"` // empty: the key is not completed
+	Done      *time.Time     `json:"done,omitempty"`
 }
 
 // Letter describes a dead letter.
@@ -141,7 +144,8 @@ func corrections(e driver.EventState) (all []Correction) {
 }
 
 func claim(c driver.ClaimState) *Claim {
-	of := &Claim{Token: c.Token, Owner: c.Owner, Takeover: c.Takeover, Changed: known(c.Changed), Mark: c.Mark}
+	of := &Claim{Token: c.Token, Owner: c.Owner, Takeover: c.Takeover, Changed: known(c.Changed), Mark: c.Mark,
+		Attempts: c.Attempts, NotBefore: known(c.NotBefore)}
 	if c.Held {
 		of.Expires = known(c.Expires)
 	}

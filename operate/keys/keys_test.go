@@ -45,6 +45,10 @@ func TestAnswer(t *testing.T) {
 		{"held", of(both, driver.ClaimState{Token: 3, Held: true, Expires: now.Add(1)}), joiner.Held, "at 2026-01-02T03:04:05Z"},
 		{"expired", of(both, driver.ClaimState{Token: 3, Held: true, Expires: now}), joiner.Expired, "takes over"},
 		{"failed", of(both, driver.ClaimState{Token: 3, Mark: driver.MarkFailed}), joiner.Failed, "no retry can help"},
+		{"failed too often", of(both, driver.ClaimState{Token: 3, Mark: driver.MarkFailed, Attempts: 5}), joiner.Failed, "failed 5 times"},
+		{"tried twice", of(both, driver.ClaimState{Token: 3, Attempts: 2}), joiner.Complete, "failed (attempt 2) and"},
+		{"paused", of(both, driver.ClaimState{Token: 3, Attempts: 1, NotBefore: now.Add(time.Hour)}), joiner.Paused,
+			"comes back at 2026-01-02T04:04:05Z"},
 		{"quarantined", of(both, driver.ClaimState{Token: 3, Mark: driver.MarkQuarantined}), joiner.Quarantined, "release"},
 		{"done", of(nil, driver.ClaimState{Token: 3, Done: &driver.Completion{Outcome: "operator"}}), joiner.Done, "(operator)"},
 	} {

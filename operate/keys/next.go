@@ -25,7 +25,10 @@ func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 		return "Nobody knows whether the last run acted, so find out from the system that is acted upon: if it did not, " +
 			"release the key and send its letter again (release, letters resend); if it did, complete it (complete)."
 	case joiner.Failed:
-		return "The business said that no retry can help: fix the cause that its letter names, then send that again: letters resend."
+		return failed(c)
+	case joiner.Paused:
+		return fmt.Sprintf("The last run failed%s and comes back at %s: the next delivery or sweep after that runs it; release it to "+
+			"have it run earlier.", attempt(c), stamp(c.NotBefore))
 	}
 	switch {
 	case len(s.Sealed) > 0:
@@ -50,11 +53,27 @@ func complete(c driver.ClaimState) string {
 			"publish one of its events again."
 	}
 	if c.Token != 0 {
-		return "The last run failed and gave the key up, to be tried again: the next delivery runs it; if none comes, " +
+		return "The last run failed" + attempt(c) + " and gave the key up, to be tried again: the next delivery runs it; if none comes, " +
 			"publish one of the events again."
 	}
 	return "All events are there, and nobody acts upon them: the next delivery runs the key; if none comes, publish one " +
 		"of the events again."
+}
+
+func failed(c driver.ClaimState) string {
+	if c.Attempts > 1 {
+		return fmt.Sprintf("The business has failed %d times, and no run is tried any more: fix the cause that its letter names, then "+
+			"send that again (letters resend), or release the key.", c.Attempts)
+	}
+	return "The business said that no retry can help: fix the cause that its letter names, then send that again: letters resend."
+}
+
+// attempt says which attempt the last run was, unless it was the first.
+func attempt(c driver.ClaimState) string {
+	if c.Attempts < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" (attempt %d)", c.Attempts)
 }
 
 func waits(k driver.KeyState, s joiner.Standing) string {
