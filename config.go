@@ -38,6 +38,7 @@ type Config struct {
 	DeadLetters        bool                  // dead-letter events that can never succeed [DEAD_LETTERS]
 	DeadLetterTopic    string                // where to, instead of the event store; "": that [DEAD_LETTER_TOPIC]
 	MaxEventAge        time.Duration         // when an event that still fails is dead-lettered; 0: never [MAX_EVENT_AGE]
+	MaxAttempts        int                   // runs that may fail before a key is dead-lettered; 0: any number [MAX_ATTEMPTS]
 	OutputTopic        string                // where joined messages are published; "": nowhere [OUTPUT_TOPIC]
 	BodyLimit          int64                 // bytes of a request; a longer one is cut and dead-lettered [BODY_LIMIT]
 	LogLevel           slog.Level            // the least severe level that is logged [LOG_LEVEL]
@@ -199,6 +200,16 @@ var runSettings = []setting{{
 	field: func(c *Config) flag.Value { return (*duration)(&c.MaxEventAge) },
 	about: "an event that fails when its `ce-time`, for Pub/Sub the time of publishing, is longer ago is " +
 		"dead-lettered as `too-old`. Pub/Sub forgets an event after 24 hours, so use `20h`.",
+}, {
+	name:  "MAX_ATTEMPTS",
+	unset: "0",
+	must:  "a whole number of 0 to 1000, and 0 where DEAD_LETTERS is off",
+	field: func(c *Config) flag.Value { return (*number)(&c.MaxAttempts) },
+	check: func(c Config) error {
+		return unless(c.MaxAttempts >= 0 && c.MaxAttempts <= 1000 && (c.DeadLetters || c.MaxAttempts == 0))
+	},
+	about: "how many runs of a key may [fail](guarantees.md#attempts) before it is dead-lettered as `too-many-attempts`; `0`: " +
+		"any number. With `20` and Eventarc's pauses of up to ten minutes, that takes two hours or more.",
 }, {
 	name:  "OUTPUT_TOPIC",
 	must:  "a topic, as in projects/my-project/topics/my-topic, that no event comes from",

@@ -39,7 +39,7 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	if !c.ProcessIncomplete {
 		handlers = append(handlers, convert.DeadLetterIncomplete(s.deadLetters, c.BodyLimit))
 	}
-	handlers = append(handlers, business)
+	handlers = append(handlers, cache.MaxAttempts(c.MaxAttempts), business)
 	if s.output != nil {
 		handlers = append(handlers, s.output)
 	}

@@ -76,6 +76,19 @@ func (v *size) Set(s string) error {
 	return nil
 }
 
+// number is a whole number.
+type number int
+
+func (v *number) String() string { return strconv.Itoa(int(*v)) }
+func (v *number) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return errInvalid
+	}
+	*v = number(n)
+	return nil
+}
+
 // choice is one of a few words, whatever its letter case.
 type choice[T comparable] struct {
 	to    *T
