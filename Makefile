@@ -126,6 +126,17 @@ soak: ## run the function at a fixed rate for 5 minutes; all that it takes must 
 emulators: ## build the BigQuery emulator; 6 to 15 minutes for the first time
 	@GO="$(GO)" internal/fake/bqemulator/build
 
+# A module of its own. install installs Chromium where apt-get can, or says why not.
+.PHONY: browser
+browser: ## drive the local console in a real Chromium
+	@proof/browser/install
+	cd proof/browser && $(GO) test -count=1 -v -timeout 30m ./...
+
+.PHONY: screenshots
+screenshots: ## take the pictures of the console in docs/console again
+	@proof/browser/install
+	cd proof/browser && $(GO) test -count=1 -run TestScreenshots -screenshots ../../docs/console ./...
+
 # The providers come from Terraform's registry, unless TERRAFORM_CHECK names a program
 # that checks a folder without it.
 .PHONY: terraform

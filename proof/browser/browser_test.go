@@ -6,13 +6,19 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -232,6 +238,17 @@ func (p page) until(expression string) {
 	}
 }
 
+// wait is until for what may take minutes.
+func (p page) wait(expression string) {
+	p.Helper()
+	for begun := time.Now(); !js[bool](p, expression); {
+		if time.Since(begun) > 3*time.Minute {
+			p.Fatalf("not so: %s\n%s\nsaid: %s", expression, p.text("main"), p.text("#said"))
+		}
+		js[bool](p, `new Promise((resolve) => setTimeout(resolve, 500, true))`)
+	}
+}
+
 // element is an expression for a visible element that a selector finds, with a text in it.
 func element(selector, text string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll(%q)].find((e) => e.checkVisibility() && e.innerText.includes(%q))`, selector, text)
@@ -269,17 +286,37 @@ func (p page) dark(dark bool) {
 	}))
 }
 
-// shot writes a picture of what is to be seen.
+// shot writes a picture of what is to be seen, in its 256 commonest colours.
 func (p page) shot(name string) {
 	p.Helper()
-	if name == "" {
-		return
-	}
 	picture, err := run(p, chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.WriteFile(name, picture, 0o644)
-	}
 	if err != nil {
 		p.Fatal(err)
 	}
+	full, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		p.Fatal(err)
+	}
+	var small bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&small, reduced(full)); err != nil {
+		p.Fatal(err)
+	}
+	if err := os.WriteFile(name, small.Bytes(), 0o644); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func reduced(full image.Image) image.Image {
+	count := make(map[color.Color]int)
+	bounds := full.Bounds()
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			count[full.At(x, y)]++
+		}
+	}
+	colours := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] })
+	small := image.NewPaletted(bounds, colours[:min(len(colours), 256)])
+	draw.Draw(small, bounds, full, bounds.Min, draw.Src)
+	return small
 }

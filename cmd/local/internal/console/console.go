@@ -14,32 +14,50 @@ import (
 	"sync"
 	"time"
 
+	"example.com/eventdriver/cmd/local/internal/events"
+	"example.com/eventdriver/cmd/local/internal/fleet"
+	"example.com/eventdriver/cmd/local/internal/lab"
+	"example.com/eventdriver/cmd/local/internal/records"
+	"example.com/eventdriver/cmd/local/internal/trouble"
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/operate/change"
 	"example.com/eventdriver/operate/keys"
 	"example.com/eventdriver/operate/letters"
 )
 
-// Config says what the console shows. All fields but Sender must be set.
-type Config struct {
-	Keys    keys.Function
-	Change  change.Keys
-	Events  driver.EventStore // of the same keys
-	Letters driver.LetterBox
-	Sender  letters.Sender // nil: letters are not sent again
-	Sources []string       // of the join, in the order in which they are shown
-	Store   string         // what the store is called
-}
-
 // Console serves the page. Make one with [New].
 type Console struct {
-	Config
-	watch *watcher
+	lab     *lab.Lab
+	name    string // of the store
+	keys    keys.Function
+	changes change.Keys
+	letters driver.LetterBox
+	sender  letters.Sender
+	watch   *watcher
+
+	mu        sync.Mutex
+	machinery []records.Record // the last of instances and troubles that no key has
 }
 
-// New returns a console.
-func New(c Config) *Console {
-	return &Console{Config: c, watch: newWatcher(c.Keys, c.Letters)}
+// mostMachinery is how many of them are remembered.
+const mostMachinery = 1000
+
+// New returns a console of a local run. store is what its store is called. It fails where the store
+// can't be looked at.
+func New(l *lab.Lab, store string) (*Console, error) {
+	k, err := l.Keys()
+	if err != nil {
+		return nil, err
+	}
+	changes, err := l.Changes()
+	if err != nil {
+		return nil, err
+	}
+	box, err := l.Letters()
+	if err != nil {
+		return nil, err
+	}
+	return &Console{lab: l, name: store, keys: k, changes: changes, letters: box, sender: l.Sender(), watch: newWatcher(k, box)}, nil
 }
 
 //go:embed page
@@ -56,9 +74,12 @@ func (c *Console) handler() http.Handler {
 	mux.HandleFunc("GET /api/live", c.live)
 	mux.HandleFunc("GET /api/key", c.key)
 	mux.HandleFunc("GET /api/letter", c.letter)
+	mux.HandleFunc("GET /api/last", c.last)
 	for name, act := range map[string]action{
 		"release": c.release, "complete": c.complete, "rerun": c.rerun,
 		"resend": c.resend, "drop": c.drop,
+		"publish": c.publish, "duplicate": c.duplicate, "hold": c.hold, "letgo": c.letGo,
+		"trouble": c.trouble, "clear": c.clear, "instance": c.instance, "sweep": c.sweep,
 	} {
 		mux.Handle("POST /api/"+name, acting(act))
 	}
@@ -71,6 +92,7 @@ func (c *Console) Serve(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	var watching sync.WaitGroup
 	watching.Go(func() { c.watch.run(ctx) })
+	watching.Go(func() { c.listen(ctx) })
 	defer watching.Wait()
 	defer cancel()
 	server := &http.Server{Handler: guard(listener.Addr().String(), c.handler()), ReadHeaderTimeout: 10 * time.Second,
@@ -87,12 +109,45 @@ func (c *Console) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
+// listen watches the keys of which something is said, until the context ends.
+func (c *Console) listen(ctx context.Context) {
+	for last := int64(0); ; {
+		said, err := c.lab.Records.After(ctx, last)
+		if err != nil {
+			return
+		}
+		for _, r := range said {
+			if r.Key != "" {
+				c.watch.touch(r.Key)
+			} else if r.Kind == records.Instance || r.Kind == records.Trouble {
+				c.remember(r)
+			}
+		}
+		last = said[len(said)-1].Seq
+	}
+}
+
+func (c *Console) remember(r records.Record) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.machinery = append(c.machinery[max(0, len(c.machinery)-mostMachinery):], r)
+}
+
 // request is the body of all changes; each uses some of it.
 type request struct {
 	Key    string          `json:"key"`
 	Force  bool            `json:"force"`
-	Ref    string          `json:"ref"`
+	Source string          `json:"source"`
+	Ref    string          `json:"ref"`    // a letter's
 	Letter json.RawMessage `json:"letter"` // one that was changed
+	ID     string          `json:"id"`     // of an event or an instance
+	Do     string          `json:"do"`     // to an instance
+
+	Events    []event           `json:"events"` // to publish at once
+	Kind      trouble.Kind      `json:"kind"`
+	Operation trouble.Operation `json:"operation"`
+	Times     int               `json:"times"`
+	Seconds   float64           `json:"seconds"`
 }
 
 // action makes a change. It returns what there is to say of it.
@@ -128,9 +183,10 @@ type problem struct {
 func fail(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	switch {
-	case errors.Is(err, driver.ErrNotFound):
+	case errors.Is(err, driver.ErrNotFound), errors.Is(err, events.ErrUnknown), errors.Is(err, fleet.ErrUnknown):
 		status = http.StatusNotFound
-	case errors.Is(err, change.ErrNothing), errors.Is(err, change.ErrUnderWay), errors.Is(err, change.ErrCannot):
+	case errors.Is(err, change.ErrNothing), errors.Is(err, change.ErrUnderWay), errors.Is(err, change.ErrCannot),
+		errors.Is(err, fleet.ErrOneProcess):
 		status = http.StatusConflict
 	case driver.IsPermanent(err):
 		status = http.StatusUnprocessableEntity

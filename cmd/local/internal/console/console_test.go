@@ -10,19 +10,25 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"example.com/eventdriver"
+	"example.com/eventdriver/cmd/local/internal/events"
+	"example.com/eventdriver/cmd/local/internal/fleet"
+	"example.com/eventdriver/cmd/local/internal/lab"
+	"example.com/eventdriver/cmd/local/internal/records"
+	"example.com/eventdriver/cmd/local/internal/trouble"
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/joiner"
-	"example.com/eventdriver/operate/change"
 	"example.com/eventdriver/operate/keys"
 	"example.com/eventdriver/operate/letters"
 	"example.com/eventdriver/stores/memstore"
 )
-
-var join = joiner.Join{Condition: joiner.MatchAll("event1", "event2")}
 
 // sender remembers what was sent.
 type sender struct {
@@ -35,11 +41,39 @@ func (s *sender) Send(_ context.Context, d driver.DeadLetter) (letters.Answer, e
 	return s.answer, nil
 }
 
+// bus remembers what was published, and gives it numbers.
+type bus struct {
+	mu        sync.Mutex
+	delivered []events.Event
+	numbers   int
+}
+
+func (b *bus) Prepare(e events.Event) (id string, send func() error, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.numbers++
+	e.ID = strconv.Itoa(b.numbers)
+	return e.ID, func() error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.delivered = append(b.delivered, e)
+		return nil
+	}, nil
+}
+
+func (b *bus) all() []events.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.delivered)
+}
+
 // served is a console that is being served.
 type served struct {
 	*testing.T
 	store  *memstore.Store
 	sender *sender
+	bus    *bus
+	lab    *lab.Lab
 	url    string
 	watch  *watcher
 }
@@ -50,10 +84,16 @@ func serve(t *testing.T) served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := served{t, memstore.New(), &sender{}, "http://" + listener.Addr().String(), nil}
-	c := New(Config{Keys: keys.Function{Store: s.store, Join: join}, Change: change.Keys{Claims: s.store, Store: s.store, By: "test"},
-		Events: s.store, Letters: s.store, Sender: s.sender, Sources: []string{"event1", "event2"}, Store: "memory"})
-	s.watch = c.watch
+	s := served{T: t, store: memstore.New(), sender: &sender{}, bus: &bus{}, url: "http://" + listener.Addr().String()}
+	s.lab = &lab.Lab{Config: eventdriver.Config{Sources: []string{"event1", "event2"}}, Records: records.New(1000, nil),
+		Fleet: fleet.Single("http://127.0.0.1:1"), State: &eventdriver.State{Events: s.store, Claims: s.store, DeadLetters: s.store}}
+	s.lab.Troubles = trouble.New(s.lab.Records)
+	s.lab.Events = events.New(s.bus, func(topic string) string { return topic }, s.lab.Records)
+	c, err := New(s.lab, "memory")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.watch, c.sender = c.watch, s.sender
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Serve(ctx, listener) }()
@@ -180,7 +220,7 @@ func TestLive(t *testing.T) {
 	}
 	s.keep("order-7", "event2", "{}")
 	s.complete("order-7")
-	s.watch.touch("order-7")
+	s.lab.Records.Add(records.Record{Kind: records.Answered, Key: "order-7"})
 	v := next()
 	if len(v.Rows) != 1 || v.Reset || v.Rows[0].Key != "order-7" || v.Rows[0].State != joiner.Done || v.Rows[0].Records != 1 {
 		t.Errorf("after one key has changed: %+v", v)

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"example.com/eventdriver/cmd/local/internal/events"
+	"example.com/eventdriver/cmd/local/internal/records"
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/operate/keys"
 )
@@ -15,10 +17,12 @@ import (
 // page is all there is to say of a key.
 type page struct {
 	keys.Answer
-	Contents []content       `json:"contents"`         // of its events
-	Joined   *content        `json:"joined,omitempty"` // what the business gets; nil: the join is not complete
-	Unread   string          `json:"unread,omitempty"` // why the contents can't be read
-	Kept     driver.KeyState `json:"objects"`          // what the store keeps, as it says
+	Story     []records.Record `json:"story"`            // what happened to it, and to the instances meanwhile
+	Published []events.Event   `json:"published"`        // without contents
+	Contents  []content        `json:"contents"`         // of its events
+	Joined    *content         `json:"joined,omitempty"` // what the business gets; nil: the join is not complete
+	Unread    string           `json:"unread,omitempty"` // why the contents can't be read
+	Kept      driver.KeyState  `json:"objects"`          // what the store keeps, as it says
 }
 
 // content is an event's, or the joined one.
@@ -45,34 +49,57 @@ func (c *Console) key(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) page(ctx context.Context, key string) (p page, err error) {
-	if p.Answer, err = c.Keys.Why(ctx, key); err != nil {
+	if p.Answer, err = c.keys.Why(ctx, key); err != nil {
 		return p, err
 	}
-	if p.Kept, err = c.Keys.Store.Inspect(ctx, key); err != nil && p.State != keys.None {
+	if p.Kept, err = c.keys.Store.Inspect(ctx, key); err != nil && p.State != keys.None {
 		return p, err
 	}
-	events, err := c.Events.LookUpByKey(ctx, key)
+	p.Story, p.Published = c.story(key), c.published(key)
+	kept, err := c.lab.State.Events.LookUpByKey(ctx, key)
 	if err != nil { // a corrupt event is no reason to show nothing
 		p.Unread = err.Error()
 		return p, nil
 	}
-	p.Contents = []content{}
-	for _, e := range events {
+	p.Contents = []content{} // and not nil
+	for _, e := range kept {
 		p.Contents = append(p.Contents, shown(e))
 	}
 	if slices.ContainsFunc(p.Sources, func(s keys.Source) bool { return !s.Arrived && !s.Sealed }) && p.Decided == nil {
 		return p, nil
 	}
-	if joins := slices.DeleteFunc(events, func(e driver.Message) bool { return !c.joins(p.Answer, e.Source) }); len(joins) > 0 {
-		joined := shown(c.Keys.Join.Message(key, joins))
+	if joins := slices.DeleteFunc(kept, func(e driver.Message) bool { return !c.joins(p.Answer, e.Source) }); len(joins) > 0 {
+		joined := shown(c.keys.Join.Message(key, joins))
 		p.Joined = &joined
 	}
 	return p, nil
 }
 
+// mostStory is how many records of a key are shown, the last.
+const mostStory = 1000
+
+// story returns what was recorded of a key, and of the instances and the troubles from its first
+// record on.
+func (c *Console) story(key string) []records.Record {
+	told := c.lab.Records.OfKey(key)
+	told = told[max(0, len(told)-mostStory):]
+	if len(told) == 0 {
+		return told
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.machinery {
+		if !r.Time.Before(told[0].Time) {
+			told = append(told, r)
+		}
+	}
+	slices.SortStableFunc(told, func(a, b records.Record) int { return a.Time.Compare(b.Time) })
+	return told
+}
+
 // joins says whether the event of a source is a part of what is joined.
 func (c *Console) joins(a keys.Answer, source string) bool {
-	return c.Keys.Join.Names(source) && (a.Decided == nil || slices.Contains(a.Decided, source))
+	return c.keys.Join.Names(source) && (a.Decided == nil || slices.Contains(a.Decided, source))
 }
 
 func shown(m driver.Message) content {
@@ -106,15 +133,15 @@ type done struct {
 }
 
 func (c *Console) release(ctx context.Context, r request) (any, error) {
-	return c.changed(r.Key, "It is released: the next delivery of one of its events runs it.", c.Change.Release(ctx, r.Key, r.Force))
+	return c.changed(r.Key, "It is released: the next delivery of one of its events runs it.", c.changes.Release(ctx, r.Key, r.Force))
 }
 
 func (c *Console) complete(ctx context.Context, r request) (any, error) {
-	return c.changed(r.Key, "It is completed: no delivery runs it any more.", c.Change.Complete(ctx, r.Key, r.Force))
+	return c.changed(r.Key, "It is completed: no delivery runs it any more.", c.changes.Complete(ctx, r.Key, r.Force))
 }
 
 func (c *Console) rerun(ctx context.Context, r request) (any, error) {
-	return c.changed(r.Key, "It is open again: the next delivery of one of its events runs it.", c.Change.Rerun(ctx, r.Key, r.Force))
+	return c.changed(r.Key, "It is open again: the next delivery of one of its events runs it.", c.changes.Rerun(ctx, r.Key, r.Force))
 }
 
 func (c *Console) changed(key, said string, err error) (any, error) {

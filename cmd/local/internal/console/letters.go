@@ -11,7 +11,7 @@ import (
 
 func (c *Console) letter(w http.ResponseWriter, r *http.Request) {
 	ref := r.URL.Query().Get("ref")
-	d, err := c.Letters.ReadLetter(r.Context(), ref)
+	d, err := c.letters.ReadLetter(r.Context(), ref)
 	if err != nil {
 		fail(w, err)
 		return
@@ -20,7 +20,7 @@ func (c *Console) letter(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) drop(ctx context.Context, r request) (any, error) {
-	err := c.Letters.DeleteLetter(ctx, r.Ref)
+	err := c.letters.DeleteLetter(ctx, r.Ref)
 	c.watch.touch("")
 	return done{"The letter is dropped."}, err
 }
@@ -34,7 +34,7 @@ type sent struct {
 // resend sends a letter again, as it is kept or as it was changed, and drops it where its event was
 // processed.
 func (c *Console) resend(ctx context.Context, r request) (any, error) {
-	d, err := c.Letters.ReadLetter(ctx, r.Ref)
+	d, err := c.letters.ReadLetter(ctx, r.Ref)
 	if err != nil {
 		return nil, err
 	}
@@ -47,13 +47,13 @@ func (c *Console) resend(ctx context.Context, r request) (any, error) {
 		return nil, driver.Permanent(errors.New("its join has ended, and the function would acknowledge it and do nothing: " +
 			"act on its contents by hand, then drop it"))
 	}
-	said, err := c.Sender.Send(ctx, d)
+	said, err := c.sender.Send(ctx, d)
 	if err != nil {
 		return nil, err
 	}
 	result := sent{Answer: said}
 	if said.Result == letters.Processed {
-		if err := c.Letters.DeleteLetter(ctx, r.Ref); err != nil && !errors.Is(err, driver.ErrNotFound) {
+		if err := c.letters.DeleteLetter(ctx, r.Ref); err != nil && !errors.Is(err, driver.ErrNotFound) {
 			return nil, err
 		}
 		result.Dropped = true

@@ -35,11 +35,12 @@ func (v view) empty() bool {
 	return !v.Reset && len(v.Rows) == 0 && v.Letters == nil && v.Problem == nil
 }
 
-// The least time between two looks at all keys, and how many times as long as a look takes it is
-// at least. Between the looks, keys are looked at of which something is said.
+// All keys are looked at now and then; in between, those of which something is said.
 const (
-	lookEvery = 2 * time.Second
-	lookShare = 20
+	lookEvery = 2 * time.Second        // at most this often,
+	lookShare = 20                     // and at most a 20th of the time,
+	lookSoon  = 20 * time.Second       // but this often at least
+	rest      = time.Second            // at most, after each look: it is as long as the look was
 	soon      = 100 * time.Millisecond // news of this time are told together
 	manyKeys  = 100                    // with more news, all keys are looked at
 )
@@ -156,7 +157,11 @@ func (w *watcher) run(ctx context.Context) {
 		case all:
 			begun := time.Now()
 			w.lookAtAll(ctx)
-			timer.Reset(max(lookEvery, lookShare*time.Since(begun)))
+			took := time.Since(begun)
+			timer.Reset(min(max(lookEvery, lookShare*took), lookSoon))
+			if !pause(ctx, min(took, rest)) {
+				return
+			}
 		default:
 			w.lookAt(ctx, some)
 		}

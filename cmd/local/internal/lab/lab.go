@@ -66,7 +66,9 @@ func (l *Lab) Letters() (driver.LetterBox, error) {
 }
 
 // Sender sends letters to the function again.
-func (l *Lab) Sender() letters.Sender { return letters.Function{URL: l.FunctionURL} }
+func (l *Lab) Sender() letters.Sender {
+	return letters.Function{URL: l.FunctionURL, Client: http.DefaultClient}
+}
 
 // Sweep has the function sweep now.
 func (l *Lab) Sweep(ctx context.Context) (report eventdriver.SweepReport, err error) {

@@ -4,12 +4,19 @@ import { connect, known, on } from "./live.js";
 import { query, showGrid, startGrid } from "./grid.js";
 import { showKey, startKey } from "./key.js";
 import { showLetter, startLetters } from "./letters.js";
+import { startPublish } from "./publish.js";
+import { startTour } from "./tour.js";
+import { startTrouble } from "./trouble.js";
 
 export const keyURL = (key) => "#/keys/" + encodeURIComponent(key) + query({});
 
 const views = {
   keys: { title: "Keys", show: (item, parameters) => { showGrid(parameters, item); showKey(item); }, heading: "key-title" },
+  publish: { title: "Publish", show() {} },
+  trouble: { title: "Trouble", show() {} },
   letters: { title: "Letters", show: showLetter, heading: "letter-title" },
+  sweep: { title: "Sweep", show() {} },
+  tour: { title: "Tour", show() {} },
 };
 
 let shown = {};
@@ -54,17 +61,24 @@ on("letters", () => {
   text($("letter-count"), String(known.letters.length));
 });
 
-addEventListener("keydown", (e) => {
-  if (e.key !== "/" || e.ctrlKey || e.metaKey || e.target.closest("input, textarea, select, dialog")) return;
-  e.preventDefault();
-  if (shown.view !== "keys") location.hash = "#/keys";
-  setTimeout(() => $("find").focus());
+// A slash goes to the search; when it is released, so that it is typed nowhere.
+const isSlash = (e) => e.key === "/" && !e.ctrlKey && !e.metaKey && !e.target.closest?.("input, textarea, select, dialog");
+addEventListener("keydown", (e) => { if (isSlash(e)) e.preventDefault(); });
+addEventListener("keyup", (e) => {
+  if (!isSlash(e)) return;
+  if (shown.view !== "keys") {
+    location.hash = "#/keys";
+    setTimeout(() => $("find").focus());
+  } else $("find").focus();
 });
 $("skip").addEventListener("click", (e) => { e.preventDefault(); $("main").focus(); });
 
 startGrid();
 startKey();
 startLetters();
+startPublish();
+startTrouble();
+startTour();
 addEventListener("hashchange", route);
 route();
 connect();

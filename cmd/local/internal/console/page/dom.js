@@ -68,6 +68,7 @@ export function say(sentence) {
   silence = setTimeout(() => (said.textContent = ""), 8000);
 }
 
+let answered = () => {};
 // ask opens a dialog. It resolves to the values of its fields, by name, or to null. A field is
 // {name, label, type: "checkbox" | "text" | "area", value, required}.
 export function ask({ title, text: sentence, yes, fields = [] }) {
@@ -83,11 +84,39 @@ export function ask({ title, text: sentence, yes, fields = [] }) {
   });
   $("ask-fields").replaceChildren(...fields.map((f, i) => f.type === "checkbox" ? h("label", null, inputs[i], " " + f.label)
     : h("label", { class: "stack" }, f.label, inputs[i])));
+  answered(null); // to whoever asked before
   dialog.returnValue = "no";
   dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue !== "yes" ? null
-    : Object.fromEntries(inputs.map((i) => [i.name, i.type === "checkbox" ? i.checked : i.value]))), { once: true }));
+  return new Promise((resolve) => {
+    answered = resolve;
+    dialog.onclose = () => {
+      if (dialog.open) return; // that was the last one's, which comes late
+      resolve(dialog.returnValue !== "yes" ? null : Object.fromEntries(inputs.map((i) => [i.name, i.type === "checkbox" ? i.checked : i.value])));
+    };
+  });
 }
+
+// doing runs what calls the server for a form or a button, and says how it ended.
+export const doing = (work) => async (e) => {
+  e?.preventDefault();
+  try {
+    const said = await work(e);
+    if (said) say(said);
+  } catch (failure) {
+    say("That failed: " + failure.message);
+  }
+};
+
+// attributes reads lines of NAME=VALUE; lines makes them.
+export function attributes(lines) {
+  return Object.fromEntries(lines.split("\n").filter((l) => l.trim() !== "").map((l) => {
+    const at = l.indexOf("=");
+    if (at < 1) throw new Error(`"${l}" is not NAME=VALUE`);
+    return [l.slice(0, at).trim(), l.slice(at + 1)];
+  }));
+}
+
+export const lines = (all) => Object.entries(all ?? {}).map(([name, value]) => `${name}=${value}`).join("\n");
 
 const two = (n) => String(n).padStart(2, "0");
 

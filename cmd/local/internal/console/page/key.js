@@ -1,8 +1,9 @@
 // A key: how it stands, its story, what is kept of it, and what can be done to it.
-import { $, ask, attribute, clock, duration, facts, h, pretty, reconcile, say, text, time } from "./dom.js";
+import { $, ask, attribute, clock, doing, facts, h, pretty, reconcile, text, time } from "./dom.js";
 import { act, get, on } from "./live.js";
 import { stateText } from "./grid.js";
 import { letterURL } from "./letters.js";
+import { tell } from "./story.js";
 
 let open = null; // the key
 let asked = 0;
@@ -40,12 +41,15 @@ function render(page) {
     ["took over", c?.takeover && "from a holder that vanished"], ["lease", c?.expires && !c.done && "until " + clock(c.expires)],
     ["marked", c?.mark], ["completed", c?.done && `${c.outcome} at ${clock(c.done)}`], ["joined of", page.decided?.join(", ")]]);
   buttons(page);
+  tell(page);
   contents(page);
   $("joined").hidden = !page.joined;
   $("no-joined").hidden = !!page.joined;
   text($("joined"), page.joined ? pretty(page.joined) : "");
   reconcile($("key-letters"), page.letters ?? [], (l) => l.ref, letterItem, () => {});
   $("no-key-letters").hidden = !!page.letters?.length;
+  const names = [...new Set(page.story.filter((r) => r.kind === "store" && r.key === page.key).map((r) => r.attributes?.object))].sort();
+  reconcile($("object-names"), names, (n) => n, (n) => h("li", null, n), () => {});
   text($("objects"), JSON.stringify(page.objects, null, 2));
 }
 
@@ -58,12 +62,14 @@ function contents(page) {
   const items = sources.map((s) => ({ ...s, content: byName[s.name] }));
   reconcile($("contents"), items, (s) => s.name, (s) => h("details", null,
     h("summary", null, h("b", null, s.name), " ", h("span", { class: "dim" })), h("dl", { class: "facts" }),
-    h("pre", { tabindex: "0", "aria-label": "Content of " + s.name })), (e, s) => {
-    const [summary, list, pre] = e.children;
+    h("pre", { tabindex: "0", "aria-label": "Content of " + s.name }), h("div", { class: "actions" })), (e, s) => {
+    const [summary, list, pre, again] = e.children;
     text(summary.lastChild, s.arrived ? `kept at ${clock(s.kept)}, ${s.size} bytes` + (s.unjoined ? ", not joined" : "") : s.sealed ? "is awaited no more" : "missing");
     facts(list, [["event", s.id || s.content?.id], ["its time", s.content?.time && clock(s.content.time, true)], ["media type", s.content?.mediaType],
       ...Object.entries(s.content?.attributes ?? {}).sort()]);
     pre.hidden = list.hidden = !s.arrived;
+    reconcile(again, page.published.filter((p) => p.topic === s.name && !p.heldBack).slice(0, 1), (p) => p.id, (p) => h("button",
+      { type: "button", onclick: doing(async () => (await act("duplicate", { id: p.id })).said) }, `Deliver ${s.name} again`), () => {});
     text(pre, s.content ? (s.content.size === 0 ? "(empty)" : pretty(s.content) + (s.content.size > 65536 ? "\n…" : "")) : "");
   });
 }
@@ -79,7 +85,7 @@ const actions = [
 
 function buttons(page) {
   const group = $("key-actions");
-  if (!group.firstChild) group.append(...actions.map((a) => h("button", { type: "button", onclick: () => change(a) }, a.label)));
+  if (!group.firstChild) group.append(...actions.map((a) => h("button", { type: "button", onclick: doing(() => change(a)) }, a.label)));
   actions.forEach((a, i) => { group.children[i].disabled = !a.can(page); });
   group.page = page;
 }
@@ -88,13 +94,12 @@ async function change(a) {
   const key = open, { state } = $("key-actions").page;
   const fields = state === "held" ? [{ name: "force", type: "checkbox", label: "take it from the run that is under way, which may have acted or may still act" }] : [];
   const given = await ask({ title: `${a.label.replace("…", "")}: ${key}`, text: a.text, yes: a.yes, fields });
-  if (!given) return;
+  if (!given) return "";
   try {
-    say((await act(a.name, { key, ...given })).said);
-  } catch (e) {
-    say("Refused: " + e.message);
+    return (await act(a.name, { key, ...given })).said;
+  } finally {
+    load();
   }
-  load();
 }
 
 export function startKey() {

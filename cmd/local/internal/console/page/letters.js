@@ -1,5 +1,5 @@
 // Dead letters: read, replace, send again, drop.
-import { $, ask, attribute, clock, facts, h, reconcile, say, text, time } from "./dom.js";
+import { $, ask, attribute, attributes, clock, doing, facts, h, lines, reconcile, text, time } from "./dom.js";
 import { act, get, known, on } from "./live.js";
 import { keyURL } from "./app.js";
 
@@ -41,30 +41,57 @@ function render(l) {
   const headers = Object.entries(l.header ?? {}).map(([name, values]) => [name, values.join(", ")]);
   facts($("letter-facts"), [["key", l.key && h("a", { href: keyURL(l.key) }, l.key)], ["source", l.source], ["failed at", l.handler], ["delivery", l.attempt && String(l.attempt)],
     ["path", l.path], ["since", l.time && clock(l.time)], ...headers.sort()]);
-  $("letter-body").value = l.body;
+  const message = pushed(l);
+  $("letter-body").value = message ? decoded(message.data) : l.body;
+  $("letter-attributes").value = message ? lines(message.attributes) : "";
+  for (const id of ["letter-attributes", "letter-attributes-label"]) $(id).hidden = !message;
   $("letter-body").readOnly = l.bodyEncoding === "base64";
+  text($("letter-label"), message ? "Content; change it to replace the event" : "Body of the request; change it to replace the event");
+  letter.shown = [$("letter-body").value, $("letter-attributes").value].join("\0");
 }
 
-async function send(e) {
-  e.preventDefault();
-  const body = $("letter-body").value, replaced = body !== letter.body;
+// pushed is the Pub/Sub message that a letter's request brought, or null. Its data must be a text.
+function pushed(l) {
   try {
-    const answer = await act("resend", { ref: letter.ref, ...(replaced && { letter: { ...letter, body } }) });
-    say(`${answer.result}${answer.text ? ": " + answer.text : ""}${answer.dropped ? "; the letter is dropped" : ""}`);
-    if (answer.dropped) location.hash = letter.key ? keyURL(letter.key) : "#/letters";
-  } catch (failure) {
-    say("Not sent: " + failure.message);
-  }
+    const { message } = JSON.parse(l.body);
+    if (typeof message !== "object") return null;
+    decoded(message.data);
+    return message;
+  } catch { return null; }
+}
+
+const decoded = (data) => new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(atob(data ?? ""), (c) => c.charCodeAt(0)));
+const encoded = (content) => btoa(Array.from(new TextEncoder().encode(content), (b) => String.fromCharCode(b)).join(""));
+
+// replaced is the letter with what was typed in.
+export function replaced(l, content, all) {
+  if (!pushed(l)) return { ...l, body: content };
+  const body = JSON.parse(l.body);
+  body.message.data = encoded(content);
+  body.message.attributes = all;
+  return { ...l, body: JSON.stringify(body) };
+}
+
+async function send() {
+  const content = $("letter-body").value, all = $("letter-attributes").value;
+  const changed = [content, all].join("\0") !== letter.shown;
+  const { shown, ...read } = letter;
+  const answer = await act("resend", { ref: letter.ref, ...(changed && { letter: replaced(read, content, attributes(all)) }) });
+  if (answer.dropped) location.hash = letter.key ? keyURL(letter.key) : "#/letters";
+  return outcome(answer);
+}
+
+// outcome says what became of a letter that was sent.
+export function outcome(answer) {
+  const words = { processed: "It was processed", waits: "Its key waits for other events", "dead-lettered": "It was dead-lettered again", refused: "It was refused" };
+  return (words[answer.result] ?? answer.result) + (answer.text ? ": " + answer.text : "") + (answer.dropped ? "; the letter is dropped." : "; the letter is kept.");
 }
 
 async function drop() {
-  if (!await ask({ title: "Drop this letter", text: "Its event is gone then, unless it is kept elsewhere.", yes: "Drop" })) return;
-  try {
-    say((await act("drop", { ref: letter.ref })).said);
-    location.hash = "#/letters";
-  } catch (failure) {
-    say("Not dropped: " + failure.message);
-  }
+  if (!await ask({ title: "Drop this letter", text: "Its event is gone then, unless it is kept elsewhere.", yes: "Drop" })) return "";
+  const { said } = await act("drop", { ref: letter.ref });
+  location.hash = "#/letters";
+  return said;
 }
 
 export function startLetters() {
@@ -76,7 +103,7 @@ export function startLetters() {
     $("no-letters").hidden = known.letters.length > 0;
     current();
   });
-  $("letter-form").addEventListener("submit", send);
-  $("letter-drop").addEventListener("click", drop);
+  $("letter-form").addEventListener("submit", doing(send));
+  $("letter-drop").addEventListener("click", doing(drop));
   $("letter-undo").addEventListener("click", () => render(letter));
 }

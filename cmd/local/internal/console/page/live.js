@@ -1,8 +1,8 @@
 // What is known of the function: the server sends all of it, and from then on what changes.
 
-export const known = { about: null, rows: new Map(), letters: [], looked: false };
+export const known = { about: null, rows: new Map(), letters: [], looked: false, lab: null };
 
-const listeners = new Map(); // by what has changed: "about", "rows", "letters", "link", "problem"
+const listeners = new Map(); // by what has changed: "about", "rows", "letters", "lab", "link", "problem"
 
 export function on(what, call) {
   listeners.set(what, [...(listeners.get(what) ?? []), call]);
@@ -23,6 +23,10 @@ export function connect() {
   stream.addEventListener("about", (e) => {
     known.about = JSON.parse(e.data);
     changed("about");
+  });
+  stream.addEventListener("lab", (e) => {
+    known.lab = JSON.parse(e.data);
+    changed("lab");
   });
   stream.addEventListener("view", (e) => merge(JSON.parse(e.data)));
 }
