@@ -176,3 +176,30 @@ func TestCompletionOutlivesTakeover(t *testing.T) {
 		}
 	})
 }
+
+// TestOrphanOfAnotherIsTidied: an instance has claimed a completed key, and crashed before it had found
+// the completion. Whoever asks next, after its lease, leaves no claim that looks like that of a holder.
+func TestOrphanOfAnotherIsTidied(t *testing.T) {
+	server := gcs.New(t, bucket)
+	inBubble(t, server, func(t *testing.T, open func(time.Duration) *gcsstore.Store) {
+		store := open(0)
+		completed(t, store)
+		remove(t, server, "claim")
+		server.OnRequest(func(r gcs.Request) gcs.Fault { // it never hears of the completion
+			return gcs.Fault{Missing: r.Kind == gcs.Stat && strings.HasSuffix(r.Object, "/done")}
+		})
+		orphan, err := open(0).Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.OnRequest(nil)
+		time.Sleep(2 * time.Hour)
+		if _, err := store.Acquire(t.Context(), driver.NewClaim("order-1"), time.Hour); !errors.Is(err, driver.ErrDone) {
+			t.Errorf("the key is completed: %v", err)
+		}
+		remove(t, server, "done")
+		if next := acquired(t, store); next.Takeover || next.Token <= orphan.Token {
+			t.Errorf("after %+v, in its next life the key is claimed as %+v", orphan, next)
+		}
+	})
+}
