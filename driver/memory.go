@@ -30,9 +30,8 @@ func WithMemory(ctx context.Context, m Memory) context.Context {
 
 // Grow adds n bytes to the context's account: see [Memory]. Without an account there
 // is no limit. Stores call it with the length of each content before they read it,
-// and handlers before they copy a content, if they do so before a key is claimed: a
-// handler after the claim must not fail for this reason, so the joiner counts what it
-// composes twice.
+// and handlers before they copy a content. The joiner counts what it composes twice, so
+// that a handler after it can copy it. [JSON] counts what decoding takes beside that.
 func Grow(ctx context.Context, n int) error {
 	m, ok := ctx.Value(memoryKey{}).(Memory)
 	if !ok || n <= 0 {

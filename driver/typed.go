@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"example.com/eventdriver/driver/internal/rawjson"
 )
 
 // JSON returns a handler that decodes a message's content into a T, calls fn with
@@ -19,12 +21,18 @@ import (
 // time either. The error names the field and the types, as in "event2: got
 // string, want object", and quotes nothing of the content, since errors are logged.
 //
+// The memory that decoding takes, beside a copy of the content, is counted before: see [Grow]. A few
+// bytes of JSON can become hundreds, in a slice of structs or in an any.
+//
 // Numbers that land in an any become a [json.Number], so that those beyond 2^53 keep their
 // digits. Of members whose names differ in case alone, a field of a struct T is given the
 // one that has its name.
 func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
 		var value T
+		if err := growFor[T](ctx, in.Content); err != nil {
+			return err
+		}
 		if err := decode(exact[T](in.Content), &value); err != nil {
 			return Permanent(err)
 		}
@@ -33,6 +41,19 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 		}
 		return next.Call(ctx, in)
 	})
+}
+
+// growFor counts what decoding content into a T takes, beside a copy of the content.
+func growFor[T any](ctx context.Context, content []byte) error {
+	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted || !json.Valid(content) {
+		return nil
+	}
+	t := reflect.TypeFor[T]()
+	size := rawjson.DecodedSize(content, t)
+	if holdsAny(t, nil) {
+		size += 2 * len(content) // in the Decoder
+	}
+	return Grow(ctx, size)
 }
 
 func decode(content []byte, into any) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -34,6 +35,50 @@ func TestTypedHandlerHoldsContentOnceMore(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if got := after.TotalAlloc - before.TotalAlloc; got > uint64(len(content))*9/8 {
 		t.Errorf("%d bytes were allocated for a content of %d", got, len(content))
+	}
+}
+
+// budget is an account with so many bytes.
+type budget int64
+
+func (b *budget) Grow(n int64) error {
+	if n > int64(*b) {
+		return driver.ErrNoMemory
+	}
+	*b -= budget(n)
+	return nil
+}
+
+func (b *budget) Shrink(n int64) { *b += budget(n) }
+
+func (b *budget) Hold() func() { return func() {} }
+
+// TestTypedHandlerCountsWhatItDecodes, before it does: small JSON can become large.
+func TestTypedHandlerCountsWhatItDecodes(t *testing.T) {
+	type item struct{ A, B, C, D, E, F, G, H string }
+	none := func() error { return nil }
+	for name, c := range map[string]struct {
+		handler driver.Handler
+		content string
+		fits    bool
+	}{
+		"a list in an any":       {driver.JSON(func(context.Context, string, any) error { return none() }), "[%s{}]", false},
+		"a list of structs":      {driver.JSON(func(context.Context, string, []item) error { return none() }), "[%s{}]", false},
+		"what is not decoded":    {driver.JSON(func(context.Context, string, item) error { return none() }), `{"other":[%s{}]}`, true},
+		"the parts as they came": {driver.JSON(func(context.Context, string, struct{ A json.RawMessage }) error { return none() }), `{"A":[%s{}]}`, true},
+	} {
+		account := budget(1 << 20)
+		m := driver.Message{Key: "k", Source: "s", Content: fmt.Appendf(nil, c.content, bytes.Repeat([]byte("{},"), 100_000))}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := driver.New(c.handler).Process(driver.WithMemory(t.Context(), &account), m)
+		runtime.ReadMemStats(&after)
+		if errors.Is(err, driver.ErrNoMemory) == c.fits || c.fits && err != nil {
+			t.Errorf("%s: %v, want it to fit: %v", name, err, c.fits)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 2<<20 {
+			t.Errorf("%s: %d bytes were allocated", name, got)
+		}
 	}
 }
 

@@ -25,5 +25,6 @@
 // those that a pipeline abandoned when its context ended. While one of these hangs,
 // its bytes are missing.
 //
-// What a handler allocates by itself is not counted unless it calls [driver.Grow].
+// What [driver.JSON] makes of a content is counted. What a handler allocates by itself is not counted
+// unless it calls [driver.Grow].
 package admission
