@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,14 +59,21 @@ func (b *eventBallot) first(ctx context.Context, m driver.Message) (eventRow, er
 	return b.agree(ctx, rowOf(m))
 }
 
-// agree has the row kept unless something is, and returns what is.
-func (b *eventBallot) agree(ctx context.Context, mine eventRow) (eventRow, error) {
+// agree has the row kept unless something is, and returns what is. Where the key is purged meanwhile, it
+// begins again, as another writer.
+func (b *eventBallot) agree(ctx context.Context, mine eventRow) (row eventRow, err error) {
 	b.mine = mine
 	b.mine.Source = b.own
 	if err := b.mine.fits(); err != nil {
 		return eventRow{}, err
 	}
-	return agree(ctx, b, b.mine)
+	for range 3 {
+		if row, err = agree(ctx, b, b.mine); !errors.Is(err, errUnseen) {
+			return row, err
+		}
+		b.mine.Writer = rand.Text()
+	}
+	return row, err
 }
 
 // Replace implements [driver.Replacer]. A replacement takes the slot of the log

@@ -25,6 +25,7 @@ var (
 	_ driver.Sealer          = (*Store)(nil)
 	_ driver.Reopener        = (*Store)(nil)
 	_ driver.Inspector       = (*Store)(nil)
+	_ driver.Purger          = (*Store)(nil)
 	_ driver.LetterBox       = (*Store)(nil)
 )
 

@@ -73,6 +73,10 @@ func TestConformanceOfInspector(t *testing.T) {
 	drivertest.TestInspector(t, harness(t))
 }
 
+func TestConformanceOfPurger(t *testing.T) {
+	drivertest.TestPurger(t, harness(t))
+}
+
 func TestConformanceOfLetterBox(t *testing.T) {
 	drivertest.TestLetterBox(t, harness(t))
 }

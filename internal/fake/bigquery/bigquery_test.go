@@ -110,6 +110,7 @@ func TestStatements(t *testing.T) {
 		"SELECT IF(n < 3, n, 0) AS m FROM `project.d.t`":                                                                                        {1, 2, 0, 0},
 		"SELECT IFNULL(CASE word WHEN 'a' THEN 1 WHEN 'b' THEN 2 END, 0) AS m FROM `project.d.t`":                                               {2, 1, 0, 1},
 		"SELECT COUNT(DISTINCT word) OVER () AS m FROM `project.d.t` WHERE n > 1 QUALIFY n = MAX(n) OVER (PARTITION BY 1)":                      {1},
+		"SELECT n FROM `project.d.t` WHERE n < 4 AND NOT STARTS_WITH(word, 'a')":                                                                {1}, // NULL is neither
 		"SELECT n FROM `project.d.t` WHERE word IS NULL":                                                                                        {3},
 		"SELECT n FROM `project.d.t` WHERE word IS NOT NULL AND STARTS_WITH(word, 'a')":                                                         {2, 4},
 		"SELECT MIN(n) OVER (PARTITION BY word, n > 3) AS m FROM `project.d.t`":                                                                 {1, 2, 3, 4},

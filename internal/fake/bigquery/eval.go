@@ -68,11 +68,26 @@ func (p *parser) expression() expression {
 }
 
 func (p *parser) conjunction() expression {
-	e := p.comparison()
+	e := p.negation()
 	for p.take("AND") {
-		e = logical(e, p.comparison(), false)
+		e = logical(e, p.negation(), false)
 	}
 	return e
+}
+
+// negation is a comparison with NOT before it, or without. NULL is taken for false, as in [logical].
+func (p *parser) negation() expression {
+	if !p.take("NOT") {
+		return p.comparison()
+	}
+	of := p.comparison()
+	return expression{kind: always("BOOLEAN"), eval: func(s *scope) (any, error) {
+		value, err := of.eval(s)
+		if value == nil {
+			return nil, err
+		}
+		return value == false, err
+	}}
 }
 
 // logical is OR, of which true decides, or AND, of which false does. NULL is taken for

@@ -27,6 +27,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -39,6 +40,8 @@ type Server struct {
 	serving  sync.WaitGroup
 	ended    context.Context // when the server is closed
 	end      context.CancelFunc
+
+	buffers atomic.Bool
 
 	mu       sync.Mutex
 	projects map[string]*project
@@ -109,6 +112,9 @@ var onEmulator bool
 // OnEmulator says whether Main found an emulator for the tests, which knows more SQL and
 // is slower.
 func OnEmulator() bool { return onEmulator }
+
+// BufferRows has DELETE refuse rows that insertAll appended, as the service does for some 90 minutes.
+func (s *Server) BufferRows(on bool) { s.buffers.Store(on) }
 
 // Host returns the server's address, as BIGQUERY_EMULATOR_HOST wants it.
 func (s *Server) Host() string { return s.listener.Addr().String() }

@@ -186,8 +186,12 @@ func (p *parser) remove() *statement {
 			if err != nil {
 				return result{}, err
 			}
-			if is != true {
+			switch {
+			case is != true:
 				kept = append(kept, s.row)
+			case s.row[appended] != nil && p.server.buffers.Load():
+				return result{}, fail("invalidQuery", "UPDATE or DELETE statement over table %s would affect rows in the "+
+					"streaming buffer, which is not supported", st.table)
 			}
 		}
 		r := result{affected: int64(len(t.rows) - len(kept))}

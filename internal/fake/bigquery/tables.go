@@ -41,6 +41,9 @@ type table struct {
 // or nil.
 type row map[string]any
 
+// appended is set in the rows that insertAll has appended. No column has an empty name.
+const appended = ""
+
 // find returns a table, by "project.dataset.table". Call it with the lock.
 func (p *project) find(name string) (*table, error) {
 	inProject, ok := strings.CutPrefix(name, p.name+".")
@@ -302,5 +305,8 @@ func (t *table) addJSON(values map[string]any) (err error) {
 			return err
 		}
 	}
-	return t.add(r)
+	if err = t.add(r); err == nil {
+		r[appended] = true
+	}
+	return err
 }

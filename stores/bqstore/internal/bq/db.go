@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -115,6 +116,18 @@ func (r inserted) Save() (Row, string, error) { return r, "", nil }
 // ID, and promises nothing: the row may be there twice.
 func (db *DB) InsertAll(ctx context.Context, table string, row Row) error {
 	return plain(ctx, db.client.Dataset(db.Dataset).Table(table).Inserter().Put(ctx, inserted(row)))
+}
+
+// ErrAppended: BigQuery deletes no rows that were appended in the last 90 minutes.
+var ErrAppended = errors.New("BigQuery deletes no rows that were appended in the last 90 minutes: try again then")
+
+// Delete deletes the rows for which the condition holds.
+func (db *DB) Delete(ctx context.Context, table, where string, parameters ...any) error {
+	_, err := db.statement("DELETE FROM "+db.Name(table)+" WHERE "+where, parameters...).Read(ctx)
+	if err != nil && strings.Contains(err.Error(), "streaming buffer") {
+		return fmt.Errorf("%w: %w", ErrAppended, err)
+	}
+	return queued(plain(ctx, err))
 }
 
 // plain returns err, as one that wraps the context's error if that has ended:
