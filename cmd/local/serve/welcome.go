@@ -29,7 +29,7 @@ func (l *local) welcome() string {
 	if variables := l.variables(); len(variables) > 0 {
 		fmt.Fprintf(&b, "\nHow keys stand, and the dead letters, in another terminal:\n\n  export %s\n", strings.Join(variables, " "))
 		for _, command := range []string{"waiting", "why order-1", "letters list"} {
-			fmt.Fprintf(&b, "  go run ./cmd/eventdriver %s\n", command)
+			fmt.Fprintf(&b, "  go run example.com/eventdriver/cmd/eventdriver %s\n", command)
 		}
 	}
 	return b.String()

@@ -31,6 +31,7 @@ type Block struct {
 	Language string
 	Line     int // of its first line, from 1
 	Text     string
+	Info     string // what follows the language
 }
 
 // Link is a link, an image or the definition of a reference.
@@ -80,6 +81,9 @@ func (p *parsing) node(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.FencedCodeBlock:
 		b := Block{Language: string(n.Language(p.source)), Text: string(n.Lines().Value(p.source))}
+		if n.Info != nil {
+			b.Info = strings.TrimSpace(strings.TrimPrefix(string(n.Info.Value(p.source)), b.Language))
+		}
 		if n.Lines().Len() > 0 {
 			b.Line = p.line(n.Lines().At(0).Start)
 		}

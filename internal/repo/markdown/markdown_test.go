@@ -20,7 +20,7 @@ func TestMarkdownIsTakenApart(t *testing.T) {
 		"[g]: g.md", "[k]: <k l.md> 'K'", "", "~~~", "```", "~~~",
 		"<a id=\"own\"></a>", "",
 		"| `m` | n |", "| --- | --- |", "| `o\\|p` | [q](r.md) and **s** |", "",
-		"- a list", "  ```sh", "  make", "  ```",
+		"- a list", "  ```sh  in the background", "  make", "  ```",
 		"<!-- [t](t.md) -->",
 	}, "\n"))
 	wantLinks := []markdown.Link{{"Go", "https://go.dev", 1}, {"a", "x.md#y", 5}, {"TestB", "b_test.go", 5}, {"c", "c.png", 5},
@@ -32,7 +32,8 @@ func TestMarkdownIsTakenApart(t *testing.T) {
 	if got := slices.Sorted(maps.Keys(d.Anchors)); !slices.Equal(got, wantAnchors) {
 		t.Errorf("anchors are %q, want %q", got, wantAnchors)
 	}
-	wantBlocks := []markdown.Block{{"go", 9, "[e](e)\n# f\n"}, {"", 17, "```\n"}, {"sh", 27, "make\n"}}
+	wantBlocks := []markdown.Block{
+		{"go", 9, "[e](e)\n# f\n", ""}, {"", 17, "```\n", ""}, {"sh", 27, "make\n", "in the background"}}
 	if !slices.Equal(d.Blocks, wantBlocks) {
 		t.Errorf("blocks are %+v, want %+v", d.Blocks, wantBlocks)
 	}
