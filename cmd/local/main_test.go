@@ -316,7 +316,8 @@ func TestLogIsForPeople(t *testing.T) {
 	local.end(t)
 	said := strings.Join(local.said, "\n")
 	for _, part := range []string{"/publish/placed?key=order-1'", "/publish/paid?key=order-1'",
-		"EVENT_SOURCES=placed,paid EVENT_STORE=gcs GCS_BUCKET=local GCS_FOLDER=shop STORAGE_EMULATOR_HOST=", "go run ./cmd/eventdriver letters list"} {
+		"EVENT_SOURCES=placed,paid EVENT_STORE=gcs GCS_BUCKET=local GCS_FOLDER=shop STORAGE_EMULATOR_HOST=",
+		"go run example.com/eventdriver/cmd/eventdriver letters list"} {
 		if !strings.Contains(said, part) {
 			t.Errorf("the log lacks %s:\n%s", part, said)
 		}
