@@ -197,6 +197,30 @@ func TestJoinersHaveNames(t *testing.T) {
 	}
 }
 
+// Without names, the third would take the second's message for other content of the first's, and drop it.
+func TestJoinersOfOneNameDoNotFeedAThird(t *testing.T) {
+	for _, name := range []string{joiner.ComposedSource, "half"} {
+		store := memstore.New()
+		third := joiner.New(joiner.AtLeast(2, name, "e"), store, joiner.Name("third"))
+		half := func(sources ...string) *driver.Pipeline {
+			return driver.New(joiner.New(joiner.MatchAll(sources...), store, joiner.Name(name)), third)
+		}
+		for _, source := range []string{"a", "b", "b"} {
+			if err := half("a", "b").Process(t.Context(), event(source, "1")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		right := half("c", "d")
+		if err := right.Process(t.Context(), event("c", "2")); err != nil {
+			t.Fatal(err)
+		}
+		err := right.Process(t.Context(), event("d", "2"))
+		if !driver.IsPermanent(err) || !strings.Contains(err.Error(), `["a" "b"] and of ["c" "d"]`) || !strings.Contains(err.Error(), "joiner.Name") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // Two joiners that decide under one name would each take the other's decision for theirs.
 func TestTwoJoinersOfOneNameAreToldSo(t *testing.T) {
 	store := memstore.New()

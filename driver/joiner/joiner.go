@@ -70,7 +70,8 @@ func OnConflict(policy ConflictPolicy) Option {
 
 // Name names the joiner: the messages that it goes on with have the name as Source, and
 // its decisions are kept under it. The default is [ComposedSource]. Joiners that share a
-// store and keys, or whose messages are joined by another, need a name each.
+// store and keys, or whose messages are joined by another, need a name each. A joiner that is
+// fed by two of one name fails the events of the second with a permanent error.
 func Name(name string) Option {
 	return func(j *Joiner) { j.name = name }
 }
@@ -105,6 +106,7 @@ type Joiner struct {
 	store     guarded
 	policy    ConflictPolicy
 	name      string
+	fed       feeders
 	deadline  time.Duration // 0: none
 	logger    *slog.Logger  // nil: slog.Default(), when needed
 }
@@ -203,12 +205,12 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	joined, parts := plan.compose(j.name, in.Key)
 	joined.Missing = w.sealed
 	driver.RunFrom(ctx).Joined(func() []driver.Message { return restore(joined.Content, parts) })
-	return next.Call(ctx, joined)
+	return next.Call(context.WithValue(ctx, feederKey{}, &feeder{j.name, j.named}), joined)
 }
 
 // join keeps in, and returns the events that are joined, or nil if the join waits.
 func (j *Joiner) join(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
-	if err := j.check(in); err != nil {
+	if err := errors.Join(j.check(in), j.fed.check(ctx, in)); err != nil {
 		return nil, err
 	}
 	switch {
