@@ -3,7 +3,7 @@ import { $, attribute, clock, duration, h, reconcile, text } from "./dom.js";
 import { known, on } from "./live.js";
 import { keyURL } from "./app.js";
 
-const states = ["waiting", "complete", "held", "expired", "quarantined", "failed", "done"];
+const states = ["waiting", "complete", "held", "expired", "paused", "quarantined", "failed", "done"];
 const labels = { "": "all", complete: "not yet run", letter: "letter" };
 
 let filter = { state: "", missing: "", q: "", sort: "old" };

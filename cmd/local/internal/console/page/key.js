@@ -75,7 +75,7 @@ function contents(page) {
 }
 
 const actions = [
-  { name: "release", label: "Release…", can: (p) => ["failed", "quarantined", "expired", "held"].includes(p.state), yes: "Release",
+  { name: "release", label: "Release…", can: (p) => ["failed", "paused", "quarantined", "expired", "held"].includes(p.state), yes: "Release",
     text: "The next delivery of one of its events runs it, though its last run may have acted." },
   { name: "complete", label: "Complete…", can: (p) => !["done", "none"].includes(p.state), yes: "Complete",
     text: "It counts as done, and no delivery runs it any more." },
