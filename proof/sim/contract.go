@@ -44,8 +44,9 @@ type keyState struct {
 	given    []driver.Claim      // all claims, each as it was last handed out
 	ends     map[int64]time.Time // of the leases, by token
 	effects  []effect
-	repeated bool // its dead letter was written again, and is kept once
-	refused  int  // late effects, by their tokens
+	repeated bool           // its dead letter was written again, and is kept once
+	refused  int            // late effects, by their tokens
+	tried    map[int64]bool // the tokens of the runs that called the business, or vanished
 
 	// On a cloud; steps are counted by its writes and deletions.
 	stored    driver.Claim  // what the claim's object says, if it is not released
@@ -254,6 +255,9 @@ func (k *keyState) tells() driver.Released {
 
 // give notes a claim that the store has handed out.
 func (k *keyState) give(c driver.Claim, ttl time.Duration) {
+	if c.Takeover && c.Token != k.claim.Token {
+		k.tried[k.claim.Token] = true
+	}
 	k.given = append(slices.DeleteFunc(k.given, func(old driver.Claim) bool { return old.Token == c.Token }), c)
 	k.ends[c.Token] = c.Expires
 	k.state, k.claim, k.length = held, c, ttl
@@ -308,6 +312,7 @@ func (c contract) Release(ctx context.Context, claim driver.Claim, said driver.R
 	if err == nil && may && k.state == held {
 		k.state, k.said, k.paused = free, said, time.Now().Add(said.Pause)
 		v.released(attemptFrom(ctx), claim, said.Mark)
+		v.paused(attemptFrom(ctx), said)
 	}
 	v.probe(contract.probeClaims, c)
 	return err

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -28,6 +29,7 @@ type attempt struct {
 	joined   bool           // the condition held then
 	asked    bool           // for the claim
 	finished bool           // its business has returned nil
+	asks     time.Duration  // the pause that its business has asked for
 	claims   []driver.Claim // that it was given
 }
 

@@ -281,12 +281,19 @@ func (g *gate) called(ctx context.Context, in driver.Message) {
 	g.verify.called(ctx, in)
 }
 
+// ran notes that a run is about to act.
+func (g *gate) ran(ctx context.Context, in driver.Message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.verify.ran(ctx, in)
+}
+
 // finished notes how the attempt's business ended.
 func (g *gate) finished(ctx context.Context, a *attempt, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.verify.ended(ctx, a)
-	a.finished = err == nil
+	a.finished, a.asks = err == nil, driver.RetryAfterOf(err)
 }
 
 // try counts how often the business was asked to act for a key, from 1.

@@ -107,6 +107,8 @@ type Scenario struct {
 	Deadline time.Duration
 	// Backoff is the time before an event is delivered again; 0: a second.
 	Backoff time.Duration
+	// MaxAttempts is how many runs may fail or vanish before an order is given up; 0: any number.
+	MaxAttempts int
 	// Quarantine says that the cache never runs a key again that may have acted.
 	Quarantine bool
 	// OneInstance has all deliveries come to one instance, until it crashes: what is

@@ -111,6 +111,7 @@ func (b business) Acted(ctx context.Context, in driver.Message) (bool, error) {
 func (b business) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	by := attemptFrom(ctx)
 	b.gate.called(ctx, in)
+	b.gate.ran(ctx, in)
 	act := func() error {
 		return b.gate.step(ctx, "Act", act, func(ctx context.Context) error {
 			b.gate.verify.acted(ctx, in)

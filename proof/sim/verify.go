@@ -45,7 +45,7 @@ func (v *verifier) violated(format string, args ...any) {
 func (v *verifier) key(name string) *keyState {
 	k := v.keys[name]
 	if k == nil {
-		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), decided: make(map[string][]string), sealed: make(map[string]bool), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
+		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), decided: make(map[string][]string), sealed: make(map[string]bool), tried: make(map[int64]bool), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
 		v.keys[name] = k
 	}
 	return k
@@ -333,6 +333,8 @@ func (v *verifier) deadLettered(a *attempt, k *keyState, reason driver.Reason) {
 		holds = k.state == done
 	case driver.ReasonOutcomeUnknown:
 		holds = slices.ContainsFunc(a.claims, func(c driver.Claim) bool { return c.Takeover || c.Mark == driver.MarkQuarantined })
+	case driver.ReasonTooManyAttempts:
+		holds = len(k.tried) >= v.scenario.MaxAttempts && k.state != done
 	case driver.ReasonPermanent:
 		holds = len(a.claims) > 0
 	}
@@ -347,7 +349,7 @@ func (v *verifier) end() {
 		joined := v.scenario.Joined == nil || v.joined(v.key(name)) && !v.scenario.givesUp()
 		k := v.key(v.scenario.claimKey(driver.Message{Key: name}))
 		switch {
-		case !joined || k.forgotten || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown):
+		case !joined || k.forgotten || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown) || v.givenUp(name):
 		case v.scenario.Fickle && len(k.given) == 0: // a decision arrived late, and nobody has seen it
 		case len(k.effects) == 0:
 			v.violated("every event of %s was acknowledged, and nothing was done: the order is lost", name)
