@@ -31,9 +31,10 @@ func newRelease(g *globals) *cobra.Command {
 		runs: true,
 	}
 	return c.command(&cobra.Command{
-		Short: "Run a key again that failed, or is quarantined",
+		Short: "Run a key again that failed, is paused or is quarantined",
 		Long: "release clears the mark of a key that failed for good or is quarantined, and of a key whose holder\n" +
-			"vanished. Find out before whether the last run did act.",
+			"vanished. It ends the pause that a run has asked for, and the attempts are counted anew. Find out\n" +
+			"before whether the last run did act.",
 	})
 }
 
