@@ -18,7 +18,7 @@ import (
 // its workflow runs, and what its README says for one's own machine.
 func TestProjectElsewhere(t *testing.T) {
 	prove.Only(t, "it builds a project as the buildpack does, and runs it")
-	written := made(t, "github.com/you/orders", "placed", "paid", "packed")
+	written := made(t, "example.org/orders", "placed", "paid", "packed")
 	dir := filepath.Join(t.TempDir(), "elsewhere")
 	if err := os.Rename(written, dir); err != nil {
 		t.Fatal(err)
