@@ -210,7 +210,10 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 
 // join keeps in, and returns the events that are joined, or nil if the join waits.
 func (j *Joiner) join(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
-	if err := errors.Join(j.check(in), j.fed.check(ctx, in)); err != nil {
+	if err := j.check(in); err != nil {
+		return nil, err
+	}
+	if err := j.fed.check(ctx, in); err != nil {
 		return nil, err
 	}
 	switch {
