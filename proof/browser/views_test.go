@@ -108,6 +108,26 @@ func TestLettersView(t *testing.T) {
 	p.sees("#no-letters", "There are no dead letters")
 }
 
+// TestReplaceAndPurge: an event is corrected with a reason, and then the key is deleted.
+func TestReplaceAndPurge(t *testing.T) {
+	l, p := start(t, nil), browse(t)
+	l.send(t, "event2", "order-1", `{"item":"bok"}`)
+	p.open(l, "#/keys/order-1")
+	p.sees("#contents details", "event2")
+	js[bool](p, `(document.querySelectorAll("#contents details").forEach((d) => { d.open = true }), true)`)
+	p.click("#contents button", "Replace event2")
+	p.sees("#ask-title", "Replace event2 of order-1")
+	js[bool](p, `(() => { const [content, why] = document.querySelectorAll("#ask-fields textarea, #ask-fields input"); content.value = '{"item":"book"}'; why.value = "misspelled"; return true })()`)
+	p.click("#ask-yes", "Replace")
+	p.sees("#contents pre", `"item": "book"`)
+	p.sees("#contents dd", "by console: misspelled")
+	p.sees("#said", "The event is replaced") // until then the key is held
+	p.click("#key-actions button", "Purge")
+	p.click("#ask-yes", "Delete all of it")
+	p.sees("#key-state", "nothing is kept")
+	p.sees("#no-keys", "There are no keys yet")
+}
+
 // TestSweepView: a sweep by hand, and the time of the next one by the clock.
 func TestSweepView(t *testing.T) {
 	l, p := start(t, []string{"JOIN_DEADLINE=1h"}), browse(t)

@@ -76,7 +76,7 @@ func (c *Console) handler() http.Handler {
 	mux.HandleFunc("GET /api/letter", c.letter)
 	mux.HandleFunc("GET /api/last", c.last)
 	for name, act := range map[string]action{
-		"release": c.release, "complete": c.complete, "rerun": c.rerun,
+		"release": c.release, "complete": c.complete, "rerun": c.rerun, "replace": c.replace, "purge": c.purge,
 		"resend": c.resend, "drop": c.drop,
 		"publish": c.publish, "duplicate": c.duplicate, "hold": c.hold, "letgo": c.letGo,
 		"trouble": c.trouble, "clear": c.clear, "instance": c.instance, "sweep": c.sweep,
@@ -138,12 +138,15 @@ type request struct {
 	Key    string          `json:"key"`
 	Force  bool            `json:"force"`
 	Source string          `json:"source"`
+	Media  string          `json:"mediaType"` // of Content; "": that of what it replaces
+	Why    string          `json:"why"`
 	Ref    string          `json:"ref"`    // a letter's
 	Letter json.RawMessage `json:"letter"` // one that was changed
 	ID     string          `json:"id"`     // of an event or an instance
 	Do     string          `json:"do"`     // to an instance
 
-	Events    []event           `json:"events"` // to publish at once
+	Content   string            `json:"content"` // that replaces another
+	Events    []event           `json:"events"`  // to publish at once
 	Kind      trouble.Kind      `json:"kind"`
 	Operation trouble.Operation `json:"operation"`
 	Times     int               `json:"times"`

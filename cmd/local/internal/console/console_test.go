@@ -85,7 +85,14 @@ func serve(t *testing.T) served {
 		t.Fatal(err)
 	}
 	s := served{T: t, store: memstore.New(), sender: &sender{}, bus: &bus{}, url: "http://" + listener.Addr().String()}
-	s.lab = &lab.Lab{Config: eventdriver.Config{Sources: []string{"event1", "event2"}}, Records: records.New(1000, nil),
+	config, err := eventdriver.ConfigFromEnv(func(name string) (string, bool) {
+		value, set := map[string]string{"EVENT_SOURCES": "event1,event2", "ERASE_SOURCES": ""}[name]
+		return value, set
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lab = &lab.Lab{Config: config, Records: records.New(1000, nil),
 		Fleet: fleet.Single("http://127.0.0.1:1"), State: &eventdriver.State{Events: s.store, Claims: s.store, DeadLetters: s.store}}
 	s.lab.Troubles = trouble.New(s.lab.Records)
 	s.lab.Events = events.New(s.bus, func(topic string) string { return topic }, s.lab.Records)
@@ -93,7 +100,7 @@ func serve(t *testing.T) served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.watch, c.sender = c.watch, s.sender
+	s.watch, c.sender, c.changes.Settle = c.watch, s.sender, 0
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Serve(ctx, listener) }()
@@ -307,6 +314,37 @@ func TestChanges(t *testing.T) {
 	}
 	if status, said := s.post("complete", map[string]any{"Key": "order-1", "kee": 1}); status != http.StatusBadRequest {
 		t.Errorf("a misspelled field: %d %v", status, said)
+	}
+}
+
+// TestReplaceAndPurge: an event is corrected, with who and why, and a key is deleted.
+func TestReplaceAndPurge(t *testing.T) {
+	s := serve(t)
+	s.keep("order-1", "event1", `{"n":1}`)
+	corrected := request{Key: "order-1", Source: "event1", Content: `{"n":2}`, Why: "n was wrong"}
+	silent, absent := corrected, corrected
+	silent.Why, absent.Source = "", "event2"
+	for _, c := range []struct {
+		r    request
+		want int
+	}{{silent, http.StatusUnprocessableEntity}, {absent, http.StatusNotFound}, {corrected, http.StatusOK}, {corrected, http.StatusConflict}} {
+		if status, said := s.post("replace", c.r); status != c.want {
+			t.Errorf("%+v: %d %v, want %d", c.r, status, said, c.want)
+		}
+	}
+	_, p := s.get("/api/key", "key", "order-1")
+	source := p["sources"].([]any)[0].(map[string]any)
+	if text := p["contents"].([]any)[0].(map[string]any)["text"]; text != `{"n":2}` {
+		t.Errorf("the content is %v", text)
+	}
+	if c := source["corrections"].([]any)[0].(map[string]any); c["why"] != "n was wrong" || c["by"] != "console" {
+		t.Errorf("the correction is %v", c)
+	}
+	if status, said := s.post("purge", request{Key: "order-1"}); status != http.StatusOK {
+		t.Errorf("purge: %d %v", status, said)
+	}
+	if _, p := s.get("/api/key", "key", "order-1"); p["state"] != "none" {
+		t.Errorf("after the purge: %v", p)
 	}
 }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -142,6 +143,22 @@ func (c *Console) complete(ctx context.Context, r request) (any, error) {
 
 func (c *Console) rerun(ctx context.Context, r request) (any, error) {
 	return c.changed(r.Key, "It is open again: the next delivery of one of its events runs it.", c.changes.Rerun(ctx, r.Key, r.Force))
+}
+
+// replace puts a corrected event in the place of one that is kept.
+func (c *Console) replace(ctx context.Context, r request) (any, error) {
+	if r.Why == "" || len(r.Why) > driver.MaxCorrection {
+		return nil, driver.Permanent(fmt.Errorf("why the event is replaced is kept with it, in at most %d bytes", driver.MaxCorrection))
+	}
+	prepared, err := c.changes.Prepare(ctx, r.Key, r.Source, []byte(r.Content), r.Media, c.lab.Config.Corrected)
+	if err == nil {
+		err = c.changes.Replace(ctx, prepared, r.Why, r.Force)
+	}
+	return c.changed(r.Key, "The event is replaced: the next delivery of one of the key's events, or the sweep, runs it.", err)
+}
+
+func (c *Console) purge(ctx context.Context, r request) (any, error) {
+	return c.changed(r.Key, "Nothing is kept of the key any more.", c.changes.Purge(ctx, r.Key, r.Force))
 }
 
 func (c *Console) changed(key, said string, err error) (any, error) {

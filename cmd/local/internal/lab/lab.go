@@ -50,7 +50,8 @@ func (l *Lab) Keys() (keys.Function, error) {
 // Changes returns what changes them.
 func (l *Lab) Changes() (change.Keys, error) {
 	store, err := l.State.Inspector()
-	return change.Keys{Claims: l.State.Claims, Store: store, Scope: l.Config.Join().Scope, By: "console"}, err
+	return change.Keys{Claims: l.State.Claims, Events: l.State.Events, Store: store, Scope: l.Config.Join().Scope, By: "console",
+		Settle: change.Settle}, err
 }
 
 // Letters returns the function's dead letters.

@@ -66,12 +66,28 @@ function contents(page) {
     const [summary, list, pre, again] = e.children;
     text(summary.lastChild, s.arrived ? `kept at ${clock(s.kept)}, ${s.size} bytes` + (s.unjoined ? ", not joined" : "") : s.sealed ? "is awaited no more" : "missing");
     facts(list, [["event", s.id || s.content?.id], ["its time", s.content?.time && clock(s.content.time, true)], ["media type", s.content?.mediaType],
-      ...Object.entries(s.content?.attributes ?? {}).sort()]);
+      ...Object.entries(s.content?.attributes ?? {}).sort(), ...(s.corrections ?? []).map((c) => ["replaced", `at ${clock(c.when)} by ${c.by}: ${c.why}`])]);
+    if (!again.replace) again.prepend(again.replace = h("button", { type: "button", onclick: doing(() => replace(s.name)) }, `Replace ${s.name}…`));
+    again.replace.hidden = !s.arrived || !s.content;
+    again.replace.disabled = page.state === "done";
     pre.hidden = list.hidden = !s.arrived;
     reconcile(again, page.published.filter((p) => p.topic === s.name && !p.heldBack).slice(0, 1), (p) => p.id, (p) => h("button",
       { type: "button", onclick: doing(async () => (await act("duplicate", { id: p.id })).said) }, `Deliver ${s.name} again`), () => {});
     text(pre, s.content ? (s.content.size === 0 ? "(empty)" : pretty(s.content) + (s.content.size > 65536 ? "\n…" : "")) : "");
   });
+}
+
+// replace asks for a corrected event, and why.
+async function replace(source) {
+  const key = open, was = $("contents").byKey.get(source).item.content;
+  const given = await ask({ title: `Replace ${source} of ${key}`, text: "The corrected event is kept in its place, and what was there as its history. It takes some 10 seconds.", yes: "Replace",
+    fields: [{ name: "content", label: "Content", type: "area", value: was.base64 ? "" : was.text }, { name: "why", label: "Why", type: "text", required: true }] });
+  if (!given) return "";
+  try {
+    return (await act("replace", { key, source, ...given })).said;
+  } finally {
+    load();
+  }
 }
 
 const actions = [
@@ -81,6 +97,8 @@ const actions = [
     text: "It counts as done, and no delivery runs it any more." },
   { name: "rerun", label: "Run again…", can: (p) => p.state === "done", yes: "Open it again",
     text: "It is opened again, and the next delivery runs it: what its last run did is done once more, with a greater token." },
+  { name: "purge", label: "Purge…", can: (p) => p.state !== "none" || p.letters?.length > 0, yes: "Delete all of it",
+    text: "Everything that is kept of it is deleted: events, claims, letters. It takes some 10 seconds." },
 ];
 
 function buttons(page) {
