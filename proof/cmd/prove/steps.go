@@ -39,6 +39,8 @@ var steps = []step{
 		figure: tests},
 	{name: "chaos", what: "instances killed, stopped and cut off while orders come",
 		commands: []string{"make chaos-short"}, long: []string{"make chaos"}, figure: line(`(?m)^orders +(\d+ .*)`)},
+	{name: "keys", what: "1,000 keys of 100,000 that wait for an event, found by the command",
+		commands: []string{"go test ./cmd/eventdriver -count=1 -v -timeout 10m -run TestHundredThousandKeys"}, figure: line(`keys: (.*)`)},
 	{name: "sweeps", what: "two that sweep, killed while the last events of orders come late",
 		commands: []string{"go test . -count=1 -v -timeout 10m -run TestSweepsKilledAgainstLateEvents"}, figure: line(`sweeps: (.*)`)},
 	{name: "local", what: "instances of the local run killed and frozen while orders come", commands: []string{
