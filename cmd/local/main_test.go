@@ -168,6 +168,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", busy.Addr().String()}, "-publish-addr"},
 		{nil, []string{"-instances", "0"}, "-instances must be 1 or more"},
 		{nil, []string{"-instances", "2", "-store", "memory"}, "each process would have a memory of its own"},
+		{nil, []string{"-demo", "-pubsub"}, "needs gcloud, which is not installed"}, // there is no PATH
+		{nil, []string{"-data", "here", "-store", "memory"}, "-data is for the Cloud Storage"},
 		{nil, []string{"now"}, `unexpected argument "now"`},
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", "0.0.0.0:0"}, "loopback"},
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", busy.Addr().String()}, "-console-addr"},

@@ -76,7 +76,7 @@ func (l *local) tellStory(ctx context.Context, p *printer) (orders []string, err
 			if _, err := l.Events.PublishAll(step); err != nil {
 				return nil, err
 			}
-			if l.eventarc.Wait(); ctx.Err() != nil {
+			if l.waitForEvents(ctx); ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"example.com/eventdriver"
 	"example.com/eventdriver/cmd/local/internal/events"
 	"example.com/eventdriver/cmd/local/internal/lab"
+	"example.com/eventdriver/cmd/local/internal/pubsub"
 	"example.com/eventdriver/cmd/local/internal/records"
 	"example.com/eventdriver/cmd/local/internal/trouble"
 	"example.com/eventdriver/driver"
@@ -35,6 +36,7 @@ type local struct {
 	business    driver.Handler        // of the one instance; processes have their own
 	function    *eventdriver.Function // nil: the instances are processes
 	eventarc    *eventarc.Eventarc
+	pubsub      *pubsub.Bus // nil: eventarc alone brings the events
 	publishAddr string
 	consoleAddr string // "": there is none
 	endConsole  func() error
@@ -63,6 +65,11 @@ func (l *local) startAll(ctx context.Context, p *printer) (err error) {
 		return err
 	}
 	l.noteEmulators()
+	if l.options.pubsub {
+		if err := l.startPubsub(ctx); err != nil {
+			return err
+		}
+	}
 	if l.options.instances > 1 {
 		l.settings.setUnlessSet("LEASE", "20s") // so that what a killed instance held is soon taken over
 	}
@@ -115,7 +122,11 @@ func (l *local) startPublisher(ctx context.Context) error {
 	l.publishAddr = listener.Addr().String()
 	l.eventarc = eventarc.New(ctx, eventarc.Config{Route: l.Fleet.Route, Path: triggers(l.Config), Deadline: deliveryDeadline,
 		OnSend: l.onSend, OnAnswer: l.onAnswer})
-	l.Events = events.New(bus{l.eventarc}, sources(l.Config), l.Records)
+	bus, err := l.openBus(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	l.Events = events.New(bus, sources(l.Config), l.Records)
 	l.publisher = &http.Server{Handler: publishHandler(l.Events), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = l.publisher.Serve(listener) }() // until stop
 	return nil
@@ -132,6 +143,9 @@ func (l *local) stop() error {
 	if l.publisher != nil {
 		errs = append(errs, l.publisher.Shutdown(ctx))
 		l.eventarc.Wait()
+	}
+	if l.pubsub != nil {
+		errs = append(errs, l.pubsub.Close())
 	}
 	if l.endParts != nil {
 		l.endParts()

@@ -89,7 +89,7 @@ func TestNothingIsLostWhenInstancesDie(t *testing.T) {
 		t.Fatal(err)
 	}
 	publishOrders(t, local, orders)
-	local.eventarc.Wait()
+	local.waitForEvents(t.Context())
 	open, err := standing(t.Context(), local)
 	if err != nil {
 		t.Error(err)

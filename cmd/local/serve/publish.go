@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/cmd/local/internal/events"
@@ -18,11 +19,11 @@ const publishLimit = 10 << 20 // bytes; Pub/Sub's limit for a message
 type bus struct{ *eventarc.Eventarc }
 
 // Prepare implements [events.Bus].
-func (b bus) Prepare(e events.Event) (id string, send func() error, err error) {
+func (b bus) Prepare(e events.Event) (id string, send events.Send, err error) {
 	event := b.NewEvent(e.Topic, e.Key, e.Content, e.Attributes)
-	return event.ID, func() error {
+	return event.ID, func() (string, error) {
 		b.Deliver(event, func() {})
-		return nil
+		return event.ID, nil
 	}, nil
 }
 
@@ -45,7 +46,10 @@ func (l *local) onAnswer(d eventarc.Delivery) {
 		return
 	}
 	r := l.record(records.Redelivered, "INFO", "not acknowledged, it will be delivered again", d)
-	r.Attributes["status"], r.Attributes["after"], r.Attributes["answer"] = d.Status, d.Again.String(), d.Err.Error()
+	r.Attributes["status"], r.Attributes["answer"] = d.Status, d.Err.Error()
+	if d.Again > 0 { // otherwise Pub/Sub decides
+		r.Attributes["after"] = d.Again.Round(time.Millisecond).String()
+	}
 	l.Records.Add(r)
 }
 

@@ -15,11 +15,13 @@ import (
 	"syscall"
 
 	"example.com/eventdriver"
+	"example.com/eventdriver/cmd/local/internal/pubsub"
 )
 
 // Main is the main function of a program that runs the entry point's function, as the command local
 // describes. It reads the command line, and ends the process.
 func Main(entry eventdriver.EntryPoint) {
+	pubsub.RunEmulator() // if this is its process
 	if id := os.Getenv(instanceVariable); id != "" {
 		exitWith(runInstance(id, entry))
 	}
@@ -49,7 +51,7 @@ func exitWith(err error) {
 type options struct {
 	addr, publishAddr, consoleAddr, store, data string
 	instances                                   int
-	demo, json, noConsole                       bool
+	demo, json, noConsole, pubsub               bool
 }
 
 // parse reads the command line.
@@ -60,6 +62,7 @@ func parse() (o options, err error) {
 	flag.StringVar(&o.data, "data", "", "a folder that keeps what the function stores, for the next run; with -store gcs")
 	flag.StringVar(&o.consoleAddr, "console-addr", "127.0.0.1:8082", "where the console listens: a page that shows the keys")
 	flag.BoolVar(&o.noConsole, "no-console", false, "serve no console")
+	flag.BoolVar(&o.pubsub, "pubsub", false, "send events through Google's Pub/Sub emulator: at PUBSUB_EMULATOR_HOST, or started with gcloud")
 	flag.IntVar(&o.instances, "instances", 1, "how many instances of the function run; 2 or more: each is a process")
 	flag.BoolVar(&o.demo, "demo", false, "send orders, check that each is processed once, and exit")
 	flag.BoolVar(&o.json, "json", false, "write the log in JSON, as the function does in the cloud")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.com/eventdriver"
+	"example.com/eventdriver/cmd/local/internal/pubsub"
 	"example.com/eventdriver/cmd/local/internal/records"
 )
 
@@ -23,12 +24,20 @@ func (l *local) welcome() string {
 	for _, source := range l.Config.Sources {
 		fmt.Fprintf(&b, "  curl -d '{}' 'http://%s/publish/%s?key=order-1'\n", l.publishAddr, url.PathEscape(source))
 	}
+	if l.pubsub != nil {
+		fmt.Fprintf(&b, "\nGoogle's Pub/Sub emulator is at %s, with topics as projects/%s/topics/%s.\n",
+			l.settings.here[pubsubVariable], pubsub.Project, l.Config.Sources[0])
+	}
 	if l.consoleAddr != "" {
 		fmt.Fprintf(&b, "\nThe console is at http://%s/\n", l.consoleAddr)
 	}
 	if variables := l.variables(); len(variables) > 0 {
 		fmt.Fprintf(&b, "\nHow keys stand, and the dead letters, in another terminal:\n\n  export %s\n", strings.Join(variables, " "))
-		for _, command := range []string{"waiting", "why order-1", "letters list"} {
+		letters := "letters list"
+		if l.pubsub != nil {
+			letters += " --subscription " + pubsub.DeadLetterSubscription
+		}
+		for _, command := range []string{"waiting", "why order-1", letters} {
 			fmt.Fprintf(&b, "  go run example.com/eventdriver/cmd/eventdriver %s\n", command)
 		}
 	}
@@ -42,6 +51,9 @@ func (l *local) variables() (all []string) {
 	values := map[string]string{"EVENT_SOURCES": strings.Join(c.Sources, ","), "EVENT_STORE": c.EventStore, "CLAIM_STORE": c.ClaimStore,
 		"GCS_BUCKET": c.Bucket, "GCS_FOLDER": c.Folder, "BIGQUERY_PROJECT": c.Project, "BIGQUERY_DATASET": c.Dataset,
 		"BIGQUERY_LOCATION": c.Location}
+	if l.pubsub != nil {
+		values["DEAD_LETTER_TOPIC"], values[pubsubVariable] = c.DeadLetterTopic, l.settings.here[pubsubVariable]
+	}
 	for _, name := range emulators {
 		values[name] = l.emulators[name]
 	}

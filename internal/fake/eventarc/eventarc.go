@@ -114,19 +114,39 @@ func (e *Eventarc) NewEvent(topic, key string, data []byte, attributes map[strin
 	if len(all) > 0 {
 		message["attributes"] = all
 	}
-	return e.wrap(event, now, map[string]any{"message": message, "subscription": "projects/local/subscriptions/" + topic})
-}
-
-// wrap makes of a message that Pub/Sub pushed what Eventarc makes of it.
-func (e *Eventarc) wrap(event Event, published string, push any) Event {
-	body, err := json.Marshal(push)
+	body, err := json.Marshal(map[string]any{"message": message, "subscription": "projects/local/subscriptions/" + topic})
 	if err != nil {
 		panic(err) // maps of strings and bytes always have a JSON form
 	}
+	return e.wrap(event, now, body)
+}
+
+// Forward delivers a message of a topic once, as Pub/Sub has pushed it, and returns the answer's
+// status; 0: there is none. The error is nil if that acknowledges the message.
+func (e *Eventarc) Forward(ctx context.Context, topic string, attempt int, push []byte) (status int, err error) {
+	var pushed struct {
+		Message struct {
+			MessageID, PublishTime string
+			Attributes             map[string]string
+		}
+	}
+	if err := json.Unmarshal(push, &pushed); err != nil {
+		return 0, fmt.Errorf("what was pushed is no message: %w", err)
+	}
+	m := pushed.Message
+	event := e.wrap(Event{ID: m.MessageID, Topic: topic, Key: m.Attributes["key"]}, m.PublishTime, push)
+	d := Delivery{Event: event, Attempt: attempt}
+	e.post(ctx, &d)
+	call(e.config.OnAnswer, d)
+	return d.Status, d.Err
+}
+
+// wrap makes of a message that Pub/Sub pushed what Eventarc makes of it.
+func (e *Eventarc) wrap(event Event, published string, push []byte) Event {
 	if e.config.Path != nil {
 		event.path = e.config.Path(event.Topic)
 	}
-	event.body, event.header = body, http.Header{
+	event.body, event.header = push, http.Header{
 		"Content-Type":   {"application/json"},
 		"Ce-Specversion": {"1.0"},
 		"Ce-Type":        {"google.cloud.pubsub.topic.v1.messagePublished"},
@@ -160,7 +180,7 @@ func (e *Eventarc) deliver(event Event) (acknowledged bool) {
 	backoff := e.config.FirstBackoff
 	for attempt := 1; ; attempt++ {
 		d := Delivery{Event: event, Attempt: attempt}
-		e.post(&d)
+		e.post(e.ctx, &d)
 		if d.Err != nil && e.ctx.Err() == nil {
 			d.Again = backoff/2 + rand.N(backoff/2+1)
 		}
@@ -184,8 +204,8 @@ func call(hook func(Delivery), d Delivery) {
 }
 
 // post delivers the event once, and notes in d what became of that.
-func (e *Eventarc) post(d *Delivery) {
-	url, done, err := e.config.Route(e.ctx)
+func (e *Eventarc) post(ctx context.Context, d *Delivery) {
+	url, done, err := e.config.Route(ctx)
 	if err != nil {
 		d.Err = err
 		return
@@ -193,7 +213,7 @@ func (e *Eventarc) post(d *Delivery) {
 	defer done()
 	d.URL = url
 	call(e.config.OnSend, *d)
-	d.Status, d.Err = e.send(e.ctx, url, d.Event)
+	d.Status, d.Err = e.send(ctx, url, d.Event)
 }
 
 // send posts an event to url, and returns the answer's status, and an error unless that

@@ -48,16 +48,16 @@ type bus struct {
 	numbers   int
 }
 
-func (b *bus) Prepare(e events.Event) (id string, send func() error, err error) {
+func (b *bus) Prepare(e events.Event) (id string, send events.Send, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.numbers++
 	e.ID = strconv.Itoa(b.numbers)
-	return e.ID, func() error {
+	return e.ID, func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.delivered = append(b.delivered, e)
-		return nil
+		return e.ID, nil
 	}, nil
 }
 

@@ -4,10 +4,12 @@ package events
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,9 +31,13 @@ type Event struct {
 
 // Bus brings published events to the function.
 type Bus interface {
-	// Prepare gives an event its ID.
-	Prepare(Event) (id string, send func() error, err error)
+	// Prepare returns what sends an event, each time that it is called, and the ID that the
+	// event has then; "": send says it.
+	Prepare(Event) (id string, send Send, err error)
 }
+
+// Send sends an event, and returns its ID.
+type Send func() (id string, err error)
 
 // ErrUnknown is the failure to find an event that was published.
 var ErrUnknown = errors.New("no such event was published, or it is forgotten")
@@ -50,7 +56,7 @@ type Publisher struct {
 
 type published struct {
 	Event
-	send func() error
+	send Send
 }
 
 // Hold says which events are held back; an empty field: any.
@@ -69,6 +75,9 @@ const (
 	mostBytes  = 64 << 20
 )
 
+// heldPrefix begins the IDs of events that have none before they are sent.
+const heldPrefix = "held-"
+
 // New returns a publisher to a bus. source names the source of a topic; "": it has none.
 func New(bus Bus, source func(topic string) string, journal *records.Journal) *Publisher {
 	return &Publisher{bus: bus, source: source, journal: journal}
@@ -83,21 +92,42 @@ func (p *Publisher) Publish(e Event) (id string, err error) {
 	e.ID, e.Published = id, time.Now()
 	p.mu.Lock()
 	e.HeldBack = slices.ContainsFunc(p.holds, func(h Hold) bool { return h.holds(p.sourceOf(e), e.Key) })
-	p.remember(published{e, send})
+	if e.HeldBack {
+		e.ID = cmp.Or(e.ID, heldPrefix+rand.Text())
+		p.remember(published{e, send})
+	}
 	p.mu.Unlock()
 	if e.HeldBack {
 		p.note(records.HeldBack, e, "published, and held back")
-		return id, nil
+		return e.ID, nil
 	}
-	p.note(records.Published, e, "published")
-	return id, send()
+	return p.send(published{e, send}, "published")
+}
+
+// send sends an event that is not remembered yet.
+func (p *Publisher) send(e published, what string) (id string, err error) {
+	if e.ID != "" { // so that its record comes before that of its delivery
+		p.note(records.Published, e.Event, what)
+	}
+	id, err = e.send()
+	if err != nil {
+		return "", fmt.Errorf("publish to %s: %w", e.Topic, err)
+	}
+	if e.ID == "" {
+		e.ID = id
+		p.note(records.Published, e.Event, what)
+	}
+	p.mu.Lock()
+	p.remember(e)
+	p.mu.Unlock()
+	return id, nil
 }
 
 // PublishAll publishes events at once, in any order.
 func (p *Publisher) PublishAll(all []Event) (ids []string, err error) {
 	ids, errs := make([]string, len(all)), make([]error, len(all))
 	var sending sync.WaitGroup
-	for _, i := range rand.Perm(len(all)) {
+	for _, i := range mathrand.Perm(len(all)) {
 		sending.Go(func() { ids[i], errs[i] = p.Publish(all[i]) })
 	}
 	sending.Wait()
@@ -115,7 +145,8 @@ func (p *Publisher) Duplicate(id string) error {
 	e := p.history[i]
 	p.mu.Unlock()
 	p.note(records.Published, e.Event, "published again")
-	return e.send()
+	_, err := e.send()
+	return err
 }
 
 // HoldBack holds back the events of a source and a key that are published from now on; an
@@ -128,26 +159,44 @@ func (p *Publisher) HoldBack(source, key string) {
 	}
 }
 
-// LetGo ends a HoldBack, and publishes in any order what it has held back and no other does.
+// LetGo ends a HoldBack, and publishes in any order what it has held back and no other does. What
+// can't be published stays held back until the next LetGo.
 func (p *Publisher) LetGo(source, key string) error {
 	p.mu.Lock()
 	p.holds = slices.DeleteFunc(p.holds, func(h Hold) bool { return h == Hold{source, key} })
-	var free []published
-	for i, e := range p.history {
-		still := func(h Hold) bool { return h.holds(p.sourceOf(e.Event), e.Key) }
-		if e.HeldBack && !slices.ContainsFunc(p.holds, still) {
-			p.history[i].HeldBack = false
-			free = append(free, p.history[i])
-		}
+	held := func(e published) bool {
+		return slices.ContainsFunc(p.holds, func(h Hold) bool { return h.holds(p.sourceOf(e.Event), e.Key) })
 	}
+	var free []published
+	p.history = slices.DeleteFunc(p.history, func(e published) bool {
+		if !e.HeldBack || held(e) {
+			return false
+		}
+		if e.HeldBack = false; strings.HasPrefix(e.ID, heldPrefix) {
+			e.ID = ""
+		}
+		free = append(free, e)
+		p.bytes -= len(e.Content)
+		return true
+	})
 	p.mu.Unlock()
-	rand.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
+	mathrand.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
 	var errs []error
 	for _, e := range free {
-		p.note(records.Published, e.Event, "let go")
-		errs = append(errs, e.send())
+		if _, err := p.send(e, "let go"); err != nil {
+			errs = append(errs, err)
+			p.keepBack(e)
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// keepBack holds an event back that could not be sent, until the next LetGo.
+func (p *Publisher) keepBack(e published) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.HeldBack, e.ID = true, cmp.Or(e.ID, heldPrefix+rand.Text())
+	p.remember(e)
 }
 
 // Holds returns what is held back.

@@ -18,18 +18,19 @@ type bus struct {
 	sent []string
 }
 
-func (b *bus) Prepare(e events.Event) (id string, send func() error, err error) {
+func (b *bus) Prepare(e events.Event) (id string, send events.Send, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e.Topic == "broken" {
 		return "", nil, errors.New("no such topic")
 	}
 	b.next++
-	return fmt.Sprint(b.next), func() error {
+	id = fmt.Sprint(b.next)
+	return id, func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.sent = append(b.sent, e.Topic+" "+e.Key)
-		return nil
+		return id, nil
 	}, nil
 }
 
