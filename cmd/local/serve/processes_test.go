@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/cmd/local/internal/events"
+	"example.com/eventdriver/cmd/local/internal/records"
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/internal/repo/prove"
 	"example.com/eventdriver/operate/keys"
@@ -26,32 +28,48 @@ func TestMain(m *testing.M) {
 type effects struct {
 	after func(run int)
 
-	mu      sync.Mutex
-	runs    int
-	tokens  map[string]int64 // the newest of each key
-	repeats int              // runs of a key whose run before was cut off
-	wrong   []string
+	mu     sync.Mutex
+	runs   int
+	of     map[string]int   // runs of each key
+	tokens map[string]int64 // the newest of each key
+	wrong  []string
 }
 
 // Process implements [driver.Handler].
 func (e *effects) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	claim, _ := driver.ClaimFrom(ctx)
 	e.mu.Lock()
-	before, again := e.tokens[in.Key]
-	switch {
-	case again && claim.Token <= before:
+	if before := e.tokens[in.Key]; claim.Token <= before {
 		e.wrong = append(e.wrong, fmt.Sprintf("%s ran with token %d after %d", in.Key, claim.Token, before))
-	case again && !claim.Takeover:
-		e.wrong = append(e.wrong, fmt.Sprintf("%s ran twice, and nobody had died", in.Key))
-	case again:
-		e.repeats++
 	}
+	e.of[in.Key]++
 	e.tokens[in.Key] = claim.Token
 	e.runs++
 	run := e.runs
 	e.mu.Unlock()
 	e.after(run)
 	return next.Call(ctx, in)
+}
+
+// judge returns how many runs were repeats, and what is wrong: a run beyond the first without a
+// takeover of the key, which says that a run was cut off.
+func (e *effects) judge(journal *records.Journal) (repeats int, wrong []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	wrong = slices.Clone(e.wrong)
+	for key, runs := range e.of {
+		takeovers := 0
+		for _, r := range journal.OfKey(key) {
+			if r.Kind == records.Run && r.Attributes["takeover"] == true {
+				takeovers++
+			}
+		}
+		repeats += runs - 1
+		if runs > 1+takeovers {
+			wrong = append(wrong, fmt.Sprintf("%s ran %d times, and was taken over %d times", key, runs, takeovers))
+		}
+	}
+	return repeats, wrong
 }
 
 // Instances are killed and frozen while orders go through, and answers of the store are lost.
@@ -69,7 +87,7 @@ func TestNothingIsLostWhenInstancesDie(t *testing.T) {
 		18: func() error { return local.Fleet.Kill("3") },
 		20: func() error { return local.Fleet.Start("3") },
 	}
-	e := &effects{tokens: make(map[string]int64), after: func(run int) {
+	e := &effects{of: make(map[string]int), tokens: make(map[string]int64), after: func(run int) {
 		if what := harm[run]; what != nil {
 			if err := what(); err != nil {
 				t.Errorf("at run %d: %v", run, err)
@@ -97,13 +115,12 @@ func TestNothingIsLostWhenInstancesDie(t *testing.T) {
 	if err := local.stop(); err != nil {
 		t.Error(err)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.tokens) != orders || open != 0 || len(e.wrong) != 0 {
+	repeats, wrong := e.judge(local.Records)
+	if len(e.tokens) != orders || open != 0 || len(wrong) != 0 {
 		text, _ := os.ReadFile(log.Name())
-		t.Errorf("%d orders were run, want %d; %d are not done; wrong: %q\n%s", len(e.tokens), orders, open, e.wrong, text)
+		t.Errorf("%d orders were run, want %d; %d are not done; wrong: %q\n%s", len(e.tokens), orders, open, wrong, text)
 	}
-	t.Logf("%d orders, %d runs, %d of them since the run before was cut off", len(e.tokens), e.runs, e.repeats)
+	t.Logf("%d orders, %d runs, %d of them since the run before was cut off", len(e.tokens), e.runs, repeats)
 }
 
 func publishOrders(t *testing.T, l *local, orders int) {
