@@ -30,6 +30,10 @@ type contract struct {
 
 // keyState is the true state of a key after the calls so far.
 type keyState struct {
+	corrected map[string]*correction // by source
+	wished    bool                   // an operator has changed the key, so that it is run again
+	opened    int64                  // the token of the completion that was reopened last
+
 	events   map[string]driver.Message   // the events that are kept, by source
 	versions map[string][]driver.Message // all that were ever kept, in order
 	complete map[string]int              // how many versions there were when the join became complete
@@ -99,7 +103,8 @@ func (c contract) kept(op string, k *keyState, m driver.Message, err error) {
 	case err == nil && !known && !k.sealed[m.Source]:
 		k.keep(m)
 	case err == nil && same:
-	case errors.As(err, &conflict) && known && !same && bytes.Equal(conflict.Stored.Content, kept.Content):
+	case errors.As(err, &conflict) && known && !same && bytes.Equal(conflict.Stored.Content, kept.Content) &&
+		conflict.Corrected == k.corrected[m.Source].was(m.Content):
 	default:
 		c.verify.violated("%s %s of key %s: %v, and %q is kept", op, m.Source, m.Key, err, kept.Content)
 	}
@@ -127,6 +132,9 @@ func (k *keyState) replace(m driver.Message) {
 	kept, known := k.events[m.Source]
 	had := func(old driver.Message) bool {
 		return old.ID == m.ID && old.Time.Equal(m.Time) && bytes.Equal(old.Content, m.Content)
+	}
+	if k.corrected[m.Source] != nil {
+		return
 	}
 	if !known || m.Time.After(kept.Time) || m.Time.Equal(kept.Time) && !slices.ContainsFunc(k.versions[m.Source], had) {
 		k.keep(m)
@@ -294,7 +302,9 @@ func (c contract) Complete(ctx context.Context, claim driver.Claim, outcome driv
 	if err == nil && k.state != done {
 		k.state = done
 		v.completed(attemptFrom(ctx), k, claim)
-		v.outcome(k, outcome)
+		if attemptFrom(ctx).event.Operator == "" {
+			v.outcome(k, outcome)
+		}
 	}
 	v.probe(contract.probeClaims, c)
 	return err

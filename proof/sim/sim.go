@@ -58,6 +58,9 @@ type Event struct {
 	Once                 bool // the platform gives up after one try
 	Sweep                bool // it is no event, but a sweep of the key, whose deadline has passed
 	Early                bool // the deadline of the key that is swept has not passed
+	// Operator, unless it is empty, says that it is no event, but a change by an operator: Replace,
+	// by one of this Content, Purge or Rerun.
+	Operator string
 }
 
 func (e Event) at() time.Time {
@@ -105,6 +108,8 @@ type Scenario struct {
 	Ahead time.Duration
 	// Deadline is how long a request may take; 0: without a limit.
 	Deadline time.Duration
+	// Settle is how long an operator waits for deliveries that are under way.
+	Settle time.Duration
 	// Backoff is the time before an event is delivered again; 0: a second.
 	Backoff time.Duration
 	// MaxAttempts is how many runs may fail or vanish before an order is given up; 0: any number.
@@ -217,6 +222,7 @@ func execute(t *testing.T, s Scenario, schedule Schedule, noted bool) Run {
 			w.late = true
 			w.deliverAll(len(s.Events))
 			v.swept()
+			v.reopened()
 		}
 		run.Broken, run.doubled = v.broken, v.doubled()
 		for _, k := range v.keys {
@@ -233,7 +239,7 @@ func (w *world) deliverAll(first int) bool {
 	var deliveries sync.WaitGroup
 	acknowledged := make([]bool, len(w.scenario.Events))
 	for i, event := range w.scenario.Events {
-		if event.Once && w.late {
+		if (event.Once || event.Operator != "") && w.late {
 			acknowledged[i] = true
 			continue
 		}
@@ -302,12 +308,15 @@ func (w *world) attempt(ctx context.Context, a *attempt) error {
 	defer a.end()
 	ctx, a.hangUp = context.WithCancel(ctx)
 	defer a.hangUp()
-	if w.scenario.Deadline > 0 {
+	if w.scenario.Deadline > 0 && a.event.Operator == "" {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, w.scenario.Deadline)
 		defer cancel()
 	}
 	e := a.event
+	if e.Operator != "" {
+		return w.operate(ctx, a)
+	}
 	m := driver.Message{ID: e.Source, Key: e.Key, Source: e.Source, Content: []byte(e.Content), Time: e.at()}
 	if e.Sweep {
 		ctx, m = e.sweep(ctx)

@@ -45,7 +45,7 @@ func (v *verifier) violated(format string, args ...any) {
 func (v *verifier) key(name string) *keyState {
 	k := v.keys[name]
 	if k == nil {
-		k = &keyState{events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), decided: make(map[string][]string), sealed: make(map[string]bool), tried: make(map[int64]bool), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
+		k = &keyState{corrected: make(map[string]*correction), events: make(map[string]driver.Message), versions: make(map[string][]driver.Message), decided: make(map[string][]string), sealed: make(map[string]bool), tried: make(map[int64]bool), ends: make(map[int64]time.Time), granted: make(map[int64]int)}
 		v.keys[name] = k
 	}
 	return k
@@ -103,6 +103,9 @@ func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
 
 // released checks that a key is quarantined only after a run whose outcome is unknown.
 func (v *verifier) released(a *attempt, c driver.Claim, mark driver.Mark) {
+	if a.event.Operator != "" {
+		return
+	}
 	known := !a.troubled && !a.hungUp && v.scenario.Deadline == 0 && !v.scenario.FailsAfterActing && !c.Takeover && c.Mark != driver.MarkQuarantined
 	if a.event.Sweep && c.Mark != driver.MarkNone && mark != c.Mark {
 		v.violated("a sweep released a key that was marked as %s, and marked it as %q", c.Mark, mark)
@@ -124,6 +127,9 @@ func (v *verifier) askedSystem(ctx context.Context, in driver.Message) bool {
 
 // completed checks that only a holder whose business is done completes a key.
 func (v *verifier) completed(a *attempt, k *keyState, c driver.Claim) {
+	if a.event.Operator != "" {
+		return
+	}
 	if len(k.effects) == 0 {
 		v.violated("the key was completed, and nothing was done: the order is lost")
 	}
@@ -250,6 +256,7 @@ func (v *verifier) versions(k *keyState, contents map[string]json.RawMessage) (e
 		case last < k.complete[source]:
 			v.violated("acted on %s of %s, which had been replaced before the join was complete", text, source)
 		}
+		v.stale(k, source, last)
 		earliest = later(earliest, k.versions[source][first].Time)
 		latest = later(latest, k.versions[source][last].Time)
 	}
@@ -286,6 +293,9 @@ func (v *verifier) returned(a *attempt) {
 // acknowledged checks an event that was acknowledged. It is kept, and somebody will see
 // its join complete, or its key is completed; or it was dead-lettered for a true reason.
 func (v *verifier) acknowledged(a *attempt, err error) {
+	if a.event.Operator != "" {
+		return
+	}
 	k := v.key(v.scenario.claimKey(driver.Message{Key: a.event.Key}))
 	if err != nil {
 		v.deadLettered(a, k, driver.ReasonOf(err))
@@ -296,6 +306,7 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 		switch {
 		case !a.kept || !ok && k.deletions == 0:
 			v.violated("event %d was acknowledged, and it is not kept: the order is lost", a.delivery+1)
+		case v.key(a.event.Key).corrected[a.event.Source] != nil: // no event overrides it
 		case v.scenario.Policy == joiner.KeepLast && !v.scenario.Decided && kept.Time.Before(a.event.at()):
 			v.violated("event %d was acknowledged, and an older one is kept", a.delivery+1)
 		case v.scenario.Policy == joiner.KeepLast && !v.scenario.Decided && kept.Time.Equal(a.event.at()) &&
@@ -326,7 +337,8 @@ func (v *verifier) deadLettered(a *attempt, k *keyState, reason driver.Reason) {
 	case driver.ReasonUnknownSource:
 		holds = kept.Source == ""
 	case driver.ReasonConflict:
-		holds = v.scenario.Policy == joiner.Reject && kept.Source != "" && string(kept.Content) != a.event.Content
+		holds = v.scenario.Policy == joiner.Reject && kept.Source != "" && string(kept.Content) != a.event.Content &&
+			!v.key(a.event.Key).corrected[a.event.Source].was([]byte(a.event.Content))
 	case driver.ReasonTooLate:
 		holds = v.key(a.event.Key).sealed[a.event.Source] && kept.Source == ""
 	case driver.ReasonDuplicate:
@@ -349,7 +361,8 @@ func (v *verifier) end() {
 		joined := v.scenario.Joined == nil || v.joined(v.key(name)) && !v.scenario.givesUp()
 		k := v.key(v.scenario.claimKey(driver.Message{Key: name}))
 		switch {
-		case !joined || k.forgotten || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown) || v.givenUp(name):
+		case k.state == free && k.said.Mark == driver.MarkFailed && slices.Contains(v.letters[name], driver.ReasonPermanent):
+		case !joined || k.forgotten || k.wished || slices.Contains(v.letters[name], driver.ReasonOutcomeUnknown) || v.givenUp(name):
 		case v.scenario.Fickle && len(k.given) == 0: // a decision arrived late, and nobody has seen it
 		case len(k.effects) == 0:
 			v.violated("every event of %s was acknowledged, and nothing was done: the order is lost", name)

@@ -1,0 +1,59 @@
+package sim_test
+
+import (
+	"context"
+	"time"
+
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/proof/sim"
+)
+
+// In these an operator changes the key while its events come. A delivery has ended before the operator has
+// waited for long enough, unless its instance crashed.
+var operatorScenarios = []explored{
+	{"an operator replaces an event", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), replacing), one, twoOne},
+	{"an operator replaces an event that comes again", changed(joiner.KeepFirst, nil, event("event1"), replacing, event("event1"), event("event2")), one, twoOne},
+	{"the same, conflicts are rejected", changed(joiner.Reject, nil, event("event1"), replacing, event("event1"), event("event2")), one, twoOne},
+	{"an operator replaces an event, and a newer one comes", changed(joiner.KeepLast, nil, older("event1"), replacing, event("event1"), event("event2")), one, twoOne},
+	{"an operator replaces an event, and the business fails once", changed(joiner.KeepFirst, failsOnce, event("event1"), event("event2"), replacing), one, twoOne},
+	{"an operator replaces an event of an order that failed for good", forGood(event("event1"), event("event2"), replacing, event("event2")), one, twoOne},
+	{"two operators replace an event", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), replacing, replacingBy(`"better"`)), one, twoOne},
+	{"an operator purges a key", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), purging), one, twoOne},
+	{"an operator purges a key whose last event is late", changed(joiner.KeepFirst, nil, event("event1"), purging, event("event2")), one, twoOne},
+	{"an operator purges a key whose business fails once", changed(joiner.KeepFirst, failsOnce, event("event1"), event("event2"), purging), one, twoOne},
+	{"two operators purge a key", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), purging, purging), one, twoOne},
+	{"an operator opens a key again", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), opening), one, twoOne},
+	{"an operator opens a key again, and an event comes again", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), opening, event("event2")), one, twoOne},
+}
+
+var (
+	replacing = replacingBy(`"right"`)
+	purging   = sim.Event{Key: "key", Operator: sim.Purge}
+	opening   = sim.Event{Key: "key", Operator: sim.Rerun}
+)
+
+func replacingBy(content string) sim.Event {
+	return sim.Event{Key: "key", Source: "event1", Content: content, Operator: sim.Replace}
+}
+
+// older is an event of other content that is older than the others.
+func older(source string) sim.Event {
+	e := event(source)
+	e.Content, e.Age = `"older"`, 10
+	return e
+}
+
+// changed joins two events of a key. A request has a deadline, after which its delivery claims no key.
+func changed(policy joiner.ConflictPolicy, business func(context.Context, int, func() error) error, events ...sim.Event) sim.Scenario {
+	s := deadline(joining(events, matchBoth, 2))
+	s.Policy, s.Business, s.Settle = policy, business, s.Deadline+time.Second
+	s.Pipeline = func(stores sim.Stores, business driver.Handler) *driver.Pipeline {
+		return driver.New(joiner.New(matchBoth, stores, joiner.OnConflict(policy)), theCache(stores, byDeadline...), business)
+	}
+	return s
+}
+
+func forGood(events ...sim.Event) sim.Scenario {
+	return letters(changed(joiner.KeepFirst, rejectsOnce, events...), driver.ReasonPermanent)
+}
