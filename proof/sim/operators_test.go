@@ -13,11 +13,11 @@ import (
 // waited for long enough, unless its instance crashed.
 var operatorScenarios = []explored{
 	{"an operator replaces an event", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), replacing), one, twoOne},
-	{"an operator replaces an event that comes again", changed(joiner.KeepFirst, nil, event("event1"), replacing, event("event1"), event("event2")), one, twoOne},
-	{"the same, conflicts are rejected", changed(joiner.Reject, nil, event("event1"), replacing, event("event1"), event("event2")), one, twoOne},
-	{"an operator replaces an event, and a newer one comes", changed(joiner.KeepLast, nil, older("event1"), replacing, event("event1"), event("event2")), one, twoOne},
-	{"an operator replaces an event, and the business fails once", changed(joiner.KeepFirst, failsOnce, event("event1"), event("event2"), replacing), one, twoOne},
-	{"an operator replaces an event of an order that failed for good", forGood(event("event1"), event("event2"), replacing, event("event2")), one, twoOne},
+	{"an operator replaces an event that comes again", changed(joiner.KeepFirst, nil, event("event1"), replacing, event("event1"), event("event2")), single, one},
+	{"the same, conflicts are rejected", changed(joiner.Reject, nil, event("event1"), replacing, event("event1"), event("event2")), single, one},
+	{"an operator replaces an event, and a newer one comes", changed(joiner.KeepLast, nil, older("event1"), replacing, event("event1"), event("event2")), single, one},
+	{"an operator replaces an event, and the business fails once", changed(joiner.KeepFirst, failsOnce, event("event1"), event("event2"), replacing), single, one},
+	{"an operator replaces an event of an order that failed for good", forGood(event("event1"), event("event2"), replacing, event("event2")), single, one},
 	{"two operators replace an event", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), replacing, replacingBy(`"better"`)), one, twoOne},
 	{"an operator purges a key", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), purging), one, twoOne},
 	{"an operator purges a key whose last event is late", changed(joiner.KeepFirst, nil, event("event1"), purging, event("event2")), one, twoOne},
@@ -56,4 +56,42 @@ func changed(policy joiner.ConflictPolicy, business func(context.Context, int, f
 
 func forGood(events ...sim.Event) sim.Scenario {
 	return letters(changed(joiner.KeepFirst, rejectsOnce, events...), driver.ReasonPermanent)
+}
+
+// operatorMutants are found by these scenarios, without a deviation where a schedule is given.
+var operatorMutants = []sourceMutant{
+	{name: "a redelivery of what was corrected is joined", anchor: anchor{folder: "driver/joiner", in: "Joiner.kept",
+		at: `return conflict.Stored, nil`, nth: 2}, to: `return m, nil`,
+		scenario: "an operator replaces an event that comes again"},
+	{name: "a redelivery of what was corrected is a conflict", anchor: anchor{folder: "driver/joiner", in: "Joiner.kept",
+		at: `conflict.Corrected`}, to: `$0 && m.Key == ""`,
+		scenario: "the same, conflicts are rejected"},
+	{name: "a redelivery of what was corrected is not told so", anchor: anchor{folder: "driver", in: "Succession.Conflict",
+		at: `slices.Contains(s.Contents, fingerprintOf(m.Content))`}, to: `false`,
+		scenario: "an operator replaces an event that comes again"},
+	{name: "a newer event overrides a corrected one", anchor: anchor{folder: "driver", in: "Succession.Replace",
+		at: `s.Correction != nil`}, to: `false`,
+		scenario: "an operator replaces an event, and a newer one comes"},
+	{name: "nothing is corrected", anchor: anchor{folder: "stores/memstore", in: "Store.Correct",
+		at: `s.keep(next)`}, to: `_ = next`,
+		scenario: "an operator replaces an event that comes again"},
+	{name: "tokens go back after a purge", anchor: anchor{folder: "stores/memstore", in: "Store.PurgeClaims",
+		at: `s.purged = max(s.purged, l.claim.Token)`}, to: ``,
+		scenario: "an operator purges a key"},
+	{name: "a reopened key stays completed", anchor: anchor{folder: "stores/memstore", in: "Store.Reopen",
+		at: `s.leases[id] = l`}, to: ``,
+		scenario: "an operator opens a key again"},
+	{name: "a late completion closes a reopened key", anchor: anchor{folder: "stores/memstore", in: "Store.Complete",
+		at: `l.state == free`}, to: `$0 && l.opened == 0`,
+		scenario: "an operator opens a key again"},
+	{name: "a replaced event's key is released at once", anchor: anchor{folder: "operate/change", in: "Keys.Replace",
+		at: `pause(ctx, k.Settle)`}, to: `pause(ctx, 0*k.Settle)`},
+	{name: "a purged key is forgotten at once", anchor: anchor{folder: "operate/change", in: "Keys.Purge",
+		at: `pause(ctx, k.Settle)`}, to: `pause(ctx, 0*k.Settle)`},
+	{name: "a key is purged and not completed before", anchor: anchor{folder: "operate/change", in: "Keys.Purge",
+		at: `k.close(ctx, state, force)`}, to: `ctx.Err()`,
+		scenario: "an operator purges a key whose last event is late"},
+	{name: "a replaced event's key stays held", anchor: anchor{folder: "operate/change", in: "Keys.Replace",
+		at: `k.Claims.Release(ctx, claim, driver.Released{})`}, to: `ctx.Err()`,
+		scenario: "an operator replaces an event that comes again"},
 }

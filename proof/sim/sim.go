@@ -24,6 +24,8 @@
 // a 404 that does not come from Cloud Storage, and a lifecycle rule that deletes events,
 // claims and completions of completed keys, the oldest first. Clocks may differ.
 //
+// Operators change keys meanwhile, as package change does it: in memory only.
+//
 // Each run is checked. Every answer of the store must keep the contract of package
 // driver (contract.go); on Cloud Storage the result of an operation must have been true
 // at some time between its begin and its end (cloudcontract.go), and each object that is

@@ -87,7 +87,9 @@ func mutated(t *testing.T, m sourceMutant) (path, text string) {
 }
 
 // allMutants are those that are found in memory, then those of Cloud Storage's store.
-func allMutants() []sourceMutant { return append(slices.Clone(memoryMutants), cloudSourceMutants...) }
+func allMutants() []sourceMutant {
+	return slices.Concat(memoryMutants, operatorMutants, cloudSourceMutants)
+}
 
 var (
 	scheduleLine = regexp.MustCompile(`-sim\.scenario='(.*)' -sim\.schedule='(.*)'`)

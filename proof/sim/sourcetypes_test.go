@@ -25,7 +25,7 @@ type typeChecker struct {
 func newTypeChecker(t *testing.T) *typeChecker {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}",
-		"../../driver/...", "../../stores/memstore", "../../stores/gcsstore")
+		"../../driver/...", "../../stores/memstore", "../../stores/gcsstore", "../../operate/change")
 	out, err := list.Output()
 	if err != nil {
 		t.Fatal(err)
