@@ -198,3 +198,13 @@ func (b *syncBuffer) String() string {
 func taken(status int) bool {
 	return status == http.StatusAccepted || status == http.StatusNoContent
 }
+
+// rejecting goes on with business, but for messages that have the text.
+func rejecting(business driver.Handler, text string) driver.Handler {
+	return driver.HandlerFunc(func(ctx context.Context, m driver.Message, next driver.Next) error {
+		if strings.Contains(string(m.Content), text) {
+			return driver.Permanent(errors.New("the amount is negative"))
+		}
+		return business.Process(ctx, m, next)
+	})
+}
