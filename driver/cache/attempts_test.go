@@ -180,8 +180,8 @@ func TestWhatIsNoAttempt(t *testing.T) {
 // TestQuarantineIsNotGivenUp: a key whose last run may have acted stays in quarantine, however often.
 func TestQuarantineIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, b := memstore.New(), fails(nil, 0)
-		asks := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error { return errBusy })
+		store, b := memstore.New(), fails(errBusy, 5)
+		asks := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error { return next.Call(ctx, in) })
 		p := instance(store, b, 1, cache.QuarantineOnExpiry(asks))
 		if _, err := store.Acquire(t.Context(), driver.NewClaim(order.Key), time.Minute); err != nil {
 			t.Fatal(err)
@@ -192,7 +192,7 @@ func TestQuarantineIsNotGivenUp(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		}
-		if k, _ := store.Inspect(t.Context(), order.Key); k.Claim("").Mark != driver.MarkQuarantined || b.runs.Load() > 0 {
+		if k, _ := store.Inspect(t.Context(), order.Key); k.Claim("").Mark != driver.MarkQuarantined || b.runs.Load() != 5 {
 			t.Errorf("%+v, %d runs", k.Claim(""), b.runs.Load())
 		}
 	})
