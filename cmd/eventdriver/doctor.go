@@ -28,6 +28,9 @@ func newDoctor(g *globals) *cobra.Command {
 			if err := g.check(); err != nil {
 				return err
 			}
+			if g.target.Project == "" {
+				return errNoProject
+			}
 			least, err := doctor.ParseSeverity(severity)
 			if err != nil {
 				return fmt.Errorf("--severity: %w", err)

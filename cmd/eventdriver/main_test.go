@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,16 @@ func TestUsage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWithoutProject: what cmd/local prints needs none, where all that is asked is in a bucket.
+func TestWithoutProject(t *testing.T) {
+	b := newBucket(t)
+	b.environ = slices.DeleteFunc(b.environ, func(v string) bool { return strings.HasPrefix(v, "GOOGLE_CLOUD_PROJECT=") })
+	expectCall(t, b, fine, []string{"0 of 0 keys"}, "waiting")
+	expectCall(t, b, fine, []string{"0 of 0 letters"}, "letters", "list")
+	expectCall(t, b, usage, []string{"GOOGLE_CLOUD_PROJECT"}, "doctor")
+	expectCall(t, b, failed, []string{"GOOGLE_CLOUD_PROJECT"}, "letters", "list", "--subscription=orders")
 }
 
 // TestHelp: help names the exit codes, the checks and the roles, and completion is there.

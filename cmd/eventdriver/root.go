@@ -130,6 +130,9 @@ func version() string {
 	return "(unknown)"
 }
 
+// errNoProject is about a command that asks for something of a project.
+var errNoProject = errors.New("--project, or the variable GOOGLE_CLOUD_PROJECT, must name the project")
+
 // check says what is wrong with the flags that name the target.
 func (g *globals) check() error {
 	t := g.target
@@ -139,8 +142,8 @@ func (g *globals) check() error {
 	case t.Service != "" && t.Region == "":
 		return fmt.Errorf("--service needs --region: gcloud run services list --filter=metadata.name=%s shows it",
 			t.Service)
-	case t.Project == "":
-		return errors.New("--project, or the variable GOOGLE_CLOUD_PROJECT, must name the project")
+	case t.Service != "" && t.Project == "":
+		return errNoProject
 	case t.Service == "" && !g.hasSettings():
 		return errors.New("give --service and --region, or set the function's variables, as in GCS_BUCKET")
 	}
