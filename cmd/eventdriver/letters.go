@@ -97,6 +97,9 @@ func (of *lettersOf) box(ctx context.Context, f function) (driver.LetterBox, err
 		name = path.Join(path.Dir(path.Dir(topic)), "subscriptions", path.Base(topic))
 	}
 	if !strings.Contains(name, "/") {
+		if of.target.Project == "" {
+			return nil, errNoProject
+		}
 		name = "projects/" + of.target.Project + "/subscriptions/" + name
 	}
 	return letters.OpenSubscription(ctx, name)
@@ -178,7 +181,7 @@ func newLettersShow(of *lettersOf) *cobra.Command {
 			return of.look(c.Context(), func(ctx context.Context, box driver.LetterBox) error {
 				d, err := box.ReadLetter(ctx, args[0])
 				if err != nil {
-					return fails(err)
+					return fails(elsewhere(err))
 				}
 				if of.json {
 					return of.printJSON(letters.Describe(args[0], d, payload))
@@ -232,17 +235,58 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 				if err != nil || !may {
 					return err
 				}
-				for _, ref := range refs {
+				return eachLetter(refs, func(ref string) error {
 					if err := ch.drop(c.Context(), f, box, ref); err != nil {
-						return fails(err)
+						return err
 					}
-				}
-				return nil
+					return ch.dropped(ref)
+				})
 			})
 		},
 	}
 	ch.flags(c)
 	return c
+}
+
+// eachLetter calls do with each letter. After one that can't succeed, or that is gone, it goes on; any other
+// failure would meet the letters after it, too.
+func eachLetter(refs []string, do func(ref string) error) error {
+	var all []error
+	for i, ref := range refs {
+		err := do(ref)
+		if err != nil {
+			all = append(all, fmt.Errorf("letter %s: %w", plain(ref), elsewhere(err)))
+		}
+		if err != nil && !driver.IsPermanent(err) && !errors.Is(err, driver.ErrNotFound) {
+			if left := len(refs) - i - 1; left > 0 {
+				all = append(all, fmt.Errorf("nothing was done about the %d letters after it", left))
+			}
+			break
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return fails(errors.Join(all...))
+}
+
+// elsewhere says where to look for a letter that is not found.
+func elsewhere(err error) error {
+	if errors.Is(err, driver.ErrNotFound) {
+		return fmt.Errorf("%w: letters list names those that there are, and --from the other place", err)
+	}
+	return err
+}
+
+// dropped says that a letter was deleted.
+func (c *changing) dropped(ref string) error {
+	if c.json {
+		return c.printJSON(struct {
+			Ref     string `json:"ref"`
+			Deleted bool   `json:"deleted"`
+		}{ref, true})
+	}
+	return c.printText(plain(ref) + ": deleted\n")
 }
 
 // drop deletes a letter.

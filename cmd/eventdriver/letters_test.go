@@ -129,8 +129,8 @@ func testLettersOfAStore(t *testing.T, b bucket) {
 	expectCall(t, b, fine, []string{"completed: processed"}, "why", "order-1")
 
 	rest := listed(t, b, found)
-	for _, d := range rest.Letters {
-		expectCall(t, b, fine, []string{`"action":"letters drop"`}, "letters", "drop", d.Ref, "--yes", "--as=me")
+	for _, d := range rest.Letters { // one that is gone does not keep those after it
+		expectCall(t, b, failed, []string{`"action":"letters drop"`, ref, "not found: letters list", d.Ref + ": deleted"}, "letters", "drop", ref, d.Ref, "--yes", "--as=me")
 	}
 	if l := listed(t, b, fine); l.Found != 0 {
 		t.Errorf("%+v", l)
@@ -254,6 +254,13 @@ func TestLetterOfAnEndedJoin(t *testing.T) {
 	for _, to := range []string{"--url=" + function.url, "--topic=" + source} {
 		says := []string{"its join has ended", "--payload"}
 		expectCall(t, b, failed, says, "letters", "resend", ref, to, "--yes", "--as=me")
+	}
+	function.send(t, "/events/event2", "", `{"n":1}`, http.StatusOK)
+	other := listed(t, b, found, "--reason=no-key").Letters[0].Ref // has its turn, though the first is refused
+	expectCall(t, b, failed, []string{"its join has ended", other + ": dead-lettered"}, "letters", "resend", ref, other, "--url="+function.url, "--yes", "--as=me")
+	out := expectCall(t, b, failed, []string{"connection refused", "the 1 letters after it"}, "letters", "resend", other, ref, "--url=http://127.0.0.1:1", "--yes", "--as=me")
+	if strings.Contains(out, "its join has ended") {
+		t.Errorf("it went on where nobody answers: %s", out)
 	}
 	if n := len(server.Messages()); n != 0 {
 		t.Errorf("%d messages were published", n)

@@ -87,25 +87,23 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	}
 	defer free()
 	all := true
-	for _, ref := range refs {
+	err = eachLetter(refs, func(ref string) error {
 		result, err := r.one(ctx, f, box, sender, ref)
-		if err != nil {
-			return fails(fmt.Errorf("letter %s: %w", ref, err))
-		}
 		all = all && (result == letters.Processed || result == letters.Published)
-	}
-	if !all {
+		return err
+	})
+	if err == nil && !all {
 		return outcome{code: found}
 	}
-	return nil
+	return err
 }
 
 // longestRun is what Cloud Run allows.
 const longestRun = time.Hour
 
 // errEnded refuses a letter whose key is completed as expired.
-var errEnded = fmt.Errorf("it is %s: its join has ended, and the function would acknowledge it and do nothing; act on "+
-	"its contents by hand (letters show ID --payload), then drop it", driver.ReasonIncomplete)
+var errEnded = driver.Permanent(fmt.Errorf("it is %s: its join has ended, and the function would acknowledge it and do nothing; "+
+	"act on its contents by hand (letters show ID --payload), then drop it", driver.ReasonIncomplete))
 
 // one sends one letter, and deletes it if its event was processed.
 func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
