@@ -17,6 +17,7 @@ import (
 type changing struct {
 	*globals
 	yes, dryRun bool
+	alone       bool // start no sweep
 	as, reason  string
 
 	asked       bool   // whose credentials they are

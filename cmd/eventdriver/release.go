@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/operate/change"
 )
 
@@ -19,7 +20,6 @@ type keyChange struct {
 	do     func(k change.Keys, ctx context.Context, key string, force bool) error
 	force  bool
 	runs   bool // the key is to be run then
-	alone  bool // start no sweep
 }
 
 func newRelease(g *globals) *cobra.Command {
@@ -72,8 +72,7 @@ func (c *keyChange) command(command *cobra.Command) *cobra.Command {
 			"3; --force takes it from the run."
 	}
 	if c.runs {
-		command.Long += "\n\nThen it has Cloud Scheduler start a sweep, which runs the key: see sweep. Where that can't be, the key's\n" +
-			"next delivery runs it: send one of its letters, or publish one of its events again."
+		command.Long += "\n\n" + aboutRun
 	}
 	command.Long += "\n\nAn audit line goes to stderr, and the owner in the store names the account.\n" +
 		"Exit code 1: there was nothing to change."
@@ -83,7 +82,7 @@ func (c *keyChange) command(command *cobra.Command) *cobra.Command {
 	}
 	c.flags(command)
 	if c.runs {
-		command.Flags().BoolVar(&c.alone, "no-sweep", false, "start no sweep")
+		c.addNoSweep(command)
 	}
 	if c.forced != "" {
 		command.Flags().BoolVar(&c.force, "force", false, "change the key also while a run holds it: "+c.forced)
@@ -113,7 +112,12 @@ func (c *keyChange) run(ctx context.Context, f function, key string) error {
 	case err != nil:
 		return fails(err)
 	case c.runs:
-		return c.haveItRun(ctx, f, key)
+		says, err := c.haveItRun(ctx, f, key)
+		if err != nil {
+			return err
+		}
+		return c.told(says, says)
 	}
-	return nil
+	says := changed{Key: key, State: joiner.Done, Next: "Its events are acknowledged from now on, and not run."}
+	return c.told(says, says)
 }

@@ -40,7 +40,7 @@ func newReplace(g *globals) *cobra.Command {
 			"hold, and KEY_POINTER must lead to KEY.\n\n" +
 			"The key is claimed before it is changed, and kept for --settle after it, until deliveries that have read\n" +
 			"the wrong event before have ended. While a run is under way the command is refused, with the exit code 3;\n" +
-			"--force takes the key from the run. A completed key is refused: open it first, with rerun.\n\n" +
+			"--force takes the key from the run. A completed key is refused: open it first, with rerun.\n\n" + aboutRun + "\n\n" +
 			"An audit line goes to stderr. Exit code 1: there was nothing to change.",
 		Example: "  eventdriver replace order-1 event2 --file=event2.json --reason='amount was missing' --service=orders \\\n" +
 			"      --region=europe-west1 --project=my-project",
@@ -56,6 +56,7 @@ func newReplace(g *globals) *cobra.Command {
 	flags.StringVar(&r.media, "content-type", "", "the data's media `type`; the default is that of the event that is there")
 	flags.BoolVar(&r.force, "force", false, "replace the event also while a run holds the key: "+forcedReplace)
 	addSettle(c, &r.settle)
+	r.addNoSweep(c)
 	return c
 }
 
@@ -108,7 +109,7 @@ func (r *replace) run(ctx context.Context, f function, key, source string) error
 	if err != nil {
 		return nothingOr(err)
 	}
-	return r.report(prepared)
+	return r.report(ctx, f, prepared)
 }
 
 func (r *replace) prepare(ctx context.Context, f function, k change.Keys, key, source string, content []byte) (change.Replacement, error) {
@@ -119,11 +120,10 @@ func (r *replace) prepare(ctx context.Context, f function, k change.Keys, key, s
 
 // replacement is what replace prints for programs.
 type replacement struct {
-	Key    string `json:"key"`
+	changed
 	Source string `json:"source"`
 	Was    data   `json:"was"`
 	Now    data   `json:"now"`
-	Next   string `json:"next"`
 }
 
 // data describes the data of an event, which is not printed.
@@ -140,22 +140,15 @@ func digest(m driver.Message) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (r *replace) report(p change.Replacement) error {
-	next := afterReplace(p)
-	if r.json {
-		return r.printJSON(replacement{p.Was.Key, p.Was.Source, dataOf(p.Was), dataOf(p.Now), next})
+func (r *replace) report(ctx context.Context, f function, p change.Replacement) error {
+	says, err := r.haveItRun(ctx, f, p.Was.Key)
+	if err != nil {
+		return err
 	}
-	return r.printText(next + "\n")
-}
-
-// afterReplace says what happens next.
-func afterReplace(p change.Replacement) string {
-	next := "The event is replaced. The next delivery of one of the key's events runs it, if all of them are there"
-	if p.Letters == 0 {
-		return next + "; if none comes, so does the sweep, or publish one of them again."
+	if says.Sweep != nil && p.Letters > 0 {
+		says.Next += " Once it is completed, drop its dead letters (letters drop)."
 	}
-	return next + ": send one of its dead letters again (letters resend), or leave it to the sweep and drop them (letters " +
-		"drop); why shows them."
+	return r.told(says, replacement{says, p.Was.Source, dataOf(p.Was), dataOf(p.Now)})
 }
 
 // describeReplacement is the table of what will change.

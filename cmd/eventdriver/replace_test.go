@@ -37,7 +37,7 @@ func TestReplace(t *testing.T) {
 	expectCall(t, b, failed, []string{"nothing was changed", "is       13", "will be  12", "application/json", "replace the event"}, args...)
 	expectCall(t, b, fine, []string{"would do this: order-1, event2: replace the event"}, append(args, "--dry-run")...)
 	expectCall(t, b, found, []string{"order-1: failed"}, "why", "order-1")
-	out := expectCall(t, b, fine, []string{`"action":"replace"`, `"why":"the amount was negative"`, `"source":"event2"`, "letters resend"}, append(args, "--yes")...)
+	out := expectCall(t, b, fine, []string{`"action":"replace"`, `"why":"the amount was negative"`, `"source":"event2"`, "send one of its letters"}, append(args, "--yes")...)
 	if strings.Contains(out, "amount\":") {
 		t.Errorf("the data is printed: %s", out)
 	}

@@ -86,8 +86,8 @@ func (c *changing) start(ctx context.Context, f function, job sweepjob.Job) erro
 		do: func(ctx context.Context) ([]any, error) { return nil, job.Run(ctx, c.endpoint) }})
 }
 
-// opened is what a command that has opened a key prints for programs.
-type opened struct {
+// changed is what a command that has changed a key prints for programs.
+type changed struct {
 	Key   string        `json:"key"`
 	State joiner.State  `json:"state"`
 	Next  string        `json:"next"`            // what happens next, or what to do
@@ -96,18 +96,18 @@ type opened struct {
 }
 
 // haveItRun starts a sweep that runs a key which was released or reopened, if that can be.
-func (c *keyChange) haveItRun(ctx context.Context, f function, key string) error {
+func (c *changing) haveItRun(ctx context.Context, f function, key string) (says changed, err error) {
 	within, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	k, err := f.keys()
 	if err != nil {
-		return err
+		return says, err
 	}
 	a, err := k.Why(within, key)
 	if err != nil {
-		return fails(fmt.Errorf("the key was changed, and no sweep was started: %w", err))
+		return says, fails(fmt.Errorf("the key was changed, and no sweep was started: %w", err))
 	}
-	says := opened{Key: key, State: a.State, Next: a.Next}
+	says = changed{Key: key, State: a.State, Next: a.Next}
 	if a.State == joiner.Complete {
 		job, err := c.sweepFor(ctx, f)
 		if err != nil {
@@ -116,14 +116,28 @@ func (c *keyChange) haveItRun(ctx context.Context, f function, key string) error
 			says.Sweep, says.Next = &job, "The sweep that was started runs it: look again with why."
 		}
 	}
+	return says, nil
+}
+
+// told prints what became of a key that was opened: for programs, all.
+func (c *changing) told(says changed, all any) error {
 	if c.json {
-		return c.printJSON(says)
+		return c.printJSON(all)
 	}
-	text := fmt.Sprintf("%s: %s\n%s\n", plain(key), says.State, plain(says.Next))
+	text := fmt.Sprintf("%s: %s\n%s\n", plain(says.Key), says.State, plain(says.Next))
 	if says.Why != "" {
 		text += "No sweep was started: " + says.Why + "\n"
 	}
 	return c.printText(text)
+}
+
+// aboutRun is what help says of commands that have a key run.
+const aboutRun = "Then it has Cloud Scheduler start a sweep, which runs the key: see sweep. Where that can't be, the key's\n" +
+	"next delivery runs it: send one of its letters, or publish one of its events again."
+
+// addNoSweep adds the flag that leaves the sweep out.
+func (c *changing) addNoSweep(command *cobra.Command) {
+	command.Flags().BoolVar(&c.alone, "no-sweep", false, "start no sweep")
 }
 
 var (
@@ -132,7 +146,7 @@ var (
 )
 
 // sweepFor starts a sweep, unless it is not wanted.
-func (c *keyChange) sweepFor(ctx context.Context, f function) (job sweepjob.Job, err error) {
+func (c *changing) sweepFor(ctx context.Context, f function) (job sweepjob.Job, err error) {
 	if c.alone {
 		return job, errUnwanted
 	}

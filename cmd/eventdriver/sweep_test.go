@@ -121,10 +121,18 @@ func TestRerunAndReleaseHaveTheKeyRun(t *testing.T) {
 	d.call(t, fine, nil, "sweep", "--as=me", "--yes")
 	d.call(t, fine, []string{"marked: done"}, "why", "marked")
 
+	d.persist(t, "wrong", "event1", "event2", "event3")
+	if err := d.store.Release(t.Context(), d.claim(t, "wrong"), driver.Released{Mark: driver.MarkFailed}); err != nil {
+		t.Fatal(err)
+	}
+	correct := []string{"replace", "wrong", "event2", "--reason=r", "--as=me", "--yes", "--settle=0s", "--file=" + write(t, `{"n":2}`)}
+	d.call(t, fine, []string{"wrong: complete", "The sweep that was started runs it"}, correct...)
+	d.call(t, fine, []string{"wrong: done"}, "why", "wrong")
+
 	d.schedule("PAUSED")
 	d.call(t, fine, []string{"its job is paused"}, "rerun", "order-1", "--as=me", "--yes")
 	d.answers[theJobs] = map[string]any{}
-	var o opened
+	var o changed
 	if err := json.Unmarshal([]byte(d.call(t, fine, nil, "rerun", "marked", "--as=me", "--yes", "--json")), &o); err != nil ||
 		o.State != "complete" || o.Sweep != nil || !strings.Contains(o.Why, "no job") || !strings.Contains(o.Next, "letters") {
 		t.Errorf("%+v, %v", o, err)

@@ -50,7 +50,7 @@ func (k Keys) Release(ctx context.Context, key string, force bool) error {
 	case err != nil:
 		return err
 	case c.Done != nil:
-		return fmt.Errorf("key %q is completed, and is not run again: %w", key, ErrNothing)
+		return fmt.Errorf("key %q is completed: rerun runs it once more: %w", key, ErrNothing)
 	case c.Token == 0:
 		return fmt.Errorf("key %q was never claimed: the next delivery runs it: %w", key, ErrNothing)
 	case !c.Held && c.Mark == driver.MarkNone && c.Attempts == 0 && c.NotBefore.IsZero():
