@@ -26,7 +26,7 @@ const startWithin = 2 * time.Minute
 func StartEmulator(ctx context.Context) (address string, stop func() error, err error) {
 	for _, program := range []string{"gcloud", "java"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return "", nil, fmt.Errorf("Google's Pub/Sub emulator needs %s, which is not installed: install the Google Cloud CLI with "+
+			return "", nil, fmt.Errorf("the Pub/Sub emulator needs %s, which is not installed: install the Google Cloud CLI with "+
 				"its component pubsub-emulator, or set PUBSUB_EMULATOR_HOST to an emulator that runs", program)
 		}
 	}
