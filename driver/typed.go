@@ -33,7 +33,11 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 		if err := growFor[T](ctx, in.Content); err != nil {
 			return err
 		}
-		if err := decode(exact[T](in.Content), &value); err != nil {
+		content, err := exact[T](ctx, in.Content)
+		if err != nil {
+			return err
+		}
+		if err := decode(content, &value); err != nil {
 			return Permanent(err)
 		}
 		if err := fn(ctx, in.Key, value); err != nil {
@@ -43,7 +47,8 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	})
 }
 
-// growFor counts what decoding content into a T takes, beside a copy of the content.
+// growFor counts what decoding content into a T takes, beside a copy of the content. What is no valid
+// JSON is not decoded: see decode.
 func growFor[T any](ctx context.Context, content []byte) error {
 	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted || !json.Valid(content) {
 		return nil
@@ -62,6 +67,9 @@ func decode(content []byte, into any) error {
 	if !holdsAny(reflect.TypeOf(into), nil) && json.Unmarshal(content, into) == nil {
 		return nil
 	}
+	if !json.Valid(content) { // it begins with a value, perhaps, that nobody has counted
+		into = new(undecoded)
+	}
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
@@ -72,6 +80,12 @@ func decode(content []byte, into any) error {
 	}
 	return nil
 }
+
+// undecoded is for JSON that is scanned to find out what is wrong with it.
+type undecoded struct{}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (undecoded) UnmarshalJSON([]byte) error { return nil }
 
 // holdsAny says whether a number may land in an any when a t is decoded.
 func holdsAny(t reflect.Type, within []reflect.Type) bool {
@@ -136,14 +150,17 @@ func jsonType(got string, t reflect.Type) string {
 // for a field of the struct T though their names differ from it in case, where another
 // member has the field's name: sources may differ in case alone. Anything else is
 // returned as it is.
-func exact[T any](content []byte) []byte {
+func exact[T any](ctx context.Context, content []byte) ([]byte, error) {
 	t := reflect.TypeFor[T]()
 	if t.Kind() != reflect.Struct || !folds(memberNames(content)) {
-		return content
+		return content, nil
 	}
 	var members map[string]json.RawMessage
+	if err := Grow(ctx, rawjson.DecodedSize(content, reflect.TypeOf(members))+3*len(content)); err != nil {
+		return nil, err
+	}
 	if json.Unmarshal(content, &members) != nil {
-		return content // whoever decodes it says why
+		return content, nil // whoever decodes it says why
 	}
 	fields := fieldNames(t)
 	for name := range members {
@@ -158,9 +175,9 @@ func exact[T any](content []byte) []byte {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if e.Encode(members) != nil {
-		return content
+		return content, nil
 	}
-	return b.Bytes()
+	return b.Bytes(), nil
 }
 
 // folds says whether two different names are the same but for their case.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 
 	"example.com/eventdriver/driver"
@@ -52,6 +53,49 @@ func (b *budget) Grow(n int64) error {
 func (b *budget) Shrink(n int64) { *b += budget(n) }
 
 func (b *budget) Hold() func() { return func() {} }
+
+// TestTypedHandlerDecodesNothingUncounted: neither a large value before something invalid, nor the
+// members of an object of which two names differ in case alone.
+func TestTypedHandlerDecodesNothingUncounted(t *testing.T) {
+	type item struct{ A, B, C, D, E, F, G, H string }
+	list := "[" + strings.Repeat("{},", 100_000) + "{}]"
+	structs := driver.JSON(func(context.Context, string, []item) error { return nil })
+	anything := driver.JSON(func(context.Context, string, any) error { return nil })
+	object := driver.JSON(func(context.Context, string, item) error { return nil })
+	for name, c := range map[string]struct {
+		handler driver.Handler
+		content string
+		want    func(error) bool
+	}{
+		"structs, and more": {structs, list + " {}", driver.IsPermanent},
+		"an any, and more":  {anything, list + " {}", driver.IsPermanent},
+		"many members":      {object, `{"A":"","a":"",` + manyMembers(60_000) + `}`, noMemory},
+	} {
+		account := budget(1 << 20)
+		m := driver.Message{Key: "k", Source: "s", Content: []byte(c.content)}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := driver.New(c.handler).Process(driver.WithMemory(t.Context(), &account), m)
+		runtime.ReadMemStats(&after)
+		if !c.want(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 3<<20 {
+			t.Errorf("%s: %d bytes were allocated", name, got)
+		}
+	}
+}
+
+func noMemory(err error) bool { return errors.Is(err, driver.ErrNoMemory) }
+
+// manyMembers returns so many members of an object, each with a name of its own.
+func manyMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"x%d":0,`, i)
+	}
+	return b.String() + `"z":0`
+}
 
 // TestTypedHandlerCountsWhatItDecodes, before it does: small JSON can become large.
 func TestTypedHandlerCountsWhatItDecodes(t *testing.T) {
