@@ -22,13 +22,24 @@ const (
 // element of hundreds, so call it before decoding what strangers have sent. It allocates
 // little, whatever the JSON.
 func DecodedSize(valid []byte, t reflect.Type) int {
-	s := sizer{scan: scan{json: valid, ctx: context.Background()}, fields: make(map[reflect.Type]map[string][]reflect.Type)}
+	s := sizer{scan: scan{json: valid, ctx: context.Background()}, structs: make(map[reflect.Type]structure)}
 	return s.value(t)
 }
 
 type sizer struct {
 	scan
-	fields map[reflect.Type]map[string][]reflect.Type // by type and folded name
+	structs map[reflect.Type]structure
+}
+
+// structure is what encoding/json knows of a struct.
+type structure struct {
+	fields   map[string][]field // by folded name
+	embedded int                // what the structs take that embedded pointers lead to
+}
+
+type field struct {
+	reflect.Type
+	embedded bool // it is in a struct that an embedded pointer leads to
 }
 
 var (
@@ -85,40 +96,56 @@ func (s *sizer) mapMembers(t reflect.Type) (size int) {
 }
 
 func (s *sizer) structMembers(t reflect.Type) (size int) {
-	fields := s.fieldsOf(t)
+	of := s.structureOf(t)
+	embedded := 0
 	for s.step(); s.space() < len(s.json) && s.byte() != '}'; s.separator(',') {
-		types := fields[folded(string(Text(s.literalText())))]
+		fields := of.fields[folded(string(Text(s.literalText())))]
 		s.separator(':')
-		if len(types) == 0 {
+		if len(fields) == 0 {
 			s.skip()
 			continue
 		}
 		most, start := 0, s.at
-		for _, field := range types { // of fields with one name encoding/json decides which it is
+		for _, f := range fields { // of fields with one name encoding/json decides which it is
 			s.at = start
-			most = max(most, s.value(field))
+			most = max(most, s.value(f.Type))
+			if f.embedded {
+				embedded = of.embedded
+			}
 		}
 		size += most
 	}
 	s.step()
-	return size
+	return size + embedded
 }
 
-// fieldsOf returns the types of a struct's fields by their folded names, those of embedded
-// structs included.
-func (s *sizer) fieldsOf(t reflect.Type) map[string][]reflect.Type {
-	if known, ok := s.fields[t]; ok {
+// structureOf returns a struct's fields, those of embedded structs included.
+func (s *sizer) structureOf(t reflect.Type) structure {
+	if known, ok := s.structs[t]; ok {
 		return known
 	}
-	all := make(map[string][]reflect.Type)
+	of := structure{fields: make(map[string][]field)}
 	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous && f.Type.Kind() == reflect.Pointer {
+			of.embedded += int(f.Type.Elem().Size()) + allocated
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		for _, name := range []string{folded(name), folded(f.Name)} { // a name that is no legal one is ignored
-			all[name] = append(all[name], f.Type)
+			of.fields[name] = append(of.fields[name], field{f.Type, behindPointer(t, f.Index)})
 		}
 	}
-	s.fields[t] = all
-	return all
+	s.structs[t] = of
+	return of
+}
+
+// behindPointer says whether an embedded pointer is on the way to a field.
+func behindPointer(t reflect.Type, index []int) bool {
+	for _, i := range index[:len(index)-1] {
+		if t = t.Field(i).Type; t.Kind() == reflect.Pointer {
+			return true
+		}
+	}
+	return false
 }
 
 // folded returns what names have in common that encoding/json takes for one: also those with the
