@@ -56,7 +56,8 @@ func (e parallelError) pause() (longest time.Duration) {
 type resentKey struct{}
 
 // WithResent returns a context for the run of an event that a person has sent again, after it was
-// dead-lettered: its attempts are counted anew. Package convert does so with the letter of an order.
+// dead-lettered: the attempts of a key that failed for good are counted anew. Should the run fail, its
+// redeliveries go on to count. Package convert does so with the letter of an order.
 func WithResent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, resentKey{}, true)
 }

@@ -121,6 +121,25 @@ func TestMaxAttempts(t *testing.T) {
 	})
 }
 
+// TestResentEventIsGivenUpAgain: the redeliveries of a letter that was sent to a topic are of an event
+// that was sent again, too. They do not begin anew.
+func TestResentEventIsGivenUpAgain(t *testing.T) {
+	store, b := memstore.New(), fails(errBusy, 100)
+	p := instance(store, b, 3)
+	resent := driver.WithResent(t.Context())
+	for range 3 {
+		_ = p.Process(t.Context(), order)
+	}
+	for delivery, want := range []driver.Reason{"", "", driver.ReasonTooManyAttempts} {
+		if err := p.Process(resent, order); driver.ReasonOf(err) != want || int(b.runs.Load()) != 4+delivery {
+			t.Errorf("delivery %d of the letter: %v, %d runs; want %q", delivery+1, err, b.runs.Load(), want)
+		}
+	}
+	if err := p.Process(resent, order); driver.IsPermanent(err) || b.runs.Load() != 7 {
+		t.Errorf("sent once more: %v, %d runs", err, b.runs.Load())
+	}
+}
+
 // TestVanishedRunsAreAttempts: a run that crashes each time is given up, too, in place of a run.
 func TestVanishedRunsAreAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -36,7 +36,8 @@ type lease struct {
 	// sweep does not put its key into quarantine, of which nobody would hear: its lease runs out, and
 	// whoever takes over calls onExpiry. When that has failed for good, the key stays in quarantine.
 	sweep bool
-	// attempts is how many runs have failed before; 0 again, where a person has sent the event again.
+	// attempts is how many runs have failed before; 0 again, where a person has sent the event of a key
+	// again that had failed for good. Redeliveries of that event go on to count.
 	attempts int
 	// outcome is what a completion is recorded with.
 	outcome driver.Outcome
@@ -49,7 +50,7 @@ func (c *Cache) hold(ctx context.Context, claim driver.Claim, length time.Durati
 	_, sweep := driver.SweepFrom(ctx)
 	l := &lease{cache: c, claim: claim, length: length, asked: asked, attempts: claim.Attempts,
 		quarantined: unknown && c.onExpiry != nil, sweep: sweep}
-	if driver.IsResent(ctx) {
+	if driver.IsResent(ctx) && claim.Mark == driver.MarkFailed {
 		l.attempts = 0
 	}
 	return l
