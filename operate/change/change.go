@@ -109,8 +109,7 @@ func (k Keys) with(ctx context.Context, key string, c driver.ClaimState, force b
 	case errors.As(err, &held) && force:
 		return fmt.Errorf("key %q: another run has begun meanwhile: %w", key, ErrUnderWay)
 	case errors.As(err, &held):
-		return fmt.Errorf("key %q is held until %s, unless its lease is renewed: %w", key, held.Expires.UTC().Format(time.RFC3339),
-			ErrUnderWay)
+		return underWay(key, held.Expires)
 	case errors.Is(err, driver.ErrDone):
 		return fmt.Errorf("key %q was completed meanwhile: %w", key, ErrNothing)
 	case err != nil:
@@ -120,6 +119,10 @@ func (k Keys) with(ctx context.Context, key string, c driver.ClaimState, force b
 		return errors.Join(err, k.giveBack(ctx, claim, c))
 	}
 	return nil
+}
+
+func underWay(key string, until time.Time) error {
+	return fmt.Errorf("key %q is held until %s, unless its lease is renewed: %w", key, until.UTC().Format(time.RFC3339), ErrUnderWay)
 }
 
 // undo gives a key back whose claim failed: only the answer may have been lost.

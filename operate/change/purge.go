@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -16,7 +17,7 @@ import (
 // the claims. An event that comes meanwhile may be deleted, or be kept for the key's next life. Where it
 // fails, the key stays completed; then purge it again.
 //
-// While a lease is live, it is refused with [ErrUnderWay]; with force the run's claim is completed. That
+// While a lease is live, in any scope, it is refused with [ErrUnderWay]; with force the run's claim is completed. That
 // run is not stopped. If it ends after the key is purged, the key may be completed again, so that
 // its next life is not run.
 func (k Keys) Purge(ctx context.Context, key string, force bool) error {
@@ -51,7 +52,8 @@ func halfWay(key string, err error) error {
 	return fmt.Errorf("key %q is completed, and not all of it is deleted: purge it again: %w", key, err)
 }
 
-// close completes a key in its own scope, and in each other in which it was claimed.
+// close completes a key in its own scope, and in each other in which it was claimed. It begins only where
+// none is held: a key that is completed in some of its scopes would be acknowledged there, and never run.
 func (k Keys) close(ctx context.Context, state driver.KeyState, force bool) error {
 	claims := []driver.ClaimState{state.Claim(k.Scope)}
 	for _, c := range state.Claims {
@@ -59,6 +61,12 @@ func (k Keys) close(ctx context.Context, state driver.KeyState, force bool) erro
 			claims = append(claims, c)
 		}
 	}
+	for _, c := range claims {
+		if c.Held && time.Now().Before(c.Expires) && !force {
+			return underWay(state.Key, c.Expires)
+		}
+	}
+	closed := false
 	for _, c := range claims {
 		if c.Done != nil {
 			continue
@@ -68,9 +76,14 @@ func (k Keys) close(ctx context.Context, state driver.KeyState, force bool) erro
 		err := in.with(ctx, state.Key, c, force, func(ctx context.Context, claim driver.Claim) error {
 			return k.Claims.Complete(ctx, claim, driver.OutcomeOperator)
 		})
-		if err != nil && !errors.Is(err, ErrNothing) { // it was completed meanwhile
+		switch {
+		case errors.Is(err, ErrNothing): // it was completed meanwhile
+		case err != nil && closed:
+			return halfWay(state.Key, err)
+		case err != nil:
 			return err
 		}
+		closed = true
 	}
 	return nil
 }

@@ -234,6 +234,47 @@ func TestPurge(t *testing.T) {
 	}
 }
 
+// TestPurgeOfARunInAnotherScope changes nothing. Where that run begins only when the key is being completed,
+// the error says so.
+func TestPurgeOfARunInAnotherScope(t *testing.T) {
+	type claims struct {
+		driver.ClaimStore
+		driver.Purger
+	}
+	for _, known := range []bool{true, false} {
+		each(t, "released", func(t *testing.T, s *memstore.Store, _ driver.Claim) {
+			persisted(t, s)
+			run := func(owner string) {
+				if _, err := s.Acquire(t.Context(), driver.Claim{Scope: "b", Key: key, Owner: owner}, time.Minute); err != nil {
+					t.Error(err)
+				}
+			}
+			run("a run")
+			faults := drivertest.NewFaults(s)
+			if !known {
+				time.Sleep(time.Hour) // in a bubble: it has vanished
+				faults.Hook(func(c drivertest.Call) drivertest.Fault {
+					if c.Seq == 1 {
+						run("another")
+					}
+					return drivertest.Fault{}
+				})
+			}
+			k := keysOf(s)
+			k.Claims = claims{faults, s}
+			err := k.Purge(t.Context(), key, false)
+			state, errInspect := s.Inspect(t.Context(), key)
+			if !errors.Is(err, change.ErrUnderWay) || errInspect != nil || len(state.Events) != 1 {
+				t.Fatalf("%v, and then %+v, %v", err, state, errInspect)
+			}
+			halfWay := strings.Contains(err.Error(), "purge it again")
+			if isDone := state.Claim("").Done != nil; isDone == known || halfWay != isDone {
+				t.Errorf("the run is known: %v; %v, and the other scope is completed: %v", known, err, isDone)
+			}
+		})
+	}
+}
+
 // TestPurgeOfARunUnderWay: with force the run loses the key.
 func TestPurgeOfARunUnderWay(t *testing.T) {
 	each(t, "held", func(t *testing.T, s *memstore.Store, was driver.Claim) {
