@@ -83,7 +83,7 @@ func (k Keys) Replace(ctx context.Context, r Replacement, why string, force bool
 	if err != nil {
 		return err
 	}
-	return k.with(ctx, key, state.Claim(k.Scope), force, func(ctx context.Context, claim driver.Claim) error {
+	err = k.with(ctx, key, state.Claim(k.Scope), force, func(ctx context.Context, claim driver.Claim) error {
 		kept, err := k.Events.LookUp(ctx, key, source)
 		if err != nil {
 			return notThere(key, source, err)
@@ -96,10 +96,23 @@ func (k Keys) Replace(ctx context.Context, r Replacement, why string, force bool
 		}
 		err = errors.Join(pause(ctx, k.Settle), k.Claims.Release(ctx, claim, driver.Released{}))
 		if err != nil {
-			return fmt.Errorf("the event is replaced, and key %q could not be released: %w", key, err)
+			return notReleased(key, err)
 		}
 		return nil
 	})
+	if err != nil || !force {
+		return err
+	}
+	// The run may have failed meanwhile, and have released the key itself, with a mark or a pause.
+	err = k.Release(ctx, key, false)
+	if err == nil || errors.Is(err, ErrNothing) || errors.Is(err, ErrUnderWay) {
+		return nil
+	}
+	return notReleased(key, err)
+}
+
+func notReleased(key string, err error) error {
+	return fmt.Errorf("the event is replaced, and key %q could not be released: %w", key, err)
 }
 
 // pause waits for d.

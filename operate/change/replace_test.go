@@ -85,6 +85,27 @@ func TestReplaceOfARunUnderWay(t *testing.T) {
 	})
 }
 
+// TestReplaceOfARunThatFailsMeanwhile: what the run says of the event as it was does not keep the key from
+// being run.
+func TestReplaceOfARunThatFailsMeanwhile(t *testing.T) {
+	for _, said := range []driver.Released{{Mark: driver.MarkFailed, Attempts: 1}, {Mark: driver.MarkQuarantined}, {Pause: time.Hour, Attempts: 1}} {
+		each(t, "held", func(t *testing.T, s *memstore.Store, was driver.Claim) {
+			persisted(t, s)
+			k := keysOf(s)
+			k.Settle = change.Settle
+			time.AfterFunc(change.Settle/2, func() {
+				if err := s.Release(t.Context(), was, said); err != nil {
+					t.Error(err)
+				}
+			})
+			if err := replaced(t, k, "event1", true); err != nil {
+				t.Fatal(err)
+			}
+			expectFree(t, s, was)
+		})
+	}
+}
+
 // TestReplaceRefuses says what to do instead, and changes nothing.
 func TestReplaceRefuses(t *testing.T) {
 	refuses := errors.New("no JSON")
