@@ -175,7 +175,9 @@ func (f *flawedCorrector) ReadCorrected(ctx context.Context, ref string) (driver
 	return m, err
 }
 
+// Persist comes after corrections that are made at once with it.
 func (f *flawedCorrector) Persist(ctx context.Context, m driver.Message) error {
+	pause()
 	return f.told(ctx, m, f.Store.Persist(ctx, m))
 }
 
