@@ -204,35 +204,35 @@ func positiveLease(ctx context.Context, s claims) error {
 }
 
 func anyClaimKey(ctx context.Context, s claims) error {
-	got, failures := atOnce(len(names), func(i int) (driver.Claim, error) {
-		c, err := s.store.Acquire(ctx, driver.NewClaim(names[i]), long)
-		return c, about(names[i], err, expectEqual("Key", c.Key, names[i]))
+	got, failures := atOnce(len(s.names), func(i int) (driver.Claim, error) {
+		c, err := s.store.Acquire(ctx, driver.NewClaim(s.names[i]), long)
+		return c, about(s.names[i], err, expectEqual("Key", c.Key, s.names[i]))
 	})
 	if err := errors.Join(failures...); err != nil {
 		return err
 	}
 	// Each name has an end of its own, which no other may have brought about.
-	_, failures = atOnce(len(names), func(i int) (any, error) {
+	_, failures = atOnce(len(s.names), func(i int) (any, error) {
 		switch i % 3 {
 		case 0:
-			return nil, about(names[i], s.other.Complete(ctx, got[i], driver.OutcomeProcessed))
+			return nil, about(s.names[i], s.other.Complete(ctx, got[i], driver.OutcomeProcessed))
 		case 1:
-			return nil, about(names[i], s.other.Release(ctx, got[i], driver.Released{}))
+			return nil, about(s.names[i], s.other.Release(ctx, got[i], driver.Released{}))
 		}
 		return nil, nil
 	})
 	if err := errors.Join(failures...); err != nil {
 		return err
 	}
-	_, failures = atOnce(len(names), func(i int) (any, error) {
-		_, err := s.other.Acquire(ctx, driver.NewClaim(names[i]), long)
+	_, failures = atOnce(len(s.names), func(i int) (any, error) {
+		_, err := s.other.Acquire(ctx, driver.NewClaim(s.names[i]), long)
 		switch i % 3 {
 		case 0:
-			return nil, about(names[i], expect("Acquire of the completed key", err, driver.ErrDone))
+			return nil, about(s.names[i], expect("Acquire of the completed key", err, driver.ErrDone))
 		case 1:
-			return nil, about(names[i], expect("Acquire of the released key", err, nil))
+			return nil, about(s.names[i], expect("Acquire of the released key", err, nil))
 		}
-		return nil, about(names[i], expectHeld(err, names[i], got[i].Token))
+		return nil, about(s.names[i], expectHeld(err, s.names[i], got[i].Token))
 	})
 	return errors.Join(failures...)
 }

@@ -13,7 +13,7 @@ import (
 // careless store takes for one another. Each has an end of its own.
 func scopesApart(ctx context.Context, s claims) error {
 	var wanted []driver.Claim
-	for _, name := range append([]string{""}, names...) {
+	for _, name := range append([]string{""}, s.names...) {
 		wanted = append(wanted, driver.Claim{Scope: name, Key: "order-1"})
 	}
 	for _, p := range [][2]string{

@@ -96,7 +96,7 @@ func decisionIsNoEvent(ctx context.Context, s events) error {
 	if _, err := decider(s, 0); err != nil {
 		return err
 	}
-	odd := append([]string{"any", "decided", "=decided/x", "base64:!decided/x", "composed-event"}, names...)
+	odd := append([]string{"any", "decided", "=decided/x", "base64:!decided/x", "composed-event"}, s.names...)
 	kept := event("order-1", "event1", "content")
 	failures := []error{s.store.Persist(ctx, kept)}
 	_, errs := atOnce(len(odd), func(i int) (any, error) {

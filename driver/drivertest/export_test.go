@@ -58,6 +58,12 @@ func tryAll[S, I any](t *testing.T, h Harness[S], as func(S) I, checks []check[I
 	return found
 }
 
+// Names are those that the checks of any string take, and FewNames the few of them.
+var (
+	Names    = names
+	FewNames = fewNames
+)
+
 // DoesNotApply is what a check returns where a store lacks what it is about.
 var DoesNotApply = errDoesNotApply
 

@@ -40,6 +40,11 @@ type Harness[S any] struct {
 	// concurrent use; default 50, at least 4.
 	Callers int
 
+	// FewNames has the checks of any string take some forty in place of all, at least one of each
+	// kind. It is for a store that is slow where it runs, such as on an emulator, and that takes
+	// all of them elsewhere.
+	FewNames bool
+
 	// Exclusive says that the store makes a takeover and the old holder's
 	// Complete exclude each other even when they run at once, and has that
 	// checked. Without it the suite allows what a completion in a record of its
@@ -54,6 +59,7 @@ type subject[I any] struct {
 	lease     time.Duration
 	callers   int
 	exclusive bool
+	names     []string // any strings
 }
 
 // check is one sentence of a contract, and how to find out whether a store
@@ -101,6 +107,7 @@ func try[S, I any](t *testing.T, h Harness[S], as func(S) I, c check[I]) error {
 			lease:     cmp.Or(h.Lease, 500*time.Millisecond),
 			callers:   max(4, cmp.Or(h.Callers, 50)),
 			exclusive: h.Exclusive,
+			names:     h.names(),
 		})
 	}
 	if h.FakeTime {
@@ -109,6 +116,14 @@ func try[S, I any](t *testing.T, h Harness[S], as func(S) I, c check[I]) error {
 		run(t)
 	}
 	return err
+}
+
+// names are the strings that the checks of any string take.
+func (h Harness[S]) names() []string {
+	if h.FewNames {
+		return fewNames()
+	}
+	return names
 }
 
 // outlast returns when a lease of length s.lease, taken before, has run out. It

@@ -106,19 +106,19 @@ func expectEvent(got driver.EventState, want driver.Message) error {
 }
 
 func inspectAnySource(ctx context.Context, s inspected) error {
-	_, failures := atOnce(len(names), func(i int) (any, error) {
-		m := event("order-1", names[i], fmt.Sprint("content ", i))
-		m.ID, m.MediaType = names[i], names[i]
+	_, failures := atOnce(len(s.names), func(i int) (any, error) {
+		m := event("order-1", s.names[i], fmt.Sprint("content ", i))
+		m.ID, m.MediaType = s.names[i], s.names[i]
 		return nil, s.store.Persist(ctx, m)
 	})
 	k, err := inspect(ctx, s, "order-1")
-	failures = append(failures, err, expectEqual("events", len(k.Events), len(names)))
+	failures = append(failures, err, expectEqual("events", len(k.Events), len(s.names)))
 	seen := make(map[string]driver.EventState)
 	for i, e := range k.Events {
 		seen[e.Source] = e
 		failures = append(failures, expectTrue("the sources are ordered", i == 0 || k.Events[i-1].Source < e.Source))
 	}
-	for i, name := range names {
+	for i, name := range s.names {
 		e, found := seen[name]
 		failures = append(failures, about(name, expectTrue("it is listed", found),
 			expectEqual("Size", e.Size, int64(len(fmt.Sprint("content ", i)))),

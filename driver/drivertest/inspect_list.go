@@ -61,21 +61,21 @@ func keysOf(listed []driver.KeyState) (keys []string) {
 }
 
 func inspectAnyKey(ctx context.Context, s inspected) error {
-	_, failures := atOnce(len(names), func(i int) (any, error) {
-		err := s.store.Persist(ctx, event(names[i], "event1", fmt.Sprint("content ", i)))
-		c, errAcquire := s.store.Acquire(ctx, driver.NewClaim(names[i]), long)
+	_, failures := atOnce(len(s.names), func(i int) (any, error) {
+		err := s.store.Persist(ctx, event(s.names[i], "event1", fmt.Sprint("content ", i)))
+		c, errAcquire := s.store.Acquire(ctx, driver.NewClaim(s.names[i]), long)
 		if i%2 == 0 {
 			errAcquire = errors.Join(errAcquire, s.store.Complete(ctx, c, driver.OutcomeProcessed))
 		}
 		return nil, errors.Join(err, errAcquire)
 	})
 	listed, err := listAll(ctx, s, driver.KeyQuery{})
-	failures = append(failures, err, expectEqual("keys listed", len(listed), len(names)))
+	failures = append(failures, err, expectEqual("keys listed", len(listed), len(s.names)))
 	seen := make(map[string]driver.KeyState)
 	for _, k := range listed {
 		seen[k.Key] = k
 	}
-	for i, name := range names {
+	for i, name := range s.names {
 		k, err := inspect(ctx, s, name)
 		for _, k := range []driver.KeyState{k, seen[name]} {
 			failures = append(failures, about(name, err, expectEqual("events", len(k.Events), 1),

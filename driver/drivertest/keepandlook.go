@@ -239,7 +239,7 @@ func keepAndLookMemory(ctx context.Context, s events) error {
 }
 
 func keepAndLookNames(ctx context.Context, s events) error {
-	sources := slices.Compact(slices.Sorted(slices.Values(names)))
+	sources := slices.Compact(slices.Sorted(slices.Values(s.names)))
 	kept := make([]driver.Message, len(sources))
 	for i, source := range sources {
 		kept[i] = event("order-1", source, fmt.Sprint("content ", i))

@@ -134,11 +134,11 @@ func boxAnyName(ctx context.Context, s lettered) error {
 	of := func(name string) driver.DeadLetter {
 		return driver.DeadLetter{Reason: driver.ReasonConflict, Key: name, Source: name, ID: name, Body: []byte(name)}
 	}
-	_, failures := atOnce(len(names), func(i int) (any, error) {
-		return nil, s.store.AddDeadLetter(ctx, of(names[i]))
+	_, failures := atOnce(len(s.names), func(i int) (any, error) {
+		return nil, s.store.AddDeadLetter(ctx, of(s.names[i]))
 	})
 	found, err := listLetters(ctx, s, 0)
-	failures = append(failures, err, expectEqual("letters listed", len(found), len(names)))
+	failures = append(failures, err, expectEqual("letters listed", len(found), len(s.names)))
 	read := make(map[string]bool)
 	for ref, l := range found {
 		d, err := s.other.ReadLetter(ctx, ref)
@@ -146,7 +146,7 @@ func boxAnyName(ctx context.Context, s lettered) error {
 		failures = append(failures, about(ref, err, expectRef(l, d), expectLetter(d, of(d.Key)), s.store.DeleteLetter(ctx, ref)))
 	}
 	left, err := listLetters(ctx, s, 0)
-	return errors.Join(append(failures, err, expectEqual("letters read", len(read), len(names)),
+	return errors.Join(append(failures, err, expectEqual("letters read", len(read), len(s.names)),
 		expectEqual("letters left", len(left), 0))...)
 }
 

@@ -31,6 +31,15 @@ var names = append([]string{
 	strings.Repeat("x", 1024), strings.Repeat("x", 1025), strings.Repeat("/", 1025),
 }, longNames()...)
 
+// fewNames are names of each kind: letters in two cases, white space, parts of paths, patterns, escapes,
+// Unicode in two forms, what is no UTF-8, quotes and statements, words with a meaning, and long ones.
+func fewNames() []string {
+	few := []string{"x", "X", "x ", "x\n", "\x00", "x\x00", "/x", "x/y", "x\\y", "..", "*", "?", "#", "%", "x%2Fy", `\n`, "${x}",
+		"é", "e\u0301", "ß", "💥", "\ufeffx", "\ufffd", "\xff", "\xfe", "\xc0\x80", `"`, "'", "`", "x'; DROP TABLE events; --", "@x",
+		"done", "claim/x", "NULL", "1", "1.0"}
+	return append(few, longNames()[:3]...)
+}
+
 // longNames are too long for the names of most stores' records, which therefore
 // hash them, and names that look like such a hash.
 func longNames() []string {
@@ -46,30 +55,30 @@ func longNames() []string {
 }
 
 func anyKey(ctx context.Context, s events) error {
-	_, failures := atOnce(len(names), func(i int) (any, error) {
-		return nil, s.store.Persist(ctx, event(names[i], "event1", fmt.Sprint("content ", i)))
+	_, failures := atOnce(len(s.names), func(i int) (any, error) {
+		return nil, s.store.Persist(ctx, event(s.names[i], "event1", fmt.Sprint("content ", i)))
 	})
 	if err := errors.Join(failures...); err != nil {
 		return err
 	}
-	_, failures = atOnce(len(names), func(i int) (any, error) {
-		want := event(names[i], "event1", fmt.Sprint("content ", i))
-		return nil, about(names[i], expectKept(ctx, s, want), expectAll(ctx, s, names[i], want))
+	_, failures = atOnce(len(s.names), func(i int) (any, error) {
+		want := event(s.names[i], "event1", fmt.Sprint("content ", i))
+		return nil, about(s.names[i], expectKept(ctx, s, want), expectAll(ctx, s, s.names[i], want))
 	})
 	return errors.Join(failures...)
 }
 
 func anySource(ctx context.Context, s events) error {
-	_, failures := atOnce(len(names), func(i int) (any, error) {
-		return nil, s.store.Persist(ctx, event("order-1", names[i], fmt.Sprint("content ", i)))
+	_, failures := atOnce(len(s.names), func(i int) (any, error) {
+		return nil, s.store.Persist(ctx, event("order-1", s.names[i], fmt.Sprint("content ", i)))
 	})
 	if err := errors.Join(failures...); err != nil {
 		return err
 	}
-	want := make([]driver.Message, len(names))
-	_, failures = atOnce(len(names), func(i int) (any, error) {
-		want[i] = event("order-1", names[i], fmt.Sprint("content ", i))
-		return nil, about(names[i], expectKept(ctx, s, want[i]))
+	want := make([]driver.Message, len(s.names))
+	_, failures = atOnce(len(s.names), func(i int) (any, error) {
+		want[i] = event("order-1", s.names[i], fmt.Sprint("content ", i))
+		return nil, about(s.names[i], expectKept(ctx, s, want[i]))
 	})
 	slices.SortFunc(want, func(a, b driver.Message) int { return cmp.Compare(a.Source, b.Source) })
 	return errors.Join(append(failures, expectAll(ctx, s, "order-1", want...))...)

@@ -173,14 +173,14 @@ func sealLook(ctx context.Context, s events) error {
 
 // sealNames seals places of odd names, and has events in the others.
 func sealNames(ctx context.Context, s events) error {
-	_, failures := atOnce(len(names), func(i int) (any, error) {
-		name := names[i]
+	_, failures := atOnce(len(s.names), func(i int) (any, error) {
+		name := s.names[i]
 		if i%2 == 0 {
 			return nil, about(name, seal(ctx, s, i/2, "order-1", name, true), seal(ctx, s, i/2, name, "event1", true))
 		}
 		return nil, about(name, s.store.Persist(ctx, event("order-1", name, "content")), s.other.Persist(ctx, event(name, "event1", "content")))
 	})
-	for i, name := range names {
+	for i, name := range s.names {
 		if i%2 == 0 {
 			failures = append(failures, about(name, expectSealed(ctx, s, "order-1", name), expectSealed(ctx, s, name, "event1")))
 			continue
@@ -188,7 +188,7 @@ func sealNames(ctx context.Context, s events) error {
 		failures = append(failures, about(name, expectKept(ctx, s, event("order-1", name, "content")), expectKept(ctx, s, event(name, "event1", "content"))))
 	}
 	kept, err := s.other.ListSourcesByKey(ctx, "order-1")
-	return errors.Join(append(failures, err, expectEqual("sources that are listed", len(kept), len(names)/2))...)
+	return errors.Join(append(failures, err, expectEqual("sources that are listed", len(kept), len(s.names)/2))...)
 }
 
 func sealEmpty(ctx context.Context, s events) error {

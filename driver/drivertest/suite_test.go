@@ -91,6 +91,30 @@ func TestFlawedEventStores(t *testing.T) {
 	seen.complete(t)
 }
 
+// TestFewNamesFindFlaws: what confuses strings is found by few of them as well.
+func TestFewNamesFindFlaws(t *testing.T) {
+	tried := 0
+	for _, flaw := range slices.Concat(eventFlaws, lookFlaws, sealFlaws) {
+		if !slices.ContainsFunc(flaw.breaks, func(says string) bool { return strings.HasPrefix(says, "Any string") }) {
+			continue
+		}
+		tried++
+		t.Run(flaw.name, func(t *testing.T) {
+			h := fake(func() *flawedEvents { return flaw.open(memstore.New()) })
+			h.FewNames = true
+			gate{}.caught(t, drivertest.EventFailures(t, h), flaw.breaks...)
+		})
+	}
+	if tried < 4 {
+		t.Errorf("%d flaws were tried", tried)
+	}
+	for _, name := range drivertest.FewNames() {
+		if !slices.Contains(drivertest.Names, name) {
+			t.Errorf("%q is not one of all names", name)
+		}
+	}
+}
+
 func TestFlawedClaimStores(t *testing.T) {
 	seen := gate{}
 	for _, flaw := range claimFlaws {

@@ -98,7 +98,7 @@ func harness(t *testing.T) drivertest.Harness[*bqstore.Store] {
 		Parallel:  true,
 	}
 	if fake.OnEmulator() { // it does one thing at a time
-		h.Parallel, h.Lease, h.Callers = false, 2*time.Second, 20
+		h.Parallel, h.Lease, h.Callers, h.FewNames = false, 2*time.Second, 20, true
 	}
 	return h
 }
