@@ -26,6 +26,7 @@ type Letter struct {
 	Time    *time.Time          `json:"time,omitempty"`
 	Header  map[string][]string `json:"header,omitempty"`
 	Size    int                 `json:"size,omitempty"` // of the body, in bytes
+	Cut     bool                `json:"cut,omitempty"`  // the body is only the beginning
 	// Body is the event's, if it was asked for; in base64, where BodyEncoding says so.
 	Body         *string `json:"body,omitempty"`
 	BodyEncoding string  `json:"bodyEncoding,omitempty"`
@@ -39,7 +40,7 @@ func describe(l driver.LetterRef) Letter {
 // Describe says what a letter has that was read, with or without its payload.
 func Describe(ref string, d driver.DeadLetter, payload bool) Letter {
 	l := Letter{Ref: ref, Reason: d.Reason, Key: d.Key, Source: d.Source, ID: d.ID, Error: d.Error, Handler: d.Handler,
-		Path: d.Path, Attempt: d.Attempt, Time: known(d.Time), Header: d.Header, Size: len(d.Body)}
+		Path: d.Path, Attempt: d.Attempt, Time: known(d.Time), Header: d.Header, Size: len(d.Body), Cut: d.Cut}
 	if !payload {
 		return l
 	}
@@ -63,7 +64,7 @@ func Parse(text []byte) (driver.DeadLetter, error) {
 		return driver.DeadLetter{}, errors.New("it has no body: write it with letters show --payload --json")
 	}
 	d := driver.DeadLetter{Reason: l.Reason, Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key, Source: l.Source,
-		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body)}
+		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body), Cut: l.Cut}
 	if l.BodyEncoding != "base64" {
 		return d, nil
 	}

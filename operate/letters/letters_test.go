@@ -115,6 +115,24 @@ func TestSendRefusesOtherPaths(t *testing.T) {
 	}
 }
 
+// TestSendRefusesACutLetter: the beginning of an event is no event.
+func TestSendRefusesACutLetter(t *testing.T) {
+	text, err := json.Marshal(letters.Describe("7", driver.DeadLetter{Body: []byte("the begin"), Cut: true}, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := letters.Parse(text)
+	if err != nil || !d.Cut {
+		t.Errorf("%s: %+v, %v; want a letter that is cut", text, d, err)
+	}
+	f := letters.Function{URL: "http://function.invalid", Client: &http.Client{}}
+	for _, sender := range []letters.Sender{f, letters.Topic{}} {
+		if _, err := sender.Send(t.Context(), d); !driver.IsPermanent(err) || !strings.Contains(err.Error(), "beginning") {
+			t.Errorf("%T: %v", sender, err)
+		}
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	d := driver.DeadLetter{Reason: driver.ReasonNoKey, Error: "why", Body: []byte("\xff")}
 	if l := letters.Describe("7", d, false); l.Ref != "7" || l.Error != "why" || l.Size != 1 || l.Body != nil || l.BodyEncoding != "" {

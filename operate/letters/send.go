@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,6 +40,10 @@ type Sender interface {
 	Send(ctx context.Context, d driver.DeadLetter) (Answer, error)
 }
 
+// errCut refuses a letter without its whole event.
+var errCut = driver.Reject(driver.ReasonTooLarge, errors.New("the letter has only the beginning of its event, which was too "+
+	"large for the store: have the producer send it again, smaller or as a reference to the data"))
+
 // Function sends letters to a function. Sending one twice does no harm.
 type Function struct {
 	URL    string // of the function, without a path
@@ -48,6 +53,9 @@ type Function struct {
 
 // Send implements [Sender].
 func (f Function) Send(ctx context.Context, d driver.DeadLetter) (Answer, error) {
+	if d.Cut {
+		return Answer{}, errCut
+	}
 	to, err := f.to(d.Path)
 	if err != nil {
 		return Answer{}, err
@@ -118,6 +126,9 @@ type Topic struct{ Topic *publish.Topic }
 
 // Send implements [Sender].
 func (t Topic) Send(ctx context.Context, d driver.DeadLetter) (Answer, error) {
+	if d.Cut {
+		return Answer{}, errCut
+	}
 	if err := t.Topic.PublishAgain(ctx, d); err != nil {
 		return Answer{}, err
 	}

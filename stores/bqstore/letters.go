@@ -31,6 +31,7 @@ type letterRow struct {
 	At      bigquery.NullTimestamp `bigquery:"dead_lettered_at"`
 	Header  string                 `bigquery:"header"`
 	Body    []byte                 `bigquery:"body"`
+	Whole   int64                  `bigquery:"body_size"` // 0: the body is whole
 	Added   time.Time              `bigquery:"created_at"`
 }
 
@@ -38,13 +39,13 @@ type letterRow struct {
 // writer have neither.
 const (
 	letterColumns = formColumn + ", IFNULL(ref, '') AS ref, IFNULL(writer, '') AS writer, reason, key, source, event_id, created_at"
-	letterContent = ", error, handler, IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body"
+	letterContent = ", error, handler, IFNULL(path, '') AS path, attempt, dead_lettered_at, header, body, IFNULL(body_size, 0) AS body_size"
 )
 
 // AddDeadLetter implements [driver.DeadLetterStore]. A letter that is added again, with the same reason,
 // ID, key, source, ce- headers and body, is one letter. It costs one request. Of a body that is
 // too large for a request to BigQuery, the beginning is kept, and the error says what
-// it was cut from: it would otherwise be delivered again without end.
+// it was cut from: it would otherwise be delivered again without end. Such a letter is read as Cut.
 func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	ref, header := letterid.Of(d), make(map[string][]string, len(d.Header))
 	for name, values := range d.Header {
@@ -52,7 +53,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 			header[driver.ToText(name)] = append(header[driver.ToText(name)], driver.ToText(value))
 		}
 	}
-	texts := toJSON(header)
+	texts, size := toJSON(header), len(d.Body)
 	if room := max(rowLimit-len(texts), 0); len(d.Body) > room {
 		d.Error += fmt.Sprintf(" (the body has %d bytes, SHA-256 %x; BigQuery takes the first %d)",
 			len(d.Body), sha256.Sum256(d.Body), room)
@@ -65,6 +66,9 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 		"created_at": time.Now().UTC().Truncate(time.Microsecond)}
 	if !d.Time.IsZero() {
 		row["dead_lettered_at"] = d.Time.UTC().Truncate(time.Microsecond)
+	}
+	if len(d.Body) < size {
+		row["body_size"] = size
 	}
 	return s.do(ctx, "add dead letter", of(d.Key, d.Source), nil, func(ctx context.Context) error {
 		return s.db.InsertAll(ctx, letterTable, row)
@@ -106,7 +110,8 @@ func (r letterRow) letter() (driver.DeadLetter, error) {
 	}
 	d := driver.DeadLetter{Reason: driver.Reason(fromText(r.Reason)), Error: fromText(r.Error),
 		Handler: fromText(r.Handler), ID: fromText(r.EventID), Key: fromText(r.Key), Source: fromText(r.Source),
-		Path: fromText(r.Path), Attempt: int(r.Attempt), Body: r.Body}
+		Path: fromText(r.Path), Attempt: int(r.Attempt), Body: r.Body,
+		Cut: r.Whole != 0}
 	if r.At.Valid {
 		d.Time = r.At.Timestamp
 	}
