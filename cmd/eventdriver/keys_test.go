@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,15 @@ func TestWhyIsOneScreen(t *testing.T) {
 	if n := strings.Count(text, "\n"); n > 24 || !strings.HasPrefix(text, "order-1: failed\n\nproblem: an object is corrupt\n") ||
 		!strings.Contains(text, "letter-99 ") || !strings.Contains(text, "and 92 before them") || !strings.HasSuffix(text, "\nDo this.\n") {
 		t.Errorf("%d lines: %s", n, text)
+	}
+}
+
+// TestTheCursorIsOneWord: what the command prints can be pasted into a shell.
+func TestTheCursorIsOneWord(t *testing.T) {
+	text := describeList(keys.List{Cursor: "spans;3a%2F:64;it's"}, time.Now())
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+text[strings.Index(text, "--cursor="):]).Output()
+	if err != nil || string(out) != "--cursor=spans;3a%2F:64;it's" {
+		t.Errorf("a shell takes %q for %q, %v", text, out, err)
 	}
 }
 

@@ -92,7 +92,10 @@ func describeList(l keys.List, now time.Time) string {
 	}
 	fmt.Fprintf(&b, "%d of %d keys are not completed\n", l.Found, l.Seen)
 	if l.Cursor != "" {
-		fmt.Fprintf(&b, "There are more. Go on with --cursor=%s\n", l.Cursor)
+		fmt.Fprintf(&b, "There are more. Go on with --cursor=%s\n", inShell(l.Cursor))
 	}
 	return b.String()
 }
+
+// inShell quotes a word for a command line: cursors of Cloud Storage have semicolons.
+func inShell(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

@@ -112,6 +112,29 @@ func TestOpenKeysAreListedAlone(t *testing.T) {
 	}
 }
 
+// TestCursorsAreWords: a cursor that is pasted into a command is no more than that, whatever keys there are.
+func TestCursorsAreWords(t *testing.T) {
+	_, store := on(t)
+	for _, key := range []string{"it's", "a; b", "$(reboot)", "\x1b[2J"} {
+		if err := store.Persist(t.Context(), driver.Message{Key: key, Source: "event1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	words, keys := regexp.MustCompile(`^[\w:-]*$`), 0
+	for q := (driver.KeyQuery{Limit: 1}); ; {
+		page, err := store.ListKeys(t.Context(), q)
+		if err != nil || !words.MatchString(page.Next) {
+			t.Fatalf("the cursor %q, %v", page.Next, err)
+		}
+		if keys, q.Cursor = keys+len(page.Keys), page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if keys != 4 {
+		t.Errorf("%d keys were listed, want 4", keys)
+	}
+}
+
 // TestRowsThatCannotBeDescribed: a row of a newer revision hides nothing but itself, and of
 // an older one what it does not say is unknown.
 func TestRowsThatCannotBeDescribed(t *testing.T) {

@@ -3,6 +3,7 @@ package bqstore
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,7 +58,10 @@ type place struct {
 	after string // the text of the last key that was seen
 }
 
-func (p place) cursor() string { return fmt.Sprintf("%d:%s:%s", p.seen, p.list, p.after) }
+// cursor is the place in letters, digits and few signs, since people paste cursors into commands.
+func (p place) cursor() string {
+	return fmt.Sprintf("%d:%s:%s", p.seen, p.list, base64.RawURLEncoding.EncodeToString([]byte(p.after)))
+}
 
 func parsePlace(cursor string) (p place, err error) {
 	if cursor == "" {
@@ -65,8 +69,13 @@ func parsePlace(cursor string) (p place, err error) {
 	}
 	parts := strings.SplitN(cursor, ":", 3)
 	seen, err := strconv.Atoi(parts[0])
-	if err != nil || seen < 1 || len(parts) < 3 || parts[2] == "" {
+	if err == nil && len(parts) == 3 {
+		var after []byte
+		after, err = base64.RawURLEncoding.DecodeString(parts[2])
+		p = place{seen, parts[1], string(after)}
+	}
+	if err != nil || seen < 1 || p.after == "" {
 		return place{}, driver.Permanent(fmt.Errorf("%.80q is no cursor", cursor))
 	}
-	return place{seen, parts[1], parts[2]}, nil
+	return p, nil
 }

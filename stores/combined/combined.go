@@ -3,6 +3,7 @@ package combined
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -61,7 +62,7 @@ func isEmpty(k driver.KeyState) bool {
 }
 
 // The cursors of the two parts of a list begin with these. The cursor of the events' store follows, or the
-// text of the last key.
+// last key, in base64, since people paste cursors into commands.
 const (
 	inEvents = "events:"
 	inClaims = "claims:"
@@ -85,7 +86,7 @@ const longPage = 3000
 func (i *Inspector) ListKeys(ctx context.Context, q driver.KeyQuery) (page driver.KeyPage, err error) {
 	cursor, isInEvents := strings.CutPrefix(q.Cursor, inEvents)
 	text, isInClaims := strings.CutPrefix(q.Cursor, inClaims)
-	after, err := driver.FromText(text)
+	after, err := base64.RawURLEncoding.DecodeString(text)
 	if q.Cursor != "" && !isInEvents && (!isInClaims || err != nil) {
 		return driver.KeyPage{Next: q.Cursor}, driver.Permanent(fmt.Errorf("combined: list keys: %.80q is no cursor", q.Cursor))
 	}
@@ -94,7 +95,7 @@ func (i *Inspector) ListKeys(ctx context.Context, q driver.KeyQuery) (page drive
 		return driver.KeyPage{Next: q.Cursor}, err
 	}
 	if isInClaims {
-		page, err = i.listRest(ctx, q, known, after)
+		page, err = i.listRest(ctx, q, known, string(after))
 	} else {
 		page, err = i.listEvents(ctx, q, known, cursor)
 	}
@@ -157,7 +158,7 @@ func (i *Inspector) listRest(ctx context.Context, q driver.KeyQuery, known *know
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return driver.KeyPage{Next: inClaims + driver.ToText(after)}, err
+		return driver.KeyPage{Next: inClaims + base64.RawURLEncoding.EncodeToString([]byte(after))}, err
 	}
 	page = driver.KeyPage{Seen: len(keys), Share: 1}
 	for _, k := range states {
@@ -166,7 +167,7 @@ func (i *Inspector) listRest(ctx context.Context, q driver.KeyQuery, known *know
 		}
 	}
 	if len(keys) > 0 && known.hasMore(keys[len(keys)-1]) {
-		page.Next, page.Share = inClaims+driver.ToText(keys[len(keys)-1]), 0.99
+		page.Next, page.Share = inClaims+base64.RawURLEncoding.EncodeToString([]byte(keys[len(keys)-1])), 0.99
 	} else {
 		page.Keys = append(page.Keys, known.nameless...)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -118,6 +119,33 @@ func TestCosts(t *testing.T) {
 	}
 	if keys := list(t, 50, func() driver.Inspector { return combined.New(e, c) }); !slices.Equal(keys, want) {
 		t.Errorf("each page in a process of its own: listed %q, want %q", keys, want)
+	}
+}
+
+// TestCursorsAreWords: a cursor that is pasted into a command is no more than that, whatever keys there are.
+func TestCursorsAreWords(t *testing.T) {
+	claims, want := memstore.New(), []string{"\x1b[2J", "$(reboot)", "a; b", "it's"}
+	for _, key := range want {
+		if _, err := claims.Acquire(t.Context(), driver.NewClaim(key), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	both, words := combined.New(memstore.New(), claims), regexp.MustCompile(`^[\w:-]*$`)
+	var keys []string
+	for q := (driver.KeyQuery{Limit: 1}); ; {
+		page, err := both.ListKeys(t.Context(), q)
+		if err != nil || !words.MatchString(page.Next) {
+			t.Fatalf("the cursor %q, %v", page.Next, err)
+		}
+		for _, k := range page.Keys {
+			keys = append(keys, k.Key)
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if !slices.Equal(keys, want) {
+		t.Errorf("listed %q, want %q", keys, want)
 	}
 }
 
