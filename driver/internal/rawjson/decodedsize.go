@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,9 @@ const (
 	grownTwice = 3   // what a slice or map that grows takes of its elements, the old one included
 	allocated  = 16  // what an allocation may take more than was asked for
 )
+
+// mostAgain is how many times the length of the JSON may be scanned again.
+const mostAgain = 8
 
 // DecodedSize returns about how many bytes encoding/json allocates when it decodes valid JSON
 // into a t, beside t itself and the text of strings and numbers. A few bytes of JSON can be an
@@ -29,6 +33,7 @@ func DecodedSize(valid []byte, t reflect.Type) int {
 type sizer struct {
 	scan
 	structs map[reflect.Type]structure
+	again   int // bytes that were scanned again, for another field of the same name
 }
 
 // structure is what encoding/json knows of a struct.
@@ -106,7 +111,11 @@ func (s *sizer) structMembers(t reflect.Type) (size int) {
 			continue
 		}
 		most, start := 0, s.at
-		for _, f := range fields { // of fields with one name encoding/json decides which it is
+		for i, f := range fields { // of fields with one name encoding/json decides which it is
+			if i > 0 && s.again > mostAgain*len(s.json) {
+				break // each level of nesting would take twice the time of the one before
+			}
+			s.again += s.at - start
 			s.at = start
 			most = max(most, s.value(f.Type))
 			if f.embedded {
@@ -131,7 +140,10 @@ func (s *sizer) structureOf(t reflect.Type) structure {
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		for _, name := range []string{folded(name), folded(f.Name)} { // a name that is no legal one is ignored
-			of.fields[name] = append(of.fields[name], field{f.Type, behindPointer(t, f.Index)})
+			one := field{f.Type, behindPointer(t, f.Index)}
+			if !slices.Contains(of.fields[name], one) {
+				of.fields[name] = append(of.fields[name], one)
+			}
 		}
 	}
 	s.structs[t] = of

@@ -98,6 +98,35 @@ func heap() int {
 	return int(m.HeapAlloc)
 }
 
+// TestDecodedSizeScansOnce: the time does not double with each level of what a type is nested in itself.
+func TestDecodedSizeScansOnce(t *testing.T) {
+	type node struct {
+		Kids  []node          `json:"kids"`
+		KIDS  []node          `json:"Kids"`
+		Named map[string]node `json:"named"`
+		Next  *node           `json:"next,omitempty"`
+		Other *node           `json:"other"`
+		OTHER **node          `json:"Other"`
+	}
+	const deep = 1000
+	for opens, closes := range map[string]string{`{"kids":[`: "]}", `{"named":{"a":`: "}}", `{"next":`: "}", `{"other":`: "}"} {
+		text := strings.Repeat(opens, deep) + "{}" + strings.Repeat(closes, deep)
+		if !json.Valid([]byte(text)) {
+			t.Fatal(opens)
+		}
+		size := make(chan int, 1)
+		go func() { size <- rawjson.DecodedSize([]byte(text), reflect.TypeFor[node]()) }()
+		select {
+		case got := <-size:
+			if got < deep*int(reflect.TypeFor[node]().Size()) {
+				t.Errorf("%s: %d bytes", opens, got)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: %d levels take longer than 10 s", opens, deep)
+		}
+	}
+}
+
 // Only what grows is counted: what is not decoded, or has its place already, takes nothing.
 func TestDecodedSizeOfWhatDoesNotGrow(t *testing.T) {
 	type order struct {
