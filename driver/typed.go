@@ -22,7 +22,8 @@ import (
 // string, want object", and quotes nothing of the content, since errors are logged.
 //
 // The memory that decoding takes, beside a copy of the content, is counted before: see [Grow]. A few
-// bytes of JSON can become hundreds, in a slice of structs or in an any.
+// bytes of JSON can become hundreds, in a slice of structs or in an any. What an UnmarshalJSON of your
+// own makes of its JSON is not counted.
 //
 // Numbers that land in an any become a [json.Number], so that those beyond 2^53 keep their
 // digits. Of members whose names differ in case alone, a field of a struct T is given the
