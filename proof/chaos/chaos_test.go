@@ -66,7 +66,7 @@ var brokenProtocols = []struct {
 		func(o *chaos.Options) { leaveAlone(o); o.Long = 0.5 },
 		func(r *chaos.Report) int { return r.Unexcused }},
 	{"the same token after a takeover", "stores/gcsstore/acquire.go",
-		"next.token, next.takeover = r.token+1, true", "next.token, next.takeover = r.token, true",
+		"next.token, next.takeover, next.attempts = r.token+1, true", "next.token, next.takeover, next.attempts = r.token, true",
 		func(o *chaos.Options) {},
 		func(r *chaos.Report) int { return r.Doubled }},
 	{"release instead of complete", "driver/cache/lease.go",

@@ -152,7 +152,7 @@ func TestNewerFormIsTriedAgain(t *testing.T) {
 	server := gcs.New(t, bucket)
 	store, ctx := open(t, server), t.Context()
 	stored(t, store)
-	server.Put(bucket, find(t, server, "/events/event1"), []byte("{\"v\":3}\nwhatever"))
+	server.Put(bucket, find(t, server, "/events/event1"), []byte("{\"v\":99}\nwhatever"))
 	_, errLookUp := store.LookUp(ctx, "order-1", "event1")
 	_, errByKey := store.LookUpByKey(ctx, "order-1")
 	errPersist := store.Persist(ctx, driver.Message{Key: "order-1", Source: "event1"})
