@@ -54,7 +54,7 @@ func (s *Server) KeepIn(name string) error {
 		return err
 	}
 	f := &folder{name: name, lock: lock}
-	if err := f.load(s.fake); err != nil {
+	if err := f.load(s.fakes); err != nil {
 		return errors.Join(err, lock.Close())
 	}
 	s.mu.Lock()
@@ -63,7 +63,7 @@ func (s *Server) KeepIn(name string) error {
 	return nil
 }
 
-func (f *folder) load(fake *fakestorage.Server) error {
+func (f *folder) load(fakes *shards) error {
 	return filepath.WalkDir(f.name, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(file) != ".json" {
 			return err
@@ -76,7 +76,7 @@ func (f *folder) load(fake *fakestorage.Server) error {
 		if err := json.Unmarshal(text, &k); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		fake.CreateObject(fakestorage.Object{
+		fakes.createObject(fakestorage.Object{
 			ObjectAttrs: fakestorage.ObjectAttrs{BucketName: k.Bucket, Name: k.Name, ContentType: k.ContentType,
 				Metadata: k.Metadata, Generation: k.Generation, Created: k.Created, Updated: k.Updated},
 			Content: k.Content,
@@ -85,41 +85,40 @@ func (f *folder) load(fake *fakestorage.Server) error {
 	})
 }
 
-// serve has the fake answer a request, and keeps what it has changed before the client knows.
-func (f *folder) serve(fake *fakestorage.Server, w http.ResponseWriter, r *http.Request, request Request) {
+// serve has the fakes answer a request, and keeps what it has changed before the client knows.
+func (f *folder) serve(fakes *shards, w http.ResponseWriter, r *http.Request, body []byte, request Request) {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		fake.HTTPHandler().ServeHTTP(w, r)
+		fakes.serve(w, r, body, request)
 		return
 	}
 	answer := httptest.NewRecorder()
-	fake.HTTPHandler().ServeHTTP(answer, r)
-	if err := f.keep(fake, request, answer.Body.Bytes()); err != nil {
+	fakes.serve(answer, r, body, request)
+	if err := f.keep(fakes, request, answer.Body.Bytes()); err != nil {
 		http.Error(w, "the object can't be kept: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	for name, values := range answer.Header() {
-		w.Header()[name] = values
-	}
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes()) // the client may have gone
+	pass(w, answer)
 }
 
 // keep writes the file of the object that a request was about, as the object is now.
-func (f *folder) keep(fake *fakestorage.Server, request Request, answer []byte) error {
+func (f *folder) keep(fakes *shards, request Request, answer []byte) error {
 	name := request.Object
-	if name == "" { // the last part of a large upload names it in the answer
+	if request.Kind == Insert { // an upload in parts has its name in the answer
 		var object struct{ Name string }
 		if json.Unmarshal(answer, &object) != nil || object.Name == "" {
 			return nil
 		}
 		name = object.Name
 	}
+	if name == "" { // it was about a bucket
+		return nil
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	sum := sha256.Sum256([]byte(request.Bucket + "/" + name))
 	hash := hex.EncodeToString(sum[:])
 	file := filepath.Join(f.name, hash[:2], hash[2:]+".json")
-	object, err := fake.GetObject(request.Bucket, name)
+	object, err := fakes.of(name).GetObject(request.Bucket, name)
 	if err != nil { // there is none
 		if err := os.Remove(file); !errors.Is(err, fs.ErrNotExist) {
 			return err

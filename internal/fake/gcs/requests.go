@@ -155,22 +155,22 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if fault.Drop {
-		s.answer(httptest.NewRecorder(), r, request)
+		s.answer(httptest.NewRecorder(), r, body, request)
 		panic(http.ErrAbortHandler)
 	}
-	s.answer(&answer{ResponseWriter: w, server: s, request: request}, r, request)
+	s.answer(&answer{ResponseWriter: w, server: s, request: request}, r, body, request)
 }
 
 // answer has the fake answer a request.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, request Request) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte, request Request) {
 	s.mu.Lock()
 	folder := s.folder
 	s.mu.Unlock()
 	if folder != nil {
-		folder.serve(s.fake, w, r, request)
+		folder.serve(s.fakes, w, r, body, request)
 		return
 	}
-	s.fake.HTTPHandler().ServeHTTP(w, r)
+	s.fakes.serve(w, r, body, request)
 }
 
 // answer gives a 404 the words of the service, which differ for objects, for buckets, and
@@ -190,7 +190,7 @@ func (a *answer) WriteHeader(status int) {
 	}
 	a.instead = true
 	text := "The specified bucket does not exist."
-	if _, err := a.server.fake.Backend().GetBucket(a.request.Bucket); err == nil {
+	if _, err := a.server.fakes.first().Backend().GetBucket(a.request.Bucket); err == nil {
 		text = fmt.Sprintf("No such object: %s/%s", a.request.Bucket, a.request.Object)
 	}
 	if a.request.Kind != Read {
@@ -246,14 +246,18 @@ func classify(r *http.Request) Request {
 		}
 		return Request{Class: class, Kind: Insert, Bucket: unescape(bucket), Object: query.Get("name")}
 	}
-	if rest, ok := strings.CutPrefix(path, "/storage/v1/b/"); ok {
+	if rest, ok := strings.CutPrefix(strings.TrimPrefix(path, "/download"), "/storage/v1/b/"); ok {
 		return classifyJSON(r.Method, rest, query)
 	}
-	if r.Method == http.MethodGet || r.Method == http.MethodHead { // the XML API
-		bucket, object, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-		return Request{Class: B, Kind: Read, Bucket: unescape(bucket), Object: unescape(object)}
+	if strings.HasPrefix(path, "/storage/v1/") {
+		return Request{Class: A, Kind: Other}
 	}
-	return Request{Class: A, Kind: Other}
+	bucket, object, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/") // the XML API
+	xml := Request{Class: A, Kind: Other, Bucket: unescape(bucket), Object: unescape(object)}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		xml.Class, xml.Kind = B, Read
+	}
+	return xml
 }
 
 func classifyJSON(method, rest string, query url.Values) Request {

@@ -9,8 +9,9 @@
 //
 // A 404 has the service's words, which say whether the object or the bucket does not
 // exist. The fake differs from the service: it honours generation conditions on inserts
-// only, never answers 429, and gets slow with thousands of objects. So each test should
-// use a small bucket of its own, or better a server of its own.
+// only, never answers 429, and looks through all objects for each request. So there are
+// several of them behind the socket, among which the objects are shared out; it copies and
+// composes none.
 package gcs
 
 import (
@@ -32,7 +33,7 @@ type Server struct {
 	URL string
 
 	listener net.Listener
-	fake     *fakestorage.Server
+	fakes    *shards
 	http     *http.Server
 	serving  sync.WaitGroup
 
@@ -59,7 +60,7 @@ func Start(addr string) (*Server, error) {
 		return nil, fmt.Errorf("fake Cloud Storage: %w", err)
 	}
 	s := &Server{URL: "http://" + listener.Addr().String(), listener: listener}
-	s.fake, err = fakestorage.NewServerWithOptions(fakestorage.Options{
+	s.fakes, err = newShards(fakestorage.Options{
 		Scheme:      "http",
 		NoListener:  true, // the socket is ours
 		PublicHost:  host,
@@ -104,12 +105,12 @@ func (s *Server) Endpoint() string { return s.URL + "/storage/v1/" }
 
 // CreateBucket makes an empty bucket; it leaves an existing one as it is.
 func (s *Server) CreateBucket(name string) {
-	s.fake.CreateBucketWithOpts(fakestorage.CreateBucketOpts{Name: name})
+	s.fakes.createBucket(name)
 }
 
 // Put writes an object past the socket, uncounted, in place of one of that name.
 func (s *Server) Put(bucket, name string, content []byte) {
-	s.fake.CreateObject(fakestorage.Object{
+	s.fakes.createObject(fakestorage.Object{
 		ObjectAttrs: fakestorage.ObjectAttrs{BucketName: bucket, Name: name},
 		Content:     content,
 	})
@@ -117,7 +118,7 @@ func (s *Server) Put(bucket, name string, content []byte) {
 
 // Get reads an object past the socket, uncounted.
 func (s *Server) Get(bucket, name string) ([]byte, error) {
-	object, err := s.fake.GetObject(bucket, name)
+	object, err := s.fakes.of(name).GetObject(bucket, name)
 	if err != nil {
 		return nil, fmt.Errorf("fake Cloud Storage: object %s/%s: %w", bucket, name, err)
 	}
@@ -132,7 +133,7 @@ type Attrs struct {
 
 // Attrs reads an object's attributes past the socket, uncounted.
 func (s *Server) Attrs(bucket, name string) (Attrs, error) {
-	object, err := s.fake.GetObject(bucket, name)
+	object, err := s.fakes.of(name).GetObject(bucket, name)
 	if err != nil {
 		return Attrs{}, fmt.Errorf("fake Cloud Storage: object %s/%s: %w", bucket, name, err)
 	}
@@ -141,18 +142,14 @@ func (s *Server) Attrs(bucket, name string) (Attrs, error) {
 
 // Delete deletes an object past the socket, uncounted.
 func (s *Server) Delete(bucket, name string) error {
-	return s.fake.Backend().DeleteObject(bucket, name)
+	return s.fakes.of(name).Backend().DeleteObject(bucket, name)
 }
 
 // Names returns the names of a bucket's objects, ordered, uncounted.
 func (s *Server) Names(bucket string) ([]string, error) {
-	list, err := s.fake.ListObjectsWithOptionsPaginated(bucket, fakestorage.ListOptions{})
+	names, err := s.fakes.names(bucket)
 	if err != nil {
 		return nil, fmt.Errorf("fake Cloud Storage: bucket %s: %w", bucket, err)
-	}
-	names := make([]string, len(list.Objects))
-	for i, object := range list.Objects {
-		names[i] = object.Name
 	}
 	return names, nil
 }
@@ -161,7 +158,7 @@ func (s *Server) Names(bucket string) ([]string, error) {
 func (s *Server) Close() error {
 	err := s.http.Close()
 	s.serving.Wait()
-	s.fake.Stop()
+	s.fakes.stop()
 	if s.folder != nil {
 		err = errors.Join(err, s.folder.lock.Close())
 	}
