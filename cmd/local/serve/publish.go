@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"example.com/eventdriver"
 	"example.com/eventdriver/cmd/local/internal/events"
@@ -80,16 +81,29 @@ func triggers(config eventdriver.Config) func(topic string) string {
 	}
 }
 
-// publishHandler takes POST /publish/TOPIC?key=KEY with the event's content as body.
+// mostKey is how many bytes the value of an attribute may have in Pub/Sub, which takes only UTF-8.
+const mostKey = 1024
+
+// publishHandler takes POST /publish/TOPIC?key=KEY with the event's content as body. Programs
+// publish, and pages that are open in a browser don't: those say where they are from.
 func publishHandler(p *events.Publisher) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /publish/{topic}", func(w http.ResponseWriter, r *http.Request) {
+		key := r.URL.Query().Get("key")
+		switch {
+		case r.Header.Get("Origin") != "":
+			http.Error(w, "pages in a browser can't publish here", http.StatusForbidden)
+			return
+		case len(key) > mostKey || !utf8.ValidString(key):
+			http.Error(w, fmt.Sprintf("the key must be UTF-8 of at most %d bytes, as Pub/Sub's attributes are", mostKey), http.StatusBadRequest)
+			return
+		}
 		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, publishLimit))
 		if err != nil {
 			http.Error(w, "the content could not be read: "+err.Error(), http.StatusBadRequest)
 			return
 		}
-		id, err := p.Publish(events.Event{Topic: r.PathValue("topic"), Key: r.URL.Query().Get("key"), Content: data})
+		id, err := p.Publish(events.Event{Topic: r.PathValue("topic"), Key: key, Content: data})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
