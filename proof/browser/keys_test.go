@@ -75,6 +75,10 @@ func TestThousandKeys(t *testing.T) {
 	p.until(`document.querySelectorAll("#grid-rows tr").length === 11`)
 	p.do(chromedp.Navigate(l.console + "/#/keys?sort=key&q=order-10"))
 	p.until(`[...document.querySelectorAll("#grid-rows a")].slice(0, 3).map((a) => a.textContent).join() === "order-10,order-100,order-101"`)
+	p.do(chromedp.Navigate(l.console + "/#/keys?sort=key&q=order-100")) // its row stays, and its link follows
+	p.until(`document.querySelectorAll("#grid-rows tr").length === 1`)
+	p.click("#grid-rows a", "order-100")
+	p.until(`location.hash === "#/keys/order-100?q=order-100&sort=key" && document.getElementById("all-keys").hash === "#/keys?q=order-100&sort=key"`)
 }
 
 // TestOddKeys: each key has an address of its own, which can be linked to, and Back works.

@@ -8,6 +8,7 @@ const labels = { "": "all", complete: "not yet run", letter: "letter" };
 
 let filter = { state: "", missing: "", q: "", sort: "old" };
 let selected = null;
+let linked = ""; // the query that the rows' links have
 
 // showGrid shows the keys that a URL's query asks for, and which of them is open.
 export function showGrid(query, key) {
@@ -44,9 +45,10 @@ const byKey = new Intl.Collator("en", { numeric: true }).compare;
 
 function render() {
   if (!known.about) return;
-  const rows = [...known.rows.values()].filter(passes);
+  const rows = [...known.rows.values()].filter(passes), now = query({});
   rows.sort((a, b) => orders[filter.sort](a, b) || byKey(a.key, b.key));
   reconcile($("grid-rows"), rows, (r) => r.key, make, update);
+  if (now !== linked) link(now);
   for (const tr of $("grid-rows").querySelectorAll("[aria-current]")) if (tr.item.key !== selected) tr.removeAttribute("aria-current");
   const current = $("grid-rows").byKey.get(selected);
   if (current) attribute(current, "aria-current", "true");
@@ -54,6 +56,13 @@ function render() {
   $("no-keys").hidden = rows.length > 0;
   text($("no-keys"), !known.looked ? "Looking at the store…" : known.rows.size ? "No key passes the filter." : "There are no keys yet: publish an event.");
   text($("shown"), known.looked ? `${rows.length.toLocaleString("en")} of ${known.rows.size.toLocaleString("en")} keys` : "");
+}
+
+// link has the links to keys, and the one back, keep the filter.
+function link(now) {
+  linked = now;
+  attribute($("all-keys"), "href", "#/keys" + now);
+  for (const tr of $("grid-rows").children) attribute(tr.querySelector("a"), "href", keyURL(tr.item.key));
 }
 
 function make(row) {
