@@ -47,7 +47,7 @@ type Deployment struct {
 	Neighbours []*run.GoogleCloudRunV2Service  // the project's other services in the regions that are known
 	Routes     []Route                         // by which events come
 	Hidden     bool                            // there may be more of them, which can't be read
-	Jobs       []*scheduler.Job                // of Cloud Scheduler that call the service; read where joins have a deadline
+	Jobs       []*scheduler.Job                // of Cloud Scheduler that call the service
 	JobsRead   bool                            // false: there may be others
 	Topics     map[string]*Topic               // by their full names
 	Buckets    map[string]*Bucket              // by their names

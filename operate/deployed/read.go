@@ -159,12 +159,14 @@ func (r *reader) neighbours() {
 	}
 }
 
-// jobs reads what Cloud Scheduler calls the service for, if it must.
+// jobs reads what Cloud Scheduler calls the service for. Without a deadline nobody need have a job, or
+// Cloud Scheduler's API.
 func (r *reader) jobs() {
-	if r.d.Config.JoinDeadline == 0 {
-		return
-	}
+	before := len(r.d.Unread)
 	r.listJobs()
+	if r.d.Config.JoinDeadline == 0 {
+		r.d.Unread = r.d.Unread[:before]
+	}
 }
 
 // SweepJobs returns the jobs of Cloud Scheduler in the service's region that call its /sweep. The error

@@ -178,6 +178,17 @@ var sound = map[string]func() *world{
 		return w
 	},
 	"a deadline": swept,
+	"sweeps without a deadline": func() *world {
+		w := swept()
+		delete(w.variables, "JOIN_DEADLINE")
+		w.job.HttpTarget.OidcToken.Audience = w.service.Uri
+		return w
+	},
+	"no deadline, and no Cloud Scheduler": func() *world {
+		w := byTerraform()
+		w.instead[schedulerJobs] = disabledAPI
+		return w
+	},
 	"little memory": func() *world {
 		w := byTerraform()
 		w.template().Containers[0].Resources.Limits["memory"], w.variables["GOMEMLIMIT"] = "256Mi", "256MiB"

@@ -34,6 +34,12 @@ var sweepMistakes = []mistake{
 		w.job.HttpTarget.OidcToken.ServiceAccountEmail = "sweeper@shop-prod.iam.gserviceaccount.com"
 		w.accounts = append(w.accounts, "sweeper@shop-prod.iam.gserviceaccount.com")
 	}, severity: Error, problem: "roles/run.invoker"},
+	{name: "another audience", world: swept, make: func(w *world) { w.job.HttpTarget.OidcToken.Audience = "https://returns.run.app" },
+		severity: Error, problem: "--oidc-token-audience=https://orders-abcdef-ew.a.run.app"},
+	{name: "paused, without a deadline", world: swept, make: func(w *world) {
+		delete(w.variables, "JOIN_DEADLINE")
+		w.job.State = "PAUSED"
+	}, severity: Warning, problem: "nobody acts upon"},
 	{name: "failing", world: swept, make: func(w *world) { w.job.Status = &scheduler.Status{Code: 7, Message: "no"} },
 		severity: Warning, problem: "failed: no"},
 }
