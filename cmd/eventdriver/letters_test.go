@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -272,6 +273,32 @@ func TestLetterOfAnEndedJoin(t *testing.T) {
 	}
 	to := "--topic=" + source
 	expectCall(t, b, fine, []string{"published"}, "letters", "resend", "--file="+file, to, "--yes", "--as=me")
+}
+
+// TestEndedJoinBegunAnew: with its letters in files, a key whose join has ended is purged, and begins anew with
+// the events that they have.
+func TestEndedJoinBegunAnew(t *testing.T) {
+	b := newBucket(t)
+	ends, goesOn := serve(t, append(slices.Clone(b.environ), "JOIN_DEADLINE=1ns")), serve(t, b.environ)
+	goesOn.fixed.Store(true)
+	for _, source := range []string{"event1", "event2"} {
+		ends.send(t, "/events/"+source, "order-1", `{"n":1}`, http.StatusAccepted)
+	}
+	ends.send(t, "/sweep", "", "", http.StatusOK)
+	ends.send(t, "/events/event3", "order-1", `{"n":3}`, http.StatusOK) // too late
+	var files []string
+	for _, reason := range []string{"incomplete", "too-late"} {
+		ref := listed(t, b, found, "--reason="+reason, "--key=order-1").Letters[0].Ref
+		files = append(files, write(t, expectCall(t, b, fine, nil, "letters", "show", ref, "--payload", "--json")))
+	}
+	expectCall(t, b, fine, nil, "purge", "order-1", "--settle=0s", "--yes", "--as=me")
+	to := []string{"--url=" + goesOn.url, "--yes", "--as=me"}
+	expectCall(t, b, found, []string{"waits"}, append(to, "letters", "resend", "--file="+files[0])...)
+	expectCall(t, b, fine, []string{"processed"}, append(to, "letters", "resend", "--file="+files[1])...)
+	if n, got := goesOn.acted.Load(), goesOn.content.Load(); n != 1 || got != `{"event1":null,"event2":{"n":1},"event3":{"n":3}}` {
+		t.Errorf("the business acted %d times, on %v", n, got)
+	}
+	expectCall(t, b, fine, []string{"completed: processed"}, "why", "order-1")
 }
 
 // TestIdentityToken asks a stand-in for gcloud.

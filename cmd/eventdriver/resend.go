@@ -103,7 +103,8 @@ const longestRun = time.Hour
 
 // errEnded refuses a letter whose key is completed as expired.
 var errEnded = driver.Permanent(fmt.Errorf("it is %s: its join has ended, and the function would acknowledge it and do nothing; "+
-	"act on its contents by hand (letters show ID --payload), then drop it", driver.ReasonIncomplete))
+	"act on its contents by hand (letters show ID --payload), then drop it; or copy it with letters show ID --payload --json, purge the "+
+	"key, and send the copy with --file", driver.ReasonIncomplete))
 
 // one sends one letter, and deletes it if its event was processed.
 func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
