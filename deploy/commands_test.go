@@ -46,7 +46,7 @@ func TestGcloudKnowsTheCommands(t *testing.T) {
 		out, _ := script(t, absent, append(args, "--dry-run")...)
 		printed.WriteString(out)
 	}
-	for _, answer := range []string{"echo https://event-driver-abc-ew.a.run.app", whereItIs} { // what is there is updated
+	for _, answer := range []string{"echo " + theURL, whereItIs} { // what is there is updated
 		out, _ := script(t, answer, "--env=JOIN_DEADLINE=24h")
 		printed.WriteString(out)
 	}

@@ -21,9 +21,9 @@
 #   --env           an environment variable, see docs/configuration.md; may be
 #                   repeated
 #   --sweep-schedule
-#                   when Cloud Scheduler has the function look for overdue joins, with
-#                   --env=JOIN_DEADLINE=…, in cron's form and UTC; default: each quarter
-#                   of an hour
+#                   when Cloud Scheduler has the function look for overdue joins, and
+#                   for orders that nobody acts upon, in cron's form and UTC, or none;
+#                   default: every 15 minutes with --env=JOIN_DEADLINE=…, else every hour
 #   --dry-run       print the commands and run none
 #   --revisions     list the deployed revisions, newest first
 #   --rollback      send all events to this revision, until the next deployment
@@ -34,7 +34,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 project='' region=europe-west1 name=event-driver sources=event1,event2,event3
-output_topic='' memory=512Mi concurrency='' sweep_schedule='*/15 * * * *' more_env=() task=deploy revision='' destroy=false dry_run=false
+output_topic='' memory=512Mi concurrency='' sweep_schedule='' more_env=() task=deploy revision='' destroy=false dry_run=false
 for argument; do
   case $argument in
     --project=*) project=${argument#*=} ;;
@@ -102,14 +102,19 @@ folder=$(setting GCS_FOLDER "$name")
 [[ $folder =~ ^[-_.A-Za-z0-9]+(/[-_.A-Za-z0-9]+)*$ ]] || fail "--env: GCS_FOLDER must be like orders or team/orders: $folder"
 
 # A join must end before the bucket deletes its events, after a week.
-join_deadline=$(setting JOIN_DEADLINE '')
+join_deadline=$(setting JOIN_DEADLINE '') default_schedule='17 * * * *'
 if [ -n "$join_deadline" ]; then
   [[ $join_deadline =~ ^(([0-9]{1,3})h)?(([0-9]{1,5})m)?(([0-9]{1,6})s)?$ ]] ||
     fail "--env: JOIN_DEADLINE must be hours, minutes and seconds, as in 24h or 1h30m: $join_deadline"
   seconds=$((3600 * 10#0${BASH_REMATCH[2]} + 60 * 10#0${BASH_REMATCH[4]} + 10#0${BASH_REMATCH[6]}))
   [[ $seconds -gt 0 && $seconds -lt 604800 ]] || fail "--env: JOIN_DEADLINE must be more than 0 and less than 168h, when events are deleted: $join_deadline"
-  [[ $sweep_schedule =~ ^[^\ ]+(\ [^\ ]+){4}$ ]] || fail "--sweep-schedule must be the five fields of cron, as in '*/15 * * * *': $sweep_schedule"
+  [ "$sweep_schedule" != none ] || fail "--sweep-schedule must not be none with JOIN_DEADLINE: nothing would find overdue joins"
+  default_schedule='*/15 * * * *'
 fi
+[ -n "$sweep_schedule" ] || sweep_schedule=$default_schedule
+[[ $sweep_schedule =~ ^([^\ ]+(\ [^\ ]+){4}|none)$ ]] || fail "--sweep-schedule must be the five fields of cron, as in '*/15 * * * *', or none: $sweep_schedule"
+sweeps=true
+[ "$sweep_schedule" != none ] || sweeps=''
 
 # is_topic says whether a text is a topic's name, without its project.
 is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]]; }
@@ -160,12 +165,12 @@ there() {
 apis() {
   run gcloud services enable artifactregistry.googleapis.com cloudbuild.googleapis.com cloudfunctions.googleapis.com \
     eventarc.googleapis.com iam.googleapis.com logging.googleapis.com pubsub.googleapis.com run.googleapis.com \
-    storage.googleapis.com ${join_deadline:+cloudscheduler.googleapis.com} --project="$project"
+    storage.googleapis.com ${sweeps:+cloudscheduler.googleapis.com} --project="$project"
 }
 
 accounts() {
   local who
-  for who in run trigger ${join_deadline:+sweep}; do
+  for who in run trigger ${sweeps:+sweep}; do
     there gcloud iam service-accounts describe "$(account $who)" --project="$project" ||
       run gcloud iam service-accounts create "$name-$who" --project="$project" --display-name="$name-$who"
   done
@@ -262,9 +267,9 @@ triggers() {
   done
 }
 
-# sweep has Cloud Scheduler call /sweep where joins have a deadline.
+# sweep has Cloud Scheduler call /sweep.
 sweep() {
-  if [ -z "$join_deadline" ]; then
+  if [ -z "$sweeps" ]; then
     no_sweep
     return
   fi

@@ -6,16 +6,20 @@ import (
 	"testing"
 )
 
-// whereItIs is the answer of a gcloud that knows the service's URL, and of nothing else.
-const whereItIs = `case $* in *"value(status.url)"*) echo https://event-driver-abc-ew.a.run.app ;; *) ` + absent + ` ;; esac`
+const (
+	theURL      = "https://event-driver-abc-ew.a.run.app"
+	urlOfDryRun = "https://event-driver-PROJECT_NUMBER.europe-west1.run.app"
+)
 
-// TestSweep: with a deadline a job calls /sweep, as an account that may do nothing else.
+// whereItIs is the answer of a gcloud that knows the service's URL, and of nothing else.
+const whereItIs = `case $* in *"value(status.url)"*) echo ` + theURL + ` ;; *) ` + absent + ` ;; esac`
+
+// TestSweep: a job calls /sweep, as an account that may do nothing else.
 func TestSweep(t *testing.T) {
 	deadline := []string{"--env=JOIN_DEADLINE=36h", "--sweep-schedule=0 * * * *"}
 	printed, _ := script(t, absent, append(deadline, "--dry-run")...)
 	_, calls := script(t, whereItIs, deadline...)
-	planned := strings.ReplaceAll(strings.Join(shown(printed), ""), "https://event-driver-PROJECT_NUMBER.europe-west1.run.app",
-		"https://event-driver-abc-ew.a.run.app")
+	planned := strings.ReplaceAll(strings.Join(shown(printed), ""), urlOfDryRun, theURL)
 	if did := strings.Join(changes(calls), ""); planned != did {
 		t.Errorf("a dry run shows\n%s\nbut what is run is\n%s", planned, did)
 	}
@@ -51,11 +55,21 @@ func TestSweepIsUpdated(t *testing.T) {
 	}
 }
 
-// TestNoSweepWithoutDeadline: nothing of it is made, and what an earlier deployment has made is
+// TestSweepByDefault: every hour, and with a deadline every 15 minutes.
+func TestSweepByDefault(t *testing.T) {
+	for want, args := range map[string][]string{`--schedule=17\ \*\ `: nil, `--schedule=\*/15\ \*\ `: {"--env=JOIN_DEADLINE=36h"}} {
+		_, calls := script(t, whereItIs, args...)
+		if jobs := with(calls, "scheduler jobs create http"); len(jobs) != 1 || !strings.Contains(jobs[0], want) {
+			t.Errorf("%q: the jobs are %q, want %s", args, jobs, want)
+		}
+	}
+}
+
+// TestNoSweep: nothing of it is made, and what an earlier deployment has made is
 // removed. Cloud Scheduler, which may not be enabled, is asked only where the account is there.
-func TestNoSweepWithoutDeadline(t *testing.T) {
+func TestNoSweep(t *testing.T) {
 	const job, account = "scheduler jobs delete event-driver-sweep", "iam service-accounts delete event-driver-sweep@"
-	for _, args := range [][]string{nil, {"--destroy"}} {
+	for _, args := range [][]string{{"--sweep-schedule=none"}, {"--sweep-schedule=none", "--destroy"}} {
 		_, there := script(t, exists, args...)
 		removed := slices.DeleteFunc(there, func(c string) bool { return !strings.HasPrefix(c, job) && !strings.HasPrefix(c, account) })
 		if len(removed) != 2 || !strings.HasPrefix(removed[0], job) {
@@ -63,7 +77,7 @@ func TestNoSweepWithoutDeadline(t *testing.T) {
 		}
 		printed, gone := script(t, absent, args...)
 		if all := printed + strings.Join(gone, ""); strings.Contains(all, "scheduler") || strings.Contains(strings.Join(changes(gone), ""), "sweep") {
-			t.Errorf("%q without a deadline: %s", args, all)
+			t.Errorf("%q: %s", args, all)
 		}
 	}
 }
@@ -74,7 +88,8 @@ func TestBadDeadlinesAreRefused(t *testing.T) {
 		"must be hours, minutes and seconds, ":  {"--env=JOIN_DEADLINE=24"},
 		"more than 0 and less than 168h":        {"--env=JOIN_DEADLINE=168h"},
 		"more than 0 and less than 168h, when ": {"--env=JOIN_DEADLINE=0h0m"},
-		"must be the five fields of cron":       {"--env=JOIN_DEADLINE=1h", "--sweep-schedule=hourly"},
+		"must be the five fields of cron":       {"--sweep-schedule=hourly"},
+		"must not be none with JOIN_DEADLINE":   {"--env=JOIN_DEADLINE=1h", "--sweep-schedule=none"},
 	} {
 		if printed, calls, err := try(t, absent, args...); err == nil || len(calls) > 0 || !strings.Contains(printed, want) {
 			t.Errorf("%q: %v, %d calls, and it said %s; want %s", args, err, len(calls), printed, want)

@@ -31,6 +31,8 @@ locals {
     }
   } : {}
 
+  no_alerts = concat(var.join_deadline == null ? ["overdue"] : [], local.sweeps == 0 ? ["sweeps"] : [])
+
   # What one line of the function's log is enough for.
   log_alerts = { for alert, says in {
     takeovers = {
@@ -48,7 +50,7 @@ locals {
       lines   = "jsonPayload.message = (\"the sweep failed\" OR \"a key that was swept failed\")"
       command = "doctor"
     }
-  } : alert => says if local.alerting && (local.sweeps > 0 || alert == "takeovers") }
+  } : alert => says if local.alerting && !contains(local.no_alerts, alert) }
 
   # What an alert says: the first command to run, and where to read on.
   help = { for alert, says in merge(local.alerts, local.log_alerts) : alert => join("\n\n", [

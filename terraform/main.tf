@@ -44,7 +44,7 @@ locals {
     anytrue([for s in values(var.sources) : s.channel != null]) ? ["eventarcpublishing.googleapis.com"] : [],
     length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],
     var.kms_key != null ? ["cloudkms.googleapis.com"] : [],
-    var.join_deadline != null ? ["cloudscheduler.googleapis.com"] : [],
+    local.sweeps > 0 ? ["cloudscheduler.googleapis.com"] : [],
   ))
 }
 

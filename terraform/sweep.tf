@@ -1,9 +1,14 @@
-# Where joins have a deadline: a job that calls the function's /sweep, which finds those
-# that are overdue. Cloud Scheduler counts as internal, and calls as an account that may
-# do nothing else.
+# A job that calls the function's /sweep, which finds joins that are overdue, where they have
+# a deadline, and orders that are complete and that nobody acts upon. cmd/eventdriver runs it, to
+# have a key run. Cloud Scheduler counts as internal, and calls as an account that may do nothing
+# else.
 
 locals {
-  sweeps = var.join_deadline == null ? 0 : 1
+  # A query may read the whole of a table.
+  slow_schedule    = local.use_bigquery ? "none" : "17 * * * *"
+  default_schedule = var.join_deadline == null ? local.slow_schedule : "*/15 * * * *"
+  sweep_schedule   = var.sweep_schedule == null ? local.default_schedule : var.sweep_schedule
+  sweeps           = local.sweep_schedule == "none" ? 0 : 1
 }
 
 resource "google_service_account" "sweep" {
@@ -11,7 +16,7 @@ resource "google_service_account" "sweep" {
 
   project      = var.project_id
   account_id   = "${var.name}-sweep"
-  display_name = "${var.name}: has the function look for overdue joins"
+  display_name = "${var.name}: has the function sweep"
 
   depends_on = [google_project_service.this]
 }
@@ -33,8 +38,8 @@ resource "google_cloud_scheduler_job" "sweep" {
   project          = var.project_id
   region           = var.region
   name             = "${var.name}-sweep"
-  description      = "Has ${var.name} end the joins that are older than ${var.join_deadline}"
-  schedule         = var.sweep_schedule
+  description      = "Has ${var.name} process what is overdue, and what nobody acts upon"
+  schedule         = local.sweep_schedule
   time_zone        = "Etc/UTC"
   attempt_deadline = "${max(15, var.timeout_seconds)}s" # Cloud Scheduler takes no less than 15 s
 

@@ -154,7 +154,7 @@ variable "max_event_age" {
 }
 
 variable "join_deadline" {
-  description = "How long a join may wait for its events, as in 24h. Cloud Scheduler then has the function look for overdue joins. null: without end."
+  description = "How long a join may wait for its events, as in 24h: sweeps find those that are overdue. null: without end."
   type        = string
   default     = null
 
@@ -187,14 +187,17 @@ variable "on_deadline" {
 }
 
 variable "sweep_schedule" {
-  description = "When Cloud Scheduler has the function look for overdue joins, in cron's form and UTC: as often as a join may be late."
+  description = "When Cloud Scheduler has the function look for overdue joins, and for orders that nobody acts upon, in cron's form and UTC. null: every 15 minutes with join_deadline, else every hour, or never where state is in BigQuery, whose queries cost. none: never, which join_deadline does not allow."
   type        = string
-  default     = "*/15 * * * *"
-  nullable    = false
+  default     = null
 
   validation {
-    condition     = can(regex("^\\S+( \\S+){4}$", var.sweep_schedule))
-    error_message = "sweep_schedule must be the five fields of cron, as in */15 * * * *."
+    condition     = try(var.sweep_schedule == null || var.sweep_schedule == "none" || can(regex("^\\S+( \\S+){4}$", var.sweep_schedule)), false)
+    error_message = "sweep_schedule must be the five fields of cron, as in */15 * * * *, or none."
+  }
+  validation {
+    condition     = var.join_deadline == null || var.sweep_schedule != "none"
+    error_message = "sweep_schedule must not be none with join_deadline: nothing would find overdue joins."
   }
 }
 

@@ -74,8 +74,7 @@ func (c *changing) sweepJob(ctx context.Context, f function) (sweepjob.Job, erro
 	defer cancel()
 	job, err := sweepjob.Find(ctx, f.google, c.target)
 	if errors.Is(err, sweepjob.ErrNone) {
-		return job, fmt.Errorf("%w: deploy it with JOIN_DEADLINE, which makes a job; doctor has the command for one of your own; "+
-			"or send POST %s/sweep from where its ingress lets you in", err, f.url)
+		return job, fmt.Errorf("%w: deploy it with a sweep_schedule other than none; or send POST %s/sweep from where its ingress lets you in", err, f.url)
 	}
 	return job, err
 }

@@ -88,7 +88,7 @@ func TestSweep(t *testing.T) {
 	d.answers[theJobs] = googleapis.Refusal{Code: http.StatusForbidden, Message: "no"}
 	d.call(t, failed, []string{"roles/cloudscheduler.viewer"}, "sweep", "--as=me", "--yes")
 	d.answers[theJobs] = map[string]any{}
-	d.call(t, failed, []string{"no job of Cloud Scheduler", "JOIN_DEADLINE", d.url + "/sweep"}, "sweep", "--as=me", "--yes")
+	d.call(t, failed, []string{"no job of Cloud Scheduler", "sweep_schedule", d.url + "/sweep"}, "sweep", "--as=me", "--yes")
 	d.environ = []string{"GOOGLE_CLOUD_PROJECT=p", "GCS_BUCKET=bucket"}
 	expectCall(t, d.bucket, failed, []string{"--service", "POST /sweep"}, "sweep", "--as=me", "--yes")
 }

@@ -14,6 +14,14 @@ mock_provider "google" {
 
 # What the provider knows of an account before it is there.
 override_resource {
+  target = google_service_account.sweep
+  values = {
+    email  = "orders-sweep@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-sweep@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
   target = google_service_account.run
   values = {
     name   = "projects/p-123456/serviceAccounts/orders-run@p-123456.iam.gserviceaccount.com"

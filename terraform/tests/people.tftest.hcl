@@ -61,8 +61,11 @@ run "state_in_cloud_storage" {
     error_message = "Both must be allowed to read the log, and operators to write to it."
   }
   assert {
-    condition     = length(google_project_iam_member.operators_jobs) + length(google_project_iam_member.operators_sweep) == 0
-    error_message = "Without deadlines there is no job to run."
+    condition = toset([for grant in concat(values(google_project_iam_member.operators_jobs), values(google_project_iam_member.operators_sweep)) :
+      "${grant.role} ${grant.member}"]) == toset([
+      "roles/cloudscheduler.viewer user:both@example.com", "roles/cloudscheduler.jobRunner user:both@example.com"
+    ])
+    error_message = "Operators must be allowed to find the job that sweeps, and to run it."
   }
   assert {
     condition     = length(google_project_iam_member.people_jobs) + length(google_bigquery_dataset_iam_member.viewers) + length(google_bigquery_dataset_iam_member.operators) == 0
@@ -137,16 +140,13 @@ run "a_domain_changes" {
   expect_failures = [var.operators]
 }
 
-run "deadlines" {
+run "no_job" {
   variables {
-    join_deadline = "24h"
-    operators     = ["group:on-call@example.com"]
+    sweep_schedule = "none"
+    operators      = ["group:on-call@example.com"]
   }
   assert {
-    condition = toset([for grant in concat(values(google_project_iam_member.operators_jobs), values(google_project_iam_member.operators_sweep)) :
-      "${grant.role} ${grant.member}"]) == toset([
-      "roles/cloudscheduler.viewer group:on-call@example.com", "roles/cloudscheduler.jobRunner group:on-call@example.com"
-    ])
-    error_message = "Operators must be allowed to find the job that sweeps, and to run it."
+    condition     = length(google_project_iam_member.operators_jobs) + length(google_project_iam_member.operators_sweep) == 0
+    error_message = "Without sweeps there is no job to run."
   }
 }

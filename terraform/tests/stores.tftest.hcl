@@ -255,13 +255,24 @@ run "alerts_of_logs" {
   }
 }
 
-run "no_sweeps_to_alert_of" {
+run "no_deadline_to_alert_of" {
   variables {
     alert_channels = ["projects/p-123456/notificationChannels/1"]
   }
   assert {
+    condition     = join(" ", keys(google_monitoring_alert_policy.log)) == "sweeps takeovers"
+    error_message = "Without a deadline there must be no alert of it."
+  }
+}
+
+run "no_sweeps_to_alert_of" {
+  variables {
+    alert_channels = ["projects/p-123456/notificationChannels/1"]
+    sweep_schedule = "none"
+  }
+  assert {
     condition     = join(" ", keys(google_monitoring_alert_policy.log)) == "takeovers"
-    error_message = "Without a deadline there must be no alerts of sweeps."
+    error_message = "Without sweeps there must be no alerts of them."
   }
 }
 

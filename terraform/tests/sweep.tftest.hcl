@@ -1,4 +1,4 @@
-# Where joins have a deadline, something looks for those that are overdue.
+# Something looks for joins that are overdue, and for orders that nobody acts upon.
 mock_provider "google" {
   mock_data "google_project" {
     defaults = { number = "123456789012" }
@@ -83,10 +83,45 @@ run "deadline_by_default" {
   }
 }
 
-run "no_deadline" {
+run "no_sweeps" {
+  variables {
+    sweep_schedule = "none"
+  }
   assert {
     condition     = length(google_cloud_scheduler_job.sweep) + length(google_service_account.sweep) + length(google_cloud_run_v2_service_iam_member.sweep_invoker) == 0
-    error_message = "Without a deadline nothing must look for overdue joins."
+    error_message = "There must be no job."
+  }
+  assert {
+    condition     = !contains(keys(google_project_service.this), "cloudscheduler.googleapis.com")
+    error_message = "The API must not be asked for."
+  }
+}
+
+run "deadline_without_sweeps" {
+  command = plan
+  variables {
+    join_deadline  = "24h"
+    sweep_schedule = "none"
+  }
+  expect_failures = [var.sweep_schedule]
+}
+
+run "no_deadline_in_bigquery" {
+  command = plan
+  variables {
+    store       = "bigquery"
+    claim_store = "gcs"
+  }
+  assert {
+    condition     = length(google_cloud_scheduler_job.sweep) == 0
+    error_message = "Queries that nobody has asked for must cost nothing."
+  }
+}
+
+run "no_deadline" {
+  assert {
+    condition     = google_cloud_scheduler_job.sweep[0].schedule == "17 * * * *"
+    error_message = "Without a deadline there must be a sweep every hour, for orders that nobody acts upon."
   }
   assert {
     condition     = length([for k in keys(google_cloudfunctions2_function.this.service_config[0].environment_variables) : k if can(regex("DEADLINE", k))]) == 0

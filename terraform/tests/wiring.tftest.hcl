@@ -13,6 +13,14 @@ mock_provider "google" {
 
 # What the provider knows of an account before it is there.
 override_resource {
+  target = google_service_account.sweep
+  values = {
+    email  = "orders-sweep@p-123456.iam.gserviceaccount.com"
+    member = "serviceAccount:orders-sweep@p-123456.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
   target = google_service_account.run
   values = {
     name   = "projects/p-123456/serviceAccounts/orders-run@p-123456.iam.gserviceaccount.com"
@@ -218,7 +226,7 @@ run "existing_sources" {
 run "apis" {
   assert {
     condition = toset(keys(google_project_service.this)) == toset([
-      "artifactregistry.googleapis.com", "cloudbuild.googleapis.com", "cloudfunctions.googleapis.com", "eventarc.googleapis.com",
+      "artifactregistry.googleapis.com", "cloudbuild.googleapis.com", "cloudfunctions.googleapis.com", "cloudscheduler.googleapis.com", "eventarc.googleapis.com",
       "iam.googleapis.com", "logging.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com", "storage.googleapis.com",
     ])
     error_message = "The APIs that are used must be enabled, and no others."

@@ -151,12 +151,15 @@ func TestBothWaysSetTheSame(t *testing.T) {
 		"runtime":       " --runtime=%s ",
 		"cpu":           " --cpu=%s ",
 		"max_instances": " --max-instances=%s ",
-
-		"sweep_schedule": " sweep_schedule='%s' ",
 	} {
 		is := strings.Trim(m.text(m.attribute(m.block("variable", variable), "default")), `"`)
 		if want = fmt.Sprintf(want, is); !strings.Contains(script, want) {
 			t.Errorf("%s is %s in Terraform, but deploy/gcloud.sh lacks %q", variable, is, want)
+		}
+	}
+	for _, schedule := range []string{"17 * * * *", "*/15 * * * *"} {
+		if !strings.Contains(read(t, "terraform/sweep.tf"), `"`+schedule+`"`) || !strings.Contains(script, "default_schedule='"+schedule+"'") {
+			t.Errorf("Terraform and deploy/gcloud.sh don't both sweep at %s by default", schedule)
 		}
 	}
 	build := m.value(m.attribute(m.block("variable", "build_environment"), "default")).AsValueMap()
