@@ -153,6 +153,9 @@ func TestWaiting(t *testing.T) {
 	expectCall(t, b, found, []string{"1 of 32"}, "waiting", "--for=event2")
 	expectCall(t, b, fine, []string{"0 of "}, "waiting", "--older-than=1h")
 	expectCall(t, b, failed, []string{"--within is over", "--cursor"}, "waiting", "--within=1ns")
+	if text := describeList(keys.List{Cursor: "spans;00%2F:64"}, time.Now()); !strings.Contains(text, "--cursor='spans;00%2F:64'\n") {
+		t.Errorf("a shell would not read the cursor as it is: %s", text)
+	}
 	expectCall(t, b, usage, []string{"does not join"}, "waiting", "--for=event9")
 	var l keys.List
 	out := expectCall(t, b, found, nil, "waiting", "--json", "--limit=2")

@@ -134,7 +134,7 @@ func (of *lettersOf) list(ctx context.Context, box driver.LetterBox, q letters.Q
 	var err error
 	if of.json {
 		err = of.printJSON(l)
-	} else {
+	} else if l.Seen > 0 || errFind == nil {
 		err = of.printText(describeLetters(l, time.Now()))
 	}
 	switch {

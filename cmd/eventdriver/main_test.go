@@ -3,10 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/internal/fake/googleapis"
 	"example.com/eventdriver/operate/deployed"
 	"example.com/eventdriver/operate/doctor"
@@ -56,6 +63,32 @@ func TestWithoutProject(t *testing.T) {
 	expectCall(t, b, fine, []string{"0 of 0 letters"}, "letters", "list")
 	expectCall(t, b, usage, []string{"GOOGLE_CLOUD_PROJECT"}, "doctor")
 	expectCall(t, b, failed, []string{"GOOGLE_CLOUD_PROJECT"}, "letters", "list", "--subscription=orders")
+}
+
+// TestRefusals: where a store refuses, the error says what to do, and nothing is printed that looks like an answer.
+func TestRefusals(t *testing.T) {
+	b := newBucket(t)
+	for status, says := range map[int]string{http.StatusForbidden: "Roles in docs/operations.md", http.StatusUnauthorized: "gcloud auth application-default login"} {
+		b.server.OnRequest(func(gcs.Request) gcs.Fault { return gcs.Fault{Status: status} })
+		for _, args := range [][]string{{"why", "order-1"}, {"waiting"}, {"letters", "list"}, {"purge", "order-1", "--as=me", "--yes"}} {
+			if out := expectCall(t, b, failed, []string{says}, args...); out != "" {
+				t.Errorf("%q printed %s", args, out)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"Cloud Scheduler API has not been used in project 1 before or it is disabled": enable,
+		"dialing: credentials: could not find default credentials":                    logIn,
+		"have roles/run.viewer granted to you: could not find default credentials":    "",
+		"connection refused": "",
+	} {
+		if got := advice(errors.New(text)); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+	if got := advice(fmt.Errorf("pull: %w", status.Error(codes.PermissionDenied, "no"))); got != getRoles {
+		t.Errorf("%q, want %q", got, getRoles)
+	}
 }
 
 // TestHelp: help names the exit codes, the checks and the roles, and completion is there.

@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, s surroundings) int {
 		fmt.Fprintf(s.err, "eventdriver: %v\nSee: eventdriver help\n", err)
 		return usage
 	case o.err != nil:
-		fmt.Fprintf(s.err, "eventdriver: %v\n", o.err)
+		fmt.Fprintf(s.err, "eventdriver: %v\n%s", o.err, advice(o.err))
 	}
 	if o.code == failed && ctx.Err() != nil {
 		return interrupted

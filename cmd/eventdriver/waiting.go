@@ -49,7 +49,7 @@ func (g *globals) waiting(ctx context.Context, f keys.Function, q keys.Query) er
 	var err error
 	if g.json {
 		err = g.printJSON(l)
-	} else {
+	} else if l.Seen > 0 || errList == nil {
 		err = g.printText(describeList(l, time.Now()))
 	}
 	switch {
