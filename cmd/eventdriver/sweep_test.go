@@ -131,6 +131,11 @@ func TestRerunAndReleaseHaveTheKeyRun(t *testing.T) {
 
 	d.schedule("PAUSED")
 	d.call(t, fine, []string{"its job is paused"}, "rerun", "order-1", "--as=me", "--yes")
+	paused := map[string]any{"name": theJobs[4:] + "/another", "state": "PAUSED", "httpTarget": map[string]any{"uri": d.url + "/sweep"}}
+	d.schedule("ENABLED")
+	jobs := d.answers[theJobs].(map[string]any)
+	jobs["jobs"] = append([]any{paused}, jobs["jobs"].([]any)...)
+	d.call(t, fine, []string{"started: projects/p/locations/r/jobs/orders-sweep"}, "sweep", "--as=me", "--yes")
 	d.answers[theJobs] = map[string]any{}
 	var o changed
 	if err := json.Unmarshal([]byte(d.call(t, fine, nil, "rerun", "marked", "--as=me", "--yes", "--json")), &o); err != nil ||

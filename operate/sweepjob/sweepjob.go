@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	scheduler "google.golang.org/api/cloudscheduler/v1"
 
@@ -32,9 +33,12 @@ func Find(ctx context.Context, google *deployed.Google, t deployed.Target) (Job,
 	if len(jobs) == 0 {
 		return Job{}, ErrNone
 	}
-	j := jobs[0] // several do the same
-	return Job{Name: j.Name, URI: j.HttpTarget.Uri, Schedule: j.Schedule, Paused: j.State == "PAUSED" || j.State == "DISABLED"}, nil
+	j := jobs[max(slices.IndexFunc(jobs, runs), 0)] // several do the same
+	return Job{Name: j.Name, URI: j.HttpTarget.Uri, Schedule: j.Schedule, Paused: !runs(j)}, nil
 }
+
+// runs says whether a job runs by itself.
+func runs(j *scheduler.Job) bool { return j.State != "PAUSED" && j.State != "DISABLED" }
 
 // Run has Cloud Scheduler call the function now, also where the job is paused. It does not wait for
 // the sweep. An endpoint is that of a stand-in; "" is Google.
