@@ -15,7 +15,8 @@ import (
 // It completes the key first, in each scope, so that nobody acts upon what is left of it; deletes the
 // events; waits for k.Settle, until deliveries that have read these before have ended; and then deletes
 // the claims. An event that comes meanwhile may be deleted, or be kept for the key's next life. Where it
-// fails, the key stays completed; then purge it again.
+// fails, the key stays completed; then purge it again. Let one person purge a key: where two do so at once,
+// the slower can delete events that have come after the other was done.
 //
 // While a lease is live, in any scope, it is refused with [ErrUnderWay]; with force the run's claim is completed. That
 // run is not stopped. If it ends after the key is purged, the key may be completed again, so that
