@@ -58,6 +58,7 @@ done
 fail() { echo "gcloud.sh: $1" >&2; exit 2; }
 [[ $project =~ ^[a-z][-a-z0-9]{4,28}[a-z0-9]$ ]] || fail "--project must be the ID of a project"
 [[ $name =~ ^[a-z][-a-z0-9]{1,18}[a-z0-9]$ ]] || fail "--name must be 3 to 20 lower-case letters, digits and hyphens"
+[[ ! $name =~ ^goog|google ]] || fail "--name must not begin with goog or contain google: topics and the bucket are called after it"
 [[ $region =~ ^[a-z]+-[a-z]+[0-9]+$ ]] || fail "--region must be a region, as in europe-west1"
 $dry_run || command -v gcloud >/dev/null || fail "gcloud is not installed"
 

@@ -30,6 +30,11 @@ variable "name" {
     condition     = can(regex("^[a-z][-a-z0-9]{1,18}[a-z0-9]$", var.name))
     error_message = "name must be 3 to 20 lower-case letters, digits and hyphens that start with a letter, as in orders: the service accounts' IDs, which take 30 characters, are made from it."
   }
+
+  validation {
+    condition     = !can(regex("^goog|google", var.name))
+    error_message = "name must not begin with goog or contain google: topics and buckets are called after it, and Google refuses that."
+  }
 }
 
 variable "store" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,10 +36,21 @@ func newNew(g *globals) *cobra.Command {
 				return fails(err)
 			}
 			return g.printText(fmt.Sprintf("%[1]s has the function %[2]s, which joins %[3]s. Next:\n\n"+
-				"  cd %[1]s\n  go test ./...\n  go run ./cmd/local\n", args[0], plan.Entry, strings.Join(plan.Sources, ", ")))
+				"  cd %[4]s\n  go test ./...\n  go run ./cmd/local\n",
+				args[0], plan.Entry, strings.Join(plan.Sources, ", "), forCD(args[0])))
 		},
 	}
 	c.Flags().StringVar(&module, "module", "", "the `path` of the module, as in github.com/you/orders")
 	c.Flags().StringSliceVar(&sources, "sources", nil, "the `names` of the events to join, as in placed,paid,packed")
 	return c
+}
+
+var plainInShell = regexp.MustCompile(`^[A-Za-z0-9_./][-A-Za-z0-9_./]*$`)
+
+// forCD returns a folder's name as a shell's cd takes it.
+func forCD(dir string) string {
+	if plainInShell.MatchString(dir) {
+		return dir
+	}
+	return "-- " + inShell(dir)
 }

@@ -39,6 +39,14 @@ run "upper_case_name" {
   expect_failures = [var.name]
 }
 
+run "name_of_googles" {
+  command = plan
+  variables {
+    name = "google-orders"
+  }
+  expect_failures = [var.name]
+}
+
 run "no_sources" {
   command = plan
   variables {

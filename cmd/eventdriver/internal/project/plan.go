@@ -47,12 +47,15 @@ func (p *Plan) name() error {
 	p.Entry = camelCase(last)
 	p.Service = service(p.Package)
 	switch {
-	case !token.IsIdentifier(p.Package), slices.Contains([]string{"main", "serve", "documentation"}, p.Package):
+	case !token.IsIdentifier(p.Package), slices.Contains([]string{"main", "init", "serve", "documentation"}, p.Package):
 		return fmt.Errorf("--module: no Go package can be called %q, after the path's last element, %q: end the path "+
 			"otherwise, as in github.com/you/orders", p.Package, last)
 	case strings.HasPrefix(p.Entry, "EventDriver"):
 		return fmt.Errorf("--module: the function would be called %s, like one of the library, after the path's last "+
 			"element, %q: end the path otherwise, as in github.com/you/orders", p.Entry, last)
+	case strings.HasPrefix(p.Service, "goog"), strings.Contains(p.Service, "google"):
+		return fmt.Errorf("--module: no topic may begin with goog, and no bucket's name contain google, and both are called "+
+			"after the path's last element, %q: end the path otherwise, as in github.com/you/orders", last)
 	}
 	return nil
 }
