@@ -1,3 +1,7 @@
+locals {
+  kms_key = one(var.kms_key[*].id)
+}
+
 # Google's services use the key on the project's behalf, each with an agent of its
 # own: https://cloud.google.com/functions/docs/securing/cmek
 resource "google_kms_crypto_key_iam_member" "this" {
@@ -7,7 +11,7 @@ resource "google_kms_crypto_key_iam_member" "this" {
     { storage = "serviceAccount:${data.google_storage_project_service_account.this[0].email_address}" },
   )
 
-  crypto_key_id = var.kms_key
+  crypto_key_id = local.kms_key
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = each.value
 

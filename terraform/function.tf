@@ -103,7 +103,7 @@ resource "google_storage_bucket" "source" {
   dynamic "encryption" {
     for_each = var.kms_key[*]
     content {
-      default_kms_key_name = encryption.value
+      default_kms_key_name = encryption.value.id
     }
   }
 
@@ -127,7 +127,7 @@ resource "google_artifact_registry_repository" "images" {
   repository_id = var.name
   description   = "The images of the function ${var.name}"
   format        = "DOCKER"
-  kms_key_name  = var.kms_key
+  kms_key_name  = local.kms_key
   labels        = var.labels
 
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
@@ -138,7 +138,7 @@ resource "google_cloudfunctions2_function" "this" {
   location     = var.region
   name         = var.name
   description  = "Acts once when ${join(", ", keys(var.sources))} of a key have all arrived"
-  kms_key_name = var.kms_key
+  kms_key_name = local.kms_key
   labels       = var.labels
 
   build_config {

@@ -1,6 +1,6 @@
 locals {
-  full_topic = { for kind, topic in { output = var.output_topic, dead_letter = var.dead_letter_topic } :
-    kind => topic == null ? null : startswith(topic, "projects/") ? topic : "projects/${var.project_id}/topics/${topic}"
+  full_topic = { for kind, topic in { output = var.output_topic == null ? null : { id = var.output_topic.id }, dead_letter = var.dead_letter_topic } :
+    kind => topic == null ? null : startswith(topic.id, "projects/") ? topic.id : "projects/${var.project_id}/topics/${topic.id}"
   }
   output_topic      = local.full_topic.output
   dead_letter_topic = coalesce(local.full_topic.dead_letter, "projects/${var.project_id}/topics/${var.name}-dead-letters")
@@ -19,7 +19,7 @@ resource "google_pubsub_topic" "dead_letters" {
 
   project      = var.project_id
   name         = "${var.name}-dead-letters"
-  kms_key_name = var.kms_key
+  kms_key_name = local.kms_key
   labels       = var.labels
 
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
@@ -43,11 +43,11 @@ resource "google_pubsub_subscription" "dead_letters" {
 }
 
 resource "google_pubsub_topic" "output" {
-  count = var.create_output_topic ? 1 : 0
+  count = try(var.output_topic.create, false) ? 1 : 0
 
   project      = var.project_id
-  name         = var.output_topic
-  kms_key_name = var.kms_key
+  name         = var.output_topic.id
+  kms_key_name = local.kms_key
   labels       = var.labels
 
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]

@@ -41,7 +41,7 @@ locals {
       "storage.googleapis.com",
     ],
     local.use_bigquery ? ["bigquery.googleapis.com"] : [],
-    anytrue([for s in values(var.sources) : s.channel != null]) ? ["eventarcpublishing.googleapis.com"] : [],
+    anytrue([for s in values(var.sources) : !startswith(coalesce(s.event_type, "google."), "google.")]) ? ["eventarcpublishing.googleapis.com"] : [],
     length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],
     var.kms_key != null ? ["cloudkms.googleapis.com"] : [],
     local.sweeps > 0 ? ["cloudscheduler.googleapis.com"] : [],

@@ -50,7 +50,7 @@ resource "google_storage_bucket" "events" {
   dynamic "encryption" {
     for_each = var.kms_key[*]
     content {
-      default_kms_key_name = encryption.value
+      default_kms_key_name = encryption.value.id
     }
   }
 
@@ -78,7 +78,7 @@ resource "google_bigquery_dataset" "events" {
   dynamic "default_encryption_configuration" {
     for_each = var.kms_key[*]
     content {
-      kms_key_name = default_encryption_configuration.value
+      kms_key_name = default_encryption_configuration.value.id
     }
   }
 
@@ -162,7 +162,7 @@ resource "google_bigquery_table" "this" {
   dynamic "encryption_configuration" {
     for_each = var.kms_key[*]
     content {
-      kms_key_name = encryption_configuration.value
+      kms_key_name = encryption_configuration.value.id
     }
   }
 }

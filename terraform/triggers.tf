@@ -6,7 +6,7 @@ locals {
   # topic's id.
   topics = merge(
     { for event, topic in local.created_topics : event => "projects/${var.project_id}/topics/${topic}" },
-    { for event, s in var.sources : event => startswith(s.topic, "projects/") ? s.topic : "projects/${var.project_id}/topics/${s.topic}"
+    { for event, s in var.sources : event => startswith(s.topic.id, "projects/") ? s.topic.id : "projects/${var.project_id}/topics/${s.topic.id}"
     if s.topic != null },
   )
 
@@ -19,7 +19,7 @@ resource "google_pubsub_topic" "source" {
 
   project      = var.project_id
   name         = each.value
-  kms_key_name = var.kms_key
+  kms_key_name = local.kms_key
   labels       = var.labels
 
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]

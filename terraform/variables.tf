@@ -114,36 +114,28 @@ variable "deletion_protection" {
 }
 
 variable "output_topic" {
-  description = "The topic that joined messages are published to, by its name or as projects/PROJECT/topics/TOPIC. null: none."
-  type        = string
+  description = "The topic that joined messages are published to, its id as in sources. It must exist, unless create is true. null: none."
+  type        = object({ id = string, create = optional(bool, false) })
   default     = null
 
   validation {
-    condition     = var.output_topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", var.output_topic))
-    error_message = "output_topic must be a topic's name, as in orders-complete, or projects/PROJECT/topics/TOPIC."
+    condition     = var.output_topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", var.output_topic.id))
+    error_message = "output_topic's id must be a topic's name, as in orders-complete, or projects/PROJECT/topics/TOPIC."
   }
-}
-
-variable "create_output_topic" {
-  description = "Whether to create output_topic; otherwise it must exist."
-  type        = bool
-  default     = false
-  nullable    = false
-
   validation {
-    condition     = !var.create_output_topic || can(regex("^[^/]+$", var.output_topic))
-    error_message = "create_output_topic needs output_topic to be the name of the topic to create, without projects/."
+    condition     = !try(var.output_topic.create, false) || can(regex("^[^/]+$", var.output_topic.id))
+    error_message = "output_topic's id must be the name of the topic to create, without projects/."
   }
 }
 
 variable "dead_letter_topic" {
-  description = "An existing topic for dead letters. null: NAME-dead-letters is created."
-  type        = string
+  description = "An existing topic for dead letters, its id as in sources. null: NAME-dead-letters is created."
+  type        = object({ id = string })
   default     = null
 
   validation {
-    condition     = var.dead_letter_topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", var.dead_letter_topic))
-    error_message = "dead_letter_topic must be a topic's name, as in orders-dead, or projects/PROJECT/topics/TOPIC."
+    condition     = var.dead_letter_topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", var.dead_letter_topic.id))
+    error_message = "dead_letter_topic's id must be a topic's name, as in orders-dead, or projects/PROJECT/topics/TOPIC."
   }
 }
 
@@ -250,13 +242,13 @@ variable "operators" {
 }
 
 variable "kms_key" {
-  description = "A Cloud KMS key in the region, as projects/P/locations/REGION/keyRings/R/cryptoKeys/K, which encrypts everything that keeps data. null: Google's keys."
-  type        = string
+  description = "A Cloud KMS key in the region, its id as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, which encrypts everything that keeps data. null: Google's keys."
+  type        = object({ id = string })
   default     = null
 
   validation {
-    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
-    error_message = "kms_key must be a key's full name, as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, without a version."
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key.id))
+    error_message = "kms_key's id must be a key's full name, as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, without a version."
   }
 }
 

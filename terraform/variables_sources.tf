@@ -3,7 +3,7 @@ variable "sources" {
     The events to join, by name. An event comes from one of these:
 
     - without settings, or with create_topic: a topic that is created, called NAME-EVENT or as create_topic says;
-    - topic: an existing topic, by its name or as projects/PROJECT/topics/TOPIC;
+    - topic: an existing topic, its id as in { id = "TOPIC" } or { id = "projects/PROJECT/topics/TOPIC" };
     - event_type, with filters and path_patterns (attribute to value, or to pattern) and perhaps a channel:
       events of Cloud Storage, Firestore, audit logs, third parties and your own.
 
@@ -18,7 +18,7 @@ variable "sources" {
   D
   type = map(object({
     create_topic  = optional(string)
-    topic         = optional(string)
+    topic         = optional(object({ id = string }))
     event_type    = optional(string)
     filters       = optional(map(string), {})
     path_patterns = optional(map(string), {})
@@ -50,7 +50,7 @@ variable "sources" {
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
-      length([for kind in [s.create_topic, s.topic, s.event_type] : kind if kind != null]) <= 1
+      length([for kind in [s.create_topic, s.topic == null ? null : "topic", s.event_type] : kind if kind != null]) <= 1
     ])
     error_message = "Each source must have one of create_topic, topic and event_type at most."
   }
@@ -66,9 +66,9 @@ variable "sources" {
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
-      s.topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.topic))
+      s.topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.topic.id))
     ])
-    error_message = "A source's topic must be a topic's name, as in orders-created, or projects/PROJECT/topics/TOPIC."
+    error_message = "The id of a source's topic must be a topic's name, as in orders-created, or projects/PROJECT/topics/TOPIC."
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
@@ -105,7 +105,7 @@ variable "sources" {
     error_message = "An alias must not be empty and must not contain a comma, which separates aliases in SOURCE_ALIASES."
   }
   validation {
-    condition = length(distinct([for event, s in var.sources : trimprefix(coalesce(s.topic, s.create_topic, "${var.name}-${event}"), "projects/${var.project_id}/topics/")
+    condition = length(distinct([for event, s in var.sources : trimprefix(coalesce(one(s.topic[*].id), s.create_topic, "${var.name}-${event}"), "projects/${var.project_id}/topics/")
     if s.event_type == null])) == length([for s in values(var.sources) : s if s.event_type == null])
     error_message = "Two sources must not have the same topic: each of its messages would be an event of both."
   }

@@ -58,8 +58,7 @@ variables {
 
 run "grants" {
   variables {
-    output_topic        = "complete"
-    create_output_topic = true
+    output_topic = { id = "complete", create = true }
   }
   assert {
     condition     = google_cloud_run_v2_service_iam_member.trigger_invoker.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.trigger_invoker.name == "orders" && google_cloud_run_v2_service_iam_member.trigger_invoker.member == google_service_account.trigger.member
@@ -103,8 +102,8 @@ run "project_grants_are_these_and_no_others" {
   variables {
     store        = "bigquery"
     claim_store  = "gcs"
-    output_topic = "complete"
-    kms_key      = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    output_topic = { id = "complete" }
+    kms_key      = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }
     sources = {
       event1  = {}
       invoice = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "invoices" } }

@@ -66,7 +66,7 @@ run "more_sources_than_the_function_takes" {
 run "source_of_two_kinds" {
   command = plan
   variables {
-    sources = { event1 = { topic = "t-1", event_type = "x" } }
+    sources = { event1 = { topic = { id = "t-1" }, event_type = "x" } }
   }
   expect_failures = [var.sources]
 }
@@ -74,7 +74,7 @@ run "source_of_two_kinds" {
 run "filter_on_a_topic" {
   command = plan
   variables {
-    sources = { event1 = { topic = "t-1", filters = { a = "b" } } }
+    sources = { event1 = { topic = { id = "t-1" }, filters = { a = "b" } } }
   }
   expect_failures = [var.sources]
 }
@@ -90,7 +90,7 @@ run "pubsub_as_event_type" {
 run "topic_that_is_no_topic" {
   command = plan
   variables {
-    sources = { event1 = { topic = "projects/p/subscriptions/s" } }
+    sources = { event1 = { topic = { id = "projects/p/subscriptions/s" } } }
   }
   expect_failures = [var.sources]
 }
@@ -98,7 +98,7 @@ run "topic_that_is_no_topic" {
 run "same_topic_twice" {
   command = plan
   variables {
-    sources = { event1 = { topic = "orders" }, event2 = { topic = "orders" } }
+    sources = { event1 = { topic = { id = "orders" } }, event2 = { topic = { id = "orders" } } }
   }
   expect_failures = [var.sources]
 }
@@ -310,7 +310,7 @@ run "label_in_upper_case" {
 run "key_version" {
   command = plan
   variables {
-    kms_key = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1"
+    kms_key = { id = "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1" }
   }
   expect_failures = [var.kms_key]
 }
@@ -334,7 +334,7 @@ run "short_connector" {
 run "output_topic_that_is_no_topic" {
   command = plan
   variables {
-    output_topic = "projects/p/topic"
+    output_topic = { id = "projects/p/topic" }
   }
   expect_failures = [var.output_topic]
 }
@@ -342,15 +342,15 @@ run "output_topic_that_is_no_topic" {
 run "create_topic_without_name" {
   command = plan
   variables {
-    create_output_topic = true
+    output_topic = { id = "projects/p/topics/t-1", create = true }
   }
-  expect_failures = [var.create_output_topic]
+  expect_failures = [var.output_topic]
 }
 
 run "dead_letter_topic_that_is_no_topic" {
   command = plan
   variables {
-    dead_letter_topic = "/t"
+    dead_letter_topic = { id = "/t" }
   }
   expect_failures = [var.dead_letter_topic]
 }
@@ -439,7 +439,7 @@ run "environment_of_bigquery" {
 run "same_topic_in_two_spellings" {
   command = plan
   variables {
-    sources = { event1 = { topic = "orders" }, event2 = { topic = "projects/p-123456/topics/orders" } }
+    sources = { event1 = { topic = { id = "orders" } }, event2 = { topic = { id = "projects/p-123456/topics/orders" } } }
   }
   expect_failures = [var.sources]
 }
@@ -512,7 +512,7 @@ run "events_of_datastore" {
 run "messages_of_a_topic_in_protobuf" {
   command = plan
   variables {
-    sources = { paid = { topic = "payments", content_type = "application/protobuf" } }
+    sources = { paid = { topic = { id = "payments" }, content_type = "application/protobuf" } }
   }
   expect_failures = [var.sources]
 }

@@ -56,7 +56,7 @@ variables {
 
 run "each_trigger_calls_its_own_path" {
   variables {
-    sources = { placed = {}, Paid_2 = { topic = "payments" }, pack-ed = { event_type = "com.example.packed", channel = "c" } }
+    sources = { placed = {}, Paid_2 = { topic = { id = "payments" } }, pack-ed = { event_type = "com.example.packed", channel = "c" } }
   }
   assert {
     condition = { for event, t in google_eventarc_trigger.this : event => t.destination[0].cloud_run_service[0].path } == {
@@ -126,10 +126,10 @@ run "two_methods_of_one_audit_log" {
 run "names_that_mean_two_sources" {
   variables {
     sources = {
-      paid   = { topic = "packed" }
-      packed = { topic = "parcels" }
-      mine   = { topic = "orders" }
-      theirs = { topic = "projects/other-project/topics/orders" }
+      paid   = { topic = { id = "packed" } }
+      packed = { topic = { id = "parcels" } }
+      mine   = { topic = { id = "orders" } }
+      theirs = { topic = { id = "projects/other-project/topics/orders" } }
     }
   }
   assert {

@@ -71,7 +71,7 @@ run "function" {
     vpc_connector   = "projects/p-123456/locations/us-central1/connectors/c"
     vpc_egress      = "ALL_TRAFFIC"
     labels          = { team = "orders" }
-    kms_key         = "projects/p-123456/locations/us-central1/keyRings/r/cryptoKeys/k"
+    kms_key         = { id = "projects/p-123456/locations/us-central1/keyRings/r/cryptoKeys/k" }
 
     build_environment = { GOFLAGS = "-tags=x" }
   }
@@ -114,10 +114,9 @@ run "function" {
 
 run "key" {
   variables {
-    store               = "bigquery"
-    kms_key             = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"
-    output_topic        = "complete"
-    create_output_topic = true
+    store        = "bigquery"
+    kms_key      = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }
+    output_topic = { id = "complete", create = true }
   }
   assert {
     condition = alltrue([for key in concat(
@@ -137,8 +136,7 @@ run "key" {
 
 run "topics_and_stores" {
   variables {
-    output_topic        = "complete"
-    create_output_topic = true
+    output_topic        = { id = "complete", create = true }
     max_event_age       = null
     bucket_name         = "my-bucket"
     dataset_id          = "my_dataset"
@@ -174,7 +172,7 @@ run "topics_and_stores" {
 run "another_instance_grants" {
   variables {
     grant_agents = false
-    kms_key      = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"
+    kms_key      = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }
     sources = {
       event1  = {}
       invoice = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "invoices" } }
@@ -319,7 +317,7 @@ run "memory_for_no_event_of_that_size" {
 run "output_that_comes_back" {
   command = plan
   variables {
-    output_topic = "orders-event1"
+    output_topic = { id = "orders-event1" }
   }
   expect_failures = [google_cloudfunctions2_function.this]
 }
@@ -327,7 +325,7 @@ run "output_that_comes_back" {
 run "output_called_like_a_source" {
   command = plan
   variables {
-    output_topic = "event2"
+    output_topic = { id = "event2" }
   }
   expect_failures = [google_cloudfunctions2_function.this]
 }
@@ -335,8 +333,8 @@ run "output_called_like_a_source" {
 run "letters_that_come_back" {
   command = plan
   variables {
-    dead_letter_topic = "projects/p-123456/topics/theirs"
-    sources           = { event1 = {}, event2 = { topic = "theirs" } }
+    dead_letter_topic = { id = "projects/p-123456/topics/theirs" }
+    sources           = { event1 = {}, event2 = { topic = { id = "theirs" } } }
   }
   expect_failures = [google_cloudfunctions2_function.this]
 }
@@ -353,8 +351,8 @@ run "letters_to_a_source_of_that_name" {
 run "one_topic_for_output_and_letters" {
   command = plan
   variables {
-    output_topic      = "both"
-    dead_letter_topic = "projects/p-123456/topics/both"
+    output_topic      = { id = "both" }
+    dead_letter_topic = { id = "projects/p-123456/topics/both" }
   }
   expect_failures = [google_cloudfunctions2_function.this]
 }

@@ -194,7 +194,7 @@ run "dead_letters" {
 
 run "dead_letters_elsewhere" {
   variables {
-    dead_letter_topic = "projects/other-project/topics/dead"
+    dead_letter_topic = { id = "projects/other-project/topics/dead" }
   }
   assert {
     condition     = length(google_pubsub_topic.dead_letters) == 0 && google_pubsub_subscription.dead_letters.topic == "projects/other-project/topics/dead" && google_pubsub_topic_iam_member.run_publisher["dead_letters"].project == "other-project"

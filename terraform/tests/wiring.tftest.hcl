@@ -160,8 +160,8 @@ run "environment" {
 run "existing_sources" {
   variables {
     sources = {
-      placed = { topic = "orders-created" }
-      theirs = { topic = "projects/other-project/topics/theirs" }
+      placed = { topic = { id = "orders-created" } }
+      theirs = { topic = { id = "projects/other-project/topics/theirs" } }
       mine   = { create_topic = "mine" }
       invoice = {
         event_type = "google.cloud.storage.object.v1.finalized"

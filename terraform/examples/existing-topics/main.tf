@@ -9,7 +9,7 @@ module "orders" {
 
   sources = {
     placed = {
-      topic = "orders-created"
+      topic = { id = "orders-created" }
     }
     invoice = {
       event_type  = "google.cloud.storage.object.v1.finalized"
@@ -26,7 +26,7 @@ module "orders" {
   }
   erase_sources = []
 
-  dead_letter_topic = "projects/${var.project_id}/topics/company-dead-letters"
+  dead_letter_topic = { id = "projects/${var.project_id}/topics/company-dead-letters" }
   alert_channels    = ["projects/${var.project_id}/notificationChannels/1234567890"]
 }
 

@@ -14,8 +14,7 @@ module "orders" {
   erase_sources = ["event1"]
 
   # The joined orders, for whoever acts on them.
-  output_topic        = "orders-complete"
-  create_output_topic = true
+  output_topic = { id = "orders-complete", create = true }
 
   labels = { team = "orders" }
 }

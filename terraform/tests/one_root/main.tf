@@ -1,0 +1,48 @@
+# A key, topics and a channel that are made in the root that calls the module: their ids, and the
+# names of the topics, are not known when it is planned.
+variable "project_id" {
+  type = string
+}
+
+resource "terraform_data" "suffix" {}
+
+resource "google_kms_key_ring" "this" {
+  project  = var.project_id
+  name     = "orders"
+  location = "europe-west1"
+}
+
+resource "google_kms_crypto_key" "this" {
+  name     = "orders"
+  key_ring = google_kms_key_ring.this.id
+}
+
+resource "google_pubsub_topic" "this" {
+  for_each = toset(["paid", "dead", "complete"])
+
+  project = var.project_id
+  name    = "${each.key}-${terraform_data.suffix.id}"
+}
+
+module "orders" {
+  source = "../.."
+
+  project_id     = var.project_id
+  name           = "orders"
+  settle_seconds = 0
+
+  sources = {
+    placed = {}
+    paid   = { topic = { id = google_pubsub_topic.this["paid"].id } }
+    packed = { event_type = "com.example.packed", channel = "projects/${var.project_id}/locations/europe-west1/channels/${terraform_data.suffix.id}" }
+  }
+  erase_sources     = []
+  kms_key           = { id = google_kms_crypto_key.this.id }
+  dead_letter_topic = { id = google_pubsub_topic.this["dead"].name }
+  output_topic      = { id = google_pubsub_topic.this["complete"].id }
+  operators         = ["group:on-call@example.com"]
+}
+
+output "triggers" {
+  value = module.orders.triggers
+}

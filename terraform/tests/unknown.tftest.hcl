@@ -1,0 +1,23 @@
+# What the module counts must be known when it is planned, while what it is given is not.
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
+  }
+}
+
+run "key_topics_and_channel_of_the_same_root" {
+  command = plan
+  module {
+    source = "./tests/one_root"
+  }
+  variables {
+    project_id = "p-123456"
+  }
+  assert {
+    condition     = output.triggers == { for event in ["packed", "paid", "placed"] : event => "orders-${event}" }
+    error_message = "The module must be planned with ids that are not known yet."
+  }
+}
