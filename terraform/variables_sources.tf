@@ -3,7 +3,7 @@ variable "sources" {
     The events to join, by name. An event comes from one of these:
 
     - without settings, or with create_topic: a topic that is created, called NAME-EVENT or as create_topic says;
-    - topic: an existing topic, its id as in { id = "TOPIC" } or { id = "projects/PROJECT/topics/TOPIC" };
+    - topic: an existing topic of the project, its id as in { id = "TOPIC" } or { id = "projects/PROJECT/topics/TOPIC" };
     - event_type, with filters and path_patterns (attribute to value, or to pattern) and perhaps a channel:
       events of Cloud Storage, Firestore, audit logs, third parties and your own.
 
@@ -69,6 +69,12 @@ variable "sources" {
       s.topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.topic.id))
     ])
     error_message = "The id of a source's topic must be a topic's name, as in orders-created, or projects/PROJECT/topics/TOPIC."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.topic == null || !can(regex("^projects/[^/]+/topics/", s.topic.id)) || try(startswith(s.topic.id, "projects/${var.project_id}/"), false)
+    ])
+    error_message = "A source's topic must be in the project ${var.project_id}: Eventarc takes none of other projects. See terraform/README.md, Topics of other projects."
   }
   validation {
     condition = alltrue([for s in values(var.sources) :

@@ -90,7 +90,15 @@ run "pubsub_as_event_type" {
 run "topic_that_is_no_topic" {
   command = plan
   variables {
-    sources = { event1 = { topic = { id = "projects/p/subscriptions/s" } } }
+    sources = { event1 = { topic = { id = "projects/p-123456/subscriptions/s" } } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "topic_of_another_project" {
+  command = plan
+  variables {
+    sources = { event1 = { topic = { id = "projects/p-1234567/topics/orders" } } }
   }
   expect_failures = [var.sources]
 }

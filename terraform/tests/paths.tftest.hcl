@@ -122,14 +122,14 @@ run "two_methods_of_one_audit_log" {
   }
 }
 
-# A topic that is called like another source, and topics of one name in two projects.
+# A topic that is called like another source, and one that is called like a bucket.
 run "names_that_mean_two_sources" {
   variables {
     sources = {
       paid   = { topic = { id = "packed" } }
       packed = { topic = { id = "parcels" } }
       mine   = { topic = { id = "orders" } }
-      theirs = { topic = { id = "projects/other-project/topics/orders" } }
+      theirs = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "orders" } }
     }
   }
   assert {

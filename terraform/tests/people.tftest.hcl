@@ -25,7 +25,7 @@ run "state_in_cloud_storage" {
   variables {
     viewers   = ["group:support@example.com", "user:both@example.com"]
     operators = ["user:both@example.com"]
-    sources   = { placed = {}, paid = { topic = { id = "projects/other-project/topics/theirs" } } }
+    sources   = { placed = {}, paid = { topic = { id = "projects/p-123456/topics/theirs" } } }
   }
   assert {
     condition = toset([for grant in concat(values(google_cloud_run_v2_service_iam_member.people), values(google_cloud_run_v2_service_iam_member.operators)) :

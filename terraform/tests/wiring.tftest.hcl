@@ -161,7 +161,7 @@ run "existing_sources" {
   variables {
     sources = {
       placed = { topic = { id = "orders-created" } }
-      theirs = { topic = { id = "projects/other-project/topics/theirs" } }
+      theirs = { topic = { id = "projects/p-123456/topics/theirs" } }
       mine   = { create_topic = "mine" }
       invoice = {
         event_type = "google.cloud.storage.object.v1.finalized"
@@ -190,7 +190,7 @@ run "existing_sources" {
     error_message = "Each source must have a trigger, and only the topic that is asked for be created."
   }
   assert {
-    condition     = google_eventarc_trigger.this["placed"].transport[0].pubsub[0].topic == "projects/p-123456/topics/orders-created" && google_eventarc_trigger.this["theirs"].transport[0].pubsub[0].topic == "projects/other-project/topics/theirs"
+    condition     = google_eventarc_trigger.this["placed"].transport[0].pubsub[0].topic == "projects/p-123456/topics/orders-created" && google_eventarc_trigger.this["theirs"].transport[0].pubsub[0].topic == "projects/p-123456/topics/theirs"
     error_message = "Topics that exist must be taken by name or by full name."
   }
   assert {
