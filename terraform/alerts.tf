@@ -3,10 +3,16 @@
 locals {
   alerting = length(var.alert_channels) > 0
 
-  # The subscriptions of the triggers are called eventarc-REGION-TRIGGER-sub-NUMBER.
-  alerts = local.alerting ? {
+  # The subscription of each trigger, as filters take it. Eventarc tells the name of a topic's; the others
+  # are called eventarc-LOCATION-TRIGGER-sub-NUMBER.
+  subscriptions = { for event, s in var.sources : event => (s.event_type == null
+    ? "\"${reverse(split("/", google_eventarc_trigger.this[event].transport[0].pubsub[0].subscription))[0]}\""
+    : "monitoring.regex.full_match(\"eventarc-${coalesce(s.location, var.region)}-${local.trigger_names[event]}-sub-[0-9]+\")"
+  ) if local.alerting }
+
+  alerts = local.alerting ? merge({
     dead-letters = {
-      title     = "Events are dead-lettered"
+      title     = "Dead letters wait"
       filter    = "metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letters.name}\""
       aligner   = "ALIGN_MAX"
       threshold = 0
@@ -15,26 +21,30 @@ locals {
     }
     failures = {
       title     = "Events fail and are delivered again"
-      filter    = "metric.type = \"run.googleapis.com/request_count\" AND resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}\" AND metric.labels.response_code = \"500\""
+      filter    = "metric.type = \"run.googleapis.com/request_count\" AND resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}\" AND metric.labels.response_code_class != \"2xx\""
       aligner   = "ALIGN_DELTA"
       threshold = 10
       duration  = "300s"
       command   = "doctor"
     }
-    waiting = {
+    }, { for event, subscription in local.subscriptions : "waiting-${event}" => {
       title     = "Events wait for more than an hour"
-      filter    = "metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = starts_with(\"eventarc-${var.region}-${var.name}-\")"
+      filter    = "metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = ${subscription}"
       aligner   = "ALIGN_MAX"
       threshold = 3600
       duration  = "0s"
       command   = "doctor"
-    }
-  } : {}
+  } }) : {}
 
   no_alerts = concat(var.join_deadline == null ? ["overdue"] : [], local.sweeps == 0 ? ["sweeps"] : [])
 
   # What one line of the function's log is enough for.
   log_alerts = { for alert, says in {
+    letters = {
+      title   = "An event was dead-lettered"
+      lines   = "jsonPayload.message = \"event dead-lettered\""
+      command = "letters list"
+    }
     takeovers = {
       title   = "A run vanished"
       lines   = "jsonPayload.message : \"took over an expired lease\""
@@ -63,7 +73,7 @@ resource "google_monitoring_alert_policy" "this" {
   for_each = local.alerts
 
   project               = var.project_id
-  display_name          = "${var.name}: ${each.value.title}"
+  display_name          = "${var.name}: ${each.value.title}${startswith(each.key, "waiting-") ? " (${trimprefix(each.key, "waiting-")})" : ""}"
   combiner              = "OR"
   notification_channels = var.alert_channels
   user_labels           = var.labels
@@ -112,7 +122,7 @@ resource "google_monitoring_alert_policy" "log" {
 
   alert_strategy {
     notification_rate_limit {
-      period = "3600s"
+      period = each.key == "letters" ? "300s" : "3600s"
     }
   }
 

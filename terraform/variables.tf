@@ -199,7 +199,7 @@ variable "sweep_schedule" {
 }
 
 variable "alert_channels" {
-  description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of dead letters, failures, waiting events, vanished runs, overdue joins and sweeps that fail. Empty: no alerts."
+  description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of new and waiting dead letters, failures, waiting events, vanished runs, overdue joins and sweeps that fail. Empty: no alerts."
   type        = list(string)
   default     = []
   nullable    = false

@@ -47,6 +47,11 @@ override_resource {
   }
 }
 
+override_resource {
+  target = google_eventarc_trigger.this
+  values = { transport = { pubsub = { subscription = "projects/p-123456/subscriptions/eventarc-europe-west1-orders-event1-sub-123" } } }
+}
+
 variables {
   project_id     = "p-123456"
   name           = "orders"
@@ -205,16 +210,22 @@ run "dead_letters_elsewhere" {
 run "alerts" {
   variables {
     alert_channels = ["projects/p-123456/notificationChannels/1"]
+    erase_sources  = []
+    sources = {
+      event1  = {}
+      invoice = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "invoices" }, location = "eu" }
+    }
   }
   assert {
-    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "failures", "waiting"])
-    error_message = "There must be alerts for dead letters, failures and events that wait."
+    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["dead-letters", "failures", "waiting-event1", "waiting-invoice"])
+    error_message = "There must be alerts for dead letters, failures and, for each trigger, events that wait."
   }
   assert {
     condition = alltrue([for alert, want in {
-      dead-letters = "resource.labels.subscription_id = \"orders-dead-letters\""
-      failures     = "resource.labels.service_name = \"orders\" AND metric.labels.response_code = \"500\""
-      waiting      = "resource.labels.subscription_id = starts_with(\"eventarc-europe-west1-orders-\")"
+      dead-letters    = "resource.labels.subscription_id = \"orders-dead-letters\""
+      failures        = "resource.labels.service_name = \"orders\" AND metric.labels.response_code_class != \"2xx\""
+      waiting-event1  = "resource.labels.subscription_id = \"eventarc-europe-west1-orders-event1-sub-123\""
+      waiting-invoice = "resource.labels.subscription_id = monitoring.regex.full_match(\"eventarc-eu-orders-invoice-sub-[0-9]+\")"
     } : strcontains(google_monitoring_alert_policy.this[alert].conditions[0].condition_threshold[0].filter, want)])
     error_message = "Each alert must look at what is this function's."
   }
@@ -234,12 +245,13 @@ run "alerts_of_logs" {
   assert {
     condition = { for alert, a in google_monitoring_alert_policy.log : alert => a.conditions[0].condition_matched_log[0].filter } == {
       for alert, lines in {
+        letters   = "jsonPayload.message = \"event dead-lettered\""
         takeovers = "jsonPayload.message : \"took over an expired lease\""
         overdue   = "jsonPayload.message = \"sweep\" AND jsonPayload.report.expired > 0"
         sweeps    = "jsonPayload.message = (\"the sweep failed\" OR \"a key that was swept failed\")"
       } : alert => "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"orders\" AND ${lines}"
     }
-    error_message = "Runs that vanish, joins that end and sweeps that fail must be found in this function's log."
+    error_message = "New letters, runs that vanish, joins that end and sweeps that fail must be found in this function's log."
   }
   assert {
     condition = google_monitoring_alert_policy.log["overdue"].documentation[0].content == join("\n\n", [
@@ -260,7 +272,7 @@ run "no_deadline_to_alert_of" {
     alert_channels = ["projects/p-123456/notificationChannels/1"]
   }
   assert {
-    condition     = join(" ", keys(google_monitoring_alert_policy.log)) == "sweeps takeovers"
+    condition     = join(" ", keys(google_monitoring_alert_policy.log)) == "letters sweeps takeovers"
     error_message = "Without a deadline there must be no alert of it."
   }
 }
@@ -271,7 +283,7 @@ run "no_sweeps_to_alert_of" {
     sweep_schedule = "none"
   }
   assert {
-    condition     = join(" ", keys(google_monitoring_alert_policy.log)) == "takeovers"
+    condition     = join(" ", keys(google_monitoring_alert_policy.log)) == "letters takeovers"
     error_message = "Without sweeps there must be no alerts of them."
   }
 }
