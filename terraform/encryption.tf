@@ -5,7 +5,7 @@ locals {
 # Google's services use the key on the project's behalf, each with an agent of its
 # own: https://cloud.google.com/functions/docs/securing/cmek
 resource "google_kms_crypto_key_iam_member" "this" {
-  for_each = var.kms_key == null || !var.grant_agents ? {} : merge(
+  for_each = var.kms_key == null || !coalesce(var.grant_agents, false) ? {} : merge(
     { for service in ["artifactregistry", "eventarc", "functions", "pubsub", "run"] : service => local.agents[service] },
     local.use_bigquery ? { bigquery = "serviceAccount:${data.google_bigquery_default_service_account.this[0].email}" } : {},
     { storage = "serviceAccount:${data.google_storage_project_service_account.this[0].email_address}" },

@@ -253,10 +253,14 @@ variable "kms_key" {
 }
 
 variable "grant_agents" {
-  description = "Whether this instance lets Google's service agents use kms_key, and lets Cloud Storage publish events. Of instances that share a project or a key, set it for one that stays: destroying that one takes the grants from all."
+  description = "Whether this instance lets Google's service agents use kms_key, and lets Cloud Storage publish events. To be said where there is one of them: of instances that share the project or the key, true for one that stays, since destroying that one takes the grants from all."
   type        = bool
-  default     = true
-  nullable    = false
+  default     = null
+
+  validation {
+    condition     = var.grant_agents != null || var.kms_key == null && !local.storage_events
+    error_message = "grant_agents must be said where there is a kms_key or a bucket's events: true for one of the instances that share the project or the key, the one that stays, and false for the others."
+  }
 }
 
 variable "labels" {

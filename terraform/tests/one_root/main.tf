@@ -38,6 +38,7 @@ module "orders" {
   }
   erase_sources     = []
   kms_key           = { id = google_kms_crypto_key.this.id }
+  grant_agents      = true
   dead_letter_topic = { id = google_pubsub_topic.this["dead"].name }
   output_topic      = { id = google_pubsub_topic.this["complete"].id }
   operators         = ["group:on-call@example.com"]
