@@ -59,7 +59,9 @@ resource "google_project_iam_member" "storage_publisher" {
 
   project = var.project_id
   role    = "roles/pubsub.publisher"
-  member  = "serviceAccount:${data.google_storage_project_service_account.this[0].email_address}"
+  member  = local.agents.storage
+
+  depends_on = [data.google_storage_project_service_account.this]
 }
 
 # Asking for the account creates it.
@@ -92,7 +94,7 @@ resource "google_storage_bucket_iam_member" "build_source" {
 # the first build fails. So the grant is on the project, and its condition narrows it to
 # that bucket.
 locals {
-  copied_sources = "projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-${var.region}"
+  copied_sources = "projects/_/buckets/gcf-v2-sources-${local.project_number}-${var.region}"
 }
 
 resource "google_project_iam_member" "build_copied_source" {

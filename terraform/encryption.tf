@@ -6,16 +6,19 @@ locals {
 # own: https://cloud.google.com/functions/docs/securing/cmek
 resource "google_kms_crypto_key_iam_member" "this" {
   for_each = var.kms_key == null || !coalesce(var.grant_agents, false) ? {} : merge(
-    { for service in ["artifactregistry", "eventarc", "functions", "pubsub", "run"] : service => local.agents[service] },
-    local.use_bigquery ? { bigquery = "serviceAccount:${data.google_bigquery_default_service_account.this[0].email}" } : {},
-    { storage = "serviceAccount:${data.google_storage_project_service_account.this[0].email_address}" },
+    { for service in ["artifactregistry", "eventarc", "functions", "pubsub", "run", "storage"] : service => local.agents[service] },
+    local.use_bigquery ? { bigquery = local.agents.bigquery } : {},
   )
 
   crypto_key_id = local.kms_key
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = each.value
 
-  depends_on = [google_project_service.this]
+  depends_on = [
+    data.google_bigquery_default_service_account.this,
+    data.google_storage_project_service_account.this,
+    google_project_service.this,
+  ]
 }
 
 # Asking for the account creates it.

@@ -17,15 +17,21 @@ locals {
   bucket_name  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-events")
   dataset_id   = coalesce(var.dataset_id, replace(var.name, "-", "_"))
 
+  # Where a depends_on of the whole module has all reading wait for apply, what is made of a number that is read
+  # would be replaced.
+  project_number = var.project_number != null ? var.project_number : one(data.google_project.this[*].number)
+
   storage_events = anytrue([for s in values(var.sources) : startswith(coalesce(s.event_type, "-"), "google.cloud.storage.")])
 
   # Where Google calls its own: https://cloud.google.com/iam/docs/service-agents
   agents = {
-    pubsub           = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
-    eventarc         = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-eventarc.iam.gserviceaccount.com"
-    artifactregistry = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-artifactregistry.iam.gserviceaccount.com"
-    functions        = "serviceAccount:service-${data.google_project.this.number}@gcf-admin-robot.iam.gserviceaccount.com"
-    run              = "serviceAccount:service-${data.google_project.this.number}@serverless-robot-prod.iam.gserviceaccount.com"
+    bigquery         = "serviceAccount:bq-${local.project_number}@bigquery-encryption.iam.gserviceaccount.com"
+    storage          = "serviceAccount:service-${local.project_number}@gs-project-accounts.iam.gserviceaccount.com"
+    pubsub           = "serviceAccount:service-${local.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+    eventarc         = "serviceAccount:service-${local.project_number}@gcp-sa-eventarc.iam.gserviceaccount.com"
+    artifactregistry = "serviceAccount:service-${local.project_number}@gcp-sa-artifactregistry.iam.gserviceaccount.com"
+    functions        = "serviceAccount:service-${local.project_number}@gcf-admin-robot.iam.gserviceaccount.com"
+    run              = "serviceAccount:service-${local.project_number}@serverless-robot-prod.iam.gserviceaccount.com"
   }
 
   apis = toset(concat(
@@ -49,6 +55,8 @@ locals {
 }
 
 data "google_project" "this" {
+  count = var.project_number == null ? 1 : 0
+
   project_id = var.project_id
 }
 

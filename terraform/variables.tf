@@ -8,6 +8,17 @@ variable "project_id" {
   }
 }
 
+variable "project_number" {
+  description = "The project's number. null: it is looked up, which a depends_on of the module would defer, and grants would be made anew."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.project_number == null || can(regex("^[0-9]+$", var.project_number))
+    error_message = "project_number must be the project's number, as in 123456789012."
+  }
+}
+
 variable "region" {
   description = "The region of the function, its triggers, its bucket and its dataset."
   type        = string

@@ -157,3 +157,24 @@ run "no_grants_for_what_is_not_used" {
     error_message = "Without an output topic the function must not publish to one."
   }
 }
+
+run "nothing_is_looked_up_that_is_told" {
+  command = plan
+  variables {
+    project_number = "987654321098"
+    store          = "bigquery"
+    kms_key        = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }
+    sources        = { event1 = {}, invoice = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "invoices" } } }
+  }
+  assert {
+    condition = length(data.google_project.this) == 0 && alltrue([for member in concat(
+      values(google_kms_crypto_key_iam_member.this)[*].member, google_project_iam_member.storage_publisher[*].member,
+      [google_service_account_iam_member.pubsub_token.member],
+    ) : strcontains(member, "987654321098")])
+    error_message = "Grants must be made of the project's number, so that a lookup that is deferred replaces none."
+  }
+  assert {
+    condition     = strcontains(google_project_iam_member.build_copied_source.condition[0].expression, "gcf-v2-sources-987654321098-")
+    error_message = "The condition of the build's grant must be made of the number, too."
+  }
+}

@@ -16,6 +16,14 @@ run "project_number" {
   expect_failures = [var.project_id]
 }
 
+run "number_that_is_an_id" {
+  command = plan
+  variables {
+    project_number = "p-123456"
+  }
+  expect_failures = [var.project_number]
+}
+
 run "zone" {
   command = plan
   variables {
