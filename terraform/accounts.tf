@@ -87,6 +87,10 @@ resource "google_storage_bucket_iam_member" "build_source" {
   bucket = google_storage_bucket.source.name
   role   = "roles/storage.objectViewer"
   member = google_service_account.build.member
+
+  lifecycle {
+    replace_triggered_by = [google_storage_bucket.source.id]
+  }
 }
 
 # Cloud Functions copies the source to a bucket of its own, which it creates with the

@@ -111,13 +111,14 @@ resource "google_storage_bucket" "source" {
 }
 
 # The object is called after its content, so that a change deploys the function again.
+# Not create_before_destroy, which would spread to the bucket: two of one name can't be.
 resource "google_storage_bucket_object" "source" {
   bucket = google_storage_bucket.source.name
   name   = "${var.name}-${data.archive_file.source.output_sha256}.zip"
   source = data.archive_file.source.output_path
 
   lifecycle {
-    create_before_destroy = true
+    replace_triggered_by = [google_storage_bucket.source.id]
   }
 }
 

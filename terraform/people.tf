@@ -26,6 +26,10 @@ resource "google_storage_bucket_iam_member" "viewers" {
   bucket = google_storage_bucket.events[0].name
   role   = "roles/storage.objectViewer"
   member = each.value
+
+  lifecycle {
+    replace_triggered_by = [google_storage_bucket.events[0].id]
+  }
 }
 
 resource "google_bigquery_dataset_iam_member" "viewers" {
@@ -35,6 +39,10 @@ resource "google_bigquery_dataset_iam_member" "viewers" {
   dataset_id = google_bigquery_dataset.events[0].dataset_id
   role       = "roles/bigquery.dataViewer"
   member     = each.value
+
+  lifecycle {
+    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+  }
 }
 
 # Queries are jobs of the project: see google_project_iam_member.run_jobs.
@@ -89,6 +97,10 @@ resource "google_storage_bucket_iam_member" "operators" {
   bucket = google_storage_bucket.events[0].name
   role   = "roles/storage.objectUser"
   member = each.value
+
+  lifecycle {
+    replace_triggered_by = [google_storage_bucket.events[0].id]
+  }
 }
 
 resource "google_bigquery_dataset_iam_member" "operators" {
@@ -98,6 +110,10 @@ resource "google_bigquery_dataset_iam_member" "operators" {
   dataset_id = google_bigquery_dataset.events[0].dataset_id
   role       = "roles/bigquery.dataEditor"
   member     = each.value
+
+  lifecycle {
+    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+  }
 }
 
 # Pub/Sub has one right for reading dead letters and for deleting them.

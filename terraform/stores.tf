@@ -17,6 +17,8 @@ locals {
   )
 }
 
+# What is in a bucket or a dataset, or granted on it, goes with it: replace_triggered_by has Terraform make it anew
+# where another region replaces that under its name.
 resource "google_storage_bucket" "events" {
   count = local.use_gcs ? 1 : 0
 
@@ -63,6 +65,10 @@ resource "google_storage_bucket_iam_member" "run" {
   bucket = google_storage_bucket.events[0].name
   role   = "roles/storage.objectUser"
   member = google_service_account.run.member
+
+  lifecycle {
+    replace_triggered_by = [google_storage_bucket.events[0].id]
+  }
 }
 
 resource "google_bigquery_dataset" "events" {
@@ -95,6 +101,10 @@ resource "google_bigquery_dataset_iam_member" "run" {
   dataset_id = google_bigquery_dataset.events[0].dataset_id
   role       = "roles/bigquery.dataEditor"
   member     = google_service_account.run.member
+
+  lifecycle {
+    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+  }
 }
 
 # Queries and statements are jobs, and jobs belong to a project: Google has nothing smaller
@@ -139,6 +149,10 @@ resource "google_bigquery_table" "keys" {
     use_legacy_sql = false
   }
 
+  lifecycle {
+    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+  }
+
   depends_on = [google_bigquery_table.this]
 }
 
@@ -164,5 +178,9 @@ resource "google_bigquery_table" "this" {
     content {
       kms_key_name = encryption_configuration.value.id
     }
+  }
+
+  lifecycle {
+    replace_triggered_by = [google_bigquery_dataset.events[0].id]
   }
 }

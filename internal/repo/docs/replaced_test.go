@@ -1,0 +1,60 @@
+package docs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// inStore is a reference by name to a bucket or dataset of the module, which stays the same when that is replaced.
+var inStore = regexp.MustCompile(`\b(google_storage_bucket|google_bigquery_dataset)\.(\w+(?:\[0\])?)\.(?:name|dataset_id)$`)
+
+// staying returns what is in a bucket or dataset, or granted on it, and would not be made anew with it; and what
+// is made before the old one is destroyed, which takes buckets along, whose names can't be twice.
+func staying(m module) (problems []string) {
+	stored := 0
+	for _, b := range m.blocks {
+		if b.Type != "resource" {
+			continue
+		}
+		triggers, labels := "", strings.Join(b.Labels, ".")
+		for _, inner := range b.Body.Blocks {
+			if a := inner.Body.Attributes["replace_triggered_by"]; inner.Type == "lifecycle" && a != nil {
+				triggers = m.text(a.Expr)
+			}
+			if inner.Body.Attributes["create_before_destroy"] != nil {
+				problems = append(problems, labels+" is created before it is destroyed")
+			}
+		}
+		for _, name := range []string{"bucket", "dataset_id"} {
+			a := b.Body.Attributes[name]
+			if a == nil {
+				continue
+			}
+			if in := inStore.FindStringSubmatch(m.text(a.Expr)); in != nil {
+				stored++
+				if want := "[" + in[1] + "." + in[2] + ".id]"; triggers != want {
+					problems = append(problems, fmt.Sprintf("%s is replaced by %q, want %s", labels, triggers, want))
+				}
+			}
+		}
+	}
+	if stored < 10 {
+		problems = append(problems, fmt.Sprintf("only %d resources are in a bucket or dataset", stored))
+	}
+	return problems
+}
+
+// TestStoresAreReplacedWithAllThatIsInThem: another region replaces buckets and datasets under their names. The
+// names do not tell Terraform so.
+func TestStoresAreReplacedWithAllThatIsInThem(t *testing.T) {
+	for _, problem := range staying(terraform(t, false)) {
+		t.Error(problem)
+	}
+	tells(t, false, staying, []lie{
+		{[3]string{"terraform/stores.tf", "replace_triggered_by = [google_storage_bucket.events[0].id]", ""}, "google_storage_bucket_iam_member.run is replaced by"},
+		{[3]string{"terraform/people.tf", "[google_bigquery_dataset.events[0].id]", "[google_storage_bucket.events[0].id]"}, "google_bigquery_dataset_iam_member.viewers is replaced by"},
+		{[3]string{"terraform/function.tf", "replace_triggered_by = [google_storage_bucket.source.id]", "create_before_destroy = true"}, "is created before"},
+	})
+}
