@@ -1,14 +1,15 @@
 locals {
-  # Tests, documents and what tools leave stay out of the source, and of this repository also docs,
-  # tools and this module; .gcloudignore says the same. Not ".*", which is true of the folder itself,
-  # called ".".
+  # Of this repository, only these and the Go files at the root are in the source, whatever else lies there. Also
+  # tests, documents and what tools leave stay out; .gcloudignore says the same. Not ".*", which is true of the folder
+  # itself, called ".".
+  source_parts = ["driver", "go.mod", "go.sum", "publish", "stores"]
   source_excludes = concat(
     [
       "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata",
       "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
     ],
-    var.source_dir != null ? [] : [
-      "bench", "bin", "cmd", "deploy", "docs", "examples", "internal", "operate", "proof", "terraform", "Makefile",
+    var.source_dir != null ? [] : [for part in distinct([for file in fileset("${path.module}/..", "**") : split("/", file)[0]]) :
+      part if !contains(local.source_parts, part) && !endswith(part, ".go")
     ],
     var.source_excludes,
   )

@@ -125,6 +125,12 @@ run "function" {
     error_message = "The source must be called after its content, so that a change deploys it."
   }
   assert {
+    condition = (contains(data.archive_file.source.excludes, "LICENSE")
+      && length(setintersection(data.archive_file.source.excludes, ["driver", "function.go", "go.mod", "go.sum", "publish", "stores"])) == 0
+    )
+    error_message = "What lies at the root and is not compiled, such as a key, must not be in the source."
+  }
+  assert {
     condition     = google_cloudfunctions2_function.this.service_config[0].timeout_seconds == 60
     error_message = "The timeout must be a minute by default."
   }

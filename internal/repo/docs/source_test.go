@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-
 	"example.com/eventdriver/internal/repo/clone"
 )
 
@@ -37,11 +35,11 @@ func packed(t *testing.T) []string {
 	m := terraform(t, false)
 	var patterns [][]string
 	concat := m.onlyCall(m.local("source_excludes"), "concat")
-	ofRepository, ok := concat.Args[1].(*hclsyntax.ConditionalExpr)
-	if !ok {
-		t.Fatal("terraform/function.tf: the second part of source_excludes is no condition any more")
+	if !strings.Contains(m.text(concat.Args[1]), `!contains(local.source_parts, part) && !endswith(part, ".go")`) {
+		t.Fatal("terraform/function.tf: not all is excluded but source_parts and Go files")
 	}
-	for _, pattern := range append(m.words(concat.Args[0]), m.words(ofRepository.FalseResult)...) {
+	parts := m.words(m.local("source_parts"))
+	for _, pattern := range m.words(concat.Args[0]) {
 		patterns = append(patterns, strings.Split(pattern, "/"))
 	}
 	excluded := func(name string) bool {
@@ -51,6 +49,9 @@ func packed(t *testing.T) []string {
 		t.Fatal("terraform/function.tf excludes the folder itself, and all that is in it")
 	}
 	return files(t, func(name string) bool {
+		if part, _, _ := strings.Cut(name, "/"); !slices.Contains(parts, part) && !strings.HasSuffix(part, ".go") {
+			return false
+		}
 		for parent := name; parent != "."; parent = path.Dir(parent) {
 			if excluded(parent) {
 				return false
@@ -126,8 +127,9 @@ func TestDeployedSourceIsTheFunctionAlone(t *testing.T) {
 		t.Fatalf("the function is compiled from %d files only", compiled)
 	}
 	unwanted := regexp.MustCompile(`_test\.go$|\.md$|\.tf$|\.tfvars$|\.sh$|(^|/)\.|(^|/)testdata/|^(bench|bin|cmd|deploy|docs|examples|internal|operate|proof|terraform)/|^Makefile$`)
+	ofRoot := regexp.MustCompile(`^([a-z_0-9]+\.go|go\.mod|go\.sum)$`)
 	for _, name := range deployed {
-		if unwanted.MatchString(name) {
+		if unwanted.MatchString(name) || !strings.Contains(name, "/") && !ofRoot.MatchString(name) {
 			t.Errorf("%s is deployed", name)
 		}
 	}
