@@ -16,7 +16,7 @@ import (
 
 // What the fake gcloud says of what it is asked to describe.
 const (
-	exists = "true"
+	exists = `case " $* " in *pubsub.topic*) echo projects/my-project-123/topics/$4 ;; esac` // of a trigger, its own
 	absent = "{ echo 'ERROR: NOT_FOUND: Resource not found' >&2; exit 1; }"
 	denied = "{ echo 'ERROR: PERMISSION_DENIED: ask somebody' >&2; exit 1; }"
 )
@@ -134,16 +134,28 @@ func TestSecondRunCreatesNothing(t *testing.T) {
 
 // Triggers from before the paths get theirs.
 func TestTriggersThatExistGetTheirPaths(t *testing.T) {
-	_, calls := script(t, exists, "--name=orders", "--sources=placed:orders-created,paid")
+	_, calls := script(t, exists, "--name=orders", "--sources=placed,paid")
 	for _, event := range []string{"placed", "paid"} {
 		want := fmt.Sprintf("eventarc triggers update orders-%s --project=my-project-123 --location=europe-west1 --destination-run-path=/events/%[1]s\n", event)
 		if !slices.Contains(calls, want) {
 			t.Errorf("%q\nlacks %s", with(calls, "eventarc triggers"), want)
 		}
 	}
-	_, calls = script(t, "echo /events/placed", "--sources=placed,paid")
+	_, calls = script(t, exists+`; case " $* " in *cloudRun.path*) echo /events/placed ;; esac`, "--sources=placed,paid")
 	if updates := with(calls, "eventarc triggers update"); len(updates) != 1 || !strings.Contains(updates[0], " event-driver-paid ") {
 		t.Errorf("%q; want the one trigger updated whose path is another", updates)
+	}
+}
+
+// A trigger keeps its topic: the script must not say that events come from another.
+func TestOtherTopicsAreRefusedBeforeAnyChange(t *testing.T) {
+	printed, calls, err := try(t, exists, "--name=orders", "--sources=placed:orders-created")
+	if err == nil || !strings.Contains(printed, "orders-placed has the topic projects/my-project-123/topics/orders-placed,") ||
+		!strings.Contains(printed, "gcloud eventarc triggers delete orders-placed ") {
+		t.Errorf("%v: %s", err, printed)
+	}
+	if made := changes(calls); len(made) != 1 || len(with(made, "services enable")) != 1 {
+		t.Errorf("%q; want only APIs enabled, without which it can't be looked up", made)
 	}
 }
 

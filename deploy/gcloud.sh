@@ -247,13 +247,24 @@ deploy() {
     --member="serviceAccount:$(account trigger)" --role=roles/run.invoker --format=none
 }
 
+# same_topics ends the script, before anything but APIs changes, if a trigger has another topic than it is asked for.
+same_topics() {
+  local i trigger has
+  for i in "${!events[@]}"; do
+    trigger=$name-${events[i]}
+    there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" || continue
+    has=$(gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" --format='value(transport.pubsub.topic)')
+    [ "$has" = "projects/$project/topics/${topics[i]}" ] || fail "the trigger $trigger has the topic $has, which can't be changed.
+To have it made anew for ${topics[i]}, without what waits in its subscription, delete it first:
+  gcloud eventarc triggers delete $trigger --project=$project --location=$region --quiet"
+  done
+}
+
 triggers() {
   local i trigger path
   for i in "${!events[@]}"; do
     trigger=$name-${events[i]} path=/events/${events[i]}
     topic "${topics[i]}"
-    # A trigger's filters and topic can't be changed: for another topic, delete the
-    # trigger first.
     if there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region"; then
       # An older one still calls /.
       [ "$(gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" \
@@ -320,6 +331,7 @@ remove() {
 
 everything() {
   apis
+  same_topics
   accounts
   bucket
   letters
