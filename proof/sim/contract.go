@@ -299,6 +299,9 @@ func (c contract) Complete(ctx context.Context, claim driver.Claim, outcome driv
 	case err != nil && (may || !errors.Is(err, driver.ErrLost)):
 		v.violated("Complete of token %d: %v, and token %d is the newest", claim.Token, err, k.claim.Token)
 	}
+	if err == nil {
+		attemptFrom(ctx).sawDone = true
+	}
 	if err == nil && k.state != done {
 		k.state = done
 		v.completed(attemptFrom(ctx), k, claim)

@@ -28,6 +28,7 @@ type attempt struct {
 	kept     bool           // its event was stored
 	joined   bool           // the condition held then
 	asked    bool           // for the claim
+	sawDone  bool           // the key was completed when it asked, or by itself
 	finished bool           // its business has returned nil
 	asks     time.Duration  // the pause that its business has asked for
 	claims   []driver.Claim // that it was given

@@ -27,13 +27,13 @@ var operatorScenarios = []explored{
 	{"an operator opens a key again, and an event comes again", changed(joiner.KeepFirst, nil, event("event1"), event("event2"), opening, event("event2")), one, twoOne},
 }
 
-// boundedOnly says that an operator replaces, purges or reruns while events come: that holds with one deviation and
+// boundedOnly says that an operator replaces or purges while events come: that holds with one deviation and
 // one fault. With more, a delivery that has read the old events, and claims the key after the operator has
 // waited, runs what it has read, and the slower of two purges takes events of the key's next life; docs/guarantees.md
 // and change.Keys.Purge say so. Random schedules have more.
 func boundedOnly(s sim.Scenario) bool {
 	for _, e := range s.Events {
-		if e.Operator == sim.Replace || e.Operator == sim.Purge || e.Operator == sim.Rerun {
+		if e.Operator == sim.Replace || e.Operator == sim.Purge {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,7 +93,7 @@ func (v *verifier) disturb(o option) {
 // claimed checks that a lease runs out only where an instance crashes or hangs. A request
 // may fail, or its answer be lost, and nobody has to wait for the lease.
 func (v *verifier) claimed(a *attempt, c driver.Claim, err error) {
-	a.asked = true
+	a.asked, a.sawDone = true, errors.Is(err, driver.ErrDone)
 	if err == nil && c.Takeover && !v.rough && v.scenario.Deadline == 0 && !v.scenario.FailsAfterActing {
 		v.violated("token %d took over, and no instance crashed or hung", c.Token)
 	}
@@ -321,7 +322,8 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 	if a.asked && slices.Contains(v.scenario.Letters, driver.ReasonDuplicate) && !a.finished {
 		v.violated("event %d was acknowledged, and is a duplicate to dead-letter", a.delivery+1)
 	}
-	if (a.asked || v.scenario.Joined == nil) && k.state != done && !k.forgotten {
+	reopened := a.sawDone && k.opened != 0 // while the answer was under way: the next delivery runs the key
+	if (a.asked || v.scenario.Joined == nil) && k.state != done && !k.forgotten && !reopened {
 		v.violated("event %d was acknowledged, and its key is not completed", a.delivery+1)
 	}
 }
