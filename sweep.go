@@ -54,7 +54,7 @@ type SweepReport struct {
 
 // sweeper goes through the keys of the store and has the pipeline process those that are due.
 type sweeper struct {
-	keys     driver.Inspector // nil: there is none
+	keys     driver.Inspector // nil: the stores can't list keys
 	join     joiner.Join
 	deadline time.Duration // 0: none
 	quiet    time.Duration

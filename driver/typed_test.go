@@ -39,7 +39,7 @@ func TestTypedHandlerHoldsContentOnceMore(t *testing.T) {
 	}
 }
 
-// budget is an account with so many bytes.
+// budget is an account with that many bytes.
 type budget int64
 
 func (b *budget) Grow(n int64) error {
@@ -88,7 +88,7 @@ func TestTypedHandlerDecodesNothingUncounted(t *testing.T) {
 
 func noMemory(err error) bool { return errors.Is(err, driver.ErrNoMemory) }
 
-// manyMembers returns so many members of an object, each with a name of its own.
+// manyMembers returns n members of an object, each with a name of its own.
 func manyMembers(n int) string {
 	var b strings.Builder
 	for i := range n {

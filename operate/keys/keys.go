@@ -34,7 +34,7 @@ type Answer struct {
 	Decided  []string     `json:"decided,omitempty"`  // the sources on which the join was decided
 	Claim    *Claim       `json:"claim,omitempty"`    // nil: the key was never claimed
 	Letters  []Letter     `json:"letters,omitempty"`
-	// Unread says why there may be more letters in the topic; "": that was looked at, or there is none.
+	// Unread says why there may be more letters in the topic; empty: they were looked at, or there is no topic.
 	Unread   string   `json:"unread,omitempty"`
 	Problems []string `json:"problems,omitempty"` // what is kept and can't be described
 }

@@ -53,7 +53,7 @@ func (r record) of(c driver.Claim) bool {
 // expires is when the lease runs out, by the server's clock.
 func (r record) expires() time.Time { return r.stored.Add(r.ttl) }
 
-// resumes is when the pause ends, by the server's clock; zero: there is none.
+// resumes is when the pause ends, by the server's clock; zero: no pause was asked for.
 func (r record) resumes() time.Time {
 	if !r.released || r.pause <= 0 {
 		return time.Time{}

@@ -38,7 +38,7 @@ type local struct {
 	eventarc    *eventarc.Eventarc
 	pubsub      *pubsub.Bus // nil: eventarc alone brings the events
 	publishAddr string
-	consoleAddr string // "": there is none
+	consoleAddr string // empty: no console
 	endConsole  func() error
 	emulators   map[string]string // the addresses of the store's, by their variables
 	parts       sync.WaitGroup    // what runs until endParts

@@ -76,7 +76,7 @@ func (s *sizer) value(t reflect.Type) int {
 	return 0
 }
 
-// elements scans an array whose elements each take so many bytes, beside what they point to.
+// elements scans an array whose elements each take size bytes, beside what they point to.
 func (s *sizer) elements(t reflect.Type, each int) (size int) {
 	for s.step(); s.space() < len(s.json) && s.byte() != ']'; s.separator(',') {
 		size += each + s.value(t)

@@ -38,7 +38,7 @@ type Last struct {
 	_ [300]byte
 }
 
-// times returns a list of so many of the element.
+// times returns a list of n elements.
 func times(n int, element string) string {
 	return "[" + strings.Repeat(element+",", n-1) + element + "]"
 }

@@ -145,7 +145,7 @@ func isNull(of expression, null bool) expression {
 	}}
 }
 
-// notIn says whether a value is none of those in the only column that a query selects. Neither may
+// notIn says whether a value is not among those in the only column that a query selects. Neither may
 // be NULL. A statement is parsed for each run, so the query is worked out once.
 func notIn(of expression, q *query) expression {
 	var found map[any]bool

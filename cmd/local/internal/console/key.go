@@ -112,7 +112,7 @@ func shown(m driver.Message) content {
 	return c
 }
 
-// text returns the beginning of a content as a text, in base64 where it is none. It cuts no
+// text returns the beginning of a content as text, or in base64 where it is not text. It cuts no
 // character.
 func text(all []byte) (text string, inBase64 bool) {
 	b := all[:min(len(all), shownLimit)]

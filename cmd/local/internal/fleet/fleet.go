@@ -71,7 +71,7 @@ type Fleet struct {
 type member struct {
 	Instance
 	url     string
-	process *process      // nil: there is none
+	process *process      // nil: it has not started
 	wake    chan struct{} // starts a dead one at once
 }
 

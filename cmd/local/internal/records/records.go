@@ -109,7 +109,7 @@ type Journal struct {
 	added chan struct{}      // closed by the next record
 }
 
-// New returns a journal of the last records, at most so many. Each record and its line, in
+// New returns a journal of the last records, at most that many. Each record and its line, in
 // the form of the function's log, is given to tee as it comes, one at a time; nil: to nobody.
 func New(most int, tee func(r Record, line []byte)) *Journal {
 	return &Journal{most: most, tee: tee, byKey: make(map[string][]int64), added: make(chan struct{})}
@@ -189,7 +189,7 @@ func (j *Journal) after(seq int64) ([]Record, <-chan struct{}) {
 
 func (j *Journal) at(n int64) Record { return j.ring[(n-1)%int64(j.most)] }
 
-// Last returns the number of the newest record; 0: there is none.
+// Last returns the number of the newest record; 0: no record was written.
 func (j *Journal) Last() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
