@@ -17,8 +17,15 @@ const (
 	allOrdersOf   = 4    // events; of more, some orders are taken
 	someOrders    = 24   // how many
 	interleavings = 100  // runs with all deliveries at the same time
-	defaultRuns   = 2000 // at most
+	defaultRuns   = 2000 // at most, of ten events or fewer
+	fewRuns       = 100  // at most, of many
 )
+
+// runsOf is how many runs of that many events are made by default. The time that a run takes grows with
+// the square of the events.
+func runsOf(events int) int {
+	return max(fewRuns, min(defaultRuns, defaultRuns*100/(events*events)))
+}
 
 // explorer makes the runs of one call of [Pipeline].
 type explorer struct {
@@ -45,7 +52,7 @@ type reference struct {
 }
 
 func newExplorer(x Exploration, build func(*Env) *driver.Pipeline, events []driver.Message) *explorer {
-	x.Runs, x.Seed = cmp.Or(x.Runs, defaultRuns), cmp.Or(x.Seed, 1)
+	x.Runs, x.Seed = cmp.Or(x.Runs, runsOf(max(len(events), 1))), cmp.Or(x.Seed, 1)
 	e := &explorer{
 		Exploration: x,
 		build:       build,
