@@ -46,7 +46,8 @@ func TestGcloudKnowsTheCommands(t *testing.T) {
 		out, _ := script(t, absent, append(args, "--dry-run")...)
 		printed.WriteString(out)
 	}
-	for _, answer := range []string{"echo " + theURL, whereItIs} { // what is there is updated
+	allIsThere := `case $* in *transport.pubsub.topic*) echo "projects/my-project-123/topics/$4" ;; *) echo ` + theURL + ` ;; esac`
+	for _, answer := range []string{allIsThere, whereItIs} { // what is there is updated
 		out, _ := script(t, answer, "--env=JOIN_DEADLINE=24h")
 		printed.WriteString(out)
 	}
