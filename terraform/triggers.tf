@@ -14,13 +14,16 @@ locals {
   trigger_names = { for event in keys(var.sources) : event => "${var.name}-${replace(lower(event), "_", "-")}" }
 }
 
+# A topic that is not asked to go stays where its source goes: publishers do not fail, and the subscriptions of others
+# go on.
 resource "google_pubsub_topic" "source" {
   for_each = local.created_topics
 
-  project      = var.project_id
-  name         = each.value
-  kms_key_name = local.kms_key
-  labels       = var.labels
+  project         = var.project_id
+  name            = each.value
+  kms_key_name    = local.kms_key
+  labels          = var.labels
+  deletion_policy = var.delete_topics ? "DELETE" : "ABANDON"
 
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
 }

@@ -124,6 +124,13 @@ variable "sources" {
   }
 }
 
+variable "delete_topics" {
+  description = "Whether a topic that the module created for a source is deleted with the source, and by terraform destroy. false: it stays, and Terraform forgets it. Apply a change of this before you remove a source."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "erase_sources" {
   description = "The events whose content is not kept. null: event1, if it is joined; []: none."
   type        = list(string)
