@@ -86,7 +86,7 @@ build() {
 # build_as_deployed builds with what both ways to deploy set for the build, unless the
 # environment says otherwise.
 build_as_deployed() {
-  GOFLAGS=${GOFLAGS--tags=disable_grpc_modules} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build "$@"
+  GOFLAGS=${GOFLAGS--tags=disable_grpc_modules,nobigquery} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build "$@"
 }
 
 # start PROGRAM PORT starts the program with nothing but what the platform sets.
@@ -142,7 +142,9 @@ check_stores() {
   printf '{"Replace":{"%s":"%s"}}' "$tmp/app/business.go" "$PWD/proof/instances/business/business.go" >"$tmp/overlay.json"
   build_as_deployed "$tmp/function" "$tmp/overlay.json"
   local tests=(env FUNCTION_PROGRAM="$tmp/function" GOFLAGS= go test -count=1)
-  "${tests[@]}" -run '^(TestProcess|TestCrash|TestSIGTERM)' .
+  BIGQUERY_EMULATOR_HOST='' "${tests[@]}" -run '^(TestProcess|TestCrash|TestSIGTERM)' .
+  # As Terraform builds it for BigQuery.
+  GOFLAGS=-tags=disable_grpc_modules GOOGLE_GOLDFLAGS='-s -w' build "$tmp/function" "$tmp/overlay.json"
   if [ -n "${BIGQUERY_EMULATOR_HOST-}" ]; then
     "${tests[@]}" -run '^TestProcessOnBigQuery$' .
   elif compgen -G '.cache/bqemulator/*/bqemulator' >/dev/null; then
@@ -174,7 +176,7 @@ cold() {
 measure() {
   local flags tags
   printf '| GOFLAGS | GOOGLE_GOLDFLAGS | MB | ms until it listens | of CPU |\n| --- | --- | --- | --- | --- |\n'
-  for tags in '' '-tags=disable_grpc_modules'; do
+  for tags in '' -tags=disable_grpc_modules -tags=disable_grpc_modules,nobigquery; do
     for flags in '' '-s -w'; do
       GOFLAGS=$tags GOOGLE_GOLDFLAGS=$flags build "$tmp/function"
       printf '| %s | %s | %s | %s |\n' "${tags:-none}" "${flags:-none}" \

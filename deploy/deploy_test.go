@@ -309,7 +309,7 @@ func TestOtherTasks(t *testing.T) {
 func TestBadArgumentsAreRefused(t *testing.T) {
 	for _, arg := range []string{"--project=Project", "--name=Orders", "--name=google-orders", "--region=europe", "--sources=a b", "--sources=e:x/y", "--rollback=other-1", "--what",
 		"--sources=", "--sources=a,b,a", "--sources=a:topic,b:topic", "--output-topic=projects/p/topics/t", "--env=LEASE", "--env=1A=x",
-		"--env=GCS_BUCKET=x", "--env=EVENT_STORE=memory", "--env=PORT=1", "--env=K_SERVICE=x", "--env=A=;|#~@", "--env=GCS_FOLDER=a|b", "--env=GCS_FOLDER=/a", "--memory=1", "--memory=Mi", "--concurrency=x"} {
+		"--env=GCS_BUCKET=x", "--env=BIGQUERY_DATASET=x", "--env=EVENT_STORE=memory", "--env=PORT=1", "--env=K_SERVICE=x", "--env=A=;|#~@", "--env=GCS_FOLDER=a|b", "--env=GCS_FOLDER=/a", "--memory=1", "--memory=Mi", "--concurrency=x"} {
 		out, err := exec.Command("bash", "gcloud.sh", "--project=my-project-123", "--dry-run", arg).CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), "gcloud.sh: ") {

@@ -67,6 +67,7 @@ for pair in ${more_env[@]+"${more_env[@]}"}; do
   case ${pair%%=*} in
     EVENT_SOURCES | SOURCE_ALIASES | EVENT_STORE | CLAIM_STORE | GCS_BUCKET | GOOGLE_CLOUD_PROJECT | OUTPUT_TOPIC | DEAD_LETTER_TOPIC | CLOUD_RUN_TIMEOUT_SECONDS)
       fail "--env: ${pair%%=*} is set by this script" ;;
+    BIGQUERY_*) fail "--env: ${pair%%=*} is for BigQuery, which this script leaves out of the function; deploy it with Terraform" ;;
     PORT | K_* | FUNCTION_* | X_GOOGLE_*) fail "--env: ${pair%%=*} is set by the platform" ;;
   esac
 done
@@ -240,7 +241,7 @@ deploy() {
   run gcloud functions deploy "$name" --gen2 --project="$project" --region="$region" --runtime=go126 \
     --entry-point=EventDriver --source=. --trigger-http --no-allow-unauthenticated --ingress-settings=internal-only \
     --run-service-account="$(account run)" --memory="$memory" --cpu=1 --timeout=60s --concurrency="$concurrency" --max-instances=20 \
-    --set-env-vars="$variables" --set-build-env-vars='GOFLAGS=-tags=disable_grpc_modules,GOOGLE_GOLDFLAGS=-s -w'
+    --set-env-vars="$variables" --set-build-env-vars='^;^GOFLAGS=-tags=disable_grpc_modules,nobigquery;GOOGLE_GOLDFLAGS=-s -w'
   # After a roll-back the service would stay with the old revision.
   run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
   run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \

@@ -18,6 +18,9 @@ func TestEverySettingCanBeDeployed(t *testing.T) {
 	refusal := regexp.MustCompile(`--env: (\w+) is set by this script`)
 	given := make(map[string]string) // the argument, by the setting
 	for _, s := range eventdriver.Settings() {
+		if strings.HasPrefix(s.Name, "BIGQUERY_") { // the script deploys no function with it
+			continue
+		}
 		value := s.Default
 		if value == "" {
 			value = "x"

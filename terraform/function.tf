@@ -48,6 +48,12 @@ locals {
   most_concurrent  = max(1, floor((local.memory_mib - 128) / 4))
   concurrency      = coalesce(var.concurrency, try(tonumber(var.cpu), 1) < 1 ? 1 : min(80, local.most_concurrent))
 
+  # gRPC's service mesh, BigQuery where it is not used, and the debugger's tables are left out.
+  build_environment = var.build_environment != null ? var.build_environment : {
+    GOFLAGS          = "-tags=${join(",", concat(["disable_grpc_modules"], local.use_bigquery ? [] : ["nobigquery"]))}"
+    GOOGLE_GOLDFLAGS = "-s -w"
+  }
+
   environment = merge(
     # Not every container tells a process how much memory it has. A smaller one may be set.
     { GOMEMLIMIT = "${local.memory_mib}MiB" },
@@ -146,7 +152,7 @@ resource "google_cloudfunctions2_function" "this" {
   build_config {
     runtime               = var.runtime
     entry_point           = var.entry_point
-    environment_variables = var.build_environment
+    environment_variables = local.build_environment
     docker_repository     = "projects/${var.project_id}/locations/${var.region}/repositories/${google_artifact_registry_repository.images.repository_id}"
     service_account       = "projects/${var.project_id}/serviceAccounts/${google_service_account.build.email}"
 

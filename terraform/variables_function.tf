@@ -131,13 +131,9 @@ variable "environment" {
 }
 
 variable "build_environment" {
-  description = "The environment of the build. The default makes the program smaller: see docs/deploy.md."
+  description = "The environment of the build. null: GOFLAGS and GOOGLE_GOLDFLAGS that leave out what the function does not use, see docs/deploy.md."
   type        = map(string)
-  default = {
-    GOFLAGS          = "-tags=disable_grpc_modules"
-    GOOGLE_GOLDFLAGS = "-s -w"
-  }
-  nullable = false
+  default     = null
 }
 
 variable "ingress" {

@@ -123,6 +123,10 @@ run "project_grants_are_these_and_no_others" {
     error_message = "The grants on the project must be those that Google has nothing smaller for."
   }
   assert {
+    condition     = google_cloudfunctions2_function.this.build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules", GOOGLE_GOLDFLAGS = "-s -w" })
+    error_message = "A function that keeps events in BigQuery must be built with BigQuery."
+  }
+  assert {
     condition = alltrue([for m in concat(
       [google_cloud_run_v2_service_iam_member.trigger_invoker.member, google_service_account_iam_member.pubsub_token.member],
       [google_project_iam_member.trigger_receiver.member, google_project_iam_member.build_copied_source.member, google_project_iam_member.build_logs.member],

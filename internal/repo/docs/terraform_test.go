@@ -22,9 +22,8 @@ var update = flag.Bool("update", false, "write the generated tables of the docum
 
 // inOtherWords are the defaults and descriptions that take several lines in the module.
 var inOtherWords = map[string]string{
-	"default of sources":           "event1, event2 and event3, each with a topic of its own",
-	"description of sources":       "The events to join, by name, each with where it comes from: see [variables_sources.tf](variables_sources.tf).",
-	"default of build_environment": "`GOFLAGS=-tags=disable_grpc_modules`, `GOOGLE_GOLDFLAGS=-s -w`",
+	"default of sources":     "event1, event2 and event3, each with a topic of its own",
+	"description of sources": "The events to join, by name, each with where it comes from: see [variables_sources.tf](variables_sources.tf).",
 }
 
 // TestTablesOfTheModule: the tables of terraform/README.md are made from the module's variables and
