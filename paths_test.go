@@ -2,6 +2,7 @@ package eventdriver
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -147,4 +148,73 @@ func TestOldTriggersAndNewOnesMeet(t *testing.T) {
 		}
 	}
 	business.once(t, keys...)
+}
+
+// TestPushDeliversWhatATriggerWould: the same message of a topic, from a trigger and from a push subscription that calls
+// the same path, is one event. So a source can change its delivery while events are under way.
+func TestPushDeliversWhatATriggerWould(t *testing.T) {
+	for _, policy := range []string{"last", "reject"} {
+		variables := map[string]string{"EVENT_SOURCES": "placed,paid", "CONFLICT_POLICY": policy, "ERASE_SOURCES": ""}
+		if policy == "last" {
+			variables["KEY_POINTER"] = "/order"
+		}
+		config, err := configFrom(variables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		business := count()
+		f, server := serve(t, config, business)
+		var keys []string
+		for pushed := range 8 { // by bits: the first delivery of placed, the second, that of paid
+			key := fmt.Sprint("order-", pushed)
+			keys = append(keys, key)
+			for bit, source := range []string{"placed", "placed", "paid"} {
+				request := triggered(t, server.URL, source, key)
+				if pushed>>bit&1 == 1 {
+					request = pushedTo(t, server.URL, source, key)
+				}
+				if status, answer := do(t, request); !taken(status) {
+					t.Errorf("%s of %s: %d %s", source, key, status, answer)
+				}
+			}
+			if got, want := business.contents[key], fmt.Sprintf(`{"paid":{"order":%[1]q},"placed":{"order":%[1]q}}`, key); got != want {
+				t.Errorf("%s: joined %s, want %s", key, got, want)
+			}
+		}
+		business.once(t, keys...)
+		if all := letters(t, f); len(all) != 0 {
+			t.Errorf("with CONFLICT_POLICY=%s: %d dead letters, the first %+v", policy, len(all), all[0])
+		}
+	}
+}
+
+// pushBody is a message of a topic as Pub/Sub pushes it, which is also the data of Eventarc's event.
+func pushBody(source, key, subscription string) string {
+	data := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"order":%q}`, key))
+	return fmt.Sprintf(`{"message":{"data":%q,"attributes":{"key":%q},"messageId":%[3]q,"message_id":%[3]q,`+
+		`"publishTime":"2026-11-26T08:00:00.123Z","publish_time":"2026-11-26T08:00:00.123Z"},"subscription":"projects/p/subscriptions/%s"}`,
+		data, key, source+"-"+key, subscription)
+}
+
+// triggered is a message as Eventarc's trigger of the source delivers it.
+func triggered(t *testing.T, url, source, key string) *http.Request {
+	t.Helper()
+	request := event(t, url+convert.SourcePath(source), "//pubsub.googleapis.com/projects/p/topics/orders-"+source, "",
+		pushBody(source, key, "eventarc-europe-west1-orders-"+source+"-sub-123"))
+	request.Header.Set("Ce-Type", "google.cloud.pubsub.topic.v1.messagePublished")
+	request.Header.Set("Ce-Id", source+"-"+key)
+	request.Header.Set("Ce-Time", "2026-11-26T08:00:00.123Z")
+	return request
+}
+
+// pushedTo is the same message as a push subscription of the source delivers it.
+func pushedTo(t *testing.T, url, source, key string) *http.Request {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+convert.SourcePath(source),
+		strings.NewReader(pushBody(source, key, "orders-"+source+"-push")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	return request
 }

@@ -24,8 +24,13 @@ output "build_service_account" {
 }
 
 output "triggers" {
-  description = "The triggers' names, by event."
+  description = "The triggers' names, by event. Sources with delivery pubsub have none."
   value       = { for event, trigger in google_eventarc_trigger.this : event => local.trigger_names[event] }
+}
+
+output "subscriptions" {
+  description = "The subscriptions that deliver topics' messages, by event, as projects/PROJECT/subscriptions/SUBSCRIPTION: Eventarc's, and with delivery pubsub the module's."
+  value       = local.of_topics
 }
 
 output "topics" {

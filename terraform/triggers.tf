@@ -10,8 +10,18 @@ locals {
     if s.topic != null },
   )
 
+  # The sources whose events Eventarc delivers, and those for whose messages the module makes a push subscription.
+  triggered = { for event, s in var.sources : event => s if s.delivery == "eventarc" }
+  pushed    = { for event, s in var.sources : event => s if s.delivery == "pubsub" }
+
+  # By event, in the form projects/PROJECT/subscriptions/SUBSCRIPTION.
+  of_topics = merge(
+    { for event, s in local.triggered : event => google_eventarc_trigger.this[event].transport[0].pubsub[0].subscription if s.event_type == null },
+    { for event in keys(local.pushed) : event => "projects/${var.project_id}/subscriptions/${google_pubsub_subscription.source[event].name}" },
+  )
+
   # By event. The provider reads a trigger's own name back in its long form.
-  trigger_names = { for event in keys(var.sources) : event => "${var.name}-${replace(lower(event), "_", "-")}" }
+  trigger_names = { for event in keys(local.triggered) : event => "${var.name}-${replace(lower(event), "_", "-")}" }
 }
 
 # A topic that is not asked to go stays where its source goes: publishers do not fail, and the subscriptions of others
@@ -33,7 +43,7 @@ resource "google_pubsub_topic" "source" {
 # also where their events say that they come from the same place: the same bucket, the
 # same database. Each has a subscription of its own, and delivers again for a day.
 resource "google_eventarc_trigger" "this" {
-  for_each = var.sources
+  for_each = local.triggered
 
   project                 = var.project_id
   location                = coalesce(each.value.location, var.region)
@@ -86,6 +96,47 @@ resource "google_eventarc_trigger" "this" {
     google_cloud_run_v2_service_iam_member.trigger_invoker,
     google_project_iam_member.storage_publisher,
     google_project_iam_member.trigger_receiver,
+    google_project_service.this,
+    google_pubsub_topic.source,
+    google_service_account_iam_member.pubsub_token,
+  ]
+}
+
+# What Eventarc does for a topic, with what its triggers can't set: how long a request may take, the pauses between
+# deliveries, order and a filter. It calls the same path, with a token of the same account, and delivers again for a
+# day, too.
+resource "google_pubsub_subscription" "source" {
+  for_each = local.pushed
+
+  project                    = var.project_id
+  name                       = "${var.name}-${each.key}-push"
+  topic                      = local.topics[each.key]
+  ack_deadline_seconds       = 600
+  message_retention_duration = "86400s"
+  enable_message_ordering    = each.value.ordered
+  filter                     = each.value.message_filter
+  labels                     = var.labels
+
+  expiration_policy {
+    ttl = ""
+  }
+
+  retry_policy {
+    minimum_backoff = each.value.min_backoff
+    maximum_backoff = each.value.max_backoff
+  }
+
+  push_config {
+    push_endpoint = "${google_cloudfunctions2_function.this.service_config[0].uri}/events/${each.key}"
+
+    oidc_token {
+      service_account_email = google_service_account.trigger.email
+      audience              = google_cloudfunctions2_function.this.service_config[0].uri
+    }
+  }
+
+  depends_on = [
+    google_cloud_run_v2_service_iam_member.trigger_invoker,
     google_project_service.this,
     google_pubsub_topic.source,
     google_service_account_iam_member.pubsub_token,

@@ -7,6 +7,12 @@ variable "sources" {
     - event_type, with filters and path_patterns (attribute to value, or to pattern) and perhaps a channel:
       events of Cloud Storage, Firestore, audit logs, third parties and your own.
 
+    delivery is eventarc, or pubsub for a topic, which may be of another project: a push subscription of the module's own,
+    whose requests may take 600 s instead of 10, and which takes messages of 10 MB. It has min_backoff and max_backoff, the
+    pauses before a message is delivered again; ordered, which keeps the order of messages with one ordering key, and holds
+    up those behind one that fails; and message_filter, in Pub/Sub's language, which can't be changed. Two sources may share
+    a topic if each has such a filter.
+
     location is where the trigger is, if not in the region: for a multi-region bucket or Firestore database, say.
     content_type is the encoding of the data, if there is a choice. content is what the function takes the data for: auto,
     json, text or bytes, see CONTENT in docs/configuration.md. key_pointer points to the key in this source's events,
@@ -17,17 +23,22 @@ variable "sources" {
     sources share one.
   D
   type = map(object({
-    create_topic  = optional(string)
-    topic         = optional(object({ id = string }))
-    event_type    = optional(string)
-    filters       = optional(map(string), {})
-    path_patterns = optional(map(string), {})
-    channel       = optional(string)
-    location      = optional(string)
-    content_type  = optional(string)
-    content       = optional(string)
-    key_pointer   = optional(string)
-    aliases       = optional(list(string), [])
+    create_topic   = optional(string)
+    topic          = optional(object({ id = string }))
+    event_type     = optional(string)
+    filters        = optional(map(string), {})
+    path_patterns  = optional(map(string), {})
+    channel        = optional(string)
+    delivery       = optional(string, "eventarc")
+    min_backoff    = optional(string, "10s")
+    max_backoff    = optional(string, "600s")
+    ordered        = optional(bool, false)
+    message_filter = optional(string)
+    location       = optional(string)
+    content_type   = optional(string)
+    content        = optional(string)
+    key_pointer    = optional(string)
+    aliases        = optional(list(string), [])
   }))
   default = {
     event1 = {}
@@ -58,7 +69,7 @@ variable "sources" {
     condition = alltrue([for s in values(var.sources) :
       s.event_type != null || length(s.filters) + length(s.path_patterns) == 0 && s.channel == null
     ])
-    error_message = "filters, path_patterns and channel go with event_type only: messages of a topic can't be filtered."
+    error_message = "filters, path_patterns and channel go with event_type only. Messages of a topic are filtered by message_filter, with delivery pubsub."
   }
   validation {
     condition     = alltrue([for s in values(var.sources) : s.event_type != "google.cloud.pubsub.topic.v1.messagePublished"])
@@ -72,9 +83,29 @@ variable "sources" {
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
-      s.topic == null || !can(regex("^projects/[^/]+/topics/", s.topic.id)) || try(startswith(s.topic.id, "projects/${var.project_id}/"), false)
+      s.topic == null || s.delivery == "pubsub" || !can(regex("^projects/[^/]+/topics/", s.topic.id)) || try(startswith(s.topic.id, "projects/${var.project_id}/"), false)
     ])
-    error_message = "A source's topic must be in the project ${var.project_id}: Eventarc takes none of other projects. See terraform/README.md, Topics of other projects."
+    error_message = "A source's topic must be in the project ${var.project_id}: Eventarc takes none of other projects. Give the source delivery = \"pubsub\"; see terraform/README.md, Topics of other projects."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.sources) : contains(["eventarc", "pubsub"], s.delivery) && (s.delivery == "eventarc" || s.event_type == null && s.location == null)])
+    error_message = "A source's delivery must be eventarc, or pubsub for messages of a topic, which has neither an event_type nor a location."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) :
+      s.delivery == "pubsub" || !s.ordered && s.message_filter == null && s.min_backoff == "10s" && s.max_backoff == "600s"
+    ])
+    error_message = "min_backoff, max_backoff, ordered and message_filter go with delivery = \"pubsub\" only: a trigger has no such settings."
+  }
+  validation {
+    condition = alltrue([for s in values(var.sources) : alltrue([for pause in [s.min_backoff, s.max_backoff] :
+      try(tonumber(regex("^([0-9]+(?:[.][0-9]+)?)s$", pause)[0]) <= 600, false)
+    ]) && try(tonumber(trimsuffix(s.min_backoff, "s")) <= tonumber(trimsuffix(s.max_backoff, "s")), false)])
+    error_message = "A source's min_backoff and max_backoff must be seconds, as in 10s, up to 600s, the first no longer than the second."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.sources) : s.message_filter == null || try(trimspace(s.message_filter) != "" && length(s.message_filter) <= 256, false)])
+    error_message = "A source's message_filter must be a filter of Pub/Sub, as in attributes.kind = \"paid\", of 256 characters at most."
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
@@ -111,9 +142,16 @@ variable "sources" {
     error_message = "An alias must not be empty and must not contain a comma, which separates aliases in SOURCE_ALIASES."
   }
   validation {
-    condition = length(distinct([for event, s in var.sources : trimprefix(coalesce(one(s.topic[*].id), s.create_topic, "${var.name}-${event}"), "projects/${var.project_id}/topics/")
-    if s.event_type == null])) == length([for s in values(var.sources) : s if s.event_type == null])
-    error_message = "Two sources must not have the same topic: each of its messages would be an event of both."
+    condition = alltrue([for filters in values({ for event, s in var.sources :
+      trimprefix(coalesce(one(s.topic[*].id), s.create_topic, "${var.name}-${event}"), "projects/${var.project_id}/topics/") => s.message_filter == null ? "" : s.message_filter...
+      if s.event_type == null
+    }) : length(filters) == length(distinct(filters)) && (length(filters) == 1 || !contains(filters, ""))])
+    error_message = "Two sources must not have the same topic, unless each has a message_filter of its own: each of its messages would be an event of both."
+  }
+  validation {
+    condition = length(distinct([for event, s in var.sources : coalesce(s.create_topic, "${var.name}-${event}") if s.topic == null && s.event_type == null])) == length(
+    [for s in values(var.sources) : s if s.topic == null && s.event_type == null])
+    error_message = "A topic must be created for one source. Others that share it name it as their topic, as in { id = \"TOPIC\" }."
   }
   validation { # {id}, {order} and {id=*} are the same pattern
     condition = length(distinct([for s in values(var.sources) : jsonencode([s.event_type, coalesce(s.channel, "-"), coalesce(s.location, var.region), merge(s.filters, {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -84,6 +85,22 @@ func TestPathPrevails(t *testing.T) {
 				t.Errorf("%s: source %q, want that of the path", name, got)
 			}
 		}
+	}
+}
+
+// A message that a push subscription delivers to a source's path is the one that a trigger would have delivered there.
+func TestPushIsWhatATriggerDelivers(t *testing.T) {
+	const published = "2021-02-05T04:06:14.123Z"
+	body := `{"message":{"data":"eyJhIjoxfQ==","attributes":{"key":"k","x":"y"},"messageId":"7","message_id":"7","orderingKey":"o",` +
+		`"publishTime":"` + published + `","publish_time":"` + published + `"},"subscription":"projects/p/subscriptions/s"}`
+	triggered := convertRequest(t, convert.CloudEventToInput, to(t, "/events/order", eventtest.Binary(body, "Ce-Type", eventtest.PubSubType,
+		"Ce-Source", "//pubsub.googleapis.com/projects/p/topics/t", "Ce-Id", "7", "Ce-Time", published, "Ce-Key", "")))
+	pushed := convertRequest(t, convert.CloudEventToInput, to(t, "/events/order", eventtest.Request([]byte(body), "Content-Type", "application/json")))
+	if pushed.Attributes["ce-source"] = triggered.Attributes["ce-source"]; !reflect.DeepEqual(pushed, triggered) {
+		t.Errorf("pushed %+v\nwant %+v", pushed, triggered)
+	}
+	if pushed.ID != "7" || pushed.Key != "k" || pushed.Source != "order" || string(pushed.Content) != `{"a":1}` {
+		t.Errorf("pushed %+v", pushed)
 	}
 }
 

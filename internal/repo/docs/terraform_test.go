@@ -93,6 +93,10 @@ func TestTriggersCallPathsThatTheFunctionKnows(t *testing.T) {
 	check := func(m module) (problems []string) {
 		trigger := m.block("resource", "google_eventarc_trigger", "this")
 		path := m.attribute(m.within(m.within(trigger, "destination"), "cloud_run_service"), "path")
+		push := m.block("resource", "google_pubsub_subscription", "source")
+		if endpoint := m.text(m.attribute(m.within(push, "push_config"), "push_endpoint")); !strings.HasSuffix(endpoint, "uri}"+strings.TrimPrefix(m.text(path), `"`)) {
+			problems = append(problems, "a push subscription calls "+endpoint)
+		}
 		var allowed []string
 		for _, call := range calls(m.block("variable", "sources").Body, "regex") {
 			allowed = append(allowed, m.value(call.Args[0]).AsString())
@@ -113,7 +117,8 @@ func TestTriggersCallPathsThatTheFunctionKnows(t *testing.T) {
 		t.Errorf("terraform: %s", problem)
 	}
 	tells(t, false, check, []lie{
-		{[3]string{"terraform/triggers.tf", "/events/${", "/event/${"}, `"event1" calls /event/event1`},
+		{[3]string{"terraform/triggers.tf", `"/events/${`, `"/event/${`}, `"event1" calls /event/event1`},
+		{[3]string{"terraform/triggers.tf", "uri}/events/${", "uri}/event/${"}, "a push subscription calls"},
 		{[3]string{"terraform/variables_sources.tf", "^[A-Za-z][-_A-Za-z0-9]{0,38}$", "^[A-Za-z0-9][-_A-Za-z0-9]{0,38}$"}, "not bound by"},
 	})
 

@@ -18,7 +18,7 @@ resource "google_kms_crypto_key" "this" {
 }
 
 resource "google_pubsub_topic" "this" {
-  for_each = toset(["paid", "dead", "complete"])
+  for_each = toset(["paid", "shipped", "dead", "complete"])
 
   project = var.project_id
   name    = "${each.key}-${terraform_data.suffix.id}"
@@ -32,9 +32,10 @@ module "orders" {
   settle_seconds = 0
 
   sources = {
-    placed = {}
-    paid   = { topic = { id = google_pubsub_topic.this["paid"].id } }
-    packed = { event_type = "com.example.packed", channel = "projects/${var.project_id}/locations/europe-west1/channels/${terraform_data.suffix.id}" }
+    placed  = {}
+    paid    = { topic = { id = google_pubsub_topic.this["paid"].id } }
+    shipped = { topic = { id = google_pubsub_topic.this["shipped"].id }, delivery = "pubsub" }
+    packed  = { event_type = "com.example.packed", channel = "projects/${var.project_id}/locations/europe-west1/channels/${terraform_data.suffix.id}" }
   }
   erase_sources     = []
   kms_key           = { id = google_kms_crypto_key.this.id }
