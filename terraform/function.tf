@@ -77,7 +77,7 @@ locals {
     local.use_bigquery ? {
       BIGQUERY_PROJECT   = var.project_id
       BIGQUERY_DATASET   = local.dataset_id
-      BIGQUERY_LOCATION  = var.region
+      BIGQUERY_LOCATION  = local.dataset_location
       BIGQUERY_RETENTION = "${var.retention_days * 24}h"
     } : {},
     var.output_topic == null ? {} : { OUTPUT_TOPIC = local.output_topic },

@@ -6,6 +6,7 @@
 #   function.tf   the source and the function
 #   triggers.tf   the topics and triggers of the sources
 #   stores.tf     the bucket and the dataset that keep the state
+#   place.tf      refuses what would lose the state
 #   letters.tf    the topics of dead letters and of joined messages
 #   sweep.tf      who has the function look for joins that are overdue
 #   encryption.tf who may use the key, if there is one
@@ -16,6 +17,9 @@ locals {
   use_bigquery = contains([var.store, var.claim_store], "bigquery")
   bucket_name  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-events")
   dataset_id   = coalesce(var.dataset_id, replace(var.name, "-", "_"))
+
+  bucket_location  = coalesce(var.bucket_location, var.region)
+  dataset_location = coalesce(var.dataset_location, var.region)
 
   # Where a depends_on of the whole module has all reading wait for apply, what is made of a number that is read
   # would be replaced.

@@ -24,7 +24,7 @@ resource "google_storage_bucket" "events" {
 
   project                     = var.project_id
   name                        = local.bucket_name
-  location                    = var.region
+  location                    = local.bucket_location
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   force_destroy               = var.force_destroy
@@ -76,7 +76,7 @@ resource "google_bigquery_dataset" "events" {
 
   project                    = var.project_id
   dataset_id                 = local.dataset_id
-  location                   = var.region
+  location                   = local.dataset_location
   description                = "The state of the function ${var.name}"
   delete_contents_on_destroy = var.force_destroy
   labels                     = var.labels

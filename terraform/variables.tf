@@ -20,7 +20,7 @@ variable "project_number" {
 }
 
 variable "region" {
-  description = "The region of the function, its triggers, its bucket and its dataset."
+  description = "The region of the function and its triggers, and of the bucket and the dataset, unless they have a location."
   type        = string
   default     = "europe-west1"
   nullable    = false
@@ -99,6 +99,21 @@ variable "bucket_name" {
   }
 }
 
+variable "bucket_location" {
+  description = "The location of the bucket for the state: a region, or a dual-region or multi-region that has the function's, as in EUR4 or EU. null: the region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket_location == null || can(regex("^([A-Za-z]+-[A-Za-z]+[0-9]+|[A-Za-z]+[0-9]?)$", var.bucket_location))
+    error_message = "bucket_location must be a region, a dual-region or a multi-region, as in europe-west1, EUR4 or EU."
+  }
+  validation {
+    condition     = var.kms_key == null || lower(coalesce(var.bucket_location, var.region)) == lower(var.region)
+    error_message = "bucket_location must be the region where there is a kms_key: the function's key must be in its region, the bucket's in the bucket's location."
+  }
+}
+
 variable "dataset_id" {
   description = "The ID of the dataset for the state. null: NAME with underscores for hyphens."
   type        = string
@@ -108,6 +123,27 @@ variable "dataset_id" {
     condition     = var.dataset_id == null || can(regex("^[A-Za-z0-9_]+$", var.dataset_id)) # no {1,1024}: Terraform's patterns count to 1,000
     error_message = "dataset_id must be letters, digits and underscores; BigQuery takes no hyphens."
   }
+}
+
+variable "dataset_location" {
+  description = "The location of the dataset for the state: a region, or a multi-region, EU or US. null: the region."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dataset_location == null || can(regex("^([A-Za-z]+-[A-Za-z]+[0-9]+|EU|US)$", var.dataset_location))
+    error_message = "dataset_location must be a region, as in europe-west1, or EU or US."
+  }
+  validation {
+    condition     = var.kms_key == null || lower(coalesce(var.dataset_location, var.region)) == lower(var.region)
+    error_message = "dataset_location must be the region where there is a kms_key: the function's key must be in its region, the dataset's in the dataset's location."
+  }
+}
+
+variable "state_moved" {
+  description = "Accepts one change of what the state is found by, which the plan refuses: see docs/deploy.md, Move. Any text that differs from the last, such as a date."
+  type        = string
+  default     = null
 }
 
 variable "force_destroy" {

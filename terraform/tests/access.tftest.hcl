@@ -101,6 +101,7 @@ run "grants" {
 # The whole list of grants on the project, in the largest configuration.
 run "project_grants_are_these_and_no_others" {
   variables {
+    state_moved  = "project_grants_are_these_and_no_others"
     store        = "bigquery"
     claim_store  = "gcs"
     output_topic = { id = "complete" }
@@ -165,6 +166,7 @@ run "no_grants_for_what_is_not_used" {
 run "nothing_is_looked_up_that_is_told" {
   command = plan
   variables {
+    state_moved = "nothing_is_looked_up_that_is_told"
     project_number = "987654321098"
     store          = "bigquery"
     kms_key        = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }

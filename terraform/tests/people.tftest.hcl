@@ -75,6 +75,7 @@ run "state_in_cloud_storage" {
 
 run "state_in_bigquery" {
   variables {
+    state_moved = "state_in_bigquery"
     store       = "bigquery"
     claim_store = "bigquery"
     viewers     = ["group:support@example.com"]

@@ -115,6 +115,7 @@ run "function" {
 
 run "key" {
   variables {
+    state_moved  = "key"
     store        = "bigquery"
     kms_key      = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }
     output_topic = { id = "complete", create = true }
@@ -172,6 +173,7 @@ run "topics_and_stores" {
 
 run "another_instance_grants" {
   variables {
+    state_moved  = "another_instance_grants"
     grant_agents = false
     kms_key      = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }
     sources = {

@@ -104,6 +104,7 @@ run "cloud_storage" {
 
 run "folder" {
   variables {
+    state_moved = "folder"
     environment = { GCS_FOLDER = " team/orders " }
   }
   assert {
@@ -175,7 +176,8 @@ run "all_in_bigquery" {
 
 run "events_in_bigquery" {
   variables {
-    store = "bigquery"
+    state_moved = "events_in_bigquery"
+    store       = "bigquery"
   }
   assert {
     condition     = output.bucket == "p-123456-orders-events" && output.dataset == "orders"

@@ -70,6 +70,7 @@ run "deadline" {
 
 run "deadline_by_default" {
   variables {
+    state_moved     = "deadline_by_default"
     join_deadline   = "24h"
     timeout_seconds = 5
   }
@@ -109,6 +110,7 @@ run "deadline_without_sweeps" {
 run "no_deadline_in_bigquery" {
   command = plan
   variables {
+    state_moved = "no_deadline_in_bigquery"
     store       = "bigquery"
     claim_store = "gcs"
   }
@@ -149,6 +151,7 @@ run "no_time_at_all" {
 run "any_stores" {
   command = plan
   variables {
+    state_moved = "any_stores"
     join_deadline = "24h"
     store         = "bigquery"
     claim_store   = "gcs"

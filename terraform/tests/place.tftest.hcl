@@ -1,0 +1,150 @@
+# What would lose the state is refused at plan. The runs share what the first of them applies.
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789012" }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      name   = "projects/p-123456/serviceAccounts/a@p-123456.iam.gserviceaccount.com"
+      email  = "a@p-123456.iam.gserviceaccount.com"
+      member = "serviceAccount:a@p-123456.iam.gserviceaccount.com"
+    }
+  }
+}
+
+variables {
+  project_id     = "p-123456"
+  name           = "orders"
+  store          = "bigquery"
+  settle_seconds = 0
+}
+
+run "first" {
+  assert {
+    condition     = terraform_data.place.output == local.place
+    error_message = "The first place must be kept."
+  }
+}
+
+run "same" {
+  command = plan
+  variables {
+    memory         = "1Gi"
+    retention_days = 9
+  }
+}
+
+run "project" {
+  command = plan
+  variables {
+    project_id = "p-654321"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "region" {
+  command = plan
+  variables {
+    region = "europe-west4"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "name" {
+  command = plan
+  variables {
+    name = "invoices"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "store" {
+  command = plan
+  variables {
+    store = "gcs"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "claim_store" {
+  command = plan
+  variables {
+    claim_store = "bigquery"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "bucket_name" {
+  command = plan
+  variables {
+    bucket_name = "another"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "bucket_location" {
+  command = plan
+  variables {
+    bucket_location = "EU"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "dataset_id" {
+  command = plan
+  variables {
+    dataset_id = "another"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "dataset_location" {
+  command = plan
+  variables {
+    dataset_location = "EU"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "folder" {
+  command = plan
+  variables {
+    environment = { GCS_FOLDER = "another" }
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "the_same_in_other_words" {
+  command = plan
+  variables {
+    region           = "europe-west1"
+    bucket_name      = "p-123456-orders-events"
+    bucket_location  = "EUROPE-WEST1"
+    dataset_location = "europe-west1"
+    dataset_id       = "orders"
+    environment      = { GCS_FOLDER = "orders" }
+  }
+}
+
+run "moved" {
+  variables {
+    region      = "europe-west4"
+    state_moved = "2026-11-26"
+  }
+  assert {
+    condition     = terraform_data.place.output.region == "europe-west4"
+    error_message = "The new place must be kept once the move is accepted."
+  }
+}
+
+run "moved_for_once" {
+  command = plan
+  variables {
+    region      = "europe-west1"
+    state_moved = "2026-11-26"
+  }
+  expect_failures = [terraform_data.place]
+}
