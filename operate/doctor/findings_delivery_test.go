@@ -123,6 +123,12 @@ var sourcesMistakes = []mistake{
 	{name: "one topic for two", make: func(w *world) {
 		w.triggers[1].Transport.Pubsub.Topic = project + "/topics/orders-event1"
 	}, severity: Warning, problem: "both event1 and event2"},
+	{name: "one filter of a topic for two", world: filtered,
+		make: func(w *world) { w.subs["orders-event2-push"].Filter = w.subs["orders-event3-push"].Filter }, severity: Warning,
+		problem: "both event2 and event3"},
+	{name: "a filter of a topic beside none", world: filtered,
+		make: func(w *world) { w.subs["orders-event2-push"].Filter = "" }, severity: Warning,
+		problem: "both event2 and event3"},
 	{name: "one trigger's filters for two", world: ofAllKinds,
 		make:     func(w *world) { w.triggers[2].EventFilters = w.triggers[1].EventFilters },
 		severity: Warning, problem: "both event2 and event3"},

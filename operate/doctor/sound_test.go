@@ -102,15 +102,18 @@ var sound = map[string]func() *world{
 		w.subs["orders-event3-push"].PushConfig.OidcToken.Audience = "orders"
 		return w
 	},
-	"two sources of one topic, by filters": func() *world {
+	"two sources of one topic, by filters": filtered,
+	"Terraform's push subscription, for runs of nine minutes": func() *world {
 		w := pushed()
-		w.triggers = w.triggers[:1]
-		delete(w.subs, "eventarc-"+region+"-orders-event2-sub-123")
-		second, third := *w.subs["orders-event3-push"], *w.subs["orders-event3-push"]
-		push := *second.PushConfig
-		push.PushEndpoint, second.PushConfig = host+"/events/event2", &push
-		second.Filter, third.Filter = `attributes.kind = "2"`, `attributes.kind = "3"`
-		w.subs["orders-event2-push"], w.subs["orders-event3-push"] = &second, &third
+		w.template().Timeout, w.variables["CLOUD_RUN_TIMEOUT_SECONDS"] = "540s", "540"
+		for _, s := range w.subs {
+			s.AckDeadlineSeconds = 600
+		}
+		s := w.subs["orders-event3-push"]
+		s.MessageRetentionDuration, s.EnableMessageOrdering = "86400s", true
+		s.RetryPolicy = &pubsub.RetryPolicy{MinimumBackoff: "10s", MaximumBackoff: "600s"}
+		s.PushConfig.PushEndpoint = w.service.Uri + "/events/event3"
+		s.PushConfig.OidcToken.Audience = w.service.Uri
 		return w
 	},
 	"a dataset by other kinds of grants": func() *world {

@@ -142,27 +142,43 @@ func filter(r deployed.Route, attribute string) string {
 
 // twice finds events that are those of two sources.
 func (f facts) twice(brought map[string][]deployed.Route) (all []Finding) {
-	of := make(map[string]string) // the source, by where events come from
-	for _, source := range f.Config.Sources {
-		for _, r := range brought[source] {
-			origin := originOf(r)
-			if other, taken := of[origin]; taken && other != source && origin != "" {
+	for i, source := range f.Config.Sources {
+		for _, other := range f.Config.Sources[:i] {
+			if origin := common(brought[other], brought[source]); origin != "" {
 				all = append(all, Finding{Severity: Warning, Resource: origin,
 					Problem: fmt.Sprintf("the same events are those of both %s and %s", other, source),
 					Why:     "one event stands for two, and orders are complete too early",
 					Remedy:  "give each source a topic, or filters, of its own"})
 			}
-			of[origin] = source
 		}
 	}
 	return all
 }
 
-// originOf tells routes apart that bring different events; "": it can't be told.
-func originOf(r deployed.Route) string {
-	if r.Subscription != nil && r.Subscription.Filter != "" {
+// common returns where events come from that some of both routes bring; "": none is known.
+func common(some, others []deployed.Route) string {
+	for _, r := range some {
+		for _, other := range others {
+			a, b := filterOf(r), filterOf(other)
+			if origin := originOf(r); origin != "" && origin == originOf(other) && (a == b || a == "" || b == "") {
+				return origin
+			}
+		}
+	}
+	return ""
+}
+
+// filterOf returns which of a topic's messages the route's subscription takes; "": all.
+func filterOf(r deployed.Route) string {
+	if r.Subscription == nil {
 		return ""
 	}
+	return r.Subscription.Filter
+}
+
+// originOf tells routes apart that bring different events, if they have no filters of their subscriptions; "": it
+// can't be told.
+func originOf(r deployed.Route) string {
 	if r.Trigger == nil || filter(r, "type") == ofMessages {
 		return r.Topic()
 	}

@@ -38,6 +38,19 @@ func pushed() *world {
 	return w
 }
 
+// filtered has two sources of one topic, each by a filter of its push subscription.
+func filtered() *world {
+	w := pushed()
+	w.triggers = w.triggers[:1]
+	delete(w.subs, "eventarc-"+region+"-orders-event2-sub-123")
+	second, third := *w.subs["orders-event3-push"], *w.subs["orders-event3-push"]
+	push := *second.PushConfig
+	push.PushEndpoint, second.PushConfig = host+"/events/event2", &push
+	second.Filter, third.Filter = `attributes.kind = "2"`, `attributes.kind = "3"`
+	w.subs["orders-event2-push"], w.subs["orders-event3-push"] = &second, &third
+	return w
+}
+
 // at has the push subscription call another path.
 func at(w *world, path string) *world {
 	w.subs["orders-event3-push"].PushConfig.PushEndpoint = host + path
