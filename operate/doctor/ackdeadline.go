@@ -22,7 +22,8 @@ func ackDeadline(f facts) (all []Finding) {
 		if !known || d >= timeout || r.Eventarc() && d >= deadlineOfEventarc && timeout <= timeoutOfDeployment {
 			continue
 		}
-		why := "the event of a longer run comes again meanwhile, which costs a request each time"
+		why := "the event of a longer run comes again meanwhile, and is answered 503, after which the pauses grow: " +
+			"if the run fails, the next one may be minutes late"
 		if f.serving.CPUIdle {
 			why += "; and the run has CPU only while its instance has another request, so it may stop until then"
 		}
