@@ -7,6 +7,7 @@
 #   triggers.tf   the topics and triggers of the sources
 #   stores.tf     the bucket and the dataset that keep the state
 #   place.tf      refuses what would lose the state
+#   teardown.tf   has terraform destroy refuse before anything goes
 #   letters.tf    the topics of dead letters and of joined messages
 #   sweep.tf      who has the function look for joins that are overdue
 #   encryption.tf who may use the key, if there is one

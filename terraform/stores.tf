@@ -128,6 +128,8 @@ locals {
     claims       = { partition = "created_at", clustering = ["key"], days = 0 }
     dead_letters = { partition = "created_at", clustering = ["reason", "key"], days = 7 } # for somebody to read them
   } : table => layout if local.use_bigquery }
+
+  deletion_protection = coalesce(var.deletion_protection, !var.force_destroy)
 }
 
 # One row for each key, for people; the statement is the store's own.
@@ -138,7 +140,7 @@ resource "google_bigquery_table" "keys" {
   dataset_id          = google_bigquery_dataset.events[0].dataset_id
   table_id            = "keys"
   description         = "One row for each key: what has arrived, and how it stands."
-  deletion_protection = false
+  deletion_protection = local.deletion_protection
   labels              = var.labels
 
   view {
@@ -153,7 +155,7 @@ resource "google_bigquery_table" "keys" {
     replace_triggered_by = [google_bigquery_dataset.events[0].id]
   }
 
-  depends_on = [google_bigquery_table.this]
+  depends_on = [google_bigquery_table.this, terraform_data.whole]
 }
 
 resource "google_bigquery_table" "this" {
@@ -164,7 +166,7 @@ resource "google_bigquery_table" "this" {
   table_id            = each.key
   schema              = file("${local.schemas}/${each.key}.json")
   clustering          = each.value.clustering
-  deletion_protection = var.deletion_protection
+  deletion_protection = local.deletion_protection
   labels              = var.labels
 
   time_partitioning {

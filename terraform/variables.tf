@@ -147,17 +147,16 @@ variable "state_moved" {
 }
 
 variable "force_destroy" {
-  description = "Whether terraform destroy also deletes events in the bucket, and other tables in the dataset."
+  description = "Whether terraform destroy also deletes the state. false: it refuses while there is some, before it destroys anything. Apply true before you destroy."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to destroy or replace BigQuery's tables, in which events may wait. Apply false before you destroy."
+  description = "Whether Terraform refuses to destroy or replace BigQuery's tables, also empty ones. Apply false before you destroy. null: unless force_destroy."
   type        = bool
-  default     = false
-  nullable    = false
+  default     = null
 }
 
 variable "output_topic" {

@@ -166,7 +166,7 @@ run "no_grants_for_what_is_not_used" {
 run "nothing_is_looked_up_that_is_told" {
   command = plan
   variables {
-    state_moved = "nothing_is_looked_up_that_is_told"
+    state_moved    = "nothing_is_looked_up_that_is_told"
     project_number = "987654321098"
     store          = "bigquery"
     kms_key        = { id = "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k" }

@@ -162,7 +162,7 @@ run "topics_and_stores" {
     error_message = "The output topic must be created."
   }
   assert {
-    condition     = google_storage_bucket.events[0].force_destroy && google_bigquery_dataset.events[0].delete_contents_on_destroy && alltrue(values(google_bigquery_table.this)[*].deletion_protection)
+    condition     = google_storage_bucket.events[0].force_destroy && google_storage_managed_folder.events[0].force_destroy && google_bigquery_dataset.events[0].delete_contents_on_destroy && alltrue(concat(values(google_bigquery_table.this), google_bigquery_table.keys)[*].deletion_protection)
     error_message = "Destroying must be forced, and tables protected, where that is asked for."
   }
   assert {

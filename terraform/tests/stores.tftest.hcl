@@ -73,8 +73,12 @@ run "cloud_storage" {
     error_message = "The source's bucket must have uniform access and prevent public access, too."
   }
   assert {
-    condition     = !google_storage_bucket.events[0].force_destroy
+    condition     = !google_storage_bucket.events[0].force_destroy && !google_storage_managed_folder.events[0].force_destroy
     error_message = "Destroying must stop at a bucket with events in it, unless that is asked for."
+  }
+  assert {
+    condition     = google_storage_managed_folder.events[0].name == "orders/" && google_storage_managed_folder.events[0].bucket == "p-123456-orders-events"
+    error_message = "The folder that refuses to go must be the one that has the events."
   }
   assert {
     condition = [for r in google_storage_bucket.events[0].lifecycle_rule :
@@ -153,8 +157,8 @@ run "all_in_bigquery" {
     error_message = "The view must be the store's own statement on these tables."
   }
   assert {
-    condition     = !google_bigquery_dataset.events[0].delete_contents_on_destroy
-    error_message = "Destroying must stop at a dataset with more in it, unless that is asked for."
+    condition     = !google_bigquery_dataset.events[0].delete_contents_on_destroy && alltrue(concat(values(google_bigquery_table.this), google_bigquery_table.keys)[*].deletion_protection)
+    error_message = "Destroying must stop at the tables and at a dataset with more in it, unless that is asked for."
   }
   assert {
     condition     = [for api in keys(google_project_service.this) : api if startswith(api, "bigquery")] == ["bigquery.googleapis.com"]
@@ -171,6 +175,19 @@ run "all_in_bigquery" {
   assert {
     condition     = google_bigquery_dataset_iam_member.run[0].role == "roles/bigquery.dataEditor" && google_bigquery_dataset_iam_member.run[0].dataset_id == "orders"
     error_message = "The function must be allowed to edit its own dataset."
+  }
+}
+
+run "all_in_bigquery_to_be_destroyed" {
+  command = plan
+  variables {
+    store         = "bigquery"
+    claim_store   = "bigquery"
+    force_destroy = true
+  }
+  assert {
+    condition     = !anytrue(concat(values(google_bigquery_table.this), google_bigquery_table.keys)[*].deletion_protection)
+    error_message = "Destroying must not stop at the tables where that is asked for."
   }
 }
 

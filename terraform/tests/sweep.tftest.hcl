@@ -151,7 +151,7 @@ run "no_time_at_all" {
 run "any_stores" {
   command = plan
   variables {
-    state_moved = "any_stores"
+    state_moved   = "any_stores"
     join_deadline = "24h"
     store         = "bigquery"
     claim_store   = "gcs"
