@@ -137,6 +137,12 @@ screenshots: ## take the pictures of the console in docs/console again
 	@proof/browser/install
 	cd proof/browser && $(GO) test -count=1 -run TestScreenshots -screenshots ../../docs/console ./...
 
+# It asks before it begins. REGION, EXAMPLE, YES=1, KEEP=1 and DRY_RUN=1: docs/how-to/smoke.md.
+.PHONY: smoke
+smoke: ## deploy an example to Google Cloud, try it, take it down: make smoke PROJECT=my-project-123
+	@$(GO) run ./proof/cmd/smoke -project='$(PROJECT)' $(if $(REGION),-region='$(REGION)') $(if $(EXAMPLE),-example='$(EXAMPLE)') \
+		$(if $(filter 1,$(KEEP)),-keep) $(if $(filter 1,$(YES)),-yes) $(if $(filter 1,$(DRY_RUN)),-dry-run)
+
 # The providers come from Terraform's registry, unless TERRAFORM_CHECK names a program
 # that checks a folder without it.
 .PHONY: terraform

@@ -46,6 +46,9 @@ var steps = []step{
 	{name: "local", what: "instances of the local run killed and frozen while orders come", commands: []string{
 		"go test ./cmd/local/... -count=1 -v -timeout 10m -run 'TestNothingIsLostWhenInstancesDie'"},
 		figure: line(`(\d+ orders, \d+ runs.*)`)},
+	{name: "smoke", what: "trials of a deployment that fail in one way after another", commands: []string{
+		"go test ./proof/smoke -count=1 -v -timeout 10m -run 'TestFailures|TestLeft|TestTerraformTakesTheFolder'"},
+		figure: tests},
 	{name: "soak", what: "a fixed rate, while all that the function takes must stay flat",
 		commands: []string{"make soak ARGS='-for 60s -rate 5'"}, long: []string{"make soak ARGS='-for 1h'"}, figure: line(`(?m)^soak: (.*)`)},
 	{name: "memory", what: "more large events at once than fit",
@@ -57,7 +60,7 @@ var steps = []step{
 	{name: "clone", what: "a copy of this tree, made somebody's own, a project that imports it, and the commands of the tutorial",
 		commands: []string{"go test ./internal/repo/... ./cmd/eventdriver/... -count=1 -v -timeout 30m -run 'TestShownCommands|TestProjectElsewhere|TestRenamedCloneBuilds|TestAnotherBusinessInPlace|TestModuleAsALibrary|TestDeployedSourceIsTidied'"}, figure: tests},
 	{name: "google", what: "gcloud and its Pub/Sub emulator take what is sent to them", commands: []string{
-		"go test ./deploy ./publish ./cmd/local -count=1 -v -timeout 20m -run 'TestGcloudKnowsTheCommands|GooglesEmulator'"},
+		"go test ./deploy ./publish ./cmd/local ./proof/smoke -count=1 -v -timeout 20m -run 'TestGcloudKnowsTheCommands|GooglesEmulator'"},
 		figure: tests, needs: installed("gcloud")},
 	{name: "terraform", what: "the module formatted, validated, planned and tested",
 		commands: []string{"make terraform"}, figure: line(`(?i)(success.*|.*passed.*)`), needs: terraform},
