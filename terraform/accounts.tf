@@ -83,16 +83,6 @@ resource "google_artifact_registry_repository_iam_member" "build_writer" {
   member     = google_service_account.build.member
 }
 
-resource "google_storage_bucket_iam_member" "build_source" {
-  bucket = google_storage_bucket.source.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
-
-  lifecycle {
-    replace_triggered_by = [google_storage_bucket.source.id]
-  }
-}
-
 # Cloud Functions copies the source to a bucket of its own, which it creates with the
 # first function of a region, and builds from there as the build's account; without this
 # the first build fails. So the grant is on the project, and its condition narrows it to
@@ -136,6 +126,7 @@ resource "terraform_data" "settled" {
     google_artifact_registry_repository_iam_member.build_writer,
     google_project_iam_member.build_copied_source,
     google_project_iam_member.build_logs,
+    google_storage_bucket_iam_member.build_given_source,
     google_storage_bucket_iam_member.build_source,
   ]
 }

@@ -1,19 +1,4 @@
 locals {
-  # Of this repository, only these and the Go files at the root are in the source, whatever else lies there. Also
-  # tests, documents and what tools leave stay out; .gcloudignore says the same. Not ".*", which is true of the folder
-  # itself, called ".".
-  source_parts = ["driver", "go.mod", "go.sum", "publish", "stores"]
-  source_excludes = concat(
-    [
-      "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata",
-      "**/*.md", "**/*.out", "**/*.prof", "**/*.test", "**/*.zip", "**/*.tfstate*", "**/*.tfvars",
-    ],
-    var.source_dir != null ? [] : [for part in distinct([for file in fileset("${path.module}/..", "**") : split("/", file)[0]]) :
-      part if !contains(local.source_parts, part) && !endswith(part, ".go")
-    ],
-    var.source_excludes,
-  )
-
   # Tells the function an event's source if a request has no source's path: while older
   # triggers are changed, and in older revisions, which know no paths. A name that two
   # sources share is left out.
@@ -86,49 +71,6 @@ locals {
   )
 }
 
-data "archive_file" "source" {
-  type             = "zip"
-  source_dir       = coalesce(var.source_dir, "${path.module}/..")
-  excludes         = local.source_excludes
-  output_file_mode = "0644"
-  output_path      = "${path.module}/.build/${var.name}.zip"
-}
-
-resource "google_storage_bucket" "source" {
-  project                     = var.project_id
-  name                        = "${var.project_id}-${var.name}-source"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  force_destroy               = true
-  labels                      = var.labels
-
-  soft_delete_policy {
-    retention_duration_seconds = 0
-  }
-
-  dynamic "encryption" {
-    for_each = var.kms_key[*]
-    content {
-      default_kms_key_name = encryption.value.id
-    }
-  }
-
-  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
-}
-
-# The object is called after its content, so that a change deploys the function again.
-# Not create_before_destroy, which would spread to the bucket: two of one name can't be.
-resource "google_storage_bucket_object" "source" {
-  bucket = google_storage_bucket.source.name
-  name   = "${var.name}-${data.archive_file.source.output_sha256}.zip"
-  source = data.archive_file.source.output_path
-
-  lifecycle {
-    replace_triggered_by = [google_storage_bucket.source.id]
-  }
-}
-
 resource "google_artifact_registry_repository" "images" {
   project       = var.project_id
   location      = var.region
@@ -158,8 +100,9 @@ resource "google_cloudfunctions2_function" "this" {
 
     source {
       storage_source {
-        bucket = google_storage_bucket.source.name
-        object = google_storage_bucket_object.source.name
+        bucket     = local.source_object.bucket
+        object     = local.source_object.name
+        generation = local.source_object.generation
       }
     }
   }

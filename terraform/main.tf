@@ -3,7 +3,8 @@
 #   main.tf       the APIs, and the names of things
 #   accounts.tf   who runs, calls and builds the function, and what each may do
 #   people.tf     who may look at the state, and who may change it
-#   function.tf   the source and the function
+#   source.tf     what the function is built from
+#   function.tf   the function
 #   triggers.tf   the topics and triggers of the sources
 #   stores.tf     the bucket and the dataset that keep the state
 #   place.tf      refuses what would lose the state

@@ -1,7 +1,19 @@
 variable "source_dir" {
-  description = "The folder with the function's source, less source_excludes. null: the repository's root, above this module, less what is not compiled."
+  description = "The folder with the function's source, of which go.mod, go.sum, Go files other than tests, and source_includes are packed. null: the repository's root, above this module, less what is not compiled."
   type        = string
   default     = null
+}
+
+variable "source_includes" {
+  description = "What else of source_dir is packed, such as embedded files, as in [\"prices/*.json\"]; ** stands for any folders."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.source_includes) == 0 || var.source_dir != null
+    error_message = "source_includes goes with source_dir: of this repository all that is compiled is packed."
+  }
 }
 
 variable "source_excludes" {
@@ -9,6 +21,21 @@ variable "source_excludes" {
   type        = list(string)
   default     = []
   nullable    = false
+}
+
+variable "source_archive" {
+  description = "The source as a zip that is there at plan and at apply: a file's path, or an object as in gs://BUCKET/OBJECT#GENERATION, which the function's build may then read. null: it is packed at plan."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.source_archive == null || can(regex("^gs://[^/]+/[^#]+#[0-9]+$", var.source_archive)) || !startswith(coalesce(var.source_archive, "-"), "gs://") && try(fileexists(var.source_archive), false)
+    error_message = "source_archive must be the path of a zip that exists, or an object with its generation, as in gs://builds/orders.zip#1732600000000000."
+  }
+  validation {
+    condition     = var.source_archive == null || var.source_dir == null && length(var.source_excludes) == 0
+    error_message = "source_archive goes without source_dir and source_excludes: it is taken as it is."
+  }
 }
 
 variable "runtime" {

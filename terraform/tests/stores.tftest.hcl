@@ -65,11 +65,11 @@ run "cloud_storage" {
     error_message = "The bucket must have uniform access and prevent public access."
   }
   assert {
-    condition     = google_storage_bucket.events[0].soft_delete_policy[0].retention_duration_seconds == 0 && google_storage_bucket.source.soft_delete_policy[0].retention_duration_seconds == 0
+    condition     = google_storage_bucket.events[0].soft_delete_policy[0].retention_duration_seconds == 0 && google_storage_bucket.source[0].soft_delete_policy[0].retention_duration_seconds == 0
     error_message = "Soft delete must be off."
   }
   assert {
-    condition     = google_storage_bucket.source.uniform_bucket_level_access && google_storage_bucket.source.public_access_prevention == "enforced"
+    condition     = google_storage_bucket.source[0].uniform_bucket_level_access && google_storage_bucket.source[0].public_access_prevention == "enforced"
     error_message = "The source's bucket must have uniform access and prevent public access, too."
   }
   assert {

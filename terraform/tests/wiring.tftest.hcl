@@ -121,12 +121,12 @@ run "function" {
     error_message = "The build must leave out what the function does not need."
   }
   assert {
-    condition     = google_storage_bucket_object.source.name == "orders-${data.archive_file.source.output_sha256}.zip"
+    condition     = google_storage_bucket_object.source[0].name == "orders-${data.archive_file.source[0].output_sha256}.zip"
     error_message = "The source must be called after its content, so that a change deploys it."
   }
   assert {
-    condition = (contains(data.archive_file.source.excludes, "LICENSE")
-      && length(setintersection(data.archive_file.source.excludes, ["driver", "function.go", "go.mod", "go.sum", "publish", "stores"])) == 0
+    condition = (contains(data.archive_file.source[0].excludes, "LICENSE")
+      && length(setintersection(data.archive_file.source[0].excludes, ["driver", "function.go", "go.mod", "go.sum", "publish", "stores"])) == 0
     )
     error_message = "What lies at the root and is not compiled, such as a key, must not be in the source."
   }

@@ -38,6 +38,7 @@ var granted = map[string]string{
 	"google_pubsub_topic_iam_member.operators":                    "roles/pubsub.publisher",
 	"google_pubsub_topic_iam_member.run_publisher":                "roles/pubsub.publisher",
 	"google_service_account_iam_member.pubsub_token":              "roles/iam.serviceAccountTokenCreator",
+	"google_storage_bucket_iam_member.build_given_source":         "roles/storage.objectViewer",
 	"google_storage_bucket_iam_member.build_source":               "roles/storage.objectViewer",
 	"google_storage_bucket_iam_member.operators":                  "roles/storage.objectUser",
 	"google_storage_bucket_iam_member.run":                        "roles/storage.objectUser",

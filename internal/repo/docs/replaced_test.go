@@ -55,6 +55,6 @@ func TestStoresAreReplacedWithAllThatIsInThem(t *testing.T) {
 	tells(t, false, staying, []lie{
 		{[3]string{"terraform/stores.tf", "replace_triggered_by = [google_storage_bucket.events[0].id]", ""}, "google_storage_bucket_iam_member.run is replaced by"},
 		{[3]string{"terraform/people.tf", "[google_bigquery_dataset.events[0].id]", "[google_storage_bucket.events[0].id]"}, "google_bigquery_dataset_iam_member.viewers is replaced by"},
-		{[3]string{"terraform/function.tf", "replace_triggered_by = [google_storage_bucket.source.id]", "create_before_destroy = true"}, "is created before"},
+		{[3]string{"terraform/source.tf", "replace_triggered_by = [google_storage_bucket.source[0].id]", "create_before_destroy = true"}, "is created before"},
 	})
 }

@@ -36,7 +36,7 @@ func packed(t *testing.T) []string {
 	var patterns [][]string
 	concat := m.onlyCall(m.local("source_excludes"), "concat")
 	if !strings.Contains(m.text(concat.Args[1]), `!contains(local.source_parts, part) && !endswith(part, ".go")`) {
-		t.Fatal("terraform/function.tf: not all is excluded but source_parts and Go files")
+		t.Fatal("terraform/source.tf: not all is excluded but source_parts and Go files")
 	}
 	parts := m.words(m.local("source_parts"))
 	for _, pattern := range m.words(concat.Args[0]) {
@@ -46,7 +46,7 @@ func packed(t *testing.T) []string {
 		return slices.ContainsFunc(patterns, func(p []string) bool { return matches(t, p, strings.Split(name, "/")) })
 	}
 	if excluded(".") {
-		t.Fatal("terraform/function.tf excludes the folder itself, and all that is in it")
+		t.Fatal("terraform/source.tf excludes the folder itself, and all that is in it")
 	}
 	return files(t, func(name string) bool {
 		if part, _, _ := strings.Cut(name, "/"); !slices.Contains(parts, part) && !strings.HasSuffix(part, ".go") {

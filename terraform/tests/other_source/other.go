@@ -1,0 +1,2 @@
+// Package other is a source that the module packs.
+package other
