@@ -11,8 +11,9 @@ locals {
   )
 
   # The sources whose events Eventarc delivers, and those for whose messages the module makes a push subscription.
-  triggered = { for event, s in var.sources : event => s if s.delivery == "eventarc" }
-  pushed    = { for event, s in var.sources : event => s if s.delivery == "pubsub" }
+  # Those that change from one to the other have both for a while.
+  triggered = { for event, s in var.sources : event => s if contains(["eventarc", "both"], s.delivery) }
+  pushed    = { for event, s in var.sources : event => s if contains(["pubsub", "both"], s.delivery) }
 
   # By event, in the form projects/PROJECT/subscriptions/SUBSCRIPTION.
   of_topics = merge(

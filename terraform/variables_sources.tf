@@ -11,7 +11,8 @@ variable "sources" {
     whose requests may take 600 s instead of 10, and which takes messages of 10 MB. It has min_backoff and max_backoff, the
     pauses before a message is delivered again; ordered, which keeps the order of messages with one ordering key, and holds
     up those behind one that fails; and message_filter, in Pub/Sub's language, which can't be changed. Two sources may share
-    a topic if each has such a filter.
+    a topic if each has such a filter. To change from one to the other and lose nothing, apply both, wait until the old
+    subscription is empty, and apply the other.
 
     location is where the trigger is, if not in the region: for a multi-region bucket or Firestore database, say.
     content_type is the encoding of the data, if there is a choice. content is what the function takes the data for: auto,
@@ -88,14 +89,14 @@ variable "sources" {
     error_message = "A source's topic must be in the project ${var.project_id}: Eventarc takes none of other projects. Give the source delivery = \"pubsub\"; see terraform/README.md, Topics of other projects."
   }
   validation {
-    condition     = alltrue([for s in values(var.sources) : contains(["eventarc", "pubsub"], s.delivery) && (s.delivery == "eventarc" || s.event_type == null && s.location == null)])
-    error_message = "A source's delivery must be eventarc, or pubsub for messages of a topic, which has neither an event_type nor a location."
+    condition     = alltrue([for s in values(var.sources) : contains(["eventarc", "pubsub", "both"], s.delivery) && (s.delivery == "eventarc" || s.event_type == null && s.location == null)])
+    error_message = "A source's delivery must be eventarc, or for messages of a topic, which has neither an event_type nor a location, pubsub or both."
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
-      s.delivery == "pubsub" || !s.ordered && s.message_filter == null && s.min_backoff == "10s" && s.max_backoff == "600s"
+      (s.delivery != "eventarc" || !s.ordered && s.min_backoff == "10s" && s.max_backoff == "600s") && (s.delivery == "pubsub" || s.message_filter == null)
     ])
-    error_message = "min_backoff, max_backoff, ordered and message_filter go with delivery = \"pubsub\" only: a trigger has no such settings."
+    error_message = "min_backoff, max_backoff and ordered go with delivery pubsub or both, and message_filter with pubsub only: a trigger has no such settings."
   }
   validation {
     condition = alltrue([for s in values(var.sources) : alltrue([for pause in [s.min_backoff, s.max_backoff] :

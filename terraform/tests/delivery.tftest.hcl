@@ -148,6 +148,28 @@ run "two_sources_of_one_topic_by_filters" {
   }
 }
 
+run "both_while_the_delivery_changes" {
+  variables {
+    sources = { paid = { delivery = "both" } }
+  }
+  assert {
+    condition     = keys(google_eventarc_trigger.this) == ["paid"] && keys(google_pubsub_subscription.source) == ["paid"]
+    error_message = "There must be a trigger and a push subscription."
+  }
+  assert {
+    condition     = output.subscriptions == { paid = "projects/p-123456/subscriptions/orders-paid-push" } && output.triggers == { paid = "orders-paid" }
+    error_message = "The outputs must name both."
+  }
+}
+
+run "filter_beside_a_trigger" {
+  command = plan
+  variables {
+    sources = { event1 = { delivery = "both", message_filter = "attributes:kind" } }
+  }
+  expect_failures = [var.sources]
+}
+
 run "topic_of_another_project" {
   variables {
     sources = { paid = { delivery = "pubsub", topic = { id = "projects/their-project/topics/payments" } } }
