@@ -78,6 +78,13 @@ var serviceMistakes = []mistake{
 			&run.GoogleCloudRunV2TrafficTargetStatus{Revision: "orders-00001-xyz", Percent: 40})
 		w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", map[string]string{"GCS_FOLDER": "old"}))
 	}, severity: Error, problem: "gets 40% of the events"},
+	{name: "a roll back that was forgotten", make: func(w *world) {
+		r := earlier(w, "2026-11-19T00:00:00Z", nil)
+		r.Timeout, r.MaxInstanceRequestConcurrency, r.ServiceAccount = w.template().Timeout, 80, runner
+		r.Containers[0].Resources = w.template().Containers[0].Resources
+		w.revisions = append(w.revisions, r)
+		w.service.TrafficStatuses = []*run.GoogleCloudRunV2TrafficTargetStatus{{Revision: "orders-00001-xyz", Percent: 100}}
+	}, severity: Warning, problem: "orders-00002-abc gets no events"},
 	{name: "no ingress", make: func(w *world) { w.service.Ingress = "INGRESS_TRAFFIC_NONE" }, severity: Error,
 		problem: "ingress"},
 	{name: "no URL", make: func(w *world) { w.service.DefaultUriDisabled = true }, severity: Error, problem: "run.app"},

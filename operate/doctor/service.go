@@ -43,7 +43,12 @@ func (f facts) rollout(n *notes) {
 			"gcloud run revisions describe "+created+" --project="+f.Project+" --region="+f.Region+
 				" says why; fix that and deploy again")
 	}
+	newest := short(f.Service.LatestReadyRevision)
 	for _, r := range f.Revisions {
+		if r.Name == newest && r.Percent == 0 {
+			n.add(Warning, "the newest revision "+newest+" gets no events", "after a roll back, what is deployed has no effect",
+				"gcloud run services update-traffic "+f.flags()+" --to-latest, once the fault is fixed")
+		}
 		if theirs, most := places(f, r), places(f, f.serving); r.Percent > 0 && theirs != most {
 			n.add(Error, fmt.Sprintf("revision %s gets %d%% of the events and keeps its state in %s, others in %s",
 				r.Name, r.Percent, theirs, most),
