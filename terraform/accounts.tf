@@ -73,6 +73,38 @@ data "google_storage_project_service_account" "this" {
   depends_on = [google_project_service.this]
 }
 
+# --- others who call it ---
+
+resource "google_cloud_run_v2_service_iam_member" "invokers" {
+  for_each = setsubtract(var.invokers, var.operators) # who may already
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.this.name
+  role     = "roles/run.invoker"
+  member   = each.value
+}
+
+# --- secrets ---
+
+locals {
+  secrets = { for secret, s in var.secrets : secret => {
+    project = startswith(s.id, "projects/") ? split("/", s.id)[1] : var.project_id
+    id      = reverse(split("/", s.id))[0]
+  } }
+}
+
+resource "google_secret_manager_secret_iam_member" "run" {
+  for_each = local.secrets
+
+  project   = each.value.project
+  secret_id = each.value.id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.run.member
+
+  depends_on = [google_project_service.this]
+}
+
 # --- build ---
 
 resource "google_artifact_registry_repository_iam_member" "build_writer" {

@@ -80,6 +80,30 @@ resource "google_artifact_registry_repository" "images" {
   kms_key_name  = local.kms_key
   labels        = var.labels
 
+  # What is kept is not deleted.
+  dynamic "cleanup_policies" {
+    for_each = var.keep_images[*]
+    content {
+      id     = "keep-recent"
+      action = "KEEP"
+      most_recent_versions {
+        keep_count = cleanup_policies.value
+      }
+    }
+  }
+
+  dynamic "cleanup_policies" {
+    for_each = var.keep_images[*]
+    content {
+      id     = "delete-old"
+      action = "DELETE"
+      condition {
+        tag_state  = "ANY"
+        older_than = "2592000s"
+      }
+    }
+  }
+
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
 }
 
@@ -119,10 +143,47 @@ resource "google_cloudfunctions2_function" "this" {
     ingress_settings                 = var.ingress
     vpc_connector                    = var.vpc_connector
     vpc_connector_egress_settings    = var.vpc_connector == null ? null : var.vpc_egress
+    direct_vpc_egress                = var.vpc_network == null ? null : "VPC_EGRESS_${var.vpc_egress}"
     all_traffic_on_latest_revision   = true
+
+    dynamic "direct_vpc_network_interface" {
+      for_each = var.vpc_network[*]
+      content {
+        network    = direct_vpc_network_interface.value.network
+        subnetwork = direct_vpc_network_interface.value.subnetwork
+        tags       = direct_vpc_network_interface.value.tags
+      }
+    }
+
+    dynamic "secret_environment_variables" {
+      for_each = { for secret, s in var.secrets : secret => s if s.environment != null }
+      content {
+        key        = secret_environment_variables.value.environment
+        project_id = local.secrets[secret_environment_variables.key].project
+        secret     = local.secrets[secret_environment_variables.key].id
+        version    = secret_environment_variables.value.version
+      }
+    }
+
+    dynamic "secret_volumes" {
+      for_each = { for secret, s in var.secrets : secret => s if s.file != null }
+      content {
+        mount_path = dirname(secret_volumes.value.file)
+        project_id = local.secrets[secret_volumes.key].project
+        secret     = local.secrets[secret_volumes.key].id
+        versions {
+          path    = basename(secret_volumes.value.file)
+          version = secret_volumes.value.version
+        }
+      }
+    }
   }
 
   lifecycle {
+    # Read back, it says whether the newest revision gets all events. So what is sent with a change is how it is: after
+    # a roll back the earlier revision keeps them, and otherwise the new one gets them.
+    ignore_changes = [service_config[0].all_traffic_on_latest_revision]
+
     precondition {
       condition     = length(local.coming_back) == 0
       error_message = "output_topic and dead_letter_topic must not be topics that events come from, nor be called like a source or an alias: what is published would come back. Choose another than ${join(", ", local.coming_back)}."
@@ -145,6 +206,7 @@ resource "google_cloudfunctions2_function" "this" {
     google_kms_crypto_key_iam_member.this,
     google_project_iam_member.run_jobs,
     google_pubsub_topic_iam_member.run_publisher,
+    google_secret_manager_secret_iam_member.run,
     google_storage_bucket_iam_member.run,
     terraform_data.settled,
   ]

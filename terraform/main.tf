@@ -57,6 +57,7 @@ locals {
     length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],
     var.kms_key != null ? ["cloudkms.googleapis.com"] : [],
     local.sweeps > 0 ? ["cloudscheduler.googleapis.com"] : [],
+    length(var.secrets) > 0 ? ["secretmanager.googleapis.com"] : [],
   ))
 }
 

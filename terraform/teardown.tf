@@ -6,6 +6,7 @@ resource "terraform_data" "whole" {
   depends_on = [
     google_bigquery_dataset_iam_member.operators,
     google_bigquery_dataset_iam_member.viewers,
+    google_cloud_run_v2_service_iam_member.invokers,
     google_cloud_run_v2_service_iam_member.operators,
     google_cloud_run_v2_service_iam_member.people,
     google_cloud_scheduler_job.sweep,

@@ -287,6 +287,18 @@ variable "operators" {
   }
 }
 
+variable "invokers" {
+  description = "Who else may call the function on all its paths, beside the triggers' account, the sweep's and operators, as in serviceAccount:ci@my-project-123.iam.gserviceaccount.com. ingress decides from where."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for m in var.invokers : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
+    error_message = "invokers must be users, groups, service accounts or principals, as in serviceAccount:ci@my-project-123.iam.gserviceaccount.com: events are not to come from everybody."
+  }
+}
+
 variable "kms_key" {
   description = "A Cloud KMS key in the region, its id as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, which encrypts everything that keeps data. null: Google's keys."
   type        = object({ id = string })

@@ -157,6 +157,53 @@ variable "environment" {
   }
 }
 
+variable "secrets" {
+  description = "Secrets of Secret Manager for the business, by any name: the id, as in shop or projects/P/secrets/shop, and what the function gets it as: environment, a variable, and file, a path with a folder of its own, as in /secrets/shop/password. A variable has the version, latest by default, of when its instance starts, a file that of when it is read."
+  type = map(object({
+    id          = string
+    version     = optional(string, "latest")
+    environment = optional(string)
+    file        = optional(string)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for s in values(var.secrets) : can(regex("^(projects/[^/]+/secrets/)?[-_A-Za-z0-9]{1,255}$", s.id))])
+    error_message = "A secret's id must be its name, as in shop, or projects/PROJECT/secrets/SECRET, without a version."
+  }
+  validation {
+    condition     = length(distinct([for s in values(var.secrets) : trimprefix(s.id, "projects/${var.project_id}/secrets/")])) == length(var.secrets)
+    error_message = "Two of secrets must not be the same secret: whoever removes one would take the function's role from the other."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.secrets) : can(regex("^(latest|[1-9][0-9]*)$", s.version))])
+    error_message = "A secret's version must be latest or a number."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.secrets) : s.environment != null || s.file != null])
+    error_message = "A secret must have environment, the name of a variable, or file, a path, or both."
+  }
+  validation {
+    condition = alltrue([for s in values(var.secrets) : s.environment == null || can(regex("^[A-Za-z_][A-Za-z0-9_]*$", s.environment))
+    && !can(regex("^(X_GOOGLE_|K_|FUNCTION_|CLOUD_RUN_)", s.environment)) && s.environment != "PORT"])
+    error_message = "A secret's environment must be a variable that the platform does not reserve, as in SHOP_PASSWORD."
+  }
+  validation {
+    condition = length(setintersection([for s in values(var.secrets) : coalesce(s.environment, "-")], keys(local.environment))) == 0 && length(
+    distinct(compact([for s in values(var.secrets) : s.environment]))) == length(compact([for s in values(var.secrets) : s.environment]))
+    error_message = "A secret's environment must not be a variable of another secret, of environment or of the module's."
+  }
+  validation {
+    condition     = alltrue([for s in values(var.secrets) : s.file == null || can(regex("^(/[-_.A-Za-z0-9]+){2,}$", s.file)) && !can(regex("^/(dev|proc|sys|workspace)/", s.file))])
+    error_message = "A secret's file must be an absolute path in a folder, as in /secrets/shop/password, not in /dev, /proc, /sys or /workspace."
+  }
+  validation {
+    condition     = length(distinct([for s in values(var.secrets) : dirname(s.file) if s.file != null])) == length([for s in values(var.secrets) : s if s.file != null])
+    error_message = "Each secret's file must have a folder of its own: Cloud Run mounts each secret as a folder."
+  }
+}
+
 variable "build_environment" {
   description = "The environment of the build. null: GOFLAGS and GOOGLE_GOLDFLAGS that leave out what the function does not use, see docs/deploy.md."
   type        = map(string)
@@ -186,8 +233,27 @@ variable "vpc_connector" {
   }
 }
 
+variable "vpc_network" {
+  description = "A network that the business calls into without a connector (direct VPC egress): its network, or a subnetwork, of the region, and tags for firewalls. null: none."
+  type        = object({ network = optional(string), subnetwork = optional(string), tags = optional(list(string), []) })
+  default     = null
+
+  validation {
+    condition     = var.vpc_network == null || try(var.vpc_network.network != null || var.vpc_network.subnetwork != null, false)
+    error_message = "vpc_network must have a network, a subnetwork, or both, by name or as projects/P/regions/REGION/subnetworks/S."
+  }
+  validation {
+    condition     = var.vpc_network == null || var.vpc_connector == null
+    error_message = "vpc_network and vpc_connector exclude each other."
+  }
+  validation {
+    condition     = alltrue([for tag in try(var.vpc_network.tags, []) : can(regex("^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$", tag))])
+    error_message = "vpc_network's tags must be up to 63 lower-case letters, digits and hyphens that start with a letter."
+  }
+}
+
 variable "vpc_egress" {
-  description = "What goes through the connector: PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
+  description = "What goes through the connector or into the network: PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
   type        = string
   default     = "PRIVATE_RANGES_ONLY"
   nullable    = false
@@ -195,6 +261,17 @@ variable "vpc_egress" {
   validation {
     condition     = contains(["PRIVATE_RANGES_ONLY", "ALL_TRAFFIC"], var.vpc_egress)
     error_message = "vpc_egress must be PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
+  }
+}
+
+variable "keep_images" {
+  description = "How many of the newest images are kept. Others are deleted when they are 30 days old; a revision without its image can't be rolled back to. null: all are kept."
+  type        = number
+  default     = 20
+
+  validation {
+    condition     = var.keep_images == null || try(var.keep_images >= 2 && floor(var.keep_images) == var.keep_images, false)
+    error_message = "keep_images must be a whole number from 2, or nothing is left to roll back to."
   }
 }
 
