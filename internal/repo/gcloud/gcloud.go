@@ -45,7 +45,8 @@ func Knows(t *testing.T, dir string, commands []string) (kinds int) {
 			defer func() { <-slots }()
 			cmd := exec.Command("bash", "-c", gcloud+" "+command)
 			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "CLOUDSDK_CONFIG="+config, "CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_CHECK_GCE_METADATA=false",
+			cmd.Env = append(os.Environ(), "CLOUDSDK_CONFIG="+config, "CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_PROJECT=my-project-123",
+				"CLOUDSDK_CORE_CHECK_GCE_METADATA=false",
 				"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=", "HTTPS_PROXY=http://127.0.0.1:9", "https_proxy=http://127.0.0.1:9")
 			out, err := cmd.CombinedOutput()
 			var exit *exec.ExitError

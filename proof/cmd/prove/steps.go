@@ -60,7 +60,7 @@ var steps = []step{
 	{name: "clone", what: "a copy of this tree, made somebody's own, a project that imports it, and the commands of the tutorial",
 		commands: []string{"go test ./internal/repo/... ./cmd/eventdriver/... -count=1 -v -timeout 30m -run 'TestShownCommands|TestProjectElsewhere|TestRenamedCloneBuilds|TestAnotherBusinessInPlace|TestModuleAsALibrary|TestDeployedSourceIsTidied'"}, figure: tests},
 	{name: "google", what: "gcloud and its Pub/Sub emulator take what is sent to them", commands: []string{
-		"go test ./deploy ./publish ./cmd/local ./proof/smoke -count=1 -v -timeout 20m -run 'TestGcloudKnowsTheCommands|GooglesEmulator'"},
+		"go test ./deploy ./publish ./cmd/local ./proof/smoke ./internal/repo/docs -count=1 -v -timeout 20m -run 'TestGcloudKnowsTheCommands|GooglesEmulator'"},
 		figure: tests, needs: installed("gcloud")},
 	{name: "terraform", what: "the module formatted, validated, planned and tested",
 		commands: []string{"make terraform"}, figure: line(`(?i)(success.*|.*passed.*)`), needs: terraform},

@@ -1,0 +1,41 @@
+package docs
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/eventdriver/internal/repo/gcloud"
+	"example.com/eventdriver/internal/repo/prove"
+)
+
+// placeholders are what commands in documents have for names, and names that gcloud takes.
+var placeholders = strings.NewReplacer("PROJECT", "my-project-123", "REGION", "europe-west1", "SERVICE", "orders", "…", "x")
+
+// TestGcloudKnowsTheCommandsOfTheDocuments has the real gcloud read each kind of command that is shown.
+func TestGcloudKnowsTheCommandsOfTheDocuments(t *testing.T) {
+	prove.Only(t, "asks the gcloud that is installed")
+	var commands []string
+	for _, name := range documents(t) {
+		for _, block := range document(t, name).Blocks {
+			if block.Language == "sh" {
+				commands = append(commands, gcloudCommands(block.Text)...)
+			}
+		}
+	}
+	if kinds := gcloud.Knows(t, root, commands); kinds < 10 {
+		t.Errorf("the documents show %d kinds of commands only: %q", kinds, commands)
+	}
+}
+
+// gcloudCommands returns the commands of gcloud in a text of the shell, without the word gcloud.
+func gcloudCommands(text string) (commands []string) {
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
+		command, is := strings.CutPrefix(line, "gcloud ")
+		if !is || strings.HasPrefix(command, "auth ") { // that needs no account
+			continue
+		}
+		command, _, _ = strings.Cut(placeholders.Replace(command), " |")
+		commands = append(commands, strings.TrimSpace(command))
+	}
+	return commands
+}
