@@ -300,7 +300,7 @@ variable "invokers" {
 }
 
 variable "kms_key" {
-  description = "A Cloud KMS key in the region, its id as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, which encrypts everything that keeps data. null: Google's keys."
+  description = "A Cloud KMS key in the region, its id as in projects/P/locations/REGION/keyRings/R/cryptoKeys/K, which encrypts everything of the module's that keeps data; Eventarc's channel has its own, see docs/how-to/encryption-keys.md. null: Google's keys."
   type        = object({ id = string })
   default     = null
 
