@@ -219,6 +219,12 @@ func TestLettersOfATopic(t *testing.T) {
 	if again.Topic != source || string(again.Data) != `{"n":1}` || again.Attributes["ce-key"] != "order-1" {
 		t.Errorf("published %+v", again)
 	}
+	aliased := b
+	aliased.environ = append(slices.Clone(b.environ), "SOURCE_ALIASES=event1:source")
+	expectCall(t, aliased, failed, []string{"the source event9", "that of event1"}, "letters", "resend", ref, "--topic="+source, "--yes", "--as=me")
+	if n := len(server.Messages()); n != 2 {
+		t.Errorf("%d messages, want the letter and the event", n)
+	}
 	b.environ[3] = "EVENT_SOURCES=event9,event1"
 	function = serve(t, b.environ)
 	expectCall(t, b, found, []string{"waits", "202"}, "letters", "resend", ref, "--url="+function.url, "--yes", "--as=me")

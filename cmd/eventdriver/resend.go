@@ -7,12 +7,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/operate/letters"
 	"example.com/eventdriver/publish"
 )
@@ -106,6 +109,32 @@ var errEnded = driver.Permanent(fmt.Errorf("it is %s: its join has ended, and th
 	"act on its contents by hand (letters show ID --payload), then drop it; or copy it with letters show ID --payload --json, purge the "+
 	"key, and send the copy with --file", driver.ReasonIncomplete))
 
+// wrongTopic refuses a letter whose event would become one of another source: that of the topic's messages. An order has
+// its events' sources in it.
+func wrongTopic(f function, topic string, d driver.DeadLetter) error {
+	source, named := strings.CutPrefix(d.Path, "/events/")
+	if !named || isOrder(d) {
+		return nil
+	}
+	name := path.Base(topic)
+	for other, aliases := range f.config.SourceAliases {
+		if other != source && (other == name || slices.Contains(aliases, name)) {
+			return driver.Permanent(fmt.Errorf("it is of the source %s, and the topic %s is that of %s, which its event would "+
+				"become one of", source, name, other))
+		}
+	}
+	return nil
+}
+
+func isOrder(d driver.DeadLetter) bool {
+	for name, values := range d.Header {
+		if strings.EqualFold(name, "Ce-Type") && slices.Contains(values, convert.JoinedType) {
+			return true
+		}
+	}
+	return false
+}
+
 // one sends one letter, and deletes it if its event was processed.
 func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
 	d, err := r.read(ctx, box, ref)
@@ -114,6 +143,11 @@ func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, send
 	}
 	if d.Reason == driver.ReasonIncomplete && r.file == "" {
 		return "", errEnded
+	}
+	if r.topic != "" {
+		if err := wrongTopic(f, r.topic, d); err != nil {
+			return "", err
+		}
 	}
 	var answer letters.Answer
 	err = r.carryOut(ctx, f, operation{action: "letters resend", about: []any{"letter", ref, "key", d.Key}, within: longestRun,

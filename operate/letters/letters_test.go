@@ -91,7 +91,11 @@ func TestSend(t *testing.T) {
 		header.Get("X-Trace") != "" {
 		t.Errorf("sent %s %s with %v: %q", got.Method, got.URL, header, body)
 	}
-	d.Path = ""
+	status = http.StatusNotFound // Google's answer, with a page
+	if a, err := f.Send(t.Context(), d); err != nil || a.Result != letters.Refused || !strings.Contains(a.Text, "ingress") {
+		t.Errorf("404: %+v, %v", a, err)
+	}
+	status, d.Path = http.StatusNoContent, ""
 	if _, err := f.Send(t.Context(), d); err != nil || got.URL.Path != "/" {
 		t.Errorf("without a path: %s, %v", got.URL, err)
 	}

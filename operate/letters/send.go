@@ -117,7 +117,14 @@ func resultOf(status int, header http.Header) Result {
 	return Refused
 }
 
+// keptOut is what a 404 means: the function itself answers none.
+const keptOut = "the function's ingress does not let you in: send from a VPC network of its project, or to the topic of the " +
+	"letter's source"
+
 func said(r *http.Response, text []byte) string {
+	if r.StatusCode == http.StatusNotFound {
+		return keptOut
+	}
 	return cmp.Or(strings.TrimSpace(string(text)), r.Header.Get(convert.ErrorHeader))
 }
 
