@@ -1,16 +1,14 @@
 package deploy
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
+	"example.com/eventdriver/internal/repo/gcloud"
 	"example.com/eventdriver/internal/repo/markdown"
 	"example.com/eventdriver/internal/repo/prove"
 )
@@ -26,7 +24,7 @@ func TestScriptsPassShellcheck(t *testing.T) {
 	if err != nil || len(scripts) < 3 {
 		t.Fatalf("found the scripts %q, %v", scripts, err)
 	}
-	out, err := exec.Command("shellcheck", append(scripts, "../.ci/run", "../internal/fake/bqemulator/build", "../internal/fake/bqemulator/with")...).CombinedOutput()
+	out, err := exec.Command("shellcheck", append(append([]string{"-x", "--source-path=.."}, scripts...), "../.ci/run", "../internal/fake/bqemulator/build", "../internal/fake/bqemulator/with")...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -37,50 +35,29 @@ func TestScriptsPassShellcheck(t *testing.T) {
 // than to ask for one, unless there is something in the command that it does not know.
 func TestGcloudKnowsTheCommands(t *testing.T) {
 	prove.Only(t, "asks the gcloud that is installed, for half a minute")
-	gcloud, err := exec.LookPath("gcloud")
-	if err != nil {
-		t.Skip("gcloud is not installed")
+	if kinds := gcloud.Knows(t, "..", everyKind(t)); kinds < 40 {
+		t.Errorf("the script prints %d kinds of commands only", kinds)
 	}
-	var printed strings.Builder
-	for _, args := range [][]string{{"--output-topic=done"}, {"--revisions"}, {"--rollback=event-driver-00001-abc"}, {"--letters"}, {"--destroy"}} {
-		out, _ := script(t, absent, append(args, "--dry-run")...)
-		printed.WriteString(out)
+}
+
+// everyKind returns commands that the script calls: those that look, that make, that change, that
+// remove, and those of the other tasks.
+func everyKind(t *testing.T) (all []string) {
+	t.Helper()
+	c := newCloud(t)
+	for _, args := range [][]string{
+		{"--output-topic=done", "--env=JOIN_DEADLINE=24h"}, {"--sources=event1,event2", "--prune"}, {"--revisions"}, {"--rollback=event-driver-00001-abc"}, {"--letters"},
+	} {
+		_, calls := c.script(args...)
+		all = append(all, calls...)
 	}
-	allIsThere := `case $* in *transport.pubsub.topic*) echo "projects/my-project-123/topics/$4" ;; *) echo ` + theURL + ` ;; esac`
-	for _, answer := range []string{allIsThere, whereItIs} { // what is there is updated
-		out, _ := script(t, answer, "--env=JOIN_DEADLINE=24h")
-		printed.WriteString(out)
+	c.gcloud("eventarc", "triggers", "update", "event-driver-event1", "--location=europe-west1", "--destination-run-path=/")
+	c.gcloud("pubsub", "subscriptions", "update", "event-driver-dead-letters", "--ack-deadline=10")
+	for _, args := range [][]string{nil, {"--destroy"}} {
+		_, calls := c.script(args...)
+		all = append(all, calls...)
 	}
-	config, seen := t.TempDir(), make(map[string]bool)
-	flag := regexp.MustCompile(` --[a-z0-9-]+`)
-	var wait sync.WaitGroup
-	slots := make(chan struct{}, 2)
-	for _, command := range shown(printed.String()) {
-		words, _, _ := strings.Cut(command, " --")
-		verb := words[:strings.LastIndex(words, " ")]
-		kind := verb + strings.Join(flag.FindAllString(command, -1), "")
-		if seen[kind] {
-			continue
-		}
-		seen[kind] = true
-		wait.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			cmd := exec.Command("bash", "-c", gcloud+" "+command)
-			cmd.Dir = ".."
-			cmd.Env = append(os.Environ(), "CLOUDSDK_CONFIG="+config, "CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_CHECK_GCE_METADATA=false",
-				"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=", "HTTPS_PROXY=http://127.0.0.1:9", "https_proxy=http://127.0.0.1:9")
-			out, err := cmd.CombinedOutput()
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "active account") {
-				t.Errorf("gcloud %s%v\n%s", command, err, out)
-			}
-		})
-	}
-	wait.Wait()
-	if len(seen) < 15 {
-		t.Errorf("the script prints %d kinds of commands only", len(seen))
-	}
+	return all
 }
 
 // commands returns the lines of the shell blocks of a guide, with a project's ID.

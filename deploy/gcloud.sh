@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Deploys the function with gcloud, without Terraform: one function that is called over
 # HTTP, and an Eventarc trigger for each event. Run it again after a failure or a
-# change: it makes what is missing, and updates the function.
+# change: it makes what is missing, changes what differs, and stops before it changes
+# anything where something differs that can't be changed.
 #
 #   deploy/gcloud.sh --project=PROJECT [--region=REGION] [--name=NAME]
 #                    [--sources=EVENT[:TOPIC],…] [--output-topic=TOPIC]
@@ -24,17 +25,21 @@
 #                   when Cloud Scheduler has the function look for overdue joins, and
 #                   for orders that nobody acts upon, in cron's form and UTC, or none;
 #                   default: every 15 minutes with --env=JOIN_DEADLINE=…, else every hour
-#   --dry-run       print the commands and run none
+#   --prune         also remove the triggers of events that are no longer in --sources,
+#                   with what waits in their subscriptions, and the function's role on a
+#                   topic that is no longer --output-topic
+#   --dry-run       print the commands and run none; it asks nothing, so it shows what a
+#                   first deployment does
 #   --revisions     list the deployed revisions, newest first
 #   --rollback      send all events to this revision, until the next deployment
 #   --letters       show ten dead letters; they stay
-#   --destroy       remove what this script creates, except topics, APIs and the
-#                   bucket with the state
+#   --destroy       remove what this script creates, whatever the sources are, except
+#                   topics, APIs and the bucket with the state, and print what is left
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 project='' region=europe-west1 name=event-driver sources=event1,event2,event3
-output_topic='' memory=512Mi concurrency='' sweep_schedule='' more_env=() task=deploy revision='' destroy=false dry_run=false
+output_topic='' memory=512Mi concurrency='' sweep_schedule='' more_env=() task=deploy revision='' prune=false dry_run=false
 for argument; do
   case $argument in
     --project=*) project=${argument#*=} ;;
@@ -49,9 +54,10 @@ for argument; do
     --revisions) task=revisions ;;
     --rollback=*) task=rollback revision=${argument#*=} ;;
     --letters) task=letters ;;
-    --destroy) task=destroy destroy=true ;;
+    --destroy) task=destroy ;;
+    --prune) prune=true ;;
     --dry-run) dry_run=true ;;
-    -h | --help) sed -n '2,33s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,39s/^# \{0,1\}//p' deploy/gcloud.sh; exit 0 ;;
     *) echo "gcloud.sh: unknown argument $argument; see --help" >&2; exit 2 ;;
   esac
 done
@@ -135,210 +141,41 @@ for pair in ${pairs[@]+"${pairs[@]}"}; do
   [[ " ${topics[*]-} " != *" $topic "* ]] || fail "--sources: two events have the topic $topic, so each message would belong to both"
   events+=("$event") topics+=("$topic")
 done
+for topic in ${topics[@]+"${topics[@]}"}; do
+  [[ " $name-dead-letters $output_topic " != *" $topic "* ]] || fail "--sources: the function publishes to $topic, so that what it publishes would come back"
+done
+[ "$output_topic" != "$name-dead-letters" ] || fail "--output-topic: $output_topic is the topic of dead letters"
 [ ${#events[@]} -gt 0 ] || fail "--sources must name at least one event, as in event1,event2,event3"
 
 bucket=$project-$name-events
+label=event-driver=$name # of what takes labels
 account() { echo "$name-$1@$project.iam.gserviceaccount.com"; }
 
-# run prints a command, and runs it unless this is a dry run.
-run() {
-  printf '+' >&3
-  printf ' %q' "$@" >&3
-  printf '\n' >&3
-  $dry_run || "$@"
-}
-exec 3>&1
-
-# there says whether the thing that a command describes exists, and ends the script if
-# that can't be found out. A dry run assumes that nothing exists, or everything when
-# destroying.
-there() {
-  if $dry_run; then
-    $destroy
-    return
-  fi
-  local said
-  if said=$("$@" 2>&1 >/dev/null); then return 0; fi
-  [[ $said =~ NOT_FOUND|[Nn]ot\ found|404|does\ not\ exist ]] && return 1
-  printf 'gcloud.sh: %s\n%s\n' "$*" "$said" >&2
-  exit 1
-}
-
-apis() {
-  run gcloud services enable artifactregistry.googleapis.com cloudbuild.googleapis.com cloudfunctions.googleapis.com \
-    eventarc.googleapis.com iam.googleapis.com logging.googleapis.com pubsub.googleapis.com run.googleapis.com \
-    storage.googleapis.com ${sweeps:+cloudscheduler.googleapis.com} --project="$project"
-}
-
-accounts() {
-  local who
-  for who in run trigger ${sweeps:+sweep}; do
-    there gcloud iam service-accounts describe "$(account $who)" --project="$project" ||
-      run gcloud iam service-accounts create "$name-$who" --project="$project" --display-name="$name-$who"
-  done
-  run gcloud projects add-iam-policy-binding "$project" --member="serviceAccount:$(account trigger)" \
-    --role=roles/eventarc.eventReceiver --condition=None --format=none
-}
-
-bucket() {
-  there gcloud storage buckets describe "gs://$bucket" --project="$project" ||
-    run gcloud storage buckets create "gs://$bucket" --project="$project" --location="$region" \
-      --uniform-bucket-level-access --public-access-prevention --soft-delete-duration=0
-  # Old objects are deleted, except dead letters.
-  local rules=deploy/.build/$name-lifecycle.json
-  mkdir -p deploy/.build
-  sed -e "s|FOLDER/|$folder/|g" -e "s|\"/events/SOURCE\"|$(printf '"/events/%s"\n' "${events[@]}" | paste -sd, -)|" \
-    deploy/lifecycle.json >"$rules"
-  run gcloud storage buckets update "gs://$bucket" --lifecycle-file="$rules"
-  run gcloud storage buckets add-iam-policy-binding "gs://$bucket" --member="serviceAccount:$(account run)" \
-    --role=roles/storage.objectUser --format=none
-}
-
-topic() {
-  there gcloud pubsub topics describe "$1" --project="$project" || run gcloud pubsub topics create "$1" --project="$project"
-}
-
-# publishes TOPIC lets the function publish there.
-publishes() {
-  topic "$1"
-  run gcloud pubsub topics add-iam-policy-binding "$1" --project="$project" --member="serviceAccount:$(account run)" \
-    --role=roles/pubsub.publisher --format=none
-}
-
-letters() {
-  publishes "$name-dead-letters"
-  there gcloud pubsub subscriptions describe "$name-dead-letters" --project="$project" ||
-    run gcloud pubsub subscriptions create "$name-dead-letters" --project="$project" --topic="$name-dead-letters" \
-      --ack-deadline=60 --message-retention-duration=7d --expiration-period=never
-  [ -z "$output_topic" ] || publishes "$output_topic"
-}
-
-# environment prints the function's variables, with a separator that is in none of
-# them (see: gcloud topic escaping).
-environment() {
-  local i aliases='' separator all=("EVENT_SOURCES=$(IFS=, && echo "${events[*]}")" "GCS_BUCKET=$bucket"
-    "GOOGLE_CLOUD_PROJECT=$project" "DEAD_LETTER_TOPIC=projects/$project/topics/$name-dead-letters" CLOUD_RUN_TIMEOUT_SECONDS=60)
-  for i in "${!events[@]}"; do
-    # The triggers' paths tell the event; this is for triggers that still call /.
-    [[ " ${events[*]} " == *" ${topics[i]} "* ]] || aliases+=,${events[i]}:${topics[i]}
-  done
-  [ -z "$aliases" ] || all+=("SOURCE_ALIASES=${aliases#,}")
-  [ -z "$output_topic" ] || all+=("OUTPUT_TOPIC=projects/$project/topics/$output_topic")
-  [[ " ${more_env[*]-}" == *" MAX_EVENT_AGE="* ]] || all+=(MAX_EVENT_AGE=20h)
-  # Not every container tells a process how much memory it has.
-  [[ " ${more_env[*]-}" == *" GOMEMLIMIT="* ]] || all+=("GOMEMLIMIT=${mebibytes}MiB")
-  all+=(${more_env[@]+"${more_env[@]}"})
-  for separator in ';' '|' '#' '~' '@' ''; do
-    [ -n "$separator" ] || fail "--env: the values contain all of ; | # ~ @, and gcloud needs one of them as a separator"
-    [[ ${all[*]} == *"$separator"* ]] || break
-  done
-  (IFS=$separator && printf '^%s^%s' "$separator" "${all[*]}")
-}
-
-deploy() {
-  local variables
-  variables=$(environment)
-  run gcloud functions deploy "$name" --gen2 --project="$project" --region="$region" --runtime=go126 \
-    --entry-point=EventDriver --source=. --trigger-http --no-allow-unauthenticated --ingress-settings=internal-only \
-    --run-service-account="$(account run)" --memory="$memory" --cpu=1 --timeout=60s --concurrency="$concurrency" --max-instances=20 \
-    --set-env-vars="$variables" --set-build-env-vars='^;^GOFLAGS=-tags=disable_grpc_modules,nobigquery;GOOGLE_GOLDFLAGS=-s -w'
-  # After a roll-back the service would stay with the old revision.
-  run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
-  run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \
-    --member="serviceAccount:$(account trigger)" --role=roles/run.invoker --format=none
-}
-
-# same_topics ends the script, before anything but APIs changes, if a trigger has another topic than it is asked for.
-same_topics() {
-  local i trigger has
-  for i in "${!events[@]}"; do
-    trigger=$name-${events[i]}
-    there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" || continue
-    has=$(gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" --format='value(transport.pubsub.topic)')
-    [ "$has" = "projects/$project/topics/${topics[i]}" ] || fail "the trigger $trigger has the topic $has, which can't be changed.
-To have it made anew for ${topics[i]}, without what waits in its subscription, delete it first:
-  gcloud eventarc triggers delete $trigger --project=$project --location=$region --quiet"
-  done
-}
-
-triggers() {
-  local i trigger path
-  for i in "${!events[@]}"; do
-    trigger=$name-${events[i]} path=/events/${events[i]}
-    topic "${topics[i]}"
-    if there gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region"; then
-      # An older one still calls /.
-      [ "$(gcloud eventarc triggers describe "$trigger" --project="$project" --location="$region" \
-        --format='value(destination.cloudRun.path)')" = "$path" ] ||
-        run gcloud eventarc triggers update "$trigger" --project="$project" --location="$region" --destination-run-path="$path"
-    else
-      run gcloud eventarc triggers create "$trigger" --project="$project" --location="$region" \
-        --destination-run-service="$name" --destination-run-region="$region" --destination-run-path="$path" \
-        --event-filters=type=google.cloud.pubsub.topic.v1.messagePublished \
-        --transport-topic="projects/$project/topics/${topics[i]}" --service-account="$(account trigger)"
-    fi
-  done
-}
-
-# sweep has Cloud Scheduler call /sweep.
-sweep() {
-  if [ -z "$sweeps" ]; then
-    no_sweep
-    return
-  fi
-  # A dry run does not ask what the URL is: it has this form.
-  local url=https://$name-PROJECT_NUMBER.$region.run.app verb=create
-  $dry_run || url=$(gcloud run services describe "$name" --project="$project" --region="$region" --format='value(status.url)')
-  run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \
-    --member="serviceAccount:$(account sweep)" --role=roles/run.invoker --format=none
-  if there gcloud scheduler jobs describe "$name-sweep" --project="$project" --location="$region"; then verb=update; fi
-  run gcloud scheduler jobs $verb http "$name-sweep" --project="$project" --location="$region" --schedule="$sweep_schedule" \
-    --time-zone=Etc/UTC --uri="$url/sweep" --http-method=POST --oidc-service-account-email="$(account sweep)" \
-    --oidc-token-audience="$url" --attempt-deadline=60s
-}
-
-# no_sweep removes what sweep makes. Without its account there is no job, and perhaps no
-# Cloud Scheduler to ask.
-no_sweep() {
-  there gcloud iam service-accounts describe "$(account sweep)" --project="$project" || return 0
-  if there gcloud scheduler jobs describe "$name-sweep" --project="$project" --location="$region"; then
-    run gcloud scheduler jobs delete "$name-sweep" --project="$project" --location="$region" --quiet
-  fi
-  run gcloud iam service-accounts delete "$(account sweep)" --project="$project" --quiet
-}
-
-remove() {
-  local event who
-  no_sweep
-  for event in "${events[@]}"; do
-    if there gcloud eventarc triggers describe "$name-$event" --project="$project" --location="$region"; then
-      run gcloud eventarc triggers delete "$name-$event" --project="$project" --location="$region" --quiet
-    fi
-  done
-  if there gcloud functions describe "$name" --project="$project" --region="$region" --gen2; then
-    run gcloud functions delete "$name" --project="$project" --region="$region" --gen2 --quiet
-  fi
-  if there gcloud pubsub subscriptions describe "$name-dead-letters" --project="$project"; then
-    run gcloud pubsub subscriptions delete "$name-dead-letters" --project="$project" --quiet
-  fi
-  run gcloud projects remove-iam-policy-binding "$project" --member="serviceAccount:$(account trigger)" \
-    --role=roles/eventarc.eventReceiver --condition=None --format=none
-  for who in trigger run; do
-    if there gcloud iam service-accounts describe "$(account $who)" --project="$project"; then
-      run gcloud iam service-accounts delete "$(account $who)" --project="$project" --quiet
-    fi
-  done
-}
+# shellcheck source=deploy/gcloud/ask.sh
+. deploy/gcloud/ask.sh
+# shellcheck source=deploy/gcloud/check.sh
+. deploy/gcloud/check.sh
+# shellcheck source=deploy/gcloud/accounts.sh
+. deploy/gcloud/accounts.sh
+# shellcheck source=deploy/gcloud/make.sh
+. deploy/gcloud/make.sh
+# shellcheck source=deploy/gcloud/remove.sh
+. deploy/gcloud/remove.sh
 
 everything() {
   apis
-  same_topics
+  project_number
+  triggers_there
+  can_change
   accounts
   bucket
   letters
+  build_account
+  wait_for_accounts
   deploy
   triggers
   sweep
+  no_longer_asked
   printf '\nPublish the events of an order, in any order:\n\n'
   local topic
   for topic in "${topics[@]}"; do
@@ -357,6 +194,6 @@ case $task in
   letters) run gcloud pubsub subscriptions pull "$name-dead-letters" --project="$project" --limit=10 --format=json ;;
   destroy)
     remove
-    echo "The topics and the state are left. To remove the state: gcloud storage rm --recursive gs://$bucket"
+    left
     ;;
 esac

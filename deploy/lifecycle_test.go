@@ -45,14 +45,14 @@ func forgotten(rules []rule, name string) (days int) {
 // rulesOf returns the rules that the script gives to the bucket.
 func rulesOf(t *testing.T, args ...string) []rule {
 	t.Helper()
-	printed, _ := script(t, absent, append(args, "--dry-run")...)
+	printed, _ := script(t, append(args, "--dry-run")...)
 	_, file, found := strings.Cut(with(shown(printed), "storage buckets update")[0], "--lifecycle-file=")
 	if !found {
 		t.Fatalf("the bucket has no rules:\n%s", printed)
 	}
 	// Read by another program: the file is new each time, so go test would never take this
 	// package's result from its cache.
-	text, err := exec.Command("cat", "../"+strings.TrimSpace(file)).Output()
+	text, err := exec.Command("cat", "../"+strings.Fields(file)[0]).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // TestEverySettingCanBeDeployed gives the script all settings by --env. Those that it
 // refuses it must set itself, or they follow from what it sets.
 func TestEverySettingCanBeDeployed(t *testing.T) {
-	printed, _ := script(t, absent, "--dry-run", "--sources=placed:orders", "--output-topic=complete")
+	printed, _ := script(t, "--dry-run", "--sources=placed:orders", "--output-topic=complete")
 	itself := append(variablesOf(t, printed), "EVENT_STORE=", "CLAIM_STORE=") // which follow from GCS_BUCKET
 	refusal := regexp.MustCompile(`--env: (\w+) is set by this script`)
 	given := make(map[string]string) // the argument, by the setting
@@ -35,7 +35,7 @@ func TestEverySettingCanBeDeployed(t *testing.T) {
 		for _, variable := range given {
 			args = append(args, "--env="+variable)
 		}
-		printed, _, err := try(t, absent, args...)
+		printed, _, err := try(t, args...)
 		if err == nil {
 			deployed := variablesOf(t, printed)
 			for name, variable := range given {
@@ -62,7 +62,7 @@ func TestEverySettingCanBeDeployed(t *testing.T) {
 // TestDeployedDefaultsAreTheFunctions: what the script sets, beside names of its own and the
 // age after which events are dead-lettered, is what the function takes by itself.
 func TestDeployedDefaultsAreTheFunctions(t *testing.T) {
-	printed, _ := script(t, absent, "--dry-run")
+	printed, _ := script(t, "--dry-run")
 	got, err := configOf(variablesOf(t, printed))
 	if err != nil {
 		t.Fatal(err)

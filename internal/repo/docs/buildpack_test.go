@@ -109,7 +109,7 @@ func TestRuntimeIsNoOlderThanGoMod(t *testing.T) {
 	if is := m.value(m.attribute(m.block("variable", "runtime"), "default")).AsString(); is != want {
 		t.Errorf("Terraform deploys to the runtime %s, want %s as in go.mod", is, want)
 	}
-	if !strings.Contains(read(t, "deploy/gcloud.sh"), " --runtime="+want+" ") {
+	if !strings.Contains(gcloudScript(t), " --runtime="+want+" ") {
 		t.Errorf("deploy/gcloud.sh does not deploy to the runtime %s, as in go.mod", want)
 	}
 }

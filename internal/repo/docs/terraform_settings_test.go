@@ -141,7 +141,7 @@ func TestModuleHasTheDefaultsOfTheFunction(t *testing.T) {
 
 // TestBothWaysSetTheSame: where the deployments have a default of their own, it is the same.
 func TestBothWaysSetTheSame(t *testing.T) {
-	m, script := terraform(t, false), read(t, "deploy/gcloud.sh")
+	m, script := terraform(t, false), gcloudScript(t)
 	for variable, want := range map[string]string{
 		"max_event_age": "all+=(MAX_EVENT_AGE=%s)",
 		"memory":        " memory=%s ",
@@ -168,12 +168,22 @@ func TestBothWaysSetTheSame(t *testing.T) {
 func TestBothWaysBuildTheSame(t *testing.T) {
 	const tags, tables = "-tags=disable_grpc_modules,nobigquery", "-s -w"
 	for name, want := range map[string]string{
-		"deploy/gcloud.sh":                  "--set-build-env-vars='^;^GOFLAGS=" + tags + ";GOOGLE_GOLDFLAGS=" + tables + "'",
+		"deploy/gcloud/make.sh":             "--set-build-env-vars='^;^GOFLAGS=" + tags + ";GOOGLE_GOLDFLAGS=" + tables + "'",
 		"deploy/build.sh":                   "GOFLAGS=${GOFLAGS-" + tags + "} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS-" + tables + "}",
 		"terraform/tests/wiring.tftest.hcl": `tomap({ GOFLAGS = "` + tags + `", GOOGLE_GOLDFLAGS = "` + tables + `" })`,
 	} {
-		if !strings.Contains(read(t, name), want) {
+		if text := read(t, name); !strings.Contains(text, want) {
 			t.Errorf("%s lacks %s", name, want)
 		}
 	}
+}
+
+// gcloudScript returns gcloud.sh with its parts.
+func gcloudScript(t *testing.T) string {
+	t.Helper()
+	all := read(t, "deploy/gcloud.sh")
+	for _, part := range []string{"ask", "check", "accounts", "make", "remove"} {
+		all += read(t, "deploy/gcloud/"+part+".sh")
+	}
+	return all
 }

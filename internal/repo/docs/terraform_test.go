@@ -122,7 +122,7 @@ func TestTriggersCallPathsThatTheFunctionKnows(t *testing.T) {
 		{[3]string{"terraform/variables_sources.tf", "^[A-Za-z][-_A-Za-z0-9]{0,38}$", "^[A-Za-z0-9][-_A-Za-z0-9]{0,38}$"}, "not bound by"},
 	})
 
-	script := read(t, "deploy/gcloud.sh")
+	script := gcloudScript(t)
 	path := regexp.MustCompile(`(?m) path=(\S+)$`).FindStringSubmatch(script)
 	allowed := regexp.MustCompile(`\^\[[A-Za-z-]+\]\[-[_A-Za-z0-9-]+\]\{0,38\}\$`).FindString(script)
 	if path == nil || allowed == "" {

@@ -60,8 +60,10 @@ var steps = []step{
 	{name: "clone", what: "a copy of this tree, made somebody's own, a project that imports it, and the commands of the tutorial",
 		commands: []string{"go test ./internal/repo/... ./cmd/eventdriver/... -count=1 -v -timeout 30m -run 'TestShownCommands|TestProjectElsewhere|TestRenamedCloneBuilds|TestAnotherBusinessInPlace|TestModuleAsALibrary|TestDeployedSourceIsTidied'"}, figure: tests},
 	{name: "google", what: "gcloud and its Pub/Sub emulator take what is sent to them", commands: []string{
-		"go test ./deploy ./publish ./cmd/local ./proof/smoke ./internal/repo/docs -count=1 -v -timeout 20m -run 'TestGcloudKnowsTheCommands|GooglesEmulator'"},
+		"go test ./deploy ./publish ./cmd/local ./proof/smoke ./internal/repo/docs -count=1 -v -timeout 20m -run 'TestGcloudKnowsTheCommands|TestFakePrintsWhatGcloudPrints|GooglesEmulator'"},
 		figure: tests, needs: installed("gcloud")},
+	{name: "gcloud.sh", what: "gcloud.sh killed after each of its calls, and run again",
+		commands: []string{"go test ./deploy -count=1 -v -run TestInterruptedRunsEnd"}, figure: tests},
 	{name: "terraform", what: "the module formatted, validated, planned and tested",
 		commands: []string{"make terraform"}, figure: line(`(?i)(success.*|.*passed.*)`), needs: terraform},
 	{name: "buildpack", what: "the function built and started as Google's buildpack does",
