@@ -7,13 +7,16 @@ import (
 	"net/http"
 	"os"
 	"strings"
+
+	"example.com/eventdriver/driver"
 )
 
 // NewLogger returns a logger in the form that Cloud Logging understands: JSON
 // lines with severity, message and, within a request, its trace. See
 // https://cloud.google.com/logging/docs/structured-logging.
 func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(traced{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging})})
+	_, file := w.(*os.File) // another may panic
+	return slog.New(traced{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging}), file})
 }
 
 // cloudLogging gives attributes the names that Cloud Logging knows.
@@ -44,7 +47,15 @@ func severity(level slog.Level) string {
 }
 
 // traced is a handler that adds the trace of the context's request.
-type traced struct{ slog.Handler }
+type traced struct {
+	slog.Handler
+	reliable bool
+}
+
+var _ driver.ReliableLogs = traced{}
+
+// Reliable implements [driver.ReliableLogs].
+func (t traced) Reliable() bool { return t.reliable }
 
 func (t traced) Handle(ctx context.Context, r slog.Record) error {
 	if trace, ok := ctx.Value(traceKey{}).(trace); ok {
@@ -53,8 +64,12 @@ func (t traced) Handle(ctx context.Context, r slog.Record) error {
 	return t.Handler.Handle(ctx, r)
 }
 
-func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{t.Handler.WithAttrs(attrs)} }
-func (t traced) WithGroup(name string) slog.Handler       { return traced{t.Handler.WithGroup(name)} }
+func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traced{t.Handler.WithAttrs(attrs), t.reliable}
+}
+func (t traced) WithGroup(name string) slog.Handler {
+	return traced{t.Handler.WithGroup(name), t.reliable}
+}
 
 type traceKey struct{}
 

@@ -11,10 +11,23 @@ func Logger(logger *slog.Logger) *slog.Logger {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	if _, already := logger.Handler().(safeLogs); already {
+	switch handler := logger.Handler().(type) {
+	case safeLogs:
 		return logger
+	case ReliableLogs:
+		if handler.Reliable() {
+			return logger
+		}
 	}
 	return slog.New(safeLogs{logger.Handler()})
+}
+
+// ReliableLogs is a handler of log records that may say that it neither panics nor ends its
+// goroutine. [Logger] calls any other in a goroutine of its own, which costs more than most records.
+type ReliableLogs interface {
+	slog.Handler
+	// Reliable says so.
+	Reliable() bool
 }
 
 // safeLogs is a handler of log records that neither panics nor ends the goroutine.
