@@ -36,11 +36,16 @@ func (e *endpoint) report(ctx context.Context, event *cloudevents.Event, o outco
 }
 
 // log returns the logger: an event must not fail because its log line does.
-func (e *endpoint) log() *slog.Logger { return driver.Logger(e.logger) }
+func (e *endpoint) log() *slog.Logger {
+	if e.logger != nil {
+		return e.logger
+	}
+	return driver.Logger(nil)
+}
 
 // describe returns what is known of an event and its failure, except for the payload.
 func describe(event *cloudevents.Event, o outcome) []slog.Attr {
-	var attrs []slog.Attr
+	attrs := make([]slog.Attr, 0, 8)
 	put := func(name, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(name, brief(value)))

@@ -2,7 +2,6 @@ package decode
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,12 +19,9 @@ func binaryEvent(
 	header http.Header, data []byte, decodeText func(name, value string) (string, error), w *Warnings,
 ) (*cloudevents.Event, error) {
 	texts := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(header)) {
-		attribute, ok := strings.CutPrefix(name, "Ce-")
-		if !ok || !event.IsExtensionNameValid(attribute) {
-			continue
-		}
-		attribute = strings.ToLower(attribute)
+	var few [8]string // most events have no more
+	for _, name := range eventHeaders(few[:0], header) {
+		attribute := lower(name[len("Ce-"):])
 		text, err := oneText(attribute, header[name], decodeText)
 		if err == nil {
 			texts[attribute] = text
@@ -45,6 +41,38 @@ func binaryEvent(
 	}
 	e.DataEncoded = data
 	return e, nil
+}
+
+// eventHeaders appends the names of the headers that are attributes, in order, to names.
+func eventHeaders(names []string, header http.Header) []string {
+	for name := range header {
+		if attribute, ok := strings.CutPrefix(name, "Ce-"); ok && event.IsExtensionNameValid(attribute) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lower returns an attribute's name in lower case. It allocates none of the usual names.
+func lower(name string) string {
+	switch name {
+	case "Specversion":
+		return "specversion"
+	case "Id":
+		return "id"
+	case "Source":
+		return "source"
+	case "Type":
+		return "type"
+	case "Time":
+		return "time"
+	case "Subject":
+		return "subject"
+	case "Key":
+		return "key"
+	}
+	return strings.ToLower(name)
 }
 
 // oneText returns the text of a header, which must have one value.

@@ -114,17 +114,41 @@ func setOptional(c *event.EventContextV1, prefix string, texts map[string]string
 // becomes another text, for example with its scheme in lower case.
 func asWritten(text string) url.URL { return url.URL{Opaque: text} }
 
-// writtenSource says whether the event's source is what the producer wrote. It is not if the SDK
-// has read the event.
-func writtenSource(e *cloudevents.Event) bool {
-	var source url.URL
+// sourceURL returns an event's source as the SDK keeps it.
+func sourceURL(e *cloudevents.Event) (source url.URL) {
 	switch c := e.Context.(type) {
 	case *event.EventContextV1:
 		source = c.Source.URL
 	case *event.EventContextV03:
 		source = c.Source.URL
 	}
+	return source
+}
+
+// writtenSource says whether the event's source is what the producer wrote. It is not if the SDK
+// has read the event.
+func writtenSource(e *cloudevents.Event) bool {
+	source := sourceURL(e)
 	return source == asWritten(source.Opaque)
+}
+
+// sourceOf returns an event's ce-source. It allocates nothing for an event that this package has read.
+func sourceOf(e *cloudevents.Event) string {
+	if source := sourceURL(e); source.Opaque != "" && source == asWritten(source.Opaque) {
+		return source.Opaque
+	}
+	return e.Source()
+}
+
+// extensionsOf returns an event's extensions, which are not to be changed: the SDK would copy them.
+func extensionsOf(e *cloudevents.Event) map[string]any {
+	switch c := e.Context.(type) {
+	case *event.EventContextV1:
+		return c.Extensions
+	case *event.EventContextV03:
+		return c.Extensions
+	}
+	return e.Extensions()
 }
 
 // coreAttribute says whether CloudEvents itself defines an attribute, so that no extension can have
@@ -153,7 +177,7 @@ func checkContext(prefix string, attributes map[string]string) error {
 		if !utf8.ValidString(value) {
 			return undecodable("%s%s is not valid UTF-8: publish it as UTF-8", prefix, required.name)
 		}
-		if err := checkLength(prefix+required.name, value); err != nil {
+		if err := checkLength(prefix, required.name, value); err != nil {
 			return err
 		}
 	}
@@ -188,10 +212,10 @@ func validate(e *cloudevents.Event) error {
 		return undecodable("there is no CloudEvent: specversion, id, source and type are missing")
 	}
 	attributes := map[string]string{
-		"specversion": e.SpecVersion(), "id": e.ID(), "source": e.Source(), "type": e.Type(),
+		"specversion": e.SpecVersion(), "id": e.ID(), "source": sourceOf(e), "type": e.Type(),
 	}
 	if err := checkContext("", attributes); err != nil {
 		return err
 	}
-	return checkCount("the CloudEvent", len(e.Extensions()))
+	return checkCount("the CloudEvent", len(extensionsOf(e)))
 }

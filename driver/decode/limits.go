@@ -35,7 +35,7 @@ func CheckNames(m driver.Message) error {
 		if !utf8.ValidString(field.value) {
 			return undecodable("the event's %s is not valid UTF-8: publish it as UTF-8", field.name)
 		}
-		if err := checkLength("the event's "+field.name, field.value); err != nil {
+		if err := checkLength("the event's ", field.name, field.value); err != nil {
 			return err
 		}
 	}
@@ -43,9 +43,9 @@ func CheckNames(m driver.Message) error {
 }
 
 // checkLength rejects a name that is too long.
-func checkLength(name, value string) error {
+func checkLength(prefix, name, value string) error {
 	if len(value) > MaxName {
-		return undecodable("%s has %d bytes: it must not have more than %d", name, len(value), MaxName)
+		return undecodable("%s%s has %d bytes: it must not have more than %d", prefix, name, len(value), MaxName)
 	}
 	return nil
 }

@@ -49,12 +49,13 @@ func (d *Decoder) source(ctx context.Context, u *unwrapped) string {
 // ownSource returns the source that the event itself names: see the package documentation,
 // Wrapped events.
 func (d *Decoder) ownSource(u *unwrapped) string {
-	short := shortSource(u.event.Type(), u.event.Source())
-	if name, ok := d.name(short, u.event.Source()); ok {
+	full := sourceOf(u.event)
+	short := shortSource(u.event.Type(), full)
+	if name, ok := d.name(short, full); ok {
 		return name
 	}
 	if !writtenSource(u.event) {
-		if name, ok := d.rewritten[u.event.Source()]; ok {
+		if name, ok := d.rewritten[full]; ok {
 			return name
 		}
 	}

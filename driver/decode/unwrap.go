@@ -66,7 +66,7 @@ func (u *unwrapped) unwrap() error {
 		if err != nil || inner == nil {
 			return err
 		}
-		u.outer = append([]string{u.event.Source()}, u.outer...)
+		u.outer = append([]string{sourceOf(u.event)}, u.outer...)
 		u.event = inner
 	}
 	return undecodable("Pub/Sub messages inside of Pub/Sub messages, more than %d deep", maxWrappings)
@@ -142,18 +142,18 @@ func (u *unwrapped) attributes() map[string]string {
 			put(attributeDeliveryAttempt, strconv.Itoa(m.deliveryAttempt))
 		}
 	}
-	for name, value := range u.event.Extensions() { // each call makes a copy
+	for name, value := range extensionsOf(u.event) {
 		put("ce-"+name, extensionText(value))
 	}
 	put("ce-type", u.event.Type())
-	put("ce-source", u.event.Source())
+	put("ce-source", sourceOf(u.event))
 	put("ce-subject", u.event.Subject())
 	return all
 }
 
 // extension returns the event's extension of that name as text, or "".
 func (u *unwrapped) extension(name string) string {
-	value, ok := u.event.Extensions()[name]
+	value, ok := extensionsOf(u.event)[name]
 	if !ok {
 		return ""
 	}

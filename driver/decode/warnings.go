@@ -31,9 +31,12 @@ func (w *Warnings) leaveOut(name string, why error) {
 	}
 }
 
+// Any says whether there are warnings.
+func (w *Warnings) Any() bool { return w != nil && (len(w.leftOut) > 0 || w.other != "") }
+
 // Log writes the warnings, each kind as one record that begins with the attributes in about.
 func (w *Warnings) Log(ctx context.Context, logger *slog.Logger, about ...slog.Attr) {
-	if w == nil {
+	if !w.Any() {
 		return
 	}
 	about = slices.Clip(about)
