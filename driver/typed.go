@@ -29,16 +29,17 @@ import (
 // digits. Of members whose names differ in case alone, a field of a struct T is given the
 // one that has its name.
 func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
+	holdsAny := holdsAny(reflect.TypeFor[T](), nil)
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
 		var value T
-		if err := growFor[T](ctx, in.Content); err != nil {
+		if err := growFor[T](ctx, in.Content, holdsAny); err != nil {
 			return err
 		}
 		content, err := exact[T](ctx, in.Content)
 		if err != nil {
 			return err
 		}
-		if err := decode(content, &value); err != nil {
+		if err := decode(content, &value, holdsAny); err != nil {
 			return Permanent(err)
 		}
 		if err := fn(ctx, in.Key, value); err != nil {
@@ -50,22 +51,21 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 
 // growFor counts what decoding content into a T takes, beside a copy of the content. What is no valid
 // JSON is not decoded: see decode.
-func growFor[T any](ctx context.Context, content []byte) error {
+func growFor[T any](ctx context.Context, content []byte, holdsAny bool) error {
 	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted || !json.Valid(content) {
 		return nil
 	}
-	t := reflect.TypeFor[T]()
-	size := rawjson.DecodedSize(content, t)
-	if holdsAny(t, nil) {
+	size := rawjson.DecodedSize(content, reflect.TypeFor[T]())
+	if holdsAny {
 		size += 2 * len(content) // in the Decoder
 	}
 	return Grow(ctx, size)
 }
 
-func decode(content []byte, into any) error {
+func decode(content []byte, into any, holdsAny bool) error {
 	// A Decoder holds the content once more, and more than that; it is needed for its numbers,
 	// and says more about what is wrong.
-	if !holdsAny(reflect.TypeOf(into), nil) && json.Unmarshal(content, into) == nil {
+	if !holdsAny && json.Unmarshal(content, into) == nil {
 		return nil
 	}
 	if !json.Valid(content) { // it begins with a value, perhaps, that nobody has counted
@@ -216,9 +216,8 @@ func memberNames(content []byte) (names []string) {
 					i++ // whatever is escaped does not end the string
 				}
 			}
-			var name string
-			if depth == 1 && isName(content[i+1:]) && json.Unmarshal(content[start:i+1], &name) == nil {
-				names = append(names, name)
+			if depth == 1 && isName(content[i+1:]) {
+				names = append(names, string(rawjson.Text(content[start:i+1])))
 			}
 		}
 	}

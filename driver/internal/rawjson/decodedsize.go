@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Sizes of what encoding/json allocates. TestDecodedSize measures them.
@@ -26,14 +27,13 @@ const mostAgain = 8
 // element of hundreds, so call it before decoding what strangers have sent. It allocates
 // little, whatever the JSON.
 func DecodedSize(valid []byte, t reflect.Type) int {
-	s := sizer{scan: scan{json: valid, ctx: context.Background()}, structs: make(map[reflect.Type]structure)}
+	s := sizer{scan: scan{json: valid, ctx: context.Background()}}
 	return s.value(t)
 }
 
 type sizer struct {
 	scan
-	structs map[reflect.Type]structure
-	again   int // bytes that were scanned again, for another field of the same name
+	again int // bytes that were scanned again, for another field of the same name
 }
 
 // structure is what encoding/json knows of a struct.
@@ -101,7 +101,7 @@ func (s *sizer) mapMembers(t reflect.Type) (size int) {
 }
 
 func (s *sizer) structMembers(t reflect.Type) (size int) {
-	of := s.structureOf(t)
+	of := structureOf(t)
 	embedded := 0
 	for s.step(); s.space() < len(s.json) && s.byte() != '}'; s.separator(',') {
 		fields := of.fields[folded(string(Text(s.literalText())))]
@@ -128,10 +128,13 @@ func (s *sizer) structMembers(t reflect.Type) (size int) {
 	return size + embedded
 }
 
+// structures are those of the types that were decoded, by type.
+var structures sync.Map
+
 // structureOf returns a struct's fields, those of embedded structs included.
-func (s *sizer) structureOf(t reflect.Type) structure {
-	if known, ok := s.structs[t]; ok {
-		return known
+func structureOf(t reflect.Type) structure {
+	if known, ok := structures.Load(t); ok {
+		return known.(structure)
 	}
 	of := structure{fields: make(map[string][]field)}
 	for _, f := range reflect.VisibleFields(t) {
@@ -146,7 +149,7 @@ func (s *sizer) structureOf(t reflect.Type) structure {
 			}
 		}
 	}
-	s.structs[t] = of
+	structures.Store(t, of)
 	return of
 }
 
