@@ -73,10 +73,8 @@ func (g *Gate) admit(ctx context.Context, n int64, wait time.Duration) (*Grant, 
 		from = &g.small
 	}
 	turn := g.queue(from, n)
-	select {
-	case <-turn.come:
+	if turn == nil {
 		return newGrant(g, from, n), nil
-	default:
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -100,13 +98,16 @@ func tooLarge(n, most int64) error {
 		fmt.Errorf("%d bytes are needed, and the memory is enough for %d: send less, or give the function more memory", n, most))
 }
 
-// queue puts a request at the end of the queue, and lets it in if it is its turn.
+// queue lets a request in and returns nil, or, if it is not its turn, puts it at the end of the queue.
 func (g *Gate) queue(s *share, n int64) *turn {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if s.spare(n) {
+		s.used += n
+		return nil
+	}
 	t := &turn{n: n, come: make(chan struct{})}
 	s.waiting = append(s.waiting, t)
-	s.next()
 	return t
 }
 
