@@ -87,7 +87,10 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		parts.sweeper.serveSweep(w, r.WithContext(ctx))
 		return
 	}
-	parts.serveHTTP.ServeHTTP(w, r.WithContext(ctx))
+	if ctx != r.Context() {
+		r = r.WithContext(ctx)
+	}
+	parts.serveHTTP.ServeHTTP(w, r)
 }
 
 // turnAway answers a request whose body nobody reads, and closes the connection: the
@@ -214,7 +217,8 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 			"larger bodies are cut and dead-lettered. Give the function more memory.",
 			"limit", f.config.BodyLimit, "largest", largest)
 	}
-	opts := []convert.Option{convert.Admission(gate), convert.BodyLimit(f.config.BodyLimit), convert.Logger(f.logger)}
+	opts := []convert.Option{convert.Admission(gate), convert.BodyLimit(f.config.BodyLimit), convert.Logger(f.logger),
+		convert.ConverterReturns()}
 	if f.config.DeadLetters {
 		opts = append(opts, convert.DeadLetters(stores.deadLetters), convert.MaxAge(f.config.MaxEventAge))
 	}

@@ -3,9 +3,11 @@ package eventdriver
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -56,6 +58,19 @@ func TestLogHasEachEventInCloudLoggingsForm(t *testing.T) {
 			if line[name] != want[name] {
 				t.Errorf("%s: %s is %v, want %v", lines[i], name, line[name], want[name])
 			}
+		}
+	}
+}
+
+// What the function logs to a file is written by the caller itself. Any other writer may panic.
+func TestLogsToFilesAreReliable(t *testing.T) {
+	for name, c := range map[string]struct {
+		w    io.Writer
+		want bool
+	}{"file": {os.Stderr, true}, "other": {io.Discard, false}} {
+		logger := NewLogger(c.w, slog.LevelInfo).With("a", 1).WithGroup("g")
+		if got := driver.Logger(logger) == logger; got != c.want {
+			t.Errorf("%s: called as it is %v, want %v", name, got, c.want)
 		}
 	}
 }

@@ -21,6 +21,9 @@ func Guard(fn func() error) error {
 	return <-start(fn)
 }
 
+// Recover is [Guard] in the caller's own goroutine. It is for functions that never end that.
+func Recover(fn func() error) error { return protect(fn) }
+
 // start calls fn in a goroutine of its own, and sends what [Guard] returns.
 func start(fn func() error) <-chan error {
 	result := make(chan error, 1)

@@ -105,7 +105,9 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 	if len(messages) > 0 {
 		o.message = messages[0]
 	}
-	in.warnings.Log(ctx, e.log(), describe(in.event, outcome{message: o.message})...)
+	if in.warnings.Any() {
+		in.warnings.Log(ctx, e.log(), describe(in.event, outcome{message: o.message})...)
+	}
 	run := e.processAll(ctx, in, &o, messages)
 	switch {
 	case o.err == nil && run.Waiting():
@@ -136,7 +138,7 @@ func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (
 	messages []driver.Message, joined bool, err error,
 ) {
 	var data []byte
-	err = rejectPanic("reading the joined events", func() (err error) {
+	err = rejectPanic(driver.Recover, "reading the joined events", func() (err error) {
 		if data, joined = joinedData(event); joined {
 			messages, err = readJoined(ctx, data)
 		}
@@ -160,10 +162,14 @@ func (e *endpoint) processAll(
 	if in.resent {
 		ctx = driver.WithResent(ctx)
 	}
-	for _, o.message = range messages {
+	for i := range messages {
+		scoped, free := ctx, func() {}
+		if len(messages) > 1 {
+			scoped, free = driver.ScopeMemory(ctx)
+		}
 		var runCtx context.Context
-		scoped, free := driver.ScopeMemory(ctx)
 		runCtx, run = driver.WithRun(scoped)
+		o.message = messages[i]
 		if o.err = namePath(e.process(runCtx, o.message), in.path); o.err != nil {
 			break // a handler may still be running
 		}
@@ -199,7 +205,11 @@ func clientGone(ctx context.Context) bool {
 
 // convert calls the converter, and checks its message.
 func (e *endpoint) convert(ctx context.Context, event *cloudevents.Event) (m driver.Message, err error) {
-	err = rejectPanic("conversion", func() (err error) {
+	guard := driver.Guard
+	if e.returns {
+		guard = driver.Recover
+	}
+	err = rejectPanic(guard, "conversion", func() (err error) {
 		m, err = e.in(ctx, event)
 		return err
 	})
@@ -209,9 +219,12 @@ func (e *endpoint) convert(ctx context.Context, event *cloudevents.Event) (m dri
 	return m, m.Valid()
 }
 
-// rejectPanic calls fn and turns a panic into a rejection: each redelivery would panic again.
-func rejectPanic(doing string, fn func() error) error {
-	err := driver.Guard(fn)
+// rejectPanic calls fn by guard, and turns a panic into a rejection: each redelivery would panic again.
+func rejectPanic(guard func(func() error) error, doing string, fn func() error) error {
+	err := guard(fn)
+	if err == nil {
+		return nil
+	}
 	if panicked, ok := errors.AsType[*driver.PanicError](err); ok {
 		return driver.Reject(driver.ReasonUndecodable, fmt.Errorf("%s: %w", doing, panicked))
 	}
@@ -220,7 +233,7 @@ func rejectPanic(doing string, fn func() error) error {
 
 // namePath adds the path that named the source to the rejection of an unknown source.
 func namePath(err error, path string) error {
-	if path == "" || driver.ReasonOf(err) != driver.ReasonUnknownSource {
+	if err == nil || path == "" || driver.ReasonOf(err) != driver.ReasonUnknownSource {
 		return err
 	}
 	return fmt.Errorf("%w (named by the request's path %s)", err, path)
@@ -228,5 +241,8 @@ func namePath(err error, path string) error {
 
 // process calls the processor. A pipeline never panics, another processor may.
 func (e *endpoint) process(ctx context.Context, m driver.Message) error {
+	if p, is := e.p.(*driver.Pipeline); is {
+		return p.Process(ctx, m)
+	}
 	return driver.Guard(func() error { return e.p.Process(ctx, m) })
 }

@@ -28,6 +28,8 @@ func TestPanics(t *testing.T) {
 		letters int
 	}{
 		"converter": {convert.ToHTTPHandler(converter, never(t), convert.DeadLetters(store), quiet), 200, 1},
+		"converter in the request's goroutine": {convert.ToHTTPHandler(converter, never(t), convert.DeadLetters(store), quiet,
+			convert.ConverterReturns()), 200, 1},
 		"processor": {convert.ToHTTPHandler(convert.CloudEventToInput, processor, convert.DeadLetters(store), quiet), 500, 0},
 		"store":     {convert.ToHTTPHandler(converter, never(t), convert.DeadLetters(full), quiet), 500, 0},
 	} {

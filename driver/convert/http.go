@@ -52,7 +52,6 @@ func ToHTTPHandler(in InputConverter, p Processor, opts ...Option) http.HandlerF
 func (e *endpoint) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	connection := http.NewResponseController(w)
 	source := sourceInPath(r.URL)
-	r = r.WithContext(decode.WithSource(r.Context(), source))
 	e.untilReceived(connection, r)
 	if r.Method != http.MethodPost {
 		e.untilAnswered(connection)
@@ -69,7 +68,6 @@ func (e *endpoint) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
-	r = r.WithContext(ctx)
 	body, err := readBody(w, r, e.limit)
 	if err != nil && !driver.IsPermanent(err) {
 		e.untilAnswered(connection)
@@ -80,7 +78,7 @@ func (e *endpoint) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		coming.event, coming.err = readEvent(r, body, &coming.warnings)
 	}
-	o := e.handle(r.Context(), coming)
+	o := e.handle(decode.WithSource(ctx, source), coming)
 	e.untilAnswered(connection)
 	answer(w, o)
 }
@@ -148,7 +146,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 
 // readEvent reads the event.
 func readEvent(r *http.Request, body []byte, w *decode.Warnings) (event *cloudevents.Event, err error) {
-	err = rejectPanic("reading the event", func() (err error) {
+	err = rejectPanic(driver.Recover, "reading the event", func() (err error) {
 		event, err = decode.Request(r, body, w)
 		return err
 	})

@@ -26,6 +26,14 @@ type settings struct {
 	client  time.Duration          // to send a body, and again to read the answer
 	logger  *slog.Logger           // nil: slog.Default(), when needed
 	gate    *admission.Gate        // nil: no bound
+	returns bool                   // the converter never ends its goroutine
+}
+
+// ConverterReturns says that the [InputConverter] never ends its goroutine ([runtime.Goexit]), as those
+// of package decode don't. It is called in the request's goroutine then, instead of one of its own. It
+// may panic: the event is rejected.
+func ConverterReturns() Option {
+	return func(s *settings) { s.returns = true }
 }
 
 // DeadLetters stores events that can never succeed in store, and then acknowledges them.
@@ -76,7 +84,11 @@ func ClientTimeout(timeout time.Duration) Option {
 // Warn: failed, to be redelivered. Error: dead-lettered, or it should have been. The
 // record describes the event, never its payload.
 func Logger(logger *slog.Logger) Option {
-	return func(s *settings) { s.logger = logger }
+	return func(s *settings) {
+		if s.logger = logger; logger != nil {
+			s.logger = driver.Logger(logger)
+		}
+	}
 }
 
 func newSettings(opts []Option) settings {
