@@ -153,6 +153,11 @@ terraform: ## check terraform/: format, validate, plan the examples, test
 buildpack: ## build and start the function as Google's buildpack does
 	deploy/build.sh --check
 
+# A module of its own, and best on a machine that does nothing else.
 .PHONY: bench
-bench: ## run all benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## measure speed and cost beside the floor and alternatives, for docs/performance.md; a quarter of an hour
+	cd bench && $(GO) run . -page ../docs/performance.md $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: ## measure little, to see that make bench works; a minute
+	cd bench && $(GO) vet ./... && $(GO) test -count=1 -v ./...

@@ -141,7 +141,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 
-	request := classify(r)
+	request := Classify(r)
 	fault := s.receive(request)
 	if !wait(r.Context(), fault) {
 		panic(http.ErrAbortHandler)
@@ -234,8 +234,8 @@ func wait(ctx context.Context, fault Fault) bool {
 	return true
 }
 
-// classify tells what a request is from its method and address.
-func classify(r *http.Request) Request {
+// Classify tells what a request to Cloud Storage is from its method and address. It is not numbered.
+func Classify(r *http.Request) Request {
 	path := r.URL.EscapedPath()
 	query := r.URL.Query()
 	if rest, ok := strings.CutPrefix(path, "/upload/storage/v1/b/"); ok {

@@ -57,6 +57,8 @@ var steps = []step{
 		commands: []string{"make fuzz FUZZTIME=5s"}, long: []string{"make fuzz FUZZTIME=2m"}, figure: count(`(?m)^Fuzz\w+ in `, "targets")},
 	{name: "browser", what: "the local console driven in a real Chromium",
 		commands: []string{"make browser"}, figure: tests},
+	{name: "bench", what: "the comparisons of make bench, each once: do they work?",
+		commands: []string{"make bench-quick"}, figure: tests},
 	{name: "clone", what: "a copy of this tree, made somebody's own, a project that imports it, and the commands of the tutorial",
 		commands: []string{"go test ./internal/repo/... ./cmd/eventdriver/... -count=1 -v -timeout 30m -run 'TestShownCommands|TestProjectElsewhere|TestRenamedCloneBuilds|TestAnotherBusinessInPlace|TestModuleAsALibrary|TestDeployedSourceIsTidied'"}, figure: tests},
 	{name: "google", what: "gcloud and its Pub/Sub emulator take what is sent to them", commands: []string{

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"google.golang.org/api/option"
+
+	"example.com/eventdriver/bench/bill"
+	"example.com/eventdriver/bench/programs"
+	"example.com/eventdriver/bench/sample"
+	"example.com/eventdriver/bench/straight"
+	"example.com/eventdriver/bench/subject"
+	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/joiner"
+	"example.com/eventdriver/proof/instances"
+	"example.com/eventdriver/stores/gcsstore"
+)
+
+const bucketName = "bench"
+
+// cloud is a Cloud Storage in a process of its own, behind its proxy.
+type cloud struct {
+	process *programs.Process
+	control string
+}
+
+func (r *run) cloud(ctx context.Context, delay time.Duration, objects int) (*cloud, error) {
+	var ports [2]string
+	for i := range ports {
+		port, err := instances.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		ports[i] = "127.0.0.1:" + port
+	}
+	p, err := programs.Start(ctx, r.programs["storage"], ports[0], nil,
+		"-addr", ports[0], "-control", ports[1], "-bucket", bucketName, "-delay", delay.String(), "-objects", strconv.Itoa(objects))
+	return &cloud{p, ports[1]}, err
+}
+
+// counts are the requests since they were asked for last.
+func (c *cloud) counts(ctx context.Context) (counts bill.Counts, err error) {
+	return counts, programs.Get(ctx, c.control, &counts)
+}
+
+// client is a client of its own, as an instance has it.
+func (c *cloud) client(ctx context.Context) (*storage.Client, error) {
+	return storage.NewClient(ctx, storage.WithJSONReads(), option.WithoutAuthentication(),
+		option.WithEndpoint("http://"+c.process.Addr+"/storage/v1/"))
+}
+
+// handle handles one event.
+type handle func(ctx context.Context, key, source string, content []byte) error
+
+// joins is one way to join on Cloud Storage.
+type joins struct {
+	name string
+	// open returns the handler of an instance, which counts in acted.
+	open func(ctx context.Context, client *storage.Client, sources []string, acted *atomic.Int64) (handle, error)
+}
+
+var waysToJoin = []joins{{"this project", openOurs}, {"straightforward", openStraight}}
+
+func openOurs(ctx context.Context, client *storage.Client, sources []string, acted *atomic.Int64) (handle, error) {
+	store, err := gcsstore.New(ctx, gcsstore.Config(bucketName).WithClient(client))
+	if err != nil {
+		return nil, err
+	}
+	act := driver.HandlerFunc(func(ctx context.Context, m driver.Message, next driver.Next) error {
+		acted.Add(1)
+		return next(ctx, m)
+	})
+	p := driver.New(joiner.New(joiner.MatchAll(sources...), store), cache.New(store, cache.SkipOnConflict()), act)
+	return func(ctx context.Context, key, source string, content []byte) error {
+		return p.Process(ctx, driver.Message{ID: source + "-" + key, Key: key, Source: source, Content: content, MediaType: "application/json"})
+	}, nil
+}
+
+func openStraight(_ context.Context, client *storage.Client, sources []string, acted *atomic.Int64) (handle, error) {
+	j := straight.Joiner{Store: straight.Cloud{Bucket: client.Bucket(bucketName)}, Sources: len(sources), Act: func([]byte) error {
+		acted.Add(1)
+		return nil
+	}}
+	return j.Handle, nil
+}
+
+// cell is one row of what is measured: joins of n events of size bytes.
+type cell struct {
+	n, size, instances int
+	keys               int // joins a round
+	atOnce             int // keys at once
+}
+
+// cost is what a join took, each round.
+type cost struct {
+	a, b, refused, dollars, all sample.Sample
+	last, cpu, allocs, kb       sample.Sample // of the event that completes it in ms; of the process in ms, objects, KB
+	again, duplicate            sample.Sample // dollars of n late duplicates, and one's time in ms
+}
+
+// measure adds a round of one way to join.
+func (c cell) measure(ctx context.Context, on *cloud, way joins, prefix string, into *cost) error {
+	sources := sourcesOf(c.n)
+	var acted atomic.Int64
+	handles := make([]handle, c.instances)
+	for i := range handles {
+		client, err := on.client(ctx)
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		if handles[i], err = way.open(ctx, client, sources, &acted); err != nil {
+			return err
+		}
+	}
+	content := contentOf(c.size)
+	if err := c.warm(ctx, handles, prefix); err != nil {
+		return err
+	}
+	if _, err := on.counts(ctx); err != nil {
+		return err
+	}
+	acted.Store(0)
+	before := subject.Self()
+	last, err := c.send(ctx, handles, prefix, content)
+	if err != nil {
+		return err
+	}
+	after := subject.Self()
+	if int(acted.Load()) != c.keys {
+		return fmt.Errorf("%s acted %d times on %d keys", way.name, acted.Load(), c.keys)
+	}
+	counts, err := on.counts(ctx)
+	if err != nil {
+		return err
+	}
+	keys := float64(c.keys)
+	into.add(counts, keys)
+	into.last = append(into.last, last)
+	into.cpu = append(into.cpu, (after.CPU-before.CPU)/keys*1000)
+	into.allocs = append(into.allocs, float64(after.Mallocs-before.Mallocs)/keys)
+	into.kb = append(into.kb, float64(after.Bytes-before.Bytes)/keys/1000)
+	return c.duplicates(ctx, on, handles, prefix, content, into)
+}
+
+// warm has each instance join a key, so that its connections are open.
+func (c cell) warm(ctx context.Context, handles []handle, prefix string) error {
+	for i := range handles {
+		one := cell{n: c.n, keys: c.atOnce, atOnce: c.atOnce}
+		if _, err := one.send(ctx, handles[i:i+1], fmt.Sprintf("%swarm-%d-", prefix, i), []byte("1")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cost) add(counts bill.Counts, keys float64) {
+	c.a = append(c.a, float64(counts.A)/keys)
+	c.b = append(c.b, float64(counts.B)/keys)
+	c.refused = append(c.refused, float64(counts.Refused)/keys)
+	c.dollars = append(c.dollars, counts.Dollars()/keys)
+	c.all = append(c.all, counts.DollarsOfAll()/keys)
+}
+
+// duplicates sends all events once more, each to the next instance.
+func (c cell) duplicates(ctx context.Context, on *cloud, handles []handle, prefix string, content []byte, into *cost) error {
+	one, err := c.send(ctx, handles, prefix, content)
+	if err != nil {
+		return err
+	}
+	counts, err := on.counts(ctx)
+	if err != nil {
+		return err
+	}
+	into.again = append(into.again, counts.Dollars()/float64(c.keys))
+	into.duplicate = append(into.duplicate, one)
+	return nil
+}
+
+// send sends the events of all keys, those of one key one after the other, and returns the median
+// time of the last events of keys in ms.
+func (c cell) send(ctx context.Context, handles []handle, prefix string, content []byte) (last float64, err error) {
+	keys := make(chan int, c.keys)
+	for key := range c.keys {
+		keys <- key
+	}
+	close(keys)
+	var (
+		wait  sync.WaitGroup
+		mu    sync.Mutex
+		times sample.Sample
+	)
+	for range c.atOnce {
+		wait.Go(func() {
+			for key := range keys {
+				took, failed := c.join(ctx, handles, prefix+strconv.Itoa(key), key, content)
+				mu.Lock()
+				times = append(times, milliseconds(took))
+				err = errors.Join(err, failed)
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	return times.Median(), err
+}
+
+// join sends the events of a key, each to the next instance, and returns the time of the last.
+func (c cell) join(ctx context.Context, handles []handle, key string, first int, content []byte) (last time.Duration, err error) {
+	for i, source := range sourcesOf(c.n) {
+		begun := time.Now()
+		if err := handles[(first+i)%len(handles)](ctx, key, source, content); err != nil {
+			return 0, fmt.Errorf("key %s, source %s: %w", key, source, err)
+		}
+		last = time.Since(begun)
+	}
+	return last, nil
+}
+
+// contentOf is a JSON string of size bytes.
+func contentOf(size int) []byte {
+	return append(append([]byte{'"'}, bytes.Repeat([]byte("0123456789"), size/10)[:size-2]...), '"')
+}

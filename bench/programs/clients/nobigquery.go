@@ -1,0 +1,5 @@
+//go:build nobigquery
+
+package main
+
+func alsoLinked() {}
