@@ -13,13 +13,14 @@ import (
 
 // noExample are constructors and options that users do not call, with the reason.
 var noExample = map[string]string{
-	"driver.NewClaim":             "for handlers that claim, and tests of stores",
-	"driver.NewOwner":             "likewise",
-	"driver.NewOperator":          "for tools of operators",
-	"driver.WithClaim":            "for handlers that claim; ClaimFrom has an example",
-	"driver.WithMemory":           "for adapters, which package convert has",
-	"driver/decode.WithWarnings":  "likewise",
-	"driver/drivertest.NewFaults": "the type Faults has an example",
+	"driver.NewClaim":                 "for handlers that claim, and tests of stores",
+	"driver.NewOwner":                 "likewise",
+	"driver.NewOperator":              "for tools of operators",
+	"driver.WithClaim":                "for handlers that claim; ClaimFrom has an example",
+	"driver.WithMemory":               "for adapters, which package convert has",
+	"driver/convert.ConverterReturns": "it says one thing about the converter, and takes nothing",
+	"driver/decode.WithWarnings":      "likewise",
+	"driver/drivertest.NewFaults":     "the type Faults has an example",
 }
 
 // onlyCompiled are examples that are not run, with the reason.
