@@ -76,7 +76,7 @@ data "google_storage_project_service_account" "this" {
 # --- others who call it ---
 
 resource "google_cloud_run_v2_service_iam_member" "invokers" {
-  for_each = setsubtract(var.invokers, var.operators) # who may already
+  for_each = var.invokers
 
   project  = var.project_id
   location = var.region

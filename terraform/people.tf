@@ -2,9 +2,13 @@
 # what this module makes, and on the project where Google has nothing smaller; doctor, which
 # looks at more, needs other roles on the project.
 
+# A member may be an account of the same root, whose name is not known at plan: what is counted are the names given here.
+
 locals {
-  people  = setunion(var.viewers, var.operators)
-  viewers = setsubtract(var.viewers, var.operators)
+  people = merge(
+    { for who, member in var.viewers : "viewer ${who}" => member },
+    { for who, member in var.operators : "operator ${who}" => member },
+  )
 }
 
 # --- looking ---
@@ -21,7 +25,7 @@ resource "google_cloud_run_v2_service_iam_member" "people" {
 }
 
 resource "google_storage_bucket_iam_member" "viewers" {
-  for_each = local.use_gcs ? local.viewers : []
+  for_each = local.use_gcs ? var.viewers : {}
 
   bucket = google_storage_bucket.events[0].name
   role   = "roles/storage.objectViewer"
@@ -33,7 +37,7 @@ resource "google_storage_bucket_iam_member" "viewers" {
 }
 
 resource "google_bigquery_dataset_iam_member" "viewers" {
-  for_each = local.use_bigquery ? local.viewers : []
+  for_each = local.use_bigquery ? var.viewers : {}
 
   project    = var.project_id
   dataset_id = google_bigquery_dataset.events[0].dataset_id
@@ -47,7 +51,7 @@ resource "google_bigquery_dataset_iam_member" "viewers" {
 
 # Queries are jobs of the project: see google_project_iam_member.run_jobs.
 resource "google_project_iam_member" "people_jobs" {
-  for_each = local.use_bigquery ? local.people : []
+  for_each = local.use_bigquery ? local.people : {}
 
   project = var.project_id
   role    = "roles/bigquery.jobUser"
@@ -76,7 +80,7 @@ resource "google_project_iam_member" "operators_audit" {
 
 # Operators find the job that calls /sweep, and run it.
 resource "google_project_iam_member" "operators_jobs" {
-  for_each = local.sweeps > 0 ? var.operators : []
+  for_each = local.sweeps > 0 ? var.operators : {}
 
   project = var.project_id
   role    = "roles/cloudscheduler.viewer"
@@ -84,7 +88,7 @@ resource "google_project_iam_member" "operators_jobs" {
 }
 
 resource "google_project_iam_member" "operators_sweep" {
-  for_each = local.sweeps > 0 ? var.operators : []
+  for_each = local.sweeps > 0 ? var.operators : {}
 
   project = var.project_id
   role    = "roles/cloudscheduler.jobRunner"
@@ -92,7 +96,7 @@ resource "google_project_iam_member" "operators_sweep" {
 }
 
 resource "google_storage_bucket_iam_member" "operators" {
-  for_each = local.use_gcs ? var.operators : []
+  for_each = local.use_gcs ? var.operators : {}
 
   bucket = google_storage_bucket.events[0].name
   role   = "roles/storage.objectUser"
@@ -104,7 +108,7 @@ resource "google_storage_bucket_iam_member" "operators" {
 }
 
 resource "google_bigquery_dataset_iam_member" "operators" {
-  for_each = local.use_bigquery ? var.operators : []
+  for_each = local.use_bigquery ? var.operators : {}
 
   project    = var.project_id
   dataset_id = google_bigquery_dataset.events[0].dataset_id
@@ -138,10 +142,10 @@ resource "google_cloud_run_v2_service_iam_member" "operators" {
 }
 
 resource "google_pubsub_topic_iam_member" "operators" {
-  for_each = { for pair in setproduct(keys(local.created_topics), var.operators) : join(" ", pair) => { event = pair[0], member = pair[1] } }
+  for_each = { for pair in setproduct(keys(local.created_topics), keys(var.operators)) : join(" ", pair) => { event = pair[0], who = pair[1] } }
 
   project = var.project_id
   topic   = google_pubsub_topic.source[each.value.event].name
   role    = "roles/pubsub.publisher"
-  member  = each.value.member
+  member  = var.operators[each.value.who]
 }

@@ -264,38 +264,46 @@ variable "runbook_url" {
 }
 
 variable "viewers" {
-  description = "Who may look at keys with cmd/eventdriver, as in group:support@example.com."
-  type        = set(string)
-  default     = []
+  description = "Who may look at keys with cmd/eventdriver, each by a name of your choice, as in { support = \"group:support@example.com\" }."
+  type        = map(string)
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for m in var.viewers : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
+    condition     = alltrue([for m in values(var.viewers) : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
     error_message = "viewers must be users, groups, service accounts or principals, as in group:support@example.com: state is not for everybody."
   }
 }
 
 variable "operators" {
-  description = "Who may also change keys, read dead letters and send them again, as in group:on-call@example.com."
-  type        = set(string)
-  default     = []
+  description = "Who may also change keys, read dead letters and send them again, as in { on-call = \"group:on-call@example.com\" }."
+  type        = map(string)
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for m in var.operators : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
+    condition     = alltrue([for m in values(var.operators) : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
     error_message = "operators must be users, groups, service accounts or principals, as in group:on-call@example.com: state is not for everybody."
+  }
+  validation {
+    condition     = length(distinct(concat(values(var.viewers), values(var.operators)))) == length(var.viewers) + length(var.operators)
+    error_message = "Nobody must be twice in viewers and operators, who look, too: taking one of two equal grants takes both."
   }
 }
 
 variable "invokers" {
-  description = "Who else may call the function on all its paths, beside the triggers' account, the sweep's and operators, as in serviceAccount:ci@my-project-123.iam.gserviceaccount.com. ingress decides from where."
-  type        = set(string)
-  default     = []
+  description = "Who else may call the function on all its paths, beside the triggers' account, the sweep's and operators, as in { ci = \"serviceAccount:ci@my-project-123.iam.gserviceaccount.com\" }. ingress decides from where."
+  type        = map(string)
+  default     = {}
   nullable    = false
 
   validation {
-    condition     = alltrue([for m in var.invokers : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
+    condition     = alltrue([for m in values(var.invokers) : can(regex("^((user|group|serviceAccount):[^@ ]+@[^@ ]+|principal(Set)?://.+)$", m))])
     error_message = "invokers must be users, groups, service accounts or principals, as in serviceAccount:ci@my-project-123.iam.gserviceaccount.com: events are not to come from everybody."
+  }
+  validation {
+    condition     = length(distinct(concat(values(var.invokers), values(var.operators)))) == length(var.invokers) + length(var.operators)
+    error_message = "Nobody must be twice in invokers and operators, who may call the function, too: taking one of two equal grants takes both."
   }
 }
 

@@ -89,7 +89,7 @@ run "grants" {
     error_message = "The build must be allowed to write to its repository."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.build_source.role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.build_source.bucket == "p-123456-orders-source" && google_storage_bucket_iam_member.build_source.member == google_service_account.build.member
+    condition     = google_storage_bucket_iam_member.build_source[0].role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.build_source[0].bucket == "p-123456-orders-source" && google_storage_bucket_iam_member.build_source[0].member == google_service_account.build.member
     error_message = "The build must be allowed to read the source."
   }
   assert {
@@ -131,7 +131,7 @@ run "project_grants_are_these_and_no_others" {
     condition = alltrue([for m in concat(
       [google_cloud_run_v2_service_iam_member.trigger_invoker.member, google_service_account_iam_member.pubsub_token.member],
       [google_project_iam_member.trigger_receiver.member, google_project_iam_member.build_copied_source.member, google_project_iam_member.build_logs.member],
-      [google_artifact_registry_repository_iam_member.build_writer.member, google_storage_bucket_iam_member.build_source.member],
+      [google_artifact_registry_repository_iam_member.build_writer.member, google_storage_bucket_iam_member.build_source[0].member],
       google_storage_bucket_iam_member.run[*].member, google_bigquery_dataset_iam_member.run[*].member,
       google_project_iam_member.run_jobs[*].member, google_project_iam_member.storage_publisher[*].member,
       values(google_pubsub_topic_iam_member.run_publisher)[*].member, values(google_kms_crypto_key_iam_member.this)[*].member,

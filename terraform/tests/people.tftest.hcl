@@ -23,8 +23,8 @@ variables {
 
 run "state_in_cloud_storage" {
   variables {
-    viewers   = ["group:support@example.com", "user:both@example.com"]
-    operators = ["user:both@example.com"]
+    viewers   = { us = "group:support@example.com" }
+    operators = { us = "user:both@example.com" }
     sources   = { placed = {}, paid = { topic = { id = "projects/p-123456/topics/theirs" } } }
   }
   assert {
@@ -78,8 +78,8 @@ run "state_in_bigquery" {
     state_moved = "state_in_bigquery"
     store       = "bigquery"
     claim_store = "bigquery"
-    viewers     = ["group:support@example.com"]
-    operators   = ["group:on-call@example.com"]
+    viewers     = { a = "group:support@example.com" }
+    operators   = { a = "group:on-call@example.com" }
   }
   assert {
     condition = toset([for grant in concat(values(google_bigquery_dataset_iam_member.viewers), values(google_bigquery_dataset_iam_member.operators)) :
@@ -112,7 +112,7 @@ run "nobody_by_default" {
 run "everybody_looks" {
   command = plan
   variables {
-    viewers = ["allUsers"]
+    viewers = { a = "allUsers" }
   }
   expect_failures = [var.viewers]
 }
@@ -120,7 +120,7 @@ run "everybody_looks" {
 run "all_accounts_look" {
   command = plan
   variables {
-    viewers = ["group:support@example.com", "allAuthenticatedUsers"]
+    viewers = { a = "group:support@example.com", b = "allAuthenticatedUsers" }
   }
   expect_failures = [var.viewers]
 }
@@ -128,7 +128,7 @@ run "all_accounts_look" {
 run "everybody_changes" {
   command = plan
   variables {
-    operators = ["allUsers"]
+    operators = { a = "allUsers" }
   }
   expect_failures = [var.operators]
 }
@@ -136,7 +136,16 @@ run "everybody_changes" {
 run "a_domain_changes" {
   command = plan
   variables {
-    operators = ["domain:example.com"]
+    operators = { a = "domain:example.com" }
+  }
+  expect_failures = [var.operators]
+}
+
+run "somebody_twice" {
+  command = plan
+  variables {
+    viewers   = { support = "group:both@example.com" }
+    operators = { on-call = "group:both@example.com" }
   }
   expect_failures = [var.operators]
 }
@@ -144,7 +153,7 @@ run "a_domain_changes" {
 run "no_job" {
   variables {
     sweep_schedule = "none"
-    operators      = ["group:on-call@example.com"]
+    operators      = { a = "group:on-call@example.com" }
   }
   assert {
     condition     = length(google_project_iam_member.operators_jobs) + length(google_project_iam_member.operators_sweep) == 0

@@ -107,8 +107,7 @@ run "network_without_a_connector" {
 
 run "by_default" {
   variables {
-    operators = ["group:on-call@example.com"]
-    invokers  = ["group:on-call@example.com", "serviceAccount:ci@p-123456.iam.gserviceaccount.com"]
+    invokers = { ci = "serviceAccount:ci@p-123456.iam.gserviceaccount.com" }
   }
   assert {
     condition     = length(google_cloudfunctions2_function.this.service_config[0].direct_vpc_network_interface) == 0
@@ -119,9 +118,9 @@ run "by_default" {
     error_message = "Without secrets there must be no trace of Secret Manager."
   }
   assert {
-    condition = [for i in google_cloud_run_v2_service_iam_member.invokers : "${i.name} ${i.role} ${i.member}"] == [
+    condition = [for i in values(google_cloud_run_v2_service_iam_member.invokers) : "${i.name} ${i.role} ${i.member}"] == [
     "orders roles/run.invoker serviceAccount:ci@p-123456.iam.gserviceaccount.com"]
-    error_message = "Invokers must be able to call the function, and operators have the role already."
+    error_message = "Invokers must be able to call the function."
   }
   assert {
     condition = { for p in google_artifact_registry_repository.images.cleanup_policies : p.id => "${p.action} ${try(p.most_recent_versions[0].keep_count, "")}${try(p.condition[0].older_than, "")}" } == {
@@ -246,10 +245,19 @@ run "tag_in_upper_case" {
   expect_failures = [var.vpc_network]
 }
 
+run "operator_as_invoker" {
+  command = plan
+  variables {
+    operators = { on-call = "group:on-call@example.com" }
+    invokers  = { on-call = "group:on-call@example.com" }
+  }
+  expect_failures = [var.invokers]
+}
+
 run "everybody_as_invoker" {
   command = plan
   variables {
-    invokers = ["allUsers"]
+    invokers = { all = "allUsers" }
   }
   expect_failures = [var.invokers]
 }

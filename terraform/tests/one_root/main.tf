@@ -1,5 +1,5 @@
 # A key, topics and a channel that are made in the root that calls the module: their ids, and the
-# names of the topics, are not known when it is planned.
+# names of topics, accounts and groups, are not known when it is planned.
 variable "project_id" {
   type = string
 }
@@ -24,6 +24,11 @@ resource "google_pubsub_topic" "this" {
   name    = "${each.key}-${terraform_data.suffix.id}"
 }
 
+resource "google_service_account" "robot" {
+  project    = var.project_id
+  account_id = "robot-${terraform_data.suffix.id}"
+}
+
 module "orders" {
   source = "../.."
 
@@ -42,7 +47,8 @@ module "orders" {
   grant_agents      = true
   dead_letter_topic = { id = google_pubsub_topic.this["dead"].name }
   output_topic      = { id = google_pubsub_topic.this["complete"].id }
-  operators         = ["group:on-call@example.com"]
+  viewers           = { us = "group:support-${terraform_data.suffix.id}@example.com" }
+  operators         = { on-call = "group:on-call@example.com", robot = google_service_account.robot.member }
 }
 
 output "triggers" {
