@@ -137,6 +137,20 @@ func trigger(service, topic, kind string) []string {
 		"--transport-topic=projects/my-project-123/topics/" + topic, "--event-filters=type=" + kind, "--service-account=x@my-project-123.iam.gserviceaccount.com"}
 }
 
+// TestStateStaysFound: another folder would have the function begin with nothing.
+func TestStateStaysFound(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.script("--sources=event1", "--env=GCS_FOLDER=team/orders")
+	c.script("--sources=event1", "--env=GCS_FOLDER=team/orders")
+	for _, args := range [][]string{nil, {"--env=GCS_FOLDER=orders"}} {
+		printed, calls, err := c.try(append(args, "--sources=event1")...)
+		if err == nil || !strings.Contains(printed, "the state is in the folder team/orders, and would not be found in ") || len(changes(calls)) != 1 {
+			t.Errorf("%q: %v: %s, %q", args, err, printed, changes(calls))
+		}
+	}
+}
+
 // TestFailuresAreNotTakenForAbsence: what can't be looked at is not created again, nor
 // left out silently when all is destroyed.
 func TestFailuresAreNotTakenForAbsence(t *testing.T) {

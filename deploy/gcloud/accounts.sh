@@ -24,6 +24,9 @@ build_account() {
   look gcloud artifacts repositories describe "$name" --project="$project" --location="$region" ||
     run gcloud artifacts repositories create "$name" --project="$project" --location="$region" \
       --repository-format=docker --description="The images of the function $name" --labels="$label"
+  # Old images are deleted, but for those that are kept to roll back to.
+  run gcloud artifacts repositories set-cleanup-policies "$name" --project="$project" --location="$region" \
+    --policy=deploy/images.json --no-dry-run --format=none
   run gcloud artifacts repositories add-iam-policy-binding "$name" --project="$project" --location="$region" \
     --member="serviceAccount:$(account build)" --role=roles/artifactregistry.writer --format=none
   run gcloud projects add-iam-policy-binding "$project" --member="serviceAccount:$(account build)" \

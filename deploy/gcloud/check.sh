@@ -29,11 +29,25 @@ our_triggers() {
   done <<<"$triggers_there"
 }
 
+# deployed says whether there is a function, and takes from its variables where it
+# publishes to and where its state is.
+former_output='' former_folder=''
+deployed() {
+  look gcloud functions describe "$name" --project="$project" --region="$region" --gen2 \
+    --format='value[separator="|"](serviceConfig.environmentVariables.OUTPUT_TOPIC,serviceConfig.environmentVariables.GCS_FOLDER)' || return 1
+  IFS='|' read -r former_output former_folder <<<"$seen"
+  former_output=${former_output##*/} former_folder=${former_folder:-$name}
+}
+
 # can_change ends the script, before anything but APIs changes, if something that is
 # there differs from what is asked for and can't be changed.
 can_change() {
   local i
   only_this_function
+  if deployed; then
+    [ "$former_folder" = "$folder" ] ||
+      fail "the state is in the folder $former_folder, and would not be found in $folder: see Move in docs/deploy.md"
+  fi
   if look gcloud storage buckets describe "gs://$bucket" --project="$project" --format='value(location)'; then
     [ -z "$seen" ] || [ "$(tr '[:upper:]' '[:lower:]' <<<"$seen")" = "$region" ] ||
       fail "the bucket $bucket is in $seen, which can't be changed. Deploy to that region, or under another --name"

@@ -71,13 +71,9 @@ environment() {
   (IFS=$separator && printf '^%s^%s' "$separator" "${all[*]}")
 }
 
-# Where the function published to before it was deployed again.
-former_output=''
-
 deploy() {
   local variables
   variables=$(environment)
-  former_output
   run gcloud functions deploy "$name" --gen2 --project="$project" --region="$region" --runtime=go126 \
     --entry-point=EventDriver --source=. --trigger-http --no-allow-unauthenticated --ingress-settings=internal-only \
     --run-service-account="$(account run)" --memory="$memory" --cpu=1 --timeout=60s --concurrency="$concurrency" --max-instances=20 \
@@ -89,12 +85,6 @@ deploy() {
   run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
   run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \
     --member="serviceAccount:$(account trigger)" --role=roles/run.invoker --format=none
-}
-
-former_output() {
-  look gcloud functions describe "$name" --project="$project" --region="$region" --gen2 \
-    --format='value(serviceConfig.environmentVariables.OUTPUT_TOPIC)' || true
-  former_output=${seen##*/}
 }
 
 triggers() {

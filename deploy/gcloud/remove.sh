@@ -33,7 +33,7 @@ no_triggers() {
 no_roles() {
   local topic
   look gcloud iam service-accounts describe "$(account run)" --project="$project" || return 0
-  former_output
+  deployed || true
   for topic in "$name-dead-letters" ${output_topic:+"$output_topic"} ${former_output:+"$former_output"}; do no_publisher "$topic"; done
   drop gcloud storage buckets remove-iam-policy-binding "gs://$bucket" --member="serviceAccount:$(account run)" \
     --role=roles/storage.objectUser --format=none

@@ -31,7 +31,7 @@ var kinds = []kind{
 		"expiration-period": "expirationPolicy.ttl", "labels": "labels", "update-labels": "labels",
 	}},
 	{words: "artifacts repositories", name: "repository", located: true, full: "projects/%p/locations/%l/repositories/%n", absent: notFound,
-		sets: map[string]string{"repository-format": "format", "labels": "labels"}},
+		sets: map[string]string{"repository-format": "format", "policy": "cleanupPolicies", "labels": "labels"}},
 	{words: "functions", name: "function", located: true, full: "projects/%p/locations/%l/functions/%n", absent: "ResponseError: status=[404], code=[Ok], message=[Resource not found (resource=%s).]", sets: map[string]string{
 		"runtime": "buildConfig.runtime", "entry-point": "buildConfig.entryPoint", "build-service-account": "buildConfig.serviceAccount",
 		"docker-repository": "buildConfig.dockerRepository", "set-build-env-vars": "buildConfig.environmentVariables", "run-service-account": "serviceConfig.serviceAccountEmail",

@@ -96,7 +96,7 @@ func (w *world) one(k kind, verb, name string, flags map[string]string) (answer 
 	switch verb {
 	case "describe":
 		return is.print(flags["format"]), nil
-	case "update", "deploy":
+	case "update", "deploy", "set-cleanup-policies":
 		k.change(is, flags)
 		return "", nil
 	case "delete":
