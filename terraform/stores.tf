@@ -30,9 +30,9 @@ resource "google_storage_bucket" "events" {
   force_destroy               = var.force_destroy
   labels                      = var.labels
 
-  # Nobody needs expired state: keeping it longer would only cost.
+  # Nobody needs expired state: keeping it longer costs. It helps where state is deleted by mistake.
   soft_delete_policy {
-    retention_duration_seconds = 0
+    retention_duration_seconds = 86400 * var.soft_delete_days
   }
 
   dynamic "lifecycle_rule" {

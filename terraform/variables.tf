@@ -114,6 +114,18 @@ variable "bucket_location" {
   }
 }
 
+variable "soft_delete_days" {
+  description = "How many days Cloud Storage keeps what is deleted or overwritten of the state, so that it can be restored: see docs/how-to/disaster.md. Each overwritten claim is paid for that long. 0: not at all."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.soft_delete_days == 0 || var.soft_delete_days >= 7 && var.soft_delete_days <= 90 && floor(var.soft_delete_days) == var.soft_delete_days
+    error_message = "soft_delete_days must be 0, or 7 to 90."
+  }
+}
+
 variable "dataset_id" {
   description = "The ID of the dataset for the state. null: NAME with underscores for hyphens."
   type        = string

@@ -209,6 +209,14 @@ run "retention_of_a_day" {
   expect_failures = [var.retention_days]
 }
 
+run "soft_delete_of_a_day" {
+  command = plan
+  variables {
+    soft_delete_days = 1
+  }
+  expect_failures = [var.soft_delete_days]
+}
+
 run "dataset_with_hyphen" {
   command = plan
   variables {

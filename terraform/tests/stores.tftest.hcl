@@ -59,6 +59,16 @@ variables {
   settle_seconds = 0
 }
 
+run "deleted_state_is_kept" {
+  variables {
+    soft_delete_days = 7
+  }
+  assert {
+    condition     = google_storage_bucket.events[0].soft_delete_policy[0].retention_duration_seconds == 604800
+    error_message = "Deleted state must be kept for as long as that is asked for."
+  }
+}
+
 run "cloud_storage" {
   assert {
     condition     = google_storage_bucket.events[0].uniform_bucket_level_access && google_storage_bucket.events[0].public_access_prevention == "enforced"

@@ -9,7 +9,7 @@ import (
 )
 
 // placeholders are what commands in documents have for names, and names that gcloud takes.
-var placeholders = strings.NewReplacer("PROJECT", "my-project-123", "REGION", "europe-west1", "SERVICE", "orders", "…", "x")
+var placeholders = strings.NewReplacer("PROJECT", "my-project-123", "REGION", "europe-west1", "SERVICE", "orders", "BUCKET", "my-bucket", "GENERATION", "123", "…", "x")
 
 // TestGcloudKnowsTheCommandsOfTheDocuments has the real gcloud read each kind of command that is shown.
 func TestGcloudKnowsTheCommandsOfTheDocuments(t *testing.T) {
