@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -18,34 +19,47 @@ import (
 // and [errors.As] find in it what they find in fn's error, except errors more than a thousand
 // levels deep, and nil pointers.
 func Guard(fn func() error) error {
-	return <-start(fn)
+	return <-Go(fn)
 }
 
-// Recover is [Guard] in the caller's own goroutine. It is for functions that never end that.
-func Recover(fn func() error) error { return protect(fn) }
-
-// start calls fn in a goroutine of its own, and sends what [Guard] returns.
-func start(fn func() error) <-chan error {
+// Go is [Guard] that does not wait: what Guard would return comes from the channel, once.
+func Go(fn func() error) <-chan error {
 	result := make(chan error, 1)
-	go func() {
-		var err error
-		returned := false
-		defer func() {
-			if !returned {
-				err = safe(&PanicError{Value: errGoexit, Stack: debug.Stack()})
-			}
-			result <- err
-		}()
-		err = protect(fn)
-		returned = true
-	}()
+	go deliver(fn, func(err error) { result <- err })
 	return result
 }
 
+// deliver calls fn, which can end the goroutine, and passes on what [Guard] returns.
+func deliver(fn func() error, to func(error)) {
+	var err error
+	returned := false
+	defer func() {
+		if !returned {
+			err = safe(&PanicError{Value: errGoexit, Stack: debug.Stack()})
+		}
+		to(err)
+	}()
+	err = Recover(fn)
+	returned = true
+}
+
+// growStack gives a goroutine that has just begun the stack that a pipeline needs, at once: while
+// there is nothing on it. Otherwise it would grow in steps, each of which copies all frames.
+//
+//go:noinline
+func growStack() (last byte) {
+	var frame [stackOfRun]byte
+	return frame[len(os.Args)%stackOfRun]
+}
+
+const stackOfRun = 8 << 10
+
 var errGoexit = errors.New("it ended its goroutine (runtime.Goexit)")
 
-// protect is Guard in the caller's own goroutine, which fn can end.
-func protect(fn func() error) (err error) {
+// Recover is [Guard] in the caller's own goroutine, at a hundredth of its cost. It is for functions that
+// never end that, and for what handlers call: these run in a goroutine of [Pipeline.Process], which
+// returns the error that Guard would where fn ends it.
+func Recover(fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = safe(&PanicError{Value: v, Stack: debug.Stack()})

@@ -30,6 +30,24 @@ type ReliableLogs interface {
 	Reliable() bool
 }
 
+// LogsDebug says whether [Logger] of logger writes debug records: for handlers that have one for
+// each event, which mostly nobody wants. A panic of the logger's handler counts as no. It is called
+// by [Recover].
+func LogsDebug(ctx context.Context, logger *slog.Logger) (enabled bool) {
+	if logger == nil {
+		logger = slog.Default()
+	}
+	handler := logger.Handler()
+	if safe, already := handler.(safeLogs); already {
+		handler = safe.Handler
+	}
+	_ = Recover(func() error {
+		enabled = handler.Enabled(ctx, slog.LevelDebug)
+		return nil
+	})
+	return enabled
+}
+
 // safeLogs is a handler of log records that neither panics nor ends the goroutine.
 type safeLogs struct{ slog.Handler }
 

@@ -34,7 +34,7 @@ func (p parallel) String() string { return "parallel" }
 func (p parallel) Process(ctx context.Context, in Message, next Next) error {
 	results := make([]<-chan error, len(p))
 	for i, branch := range p {
-		results[i] = start(func() error { return branch.call(within(ctx, &p[0], i), in.Clone()) })
+		results[i] = Go(func() error { return branch.call(within(ctx, &p[0], i), in.Clone()) })
 	}
 	var failures parallelError
 	for i, branch := range p {

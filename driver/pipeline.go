@@ -24,7 +24,7 @@ func New(handlers ...Handler) *Pipeline {
 		if h == nil {
 			panic(fmt.Sprintf("driver: handler %d of the pipeline is nil", i+1))
 		}
-		next = step{name: handlerName("handler", i+1, h), handler: h, next: next}.call
+		next = (&step{name: handlerName("handler", i+1, h), handler: h, next: next}).call
 		p.first = next
 	}
 	return p
@@ -54,9 +54,6 @@ func (p *Pipeline) Process(ctx context.Context, in Message) error {
 	if p.first == nil {
 		return nil
 	}
-	if RunFrom(ctx) == nil {
-		ctx, _ = WithRun(ctx)
-	}
 	return p.processUntil(ctx, in)
 }
 
@@ -68,32 +65,59 @@ const (
 	abandoned
 )
 
-// processUntil runs the chain in one goroutine of its own, since there is no
-// other way to return while a handler ignores its context.
+// processUntil runs the chain in one goroutine of its own, since there is no other way to
+// return while a handler ignores its context, or to survive one that ends its goroutine.
 func (p *Pipeline) processUntil(ctx context.Context, in Message) error {
-	var state atomic.Int32
-	release := holdMemory(ctx)
-	result := start(func() error {
-		defer func() {
-			release()
-			if !state.CompareAndSwap(running, finished) {
-				p.abandoned.Add(-1)
-			}
-		}()
-		return p.first(ctx, in)
-	})
+	u := &underway{pipeline: p, ctx: ctx, in: in, release: holdMemory(ctx), over: make(chan struct{})}
+	if RunFrom(ctx) == nil {
+		u.run.Context = ctx
+		u.ctx = &u.run
+	}
+	go u.work()
 
 	select {
-	case err := <-result:
-		return failure("", in, err)
+	case <-u.over:
+		return failure("", in, u.err)
 	case <-ctx.Done():
 	}
 	p.abandoned.Add(1)
-	if !state.CompareAndSwap(running, abandoned) {
+	if !u.state.CompareAndSwap(running, abandoned) {
 		p.abandoned.Add(-1) // it finished at the same moment
-		return failure("", in, <-result)
+		<-u.over
+		return failure("", in, u.err)
 	}
 	return failure("", in, fmt.Errorf("%w before the handlers were done", ctx.Err()))
+}
+
+// underway is a call of Process. All that it needs is one allocation, beside the channel.
+type underway struct {
+	pipeline *Pipeline
+	ctx      context.Context // of the handlers
+	run      runContext      // is ctx, unless the caller's context has a Run
+	in       Message
+	release  func() // of the memory
+	state    atomic.Int32
+	err      error         // what Guard returns, as soon as
+	over     chan struct{} // is closed
+}
+
+// work runs the chain in a goroutine of its own.
+func (u *underway) work() {
+	growStack()
+	deliver(func() error {
+		defer u.end()
+		return u.pipeline.first(u.ctx, u.in)
+	}, func(err error) {
+		u.err = err
+		close(u.over)
+	})
+}
+
+func (u *underway) end() {
+	u.release()
+	if !u.state.CompareAndSwap(running, finished) {
+		u.pipeline.abandoned.Add(-1)
+	}
 }
 
 // ProcessAsync starts Process in a goroutine of its own. The channel delivers its
@@ -124,8 +148,11 @@ type step struct {
 
 // call runs the handler. Its failure, or its panic, becomes an *Error, unless it
 // is one already, from further down.
-func (s step) call(ctx context.Context, m Message) error {
-	err := protect(func() error { return s.handler.Process(ctx, m, s.next) })
+func (s *step) call(ctx context.Context, m Message) error {
+	err := Recover(func() error { return s.handler.Process(ctx, m, s.next) })
+	if err == nil {
+		return nil
+	}
 	return failure(s.name, m, err)
 }
 

@@ -33,8 +33,22 @@ type runKey struct{}
 // WithRun returns a context with a new Run, and that Run. To know what became of a
 // message, call it before [Pipeline.Process], and ask the Run afterwards.
 func WithRun(ctx context.Context) (context.Context, *Run) {
-	run := new(Run)
-	return context.WithValue(ctx, runKey{}, run), run
+	run := &runContext{Context: ctx}
+	return run, &run.run
+}
+
+// runContext is a context with a Run.
+type runContext struct {
+	context.Context
+	run Run
+}
+
+// Value implements [context.Context].
+func (c *runContext) Value(key any) any {
+	if key == (runKey{}) {
+		return &c.run
+	}
+	return c.Context.Value(key)
 }
 
 // RunFrom returns the context's Run, or nil.

@@ -56,7 +56,7 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 
 // claim asks the store once.
 func (c *Cache) claim(ctx context.Context, want driver.Claim, length time.Duration) (claim driver.Claim, err error) {
-	err = driver.Guard(func() (err error) {
+	err = driver.Recover(func() (err error) {
 		claim, err = c.claims.Acquire(ctx, want, length)
 		return err
 	})

@@ -206,7 +206,9 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 
 // skip handles a message whose key is completed.
 func (c *Cache) skip(ctx context.Context, key string, in driver.Message, next driver.Next) error {
-	c.log().DebugContext(ctx, "key is completed already", "key", key, "scope", c.scope, "source", in.Source)
+	if driver.LogsDebug(ctx, c.logger) {
+		c.log().DebugContext(ctx, "key is completed already", "key", key, "scope", c.scope, "source", in.Source)
+	}
 	return c.onDone.Process(ctx, in, next)
 }
 

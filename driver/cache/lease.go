@@ -82,19 +82,20 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 	}
 	ctx = context.WithValue(ctx, holdingKey{}, &holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)})
 	handlerCtx, cancel := context.WithCancelCause(driver.WithClaim(ctx, l.claim))
-	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
 	kept := make(chan struct{})
-	go func() {
+	due := time.AfterFunc(min(l.untilRenewal(l.asked), time.Until(l.safeEnd())), func() {
 		defer close(kept)
-		l.keep(handlerCtx, cancel, end)
-	}()
+		l.keep(handlerCtx, cancel)
+	})
 
 	returned := false
 	defer func() {
-		end.Stop()
+		begun := !due.Stop()
 		lost := context.Cause(handlerCtx)
 		cancel(nil)
-		<-kept
+		if begun {
+			<-kept
+		}
 		err = l.settle(ctx, returned, err, lost)
 	}()
 	err = next.Call(handlerCtx, in)
@@ -113,13 +114,25 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline)
 }
 
-// keep renews the lease each time a third of it has passed since it was asked for, though
-// not more than once a second, until the context ends. A lease that outlasts the context's
-// deadline is long enough. A claim that is lost ends the context at once; a renewal
-// that fails is tried again after another third, and the timer ends the context if
-// that comes too late.
-func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc, end *time.Timer) {
-	for asked := l.asked; sleep(ctx, max(time.Until(asked.Add(l.length/3)), renewAtMost)); {
+// untilRenewal is how long to wait before the lease is renewed that was asked for then: until a third
+// of it has passed, though not less than a second.
+func (l *lease) untilRenewal(asked time.Time) time.Duration {
+	return max(time.Until(asked.Add(l.length/3)), renewAtMost)
+}
+
+// keep renews the lease each time that it is due, until the context ends. It begins when the first
+// renewal is due, or when the lease ends before that, so that a short run needs no goroutine for it.
+// A lease that outlasts the context's deadline is long enough. A claim that is lost ends the context
+// at once; a renewal that fails is tried again after another third, and the timer ends the context
+// if that comes too late.
+func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc) {
+	if !l.safe() {
+		cancel(errLeaseEnding)
+		return
+	}
+	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
+	defer end.Stop()
+	for asked, more := l.asked, ctx.Err() == nil; more; more = sleep(ctx, l.untilRenewal(asked)) {
 		if deadline, ok := ctx.Deadline(); ok && !deadline.After(l.safeEnd()) {
 			return
 		}
@@ -238,7 +251,7 @@ func persistently(ctx context.Context, within time.Duration, op func(context.Con
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(within, oneCall))
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := driver.Guard(func() error { return op(ctx) })
+		err := driver.Recover(func() error { return op(ctx) })
 		if err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || time.Now().Add(pause).After(end) || !sleep(ctx, pause) {
 			return err
 		}

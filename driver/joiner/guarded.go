@@ -7,18 +7,18 @@ import (
 	"example.com/eventdriver/driver"
 )
 
-// guarded is a store that is called by [driver.Guard]: the joiner looks at what kind of
+// guarded is a store that is called by [driver.Recover]: the joiner looks at what kind of
 // error it returns. Whether it is a Replacer, a Decider and a Sealer, [Joiner.usable] has found out.
 type guarded struct{ driver.EventStore }
 
 // Persist implements [driver.EventStore].
 func (s guarded) Persist(ctx context.Context, m driver.Message) error {
-	return driver.Guard(func() error { return s.EventStore.Persist(ctx, m) })
+	return driver.Recover(func() error { return s.EventStore.Persist(ctx, m) })
 }
 
 // LookUp implements [driver.EventStore].
 func (s guarded) LookUp(ctx context.Context, key, source string) (m driver.Message, err error) {
-	err = driver.Guard(func() (err error) {
+	err = driver.Recover(func() (err error) {
 		m, err = s.EventStore.LookUp(ctx, key, source)
 		return err
 	})
@@ -27,7 +27,7 @@ func (s guarded) LookUp(ctx context.Context, key, source string) (m driver.Messa
 
 // Replace implements [driver.Replacer].
 func (s guarded) Replace(ctx context.Context, m driver.Message) (kept driver.Message, err error) {
-	err = driver.Guard(func() (err error) {
+	err = driver.Recover(func() (err error) {
 		kept, err = s.EventStore.(driver.Replacer).Replace(ctx, m)
 		return err
 	})
@@ -36,7 +36,7 @@ func (s guarded) Replace(ctx context.Context, m driver.Message) (kept driver.Mes
 
 // Decide implements [driver.Decider].
 func (s guarded) Decide(ctx context.Context, key, name string, sources []string) (decided []string, err error) {
-	err = driver.Guard(func() (err error) {
+	err = driver.Recover(func() (err error) {
 		decided, err = s.EventStore.(driver.Decider).Decide(ctx, key, name, sources)
 		return err
 	})
@@ -45,7 +45,7 @@ func (s guarded) Decide(ctx context.Context, key, name string, sources []string)
 
 // ListDecided implements [driver.Decider].
 func (s guarded) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
-	err = driver.Guard(func() (err error) {
+	err = driver.Recover(func() (err error) {
 		sources, decided, err = s.EventStore.(driver.Decider).ListDecided(ctx, key, name)
 		return err
 	})
@@ -58,7 +58,7 @@ func (s guarded) KeepAndLook(ctx context.Context, m driver.Message, sources []st
 	if !can {
 		return nil, nil, errors.ErrUnsupported
 	}
-	err = driver.Guard(func() (err error) {
+	err = driver.Recover(func() (err error) {
 		messages, missing, err = store.KeepAndLook(ctx, m, sources)
 		return err
 	})
@@ -67,7 +67,7 @@ func (s guarded) KeepAndLook(ctx context.Context, m driver.Message, sources []st
 
 // Seal implements [driver.Sealer].
 func (s guarded) Seal(ctx context.Context, key, source string) (sealed bool, err error) {
-	err = driver.Guard(func() (err error) {
+	err = driver.Recover(func() (err error) {
 		sealed, err = s.EventStore.(driver.Sealer).Seal(ctx, key, source)
 		return err
 	})

@@ -116,11 +116,12 @@ func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []str
 	defer s.mu.Unlock()
 
 	err := s.persist(ctx, m)
-	var conflict *driver.ConflictError
-	if errors.As(err, &conflict) {
+	if err != nil {
+		var conflict *driver.ConflictError
+		if !errors.As(err, &conflict) {
+			return nil, nil, err
+		}
 		m = conflict.Stored
-	} else if err != nil {
-		return nil, nil, err
 	}
 	messages, missing, failure := s.look(ctx, m, sources)
 	if failure != nil {
@@ -132,19 +133,24 @@ func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []str
 // look returns the events of sources, or those sources that are missing. m has the content
 // that is kept for its source. The caller holds the mutex.
 func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (messages []driver.Message, missing []string, err error) {
+	events := s.events[m.Key]
 	for _, source := range sources {
 		if err := s.checkSealed(m.Key, source); err != nil {
 			return nil, nil, err
 		}
-		if _, ok := s.events[m.Key][source]; !ok {
+		if _, ok := events[source]; !ok {
+			if missing == nil {
+				missing = make([]string, 0, len(sources))
+			}
 			missing = append(missing, source)
 		}
 	}
 	if missing != nil {
 		return nil, missing, nil
 	}
+	messages = make([]driver.Message, 0, len(sources))
 	for _, source := range sources {
-		kept := s.events[m.Key][source].Last
+		kept := events[source].Last
 		if source == m.Source {
 			kept.Content, kept.Attributes = m.Content, maps.Clone(kept.Attributes)
 			messages = append(messages, kept)
