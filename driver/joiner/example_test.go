@@ -227,3 +227,15 @@ func ExampleDeadline() {
 	// <nil>
 	// parcel3 is dead-lettered: too-late
 }
+
+// Ten events are few enough to read all at once, so that the last one waits for a round trip less; it
+// costs more reads.
+func ExampleLookAtAll() {
+	sources := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	pipeline := driver.New(joiner.New(joiner.MatchAll(sources...), memstore.New(), joiner.LookAtAll(10)), show)
+	for i, source := range sources {
+		deliver(pipeline, message(source, "1", i))
+	}
+	// Output:
+	// composed-event of order-1: {"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"example.com/eventdriver/driver"
 )
@@ -21,42 +20,62 @@ func (j *Joiner) keepAndLook(ctx context.Context, in driver.Message, w *waiting)
 	return messages, nil
 }
 
-// complete persists in and at the same time looks for each other source that is
-// needed. What it did not find then, it looks for again after in is persisted:
-// without this second look, two events that arrive together could both miss the
-// other. It returns nil if one is still missing.
+// complete persists in, and looks for all that is needed. It returns nil if one is missing.
+//
+// The invariant: an event waits only if a place was empty when it was looked at after the
+// event's own Persist had returned. So of several events that arrive together, the one whose
+// Persist returns last sees all the others, and goes on: each of its looks that can end it comes
+// after all their Persists. What was seen before or while the own event was kept, or is remembered
+// of the key, ends nothing: it only decides at which places to look, and when.
+//
+// Some places are looked at while in is persisted. One of them that was empty then is looked at
+// again; if it still is, the event waits. If all of them are filled, the rest is read.
 func (j *Joiner) complete(ctx context.Context, in driver.Message, w *waiting) ([]driver.Message, error) {
 	first, free := driver.ScopeMemory(ctx)
-	messages, errs := each(j.needed, func(source string) (driver.Message, error) {
-		if source == in.Source {
+	p, own := j.placesOf(in.Key), slices.Index(j.needed, in.Source)
+	early := p.first(own)
+	p.each(append(early, own), func(i int) (driver.Message, error) {
+		if i == own {
 			return j.persist(first, in)
 		}
-		return j.store.LookUp(first, in.Key, source)
+		return j.store.LookUp(first, in.Key, j.needed[i])
 	})
-	if err := errs[slices.Index(j.needed, in.Source)]; err != nil {
-		return nil, err
+	if p.errs[own] != nil {
+		return nil, p.errs[own]
 	}
-	for i, source := range j.needed {
-		if errs[i] == nil || noRoom(errs[i]) || j.isSealed(errs[i]) { // its place is filled
+	defer p.remember()
+	for _, i := range early {
+		if p.filled(i) {
 			continue
 		}
-		w.missing = missing(j.needed[i:], errs[i:])
-		messages[i], errs[i] = j.store.LookUp(first, in.Key, source)
-		if errors.Is(errs[i], driver.ErrNotFound) {
-			return nil, nil
-		}
-		if errs[i] != nil && !j.isSealed(errs[i]) {
-			return nil, errs[i]
+		w.note(p)
+		p.read(first, i) // in is kept now
+		if err := p.failure(i); err != nil {
+			return nil, unlessMissing(err)
 		}
 	}
-	if i := slices.IndexFunc(errs, noRoom); i >= 0 {
-		return nil, errs[i]
-	}
-	if j.policy == KeepLast {
+	if j.policy == KeepLast && !slices.ContainsFunc(p.errs, noRoom) {
 		free()
 		return j.lookAgain(ctx, in.Key, w)
 	}
-	return j.arrived(messages, errs, w), nil
+	rest := p.are(isUnread)
+	p.read(first, rest...)
+	w.note(p)
+	if err := p.failure(rest...); err != nil {
+		return nil, unlessMissing(err)
+	}
+	if i := slices.IndexFunc(p.errs, noRoom); i >= 0 {
+		return nil, p.errs[i]
+	}
+	return j.arrived(p.messages, p.errs, w), nil
+}
+
+// unlessMissing returns nil for an event that is missing: the join waits, and nothing has failed.
+func unlessMissing(err error) error {
+	if isMissing(err) {
+		return nil
+	}
+	return err
 }
 
 // noRoom says that an event is there, but that there is no memory for its content. That
@@ -65,23 +84,21 @@ func noRoom(err error) bool {
 	return errors.Is(err, driver.ErrNoMemory) || driver.ReasonOf(err) == driver.ReasonTooLarge
 }
 
-// lookAgain reads all that is needed, once it is known that all is there. What was read
-// before may have been replaced, and its replacement acknowledged, before the last of
-// the others was stored.
+// lookAgain reads all that is needed, once it is known that all is there, or at least those that
+// were looked at. What was read before may have been replaced, and its replacement acknowledged,
+// before the last of the others was stored.
 func (j *Joiner) lookAgain(ctx context.Context, key string, w *waiting) ([]driver.Message, error) {
-	messages, errs := each(j.needed, func(source string) (driver.Message, error) {
-		return j.store.LookUp(ctx, key, source)
-	})
-	w.missing = missing(j.needed, errs)
-	for _, err := range errs {
-		if errors.Is(err, driver.ErrNotFound) { // it has expired meanwhile
-			return nil, nil
-		}
-		if err != nil && !j.isSealed(err) {
-			return nil, err
-		}
+	p := j.placesOf(key)
+	all := p.are(isUnread)
+	p.read(ctx, all...)
+	w.note(p)
+	if err := p.failure(all...); err != nil {
+		return nil, unlessMissing(err)
 	}
-	return j.arrived(messages, errs, w), nil
+	if i := slices.IndexFunc(p.errs, noRoom); i >= 0 {
+		return nil, p.errs[i]
+	}
+	return j.arrived(p.messages, p.errs, w), nil
 }
 
 // decided persists in, and joins what is decided. If nothing is, and the condition holds
@@ -164,19 +181,18 @@ func (j *Joiner) names(source string) bool {
 	return j.named == nil || slices.Contains(j.named, source)
 }
 
-// each calls fn with each source, at once, and returns what it returned, in the order of
-// the sources.
-func each(sources []string, fn func(source string) (driver.Message, error)) ([]driver.Message, []error) {
-	messages, errs := make([]driver.Message, len(sources)), make([]error, len(sources))
-	var wait sync.WaitGroup
-	for i, source := range sources {
-		wait.Go(func() {
-			errs[i] = driver.Guard(func() (err error) {
-				messages[i], err = fn(source)
-				return err
-			})
+// each calls fn with each of what, at once, and returns what it returned, in the same order.
+func each[T any](what []T, fn func(T) (driver.Message, error)) ([]driver.Message, []error) {
+	messages, errs := make([]driver.Message, len(what)), make([]error, len(what))
+	results := make([]<-chan error, len(what))
+	for i := range what {
+		results[i] = driver.Go(func() (err error) {
+			messages[i], err = fn(what[i])
+			return err
 		})
 	}
-	wait.Wait()
+	for i, result := range results {
+		errs[i] = <-result
+	}
 	return messages, errs
 }

@@ -106,7 +106,10 @@ type Joiner struct {
 	store     guarded
 	policy    ConflictPolicy
 	name      string
+	feeds     feeder // those after this joiner
 	fed       feeders
+	lookAtAll int
+	known     known
 	deadline  time.Duration // 0: none
 	logger    *slog.Logger  // nil: slog.Default(), when needed
 }
@@ -118,7 +121,8 @@ type Joiner struct {
 //
 // For [MatchAll], and for And of those, the joiner reads only the sources that
 // are needed, at the same time as it writes: an event waits for two store calls
-// one after the other at most, unless another arrives at the same time. With [KeepLast]
+// one after the other at most, unless another arrives at the same time. With more sources than
+// [LookAtAll] says it does not read all for each event, and waits for two calls, too. With [KeepLast]
 // it waits for one more, and the event that completes the join for two. A store that is a
 // [driver.KeepLooker] does all of it in one call, except with KeepLast.
 //
@@ -136,7 +140,7 @@ func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	if store == nil {
 		panic(errors.New("joiner: the event store is nil"))
 	}
-	j := &Joiner{condition: condition, store: guarded{store}, name: ComposedSource}
+	j := &Joiner{condition: condition, store: guarded{store}, name: ComposedSource, lookAtAll: DefaultLookAtAll}
 	if e, ours := condition.(*Expression); ours {
 		j.needed = e.needed
 		if !e.foreign {
@@ -149,6 +153,7 @@ func New(condition Condition, store driver.EventStore, opts ...Option) *Joiner {
 	if err := j.usable(); err != nil {
 		panic(err)
 	}
+	j.feeds = feeder{j.name, j.named}
 	return j
 }
 
@@ -183,19 +188,19 @@ func (j *Joiner) usable() error {
 // A message without a Source, in a context of [driver.WithSweep], is a sweep of its key: nothing is
 // kept, and the joiner goes on if the join is complete, or has expired: see [Deadline].
 func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Next) error {
-	join := j.join
-	if isSweep(ctx, in) {
-		join = j.sweep
-	}
 	var w waiting
-	messages, err := join(ctx, in, &w)
+	var messages []driver.Message
+	var err error
+	if isSweep(ctx, in) {
+		messages, err = j.sweep(ctx, in, &w)
+	} else {
+		messages, err = j.join(ctx, in, &w)
+	}
 	if err != nil {
 		return err
 	}
 	if messages == nil {
-		waitsFor := j.waitsFor(w)
-		driver.Logger(j.logger).DebugContext(ctx, "waiting for "+waitsFor, "key", in.Key, "source", in.Source)
-		driver.RunFrom(ctx).Wait(waitsFor)
+		j.wait(ctx, in, w)
 		return nil
 	}
 	plan := planOf(messages)
@@ -205,7 +210,16 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	joined, parts := plan.compose(j.name, in.Key)
 	joined.Missing = w.sealed
 	driver.RunFrom(ctx).Joined(func() []driver.Message { return restore(joined.Content, parts) })
-	return next.Call(context.WithValue(ctx, feederKey{}, &feeder{j.name, j.named}), joined)
+	return next.Call(context.WithValue(ctx, feederKey{}, &j.feeds), joined)
+}
+
+// wait says for what the join waits.
+func (j *Joiner) wait(ctx context.Context, in driver.Message, w waiting) {
+	waitsFor := j.waitsFor(w)
+	if driver.LogsDebug(ctx, j.logger) {
+		driver.Logger(j.logger).DebugContext(ctx, "waiting for "+waitsFor, "key", in.Key, "source", in.Source)
+	}
+	driver.RunFrom(ctx).Wait(waitsFor)
 }
 
 // join keeps in, and returns the events that are joined, or nil if the join waits.
@@ -265,6 +279,9 @@ func (j *Joiner) persist(ctx context.Context, m driver.Message) (driver.Message,
 // kept returns what is kept, after the store returned err when it was to keep m: m, or the event of
 // a conflict, with [KeepFirst] or where a person has put it in the place of m.
 func (j *Joiner) kept(ctx context.Context, m driver.Message, err error) (driver.Message, error) {
+	if err == nil {
+		return m, nil
+	}
 	var conflict *driver.ConflictError
 	switch {
 	case !errors.As(err, &conflict):

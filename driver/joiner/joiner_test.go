@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -203,28 +202,6 @@ func (w *watched) LookUp(ctx context.Context, key, source string) (driver.Messag
 		return m, err2
 	}
 	return m, err
-}
-
-func TestFewCallsForAJoin(t *testing.T) {
-	for n := 2; n <= 10; n++ {
-		w := &watched{EventStore: memstore.New()}
-		var sources []string
-		for i := range n {
-			sources = append(sources, fmt.Sprint("event", i))
-		}
-		j := joiner.New(joiner.MatchAll(sources...), w)
-		for i, source := range sources {
-			w.calls = nil
-			run(t, j, event(source, "1"))
-			want := 1 + (n - 1) + 1 // persist, look for the others, look once more for one
-			if i == n-1 {
-				want-- // nothing was missing
-			}
-			if len(w.calls) != want {
-				t.Errorf("event %d of %d: %d calls %v; want %d", i+1, n, len(w.calls), w.calls, want)
-			}
-		}
-	}
 }
 
 // Two events look for each other before either is kept. Without the second look

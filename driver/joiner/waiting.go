@@ -13,23 +13,34 @@ import (
 type waiting struct {
 	sealed  []string // the sources whose places are sealed
 	missing []string // of the sources that are needed, where these are known beforehand
+	others  bool     // that there may be more than these
 	arrived []string // otherwise
+}
+
+// note notes which of the places are empty.
+func (w *waiting) note(p places) {
+	w.missing, w.others = missing(p.joiner.needed, p.errs), slices.ContainsFunc(p.errs, isUnread)
 }
 
 // missing returns the sources whose errors say that they were not found.
 func missing(sources []string, errs []error) (missing []string) {
 	for i, source := range sources {
-		if errs[i] != nil && !noRoom(errs[i]) && !errors.Is(errs[i], driver.ErrSealed) {
+		if errs[i] != nil && !isUnread(errs[i]) && !noRoom(errs[i]) && !errors.Is(errs[i], driver.ErrSealed) {
 			missing = append(missing, source)
 		}
 	}
 	return missing
 }
 
-// waitsFor says for what the join waits: "event1, event3", or "one of event1, event3".
+// waitsFor says for what the join waits: "event1, event3", "event1, and perhaps others", or "one of
+// event1, event3".
 func (j *Joiner) waitsFor(w waiting) string {
 	if j.needed != nil {
-		return strings.Join(w.missing, ", ")
+		missing := strings.Join(w.missing, ", ")
+		if w.others {
+			missing += ", and perhaps others"
+		}
+		return missing
 	}
 	return lacking(j.condition, w.arrived)
 }

@@ -37,7 +37,7 @@ var (
 	triples = sim.Bound{Deviations: 2, Faults: 2, Together: 3}
 )
 
-var scenarios = slices.Concat(memoryScenarios, oneCallScenarios, deadlineScenarios, attemptScenarios, operatorScenarios, cloudScenarios)
+var scenarios = slices.Concat(memoryScenarios, oneCallScenarios, manySourceScenarios, deadlineScenarios, attemptScenarios, operatorScenarios, cloudScenarios)
 
 var memoryScenarios = []explored{
 	// The cache alone, with two or three deliveries.
