@@ -132,7 +132,8 @@ func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
 	defer end.Stop()
-	for asked, more := l.asked, ctx.Err() == nil; more; more = sleep(ctx, l.untilRenewal(asked)) {
+	var asked time.Time
+	for more := ctx.Err() == nil; more; more = sleep(ctx, l.untilRenewal(asked)) {
 		if deadline, ok := ctx.Deadline(); ok && !deadline.After(l.safeEnd()) {
 			return
 		}

@@ -272,7 +272,7 @@ var memoryMutants = []sourceMutant{
 		at: `l.said, l.paused = r, time.Now().Add(r.Pause)`}, to: `l.paused = time.Now().Add(r.Pause)`},
 	{name: "a handler's failure is acknowledged", anchor: anchor{folder: "driver", in: "step.call",
 		at: `return failure(s.name, m, err)`}, to: "_ = err\nreturn nil"},
-	{name: "a panic is acknowledged", anchor: anchor{folder: "driver", in: "Protect",
+	{name: "a panic is acknowledged", anchor: anchor{folder: "driver", in: "Recover",
 		at: `err = safe(&PanicError{Value: v, Stack: debug.Stack()})`}, to: "_ = debug.Stack\nerr = nil"},
 	{name: "a request that ran out of time is acknowledged", anchor: anchor{folder: "driver", in: "Pipeline.processUntil",
 		at: `return failure("", in, fmt.Errorf("%w before the handlers were done", ctx.Err()))`}, to: "return nil\n$0"},
