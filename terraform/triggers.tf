@@ -105,7 +105,7 @@ resource "google_eventarc_trigger" "this" {
 
 # What Eventarc does for a topic, with what its triggers can't set: how long a request may take, the pauses between
 # deliveries, order and a filter. It calls the same path, with a token of the same account, and delivers again for a
-# day, too.
+# day, too. Pub/Sub does not dead-letter: the function does, and its 503s would count as attempts.
 resource "google_pubsub_subscription" "source" {
   for_each = local.pushed
 
