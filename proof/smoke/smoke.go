@@ -68,7 +68,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := t.ask(); err != nil {
+	if err := t.ask(ctx); err != nil {
 		return err
 	}
 	if err := t.prepare(); err != nil {
@@ -107,18 +107,26 @@ func begin(o Options) (*trial, error) {
 }
 
 // ask has a person agree.
-func (t *trial) ask() error {
+func (t *trial) ask(ctx context.Context) error {
 	t.say("This makes the function %s in %s, %s, from terraform/examples/%s, and takes it down again. It takes a quarter"+
 		" of an hour, and costs some cents.", t.name, t.Project, t.Region, t.Example)
 	if t.Yes || t.DryRun {
 		return nil
 	}
 	t.say("To go on, type the project's ID:")
-	line, _ := bufio.NewReader(t.In).ReadString('\n') // at the end of the input there is no ID
-	if strings.TrimSpace(line) != t.Project {
-		return errors.New("nothing was done, as the project's ID was not typed")
+	typed := make(chan string, 1)
+	go func() { // after an interruption it ends with the process
+		line, _ := bufio.NewReader(t.In).ReadString('\n') // at the end of the input there is no ID
+		typed <- strings.TrimSpace(line)
+	}()
+	select {
+	case id := <-typed:
+		if id == t.Project {
+			return nil
+		}
+	case <-ctx.Done():
 	}
-	return nil
+	return errors.New("nothing was done, as the project's ID was not typed")
 }
 
 // try does all that is between Terraform's init and its destroy.

@@ -201,6 +201,19 @@ func TestNothingIsDone(t *testing.T) {
 	}
 }
 
+// TestInterruptedBeforeConsent: nobody types, and Ctrl-C ends it.
+func TestInterruptedBeforeConsent(t *testing.T) {
+	w := newWorld(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	silent, end := io.Pipe()
+	defer end.Close()
+	_, err := w.try(ctx, func(o *Options) { o.Yes, o.In = false, silent })
+	if err == nil || len(w.ran("")) > 0 {
+		t.Errorf("%v, ran %q", err, w.ran(""))
+	}
+}
+
 // TestConsent: the project's ID is consent.
 func TestConsent(t *testing.T) {
 	w := newWorld(t)
