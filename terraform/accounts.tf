@@ -1,7 +1,21 @@
 # Three accounts, each with what its task needs; sweep.tf has a fourth. A grant is on the resource wherever
-# Google allows it; what has to be on the project says why.
+# Google allows it; what has to be on the project says why. Without grant_roles, others grant what is on the project
+# and on what is given: terraform/README.md lists that.
+
+locals {
+  # The e-mail of each, and how a grant names it.
+  accounts = { for task, made in {
+    run     = google_service_account.run
+    trigger = google_service_account.trigger
+    build   = google_service_account.build
+    sweep   = google_service_account.sweep
+  } : task => try(var.service_accounts[task].email, one(made[*].email)) }
+  members = { for task, email in local.accounts : task => "serviceAccount:${email}" if email != null }
+}
 
 resource "google_service_account" "run" {
+  count = var.service_accounts.run == null ? 1 : 0
+
   project      = var.project_id
   account_id   = "${var.name}-run"
   display_name = "${var.name}: runs the function"
@@ -10,6 +24,8 @@ resource "google_service_account" "run" {
 }
 
 resource "google_service_account" "trigger" {
+  count = var.service_accounts.trigger == null ? 1 : 0
+
   project      = var.project_id
   account_id   = "${var.name}-trigger"
   display_name = "${var.name}: calls the function for Eventarc"
@@ -18,6 +34,8 @@ resource "google_service_account" "trigger" {
 }
 
 resource "google_service_account" "build" {
+  count = var.service_accounts.build == null ? 1 : 0
+
   project      = var.project_id
   account_id   = "${var.name}-build"
   display_name = "${var.name}: builds the function"
@@ -32,20 +50,24 @@ resource "google_cloud_run_v2_service_iam_member" "trigger_invoker" {
   location = var.region
   name     = google_cloudfunctions2_function.this.name
   role     = "roles/run.invoker"
-  member   = google_service_account.trigger.member
+  member   = local.members.trigger
 }
 
 # Eventarc asks for it on the project, for all events but those of topics.
 resource "google_project_iam_member" "trigger_receiver" {
+  count = var.grant_roles ? 1 : 0
+
   project = var.project_id
   role    = "roles/eventarc.eventReceiver"
-  member  = google_service_account.trigger.member
+  member  = local.members.trigger
 }
 
 # Pub/Sub calls the function with a token of the trigger's account. It may have the
 # right on the whole project already, but only if that is newer than April 2021.
 resource "google_service_account_iam_member" "pubsub_token" {
-  service_account_id = google_service_account.trigger.name
+  count = var.grant_roles || var.service_accounts.trigger == null ? 1 : 0
+
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${local.accounts.trigger}"
   role               = "roles/iam.serviceAccountTokenCreator"
   member             = local.agents.pubsub
 
@@ -100,7 +122,7 @@ resource "google_secret_manager_secret_iam_member" "run" {
   project   = each.value.project
   secret_id = each.value.id
   role      = "roles/secretmanager.secretAccessor"
-  member    = google_service_account.run.member
+  member    = local.members.run
 
   depends_on = [google_project_service.this]
 }
@@ -108,11 +130,13 @@ resource "google_secret_manager_secret_iam_member" "run" {
 # --- build ---
 
 resource "google_artifact_registry_repository_iam_member" "build_writer" {
-  project    = var.project_id
-  location   = var.region
-  repository = google_artifact_registry_repository.images.name
+  count = var.grant_roles || var.repository == null ? 1 : 0
+
+  project    = local.repository.project
+  location   = local.repository.location
+  repository = local.repository.name
   role       = "roles/artifactregistry.writer"
-  member     = google_service_account.build.member
+  member     = local.members.build
 }
 
 # Cloud Functions copies the source to a bucket of its own, which it creates with the
@@ -124,9 +148,11 @@ locals {
 }
 
 resource "google_project_iam_member" "build_copied_source" {
+  count = var.grant_roles ? 1 : 0
+
   project = var.project_id
   role    = "roles/storage.objectViewer"
-  member  = google_service_account.build.member
+  member  = local.members.build
 
   condition {
     title       = "sources-of-functions"
@@ -141,14 +167,16 @@ resource "google_project_iam_member" "build_copied_source" {
 
 # Logs belong to the project, and nothing smaller can be granted.
 resource "google_project_iam_member" "build_logs" {
+  count = var.grant_roles ? 1 : 0
+
   project = var.project_id
   role    = "roles/logging.logWriter"
-  member  = google_service_account.build.member
+  member  = local.members.build
 }
 
 # IAM is not told at once of what was granted: builds right after fail now and then.
 resource "terraform_data" "settled" {
-  triggers_replace = [google_service_account.build.unique_id, google_service_account.run.unique_id]
+  triggers_replace = concat(google_service_account.build[*].unique_id, google_service_account.run[*].unique_id)
 
   provisioner "local-exec" {
     command = "sleep ${var.settle_seconds}"

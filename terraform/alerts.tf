@@ -13,7 +13,7 @@ locals {
   alerts = local.alerting ? merge({
     dead-letters = {
       title     = "Dead letters wait"
-      filter    = "metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letters.name}\""
+      filter    = "metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${local.dead_letter_subscription}\""
       aligner   = "ALIGN_MAX"
       threshold = 0
       duration  = "0s"

@@ -71,7 +71,19 @@ locals {
   )
 }
 
+locals {
+  repository_id = var.repository != null ? var.repository.id : join("/", ["projects", var.project_id, "locations", var.region, "repositories", one(google_artifact_registry_repository.images[*].repository_id)])
+  repository = {
+    id       = local.repository_id
+    project  = split("/", local.repository_id)[1]
+    location = split("/", local.repository_id)[3]
+    name     = split("/", local.repository_id)[5]
+  }
+}
+
 resource "google_artifact_registry_repository" "images" {
+  count = var.repository == null ? 1 : 0
+
   project       = var.project_id
   location      = var.region
   repository_id = var.name
@@ -119,8 +131,8 @@ resource "google_cloudfunctions2_function" "this" {
     runtime               = var.runtime
     entry_point           = var.entry_point
     environment_variables = local.build_environment
-    docker_repository     = "projects/${var.project_id}/locations/${var.region}/repositories/${google_artifact_registry_repository.images.repository_id}"
-    service_account       = "projects/${var.project_id}/serviceAccounts/${google_service_account.build.email}"
+    docker_repository     = local.repository.id
+    service_account       = "projects/${var.project_id}/serviceAccounts/${local.accounts.build}"
 
     source {
       storage_source {
@@ -132,7 +144,7 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   service_config {
-    service_account_email            = google_service_account.run.email
+    service_account_email            = local.accounts.run
     available_memory                 = var.memory
     available_cpu                    = var.cpu
     timeout_seconds                  = var.timeout_seconds

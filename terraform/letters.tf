@@ -10,6 +10,9 @@ locals {
     if contains(concat(keys(var.sources), flatten(values(local.known_by))), reverse(split("/", topic))[0]) || contains(values(local.topics), topic)
   ]
 
+  dead_letter_subscription = var.dead_letter_subscription == null ? one(google_pubsub_subscription.dead_letters[*].name) : reverse(split("/", var.dead_letter_subscription.id))[0]
+  makes                    = { dead_letters = var.dead_letter_topic == null, output = try(var.output_topic.create, false) }
+
   # What the function publishes to, by what for.
   published = merge({ dead_letters = local.dead_letter_topic }, var.output_topic == null ? {} : { output = local.output_topic })
 }
@@ -27,6 +30,8 @@ resource "google_pubsub_topic" "dead_letters" {
 
 # It keeps letters for a week, so that somebody can look, and does not expire itself.
 resource "google_pubsub_subscription" "dead_letters" {
+  count = var.dead_letter_subscription == null ? 1 : 0
+
   project                    = var.project_id
   name                       = "${var.name}-dead-letters"
   topic                      = local.dead_letter_topic
@@ -54,12 +59,12 @@ resource "google_pubsub_topic" "output" {
 }
 
 resource "google_pubsub_topic_iam_member" "run_publisher" {
-  for_each = local.published
+  for_each = { for kind, topic in local.published : kind => topic if var.grant_roles || local.makes[kind] }
 
   project = split("/", each.value)[1]
   topic   = split("/", each.value)[3]
   role    = "roles/pubsub.publisher"
-  member  = google_service_account.run.member
+  member  = local.members.run
 
   depends_on = [google_pubsub_topic.dead_letters, google_pubsub_topic.output]
 }

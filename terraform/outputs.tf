@@ -10,17 +10,17 @@ output "function_uri" {
 
 output "service_account" {
   description = "The e-mail of the function's account: grant it what the business handler needs."
-  value       = google_service_account.run.email
+  value       = local.accounts.run
 }
 
 output "trigger_service_account" {
   description = "The e-mail of the account with which triggers call the function."
-  value       = google_service_account.trigger.email
+  value       = local.accounts.trigger
 }
 
 output "build_service_account" {
   description = "The e-mail of the account that builds the function."
-  value       = google_service_account.build.email
+  value       = local.accounts.build
 }
 
 output "triggers" {
@@ -40,12 +40,12 @@ output "topics" {
 
 output "bucket" {
   description = "The bucket that keeps the state; null if it has none."
-  value       = one(google_storage_bucket.events[*].name)
+  value       = local.use_gcs ? local.bucket_name : null
 }
 
 output "dataset" {
   description = "The dataset that keeps the state; null if it has none."
-  value       = one(google_bigquery_dataset.events[*].dataset_id)
+  value       = local.use_bigquery ? local.dataset_id : null
 }
 
 output "output_topic" {
@@ -60,5 +60,5 @@ output "dead_letter_topic" {
 
 output "dead_letter_subscription" {
   description = "The subscription that keeps dead letters for a week."
-  value       = google_pubsub_subscription.dead_letters.name
+  value       = local.dead_letter_subscription
 }

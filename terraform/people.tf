@@ -27,12 +27,12 @@ resource "google_cloud_run_v2_service_iam_member" "people" {
 resource "google_storage_bucket_iam_member" "viewers" {
   for_each = local.use_gcs ? var.viewers : {}
 
-  bucket = google_storage_bucket.events[0].name
+  bucket = local.bucket_name
   role   = "roles/storage.objectViewer"
   member = each.value
 
   lifecycle {
-    replace_triggered_by = [google_storage_bucket.events[0].id]
+    replace_triggered_by = [terraform_data.bucket.id]
   }
 }
 
@@ -40,12 +40,12 @@ resource "google_bigquery_dataset_iam_member" "viewers" {
   for_each = local.use_bigquery ? var.viewers : {}
 
   project    = var.project_id
-  dataset_id = google_bigquery_dataset.events[0].dataset_id
+  dataset_id = local.dataset_id
   role       = "roles/bigquery.dataViewer"
   member     = each.value
 
   lifecycle {
-    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+    replace_triggered_by = [terraform_data.dataset.id]
   }
 }
 
@@ -98,12 +98,12 @@ resource "google_project_iam_member" "operators_sweep" {
 resource "google_storage_bucket_iam_member" "operators" {
   for_each = local.use_gcs ? var.operators : {}
 
-  bucket = google_storage_bucket.events[0].name
+  bucket = local.bucket_name
   role   = "roles/storage.objectUser"
   member = each.value
 
   lifecycle {
-    replace_triggered_by = [google_storage_bucket.events[0].id]
+    replace_triggered_by = [terraform_data.bucket.id]
   }
 }
 
@@ -111,12 +111,12 @@ resource "google_bigquery_dataset_iam_member" "operators" {
   for_each = local.use_bigquery ? var.operators : {}
 
   project    = var.project_id
-  dataset_id = google_bigquery_dataset.events[0].dataset_id
+  dataset_id = local.dataset_id
   role       = "roles/bigquery.dataEditor"
   member     = each.value
 
   lifecycle {
-    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+    replace_triggered_by = [terraform_data.dataset.id]
   }
 }
 
@@ -125,7 +125,7 @@ resource "google_pubsub_subscription_iam_member" "operators" {
   for_each = var.operators
 
   project      = var.project_id
-  subscription = google_pubsub_subscription.dead_letters.name
+  subscription = local.dead_letter_subscription
   role         = "roles/pubsub.subscriber"
   member       = each.value
 }

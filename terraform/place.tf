@@ -10,6 +10,8 @@ locals {
     claim_store      = var.claim_store
     bucket_name      = local.use_gcs ? local.bucket_name : null
     bucket_location  = local.use_gcs ? lower(local.bucket_location) : null
+    create_bucket    = local.use_gcs ? tostring(var.create_bucket) : null
+    create_dataset   = local.use_bigquery ? tostring(var.create_dataset) : null
     GCS_FOLDER       = local.use_gcs ? local.folder : null
     dataset_id       = local.use_bigquery ? local.dataset_id : null
     dataset_location = local.use_bigquery ? lower(local.dataset_location) : null

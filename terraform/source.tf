@@ -94,7 +94,7 @@ resource "google_storage_bucket_iam_member" "build_source" {
 
   bucket = google_storage_bucket.source[0].name
   role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
+  member = local.members.build
 
   lifecycle {
     replace_triggered_by = [google_storage_bucket.source[0].id]
@@ -102,9 +102,9 @@ resource "google_storage_bucket_iam_member" "build_source" {
 }
 
 resource "google_storage_bucket_iam_member" "build_given_source" {
-  count = local.given_object == null ? 0 : 1
+  count = local.given_object != null && var.grant_roles ? 1 : 0
 
   bucket = local.given_object.bucket
   role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
+  member = local.members.build
 }

@@ -17,10 +17,19 @@ locals {
   )
 }
 
-# What is in a bucket or a dataset, or granted on it, goes with it: replace_triggered_by has Terraform make it anew
-# where another region replaces that under its name.
+# What is in a bucket or a dataset, or granted on it, waits for it and goes with it: replace_triggered_by has Terraform
+# make it anew where that is replaced under its name. It goes by these two, which are also there where the bucket or
+# the dataset is given.
+resource "terraform_data" "bucket" {
+  triggers_replace = google_storage_bucket.events[*].id
+}
+
+resource "terraform_data" "dataset" {
+  triggers_replace = google_bigquery_dataset.events[*].id
+}
+
 resource "google_storage_bucket" "events" {
-  count = local.use_gcs ? 1 : 0
+  count = local.use_gcs && var.create_bucket ? 1 : 0
 
   project                     = var.project_id
   name                        = local.bucket_name
@@ -60,19 +69,19 @@ resource "google_storage_bucket" "events" {
 }
 
 resource "google_storage_bucket_iam_member" "run" {
-  count = local.use_gcs ? 1 : 0
+  count = local.use_gcs && (var.grant_roles || var.create_bucket) ? 1 : 0
 
-  bucket = google_storage_bucket.events[0].name
+  bucket = local.bucket_name
   role   = "roles/storage.objectUser"
-  member = google_service_account.run.member
+  member = local.members.run
 
   lifecycle {
-    replace_triggered_by = [google_storage_bucket.events[0].id]
+    replace_triggered_by = [terraform_data.bucket.id]
   }
 }
 
 resource "google_bigquery_dataset" "events" {
-  count = local.use_bigquery ? 1 : 0
+  count = local.use_bigquery && var.create_dataset ? 1 : 0
 
   project                    = var.project_id
   dataset_id                 = local.dataset_id
@@ -95,15 +104,15 @@ resource "google_bigquery_dataset" "events" {
 # smaller role of Google's has. insertAll also asks for tables.get, and for datasets.get,
 # which only a grant on the dataset gives.
 resource "google_bigquery_dataset_iam_member" "run" {
-  count = local.use_bigquery ? 1 : 0
+  count = local.use_bigquery && (var.grant_roles || var.create_dataset) ? 1 : 0
 
   project    = var.project_id
-  dataset_id = google_bigquery_dataset.events[0].dataset_id
+  dataset_id = local.dataset_id
   role       = "roles/bigquery.dataEditor"
-  member     = google_service_account.run.member
+  member     = local.members.run
 
   lifecycle {
-    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+    replace_triggered_by = [terraform_data.dataset.id]
   }
 }
 
@@ -111,11 +120,11 @@ resource "google_bigquery_dataset_iam_member" "run" {
 # to grant jobs.create on. It allows no look at any data. Who creates a job may look at it
 # and cancel it, and all instances share this account.
 resource "google_project_iam_member" "run_jobs" {
-  count = local.use_bigquery ? 1 : 0
+  count = local.use_bigquery && var.grant_roles ? 1 : 0
 
   project = var.project_id
   role    = "roles/bigquery.jobUser"
-  member  = google_service_account.run.member
+  member  = local.members.run
 }
 
 locals {
@@ -137,7 +146,7 @@ resource "google_bigquery_table" "keys" {
   count = local.use_bigquery ? 1 : 0
 
   project             = var.project_id
-  dataset_id          = google_bigquery_dataset.events[0].dataset_id
+  dataset_id          = local.dataset_id
   table_id            = "keys"
   description         = "One row for each key: what has arrived, and how it stands."
   deletion_protection = local.deletion_protection
@@ -152,7 +161,7 @@ resource "google_bigquery_table" "keys" {
   }
 
   lifecycle {
-    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+    replace_triggered_by = [terraform_data.dataset.id]
   }
 
   depends_on = [google_bigquery_table.this, terraform_data.whole]
@@ -162,7 +171,7 @@ resource "google_bigquery_table" "this" {
   for_each = local.tables
 
   project             = var.project_id
-  dataset_id          = google_bigquery_dataset.events[0].dataset_id
+  dataset_id          = local.dataset_id
   table_id            = each.key
   schema              = file("${local.schemas}/${each.key}.json")
   clustering          = each.value.clustering
@@ -183,6 +192,6 @@ resource "google_bigquery_table" "this" {
   }
 
   lifecycle {
-    replace_triggered_by = [google_bigquery_dataset.events[0].id]
+    replace_triggered_by = [terraform_data.dataset.id]
   }
 }

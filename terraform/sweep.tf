@@ -12,7 +12,7 @@ locals {
 }
 
 resource "google_service_account" "sweep" {
-  count = local.sweeps
+  count = var.service_accounts.sweep == null ? local.sweeps : 0
 
   project      = var.project_id
   account_id   = "${var.name}-sweep"
@@ -28,7 +28,7 @@ resource "google_cloud_run_v2_service_iam_member" "sweep_invoker" {
   location = var.region
   name     = google_cloudfunctions2_function.this.name
   role     = "roles/run.invoker"
-  member   = google_service_account.sweep[0].member
+  member   = local.members.sweep
 }
 
 # A sweep that fails is not tried again: the next one goes through the same keys.
@@ -48,7 +48,7 @@ resource "google_cloud_scheduler_job" "sweep" {
     http_method = "POST"
 
     oidc_token {
-      service_account_email = google_service_account.sweep[0].email
+      service_account_email = local.accounts.sweep
       audience              = google_cloudfunctions2_function.this.service_config[0].uri
     }
   }

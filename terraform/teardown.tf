@@ -28,7 +28,7 @@ resource "terraform_data" "whole" {
 }
 
 resource "google_storage_managed_folder" "events" {
-  count = local.use_gcs ? 1 : 0
+  count = length(google_storage_bucket.events)
 
   bucket        = google_storage_bucket.events[0].name
   name          = "${local.folder}/"

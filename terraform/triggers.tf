@@ -50,7 +50,7 @@ resource "google_eventarc_trigger" "this" {
   location                = coalesce(each.value.location, var.region)
   name                    = local.trigger_names[each.key]
   channel                 = each.value.channel
-  service_account         = google_service_account.trigger.email
+  service_account         = local.accounts.trigger
   event_data_content_type = coalesce(each.value.content_type, startswith(coalesce(each.value.event_type, "-"), "google.cloud.firestore.") ? "application/protobuf" : "application/json")
   labels                  = var.labels
 
@@ -131,7 +131,7 @@ resource "google_pubsub_subscription" "source" {
     push_endpoint = "${google_cloudfunctions2_function.this.service_config[0].uri}/events/${each.key}"
 
     oidc_token {
-      service_account_email = google_service_account.trigger.email
+      service_account_email = local.accounts.trigger
       audience              = google_cloudfunctions2_function.this.service_config[0].uri
     }
   }

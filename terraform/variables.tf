@@ -99,6 +99,18 @@ variable "bucket_name" {
   }
 }
 
+variable "create_bucket" {
+  description = "Whether the bucket for the state is made. false: bucket_name exists; terraform/README.md says what it needs."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.create_bucket || var.bucket_name != null && var.bucket_location == null
+    error_message = "create_bucket = false goes with the bucket_name of a bucket that exists, which has a location already."
+  }
+}
+
 variable "bucket_location" {
   description = "The location of the bucket for the state: a region, or a dual-region or multi-region that has the function's, as in EUR4 or EU. null: the region."
   type        = string
@@ -134,6 +146,18 @@ variable "dataset_id" {
   validation {
     condition     = var.dataset_id == null || can(regex("^[A-Za-z0-9_]+$", var.dataset_id)) # no {1,1024}: Terraform's patterns count to 1,000
     error_message = "dataset_id must be letters, digits and underscores; BigQuery takes no hyphens."
+  }
+}
+
+variable "create_dataset" {
+  description = "Whether the dataset for the state is made. false: dataset_id exists, and the module makes its tables in it; give its dataset_location, unless that is the region."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.create_dataset || var.dataset_id != null
+    error_message = "create_dataset = false goes with the dataset_id of a dataset that exists."
   }
 }
 
@@ -194,6 +218,21 @@ variable "dead_letter_topic" {
   validation {
     condition     = var.dead_letter_topic == null || can(regex("^(projects/[^/]+/topics/)?[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", var.dead_letter_topic.id))
     error_message = "dead_letter_topic's id must be a topic's name, as in orders-dead, or projects/PROJECT/topics/TOPIC."
+  }
+}
+
+variable "dead_letter_subscription" {
+  description = "An existing subscription of dead_letter_topic, its id as in { id = \"projects/PROJECT/subscriptions/SUBSCRIPTION\" }, that keeps dead letters for people. null: NAME-dead-letters is created."
+  type        = object({ id = string })
+  default     = null
+
+  validation {
+    condition     = var.dead_letter_subscription == null || can(regex("^projects/${var.project_id}/subscriptions/[^/]+$", var.dead_letter_subscription.id))
+    error_message = "dead_letter_subscription's id must be as in projects/${var.project_id}/subscriptions/SUBSCRIPTION, of the same project."
+  }
+  validation {
+    condition     = var.dead_letter_subscription == null || var.dead_letter_topic != null
+    error_message = "dead_letter_subscription goes with the dead_letter_topic that it is of."
   }
 }
 
@@ -338,6 +377,35 @@ variable "grant_agents" {
   validation {
     condition     = var.grant_agents != null || var.kms_key == null && !local.storage_events
     error_message = "grant_agents must be said where there is a kms_key or a bucket's events: true for one of the instances that share the project or the key, the one that stays, and false for the others."
+  }
+}
+
+variable "service_accounts" {
+  description = "Accounts of the project that exist, each as in { run = { email = \"orders@my-project-123.iam.gserviceaccount.com\" } }: run runs the function, trigger calls it, build builds it, sweep has it sweep. Those that are left out are made, as NAME-TASK."
+  type = object({
+    run     = optional(object({ email = string }))
+    trigger = optional(object({ email = string }))
+    build   = optional(object({ email = string }))
+    sweep   = optional(object({ email = string }))
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for account in values(var.service_accounts) : account == null || can(regex("^[^@]+@${var.project_id}\\.iam\\.gserviceaccount\\.com$", account.email))])
+    error_message = "service_accounts must be accounts of the project, as in orders@${var.project_id}.iam.gserviceaccount.com."
+  }
+}
+
+variable "grant_roles" {
+  description = "Whether the module grants its accounts roles on the project, and on what it is given. false: others do, as terraform/README.md lists, such as where accounts serve several instances, of which one that is destroyed would take the roles."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.grant_roles || alltrue([for task in ["run", "trigger", "build"] : var.service_accounts[task] != null])
+    error_message = "grant_roles = false goes with service_accounts run, trigger and build: nobody could have granted anything to accounts that are yet to be made."
   }
 }
 

@@ -38,6 +38,17 @@ variable "source_archive" {
   }
 }
 
+variable "repository" {
+  description = "An existing Docker repository of Artifact Registry for the function's images, its id as in { id = \"projects/P/locations/REGION/repositories/R\" }. null: NAME is created."
+  type        = object({ id = string })
+  default     = null
+
+  validation {
+    condition     = var.repository == null || can(regex("^projects/[^/]+/locations/[^/]+/repositories/[^/]+$", var.repository.id))
+    error_message = "repository's id must be as in projects/P/locations/REGION/repositories/R."
+  }
+}
+
 variable "runtime" {
   description = "The runtime of the function."
   type        = string

@@ -62,38 +62,38 @@ run "grants" {
     output_topic = { id = "complete", create = true }
   }
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.trigger_invoker.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.trigger_invoker.name == "orders" && google_cloud_run_v2_service_iam_member.trigger_invoker.member == google_service_account.trigger.member
+    condition     = google_cloud_run_v2_service_iam_member.trigger_invoker.role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.trigger_invoker.name == "orders" && google_cloud_run_v2_service_iam_member.trigger_invoker.member == google_service_account.trigger[0].member
     error_message = "The triggers' account must be allowed to call this service, and no other."
   }
   assert {
-    condition     = google_project_iam_member.trigger_receiver.role == "roles/eventarc.eventReceiver" && google_project_iam_member.trigger_receiver.member == google_service_account.trigger.member
+    condition     = google_project_iam_member.trigger_receiver[0].role == "roles/eventarc.eventReceiver" && google_project_iam_member.trigger_receiver[0].member == google_service_account.trigger[0].member
     error_message = "The triggers' account must be allowed to receive events."
   }
   assert {
-    condition     = google_service_account_iam_member.pubsub_token.role == "roles/iam.serviceAccountTokenCreator" && google_service_account_iam_member.pubsub_token.service_account_id == google_service_account.trigger.name && google_service_account_iam_member.pubsub_token.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    condition     = google_service_account_iam_member.pubsub_token[0].role == "roles/iam.serviceAccountTokenCreator" && google_service_account_iam_member.pubsub_token[0].service_account_id == google_service_account.trigger[0].name && google_service_account_iam_member.pubsub_token[0].member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
     error_message = "Pub/Sub must be allowed to make tokens of the triggers' account alone."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.run[0].role == "roles/storage.objectUser" && google_storage_bucket_iam_member.run[0].bucket == "p-123456-orders-events" && google_storage_bucket_iam_member.run[0].member == google_service_account.run.member
+    condition     = google_storage_bucket_iam_member.run[0].role == "roles/storage.objectUser" && google_storage_bucket_iam_member.run[0].bucket == "p-123456-orders-events" && google_storage_bucket_iam_member.run[0].member == google_service_account.run[0].member
     error_message = "The function must be allowed to read and write objects of its bucket."
   }
   assert {
     condition = { for k, m in google_pubsub_topic_iam_member.run_publisher : k => "${m.topic} ${m.role} ${m.member}" } == {
-      dead_letters = "orders-dead-letters roles/pubsub.publisher ${google_service_account.run.member}"
-      output       = "complete roles/pubsub.publisher ${google_service_account.run.member}"
+      dead_letters = "orders-dead-letters roles/pubsub.publisher ${google_service_account.run[0].member}"
+      output       = "complete roles/pubsub.publisher ${google_service_account.run[0].member}"
     }
     error_message = "The function must be allowed to publish to its two topics."
   }
   assert {
-    condition     = google_artifact_registry_repository_iam_member.build_writer.role == "roles/artifactregistry.writer" && google_artifact_registry_repository_iam_member.build_writer.member == google_service_account.build.member
+    condition     = google_artifact_registry_repository_iam_member.build_writer[0].role == "roles/artifactregistry.writer" && google_artifact_registry_repository_iam_member.build_writer[0].member == google_service_account.build[0].member
     error_message = "The build must be allowed to write to its repository."
   }
   assert {
-    condition     = google_storage_bucket_iam_member.build_source[0].role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.build_source[0].bucket == "p-123456-orders-source" && google_storage_bucket_iam_member.build_source[0].member == google_service_account.build.member
+    condition     = google_storage_bucket_iam_member.build_source[0].role == "roles/storage.objectViewer" && google_storage_bucket_iam_member.build_source[0].bucket == "p-123456-orders-source" && google_storage_bucket_iam_member.build_source[0].member == google_service_account.build[0].member
     error_message = "The build must be allowed to read the source."
   }
   assert {
-    condition     = google_project_iam_member.build_copied_source.condition[0].expression == "resource.name == \"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1\" || resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1/\")"
+    condition     = google_project_iam_member.build_copied_source[0].condition[0].expression == "resource.name == \"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1\" || resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1/\")"
     error_message = "The build must be able to read one bucket of the project only."
   }
 }
@@ -113,7 +113,7 @@ run "project_grants_are_these_and_no_others" {
   }
   assert {
     condition = toset([for m in concat([
-      google_project_iam_member.trigger_receiver, google_project_iam_member.build_copied_source, google_project_iam_member.build_logs,
+      google_project_iam_member.trigger_receiver[0], google_project_iam_member.build_copied_source[0], google_project_iam_member.build_logs[0],
       ], google_project_iam_member.storage_publisher, google_project_iam_member.run_jobs) : "${trimprefix(split("@", m.member)[0], "serviceAccount:")} ${m.role}"]) == toset([
       "orders-trigger roles/eventarc.eventReceiver",
       "orders-build roles/storage.objectViewer",
@@ -129,9 +129,9 @@ run "project_grants_are_these_and_no_others" {
   }
   assert {
     condition = alltrue([for m in concat(
-      [google_cloud_run_v2_service_iam_member.trigger_invoker.member, google_service_account_iam_member.pubsub_token.member],
-      [google_project_iam_member.trigger_receiver.member, google_project_iam_member.build_copied_source.member, google_project_iam_member.build_logs.member],
-      [google_artifact_registry_repository_iam_member.build_writer.member, google_storage_bucket_iam_member.build_source[0].member],
+      [google_cloud_run_v2_service_iam_member.trigger_invoker.member, google_service_account_iam_member.pubsub_token[0].member],
+      [google_project_iam_member.trigger_receiver[0].member, google_project_iam_member.build_copied_source[0].member, google_project_iam_member.build_logs[0].member],
+      [google_artifact_registry_repository_iam_member.build_writer[0].member, google_storage_bucket_iam_member.build_source[0].member],
       google_storage_bucket_iam_member.run[*].member, google_bigquery_dataset_iam_member.run[*].member,
       google_project_iam_member.run_jobs[*].member, google_project_iam_member.storage_publisher[*].member,
       values(google_pubsub_topic_iam_member.run_publisher)[*].member, values(google_kms_crypto_key_iam_member.this)[*].member,
@@ -139,7 +139,7 @@ run "project_grants_are_these_and_no_others" {
     error_message = "Nobody but service accounts may be granted anything: no allUsers, no people."
   }
   assert {
-    condition     = google_project_iam_member.build_copied_source.condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1-\")"
+    condition     = google_project_iam_member.build_copied_source[0].condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-123456789012-europe-west1-\")"
     error_message = "With a key, the build must be able to read the buckets for keys only."
   }
   assert {
@@ -175,12 +175,12 @@ run "nothing_is_looked_up_that_is_told" {
   assert {
     condition = length(data.google_project.this) == 0 && alltrue([for member in concat(
       values(google_kms_crypto_key_iam_member.this)[*].member, google_project_iam_member.storage_publisher[*].member,
-      [google_service_account_iam_member.pubsub_token.member],
+      [google_service_account_iam_member.pubsub_token[0].member],
     ) : strcontains(member, "987654321098")])
     error_message = "Grants must be made of the project's number, so that a lookup that is deferred replaces none."
   }
   assert {
-    condition     = strcontains(google_project_iam_member.build_copied_source.condition[0].expression, "gcf-v2-sources-987654321098-")
+    condition     = strcontains(google_project_iam_member.build_copied_source[0].condition[0].expression, "gcf-v2-sources-987654321098-")
     error_message = "The condition of the build's grant must be made of the number, too."
   }
 }

@@ -76,7 +76,7 @@ run "one_pushed_beside_one_triggered" {
     error_message = "It must call the path that a trigger would."
   }
   assert {
-    condition = (google_pubsub_subscription.source["placed"].push_config[0].oidc_token[0].service_account_email == google_service_account.trigger.email
+    condition = (google_pubsub_subscription.source["placed"].push_config[0].oidc_token[0].service_account_email == google_service_account.trigger[0].email
       && google_pubsub_subscription.source["placed"].push_config[0].oidc_token[0].audience == "https://orders-abc-ew.a.run.app"
     )
     error_message = "It must call as the triggers' account, with a token for the service."

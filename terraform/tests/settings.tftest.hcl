@@ -96,7 +96,7 @@ run "function" {
   }
   assert {
     condition = alltrue([for place in concat(
-      [google_cloudfunctions2_function.this.location, google_artifact_registry_repository.images.location, google_storage_bucket.source[0].location],
+      [google_cloudfunctions2_function.this.location, google_artifact_registry_repository.images[0].location, google_storage_bucket.source[0].location],
       google_storage_bucket.events[*].location, values(google_eventarc_trigger.this)[*].location,
       [for t in google_eventarc_trigger.this : t.destination[0].cloud_run_service[0].region],
       [google_cloud_run_v2_service_iam_member.trigger_invoker.location],
@@ -105,8 +105,8 @@ run "function" {
   }
   assert {
     condition = alltrue([for labels in concat(
-      [google_cloudfunctions2_function.this.labels, google_artifact_registry_repository.images.labels, google_storage_bucket.source[0].labels],
-      [google_pubsub_subscription.dead_letters.labels], google_pubsub_topic.dead_letters[*].labels,
+      [google_cloudfunctions2_function.this.labels, google_artifact_registry_repository.images[0].labels, google_storage_bucket.source[0].labels],
+      [google_pubsub_subscription.dead_letters[0].labels], google_pubsub_topic.dead_letters[*].labels,
       google_storage_bucket.events[*].labels, values(google_eventarc_trigger.this)[*].labels, values(google_pubsub_topic.source)[*].labels,
     ) : labels == tomap({ team = "orders" })])
     error_message = "All that takes labels must have them."
@@ -122,7 +122,7 @@ run "key" {
   }
   assert {
     condition = alltrue([for key in concat(
-      [google_cloudfunctions2_function.this.kms_key_name, google_artifact_registry_repository.images.kms_key_name],
+      [google_cloudfunctions2_function.this.kms_key_name, google_artifact_registry_repository.images[0].kms_key_name],
       [google_storage_bucket.source[0].encryption[0].default_kms_key_name, google_storage_bucket.events[0].encryption[0].default_kms_key_name],
       [google_bigquery_dataset.events[0].default_encryption_configuration[0].kms_key_name],
       [for t in google_bigquery_table.this : t.encryption_configuration[0].kms_key_name],

@@ -218,11 +218,11 @@ run "events_in_bigquery" {
 
 run "dead_letters" {
   assert {
-    condition     = google_pubsub_subscription.dead_letters.message_retention_duration == "604800s" && google_pubsub_subscription.dead_letters.expiration_policy[0].ttl == ""
+    condition     = google_pubsub_subscription.dead_letters[0].message_retention_duration == "604800s" && google_pubsub_subscription.dead_letters[0].expiration_policy[0].ttl == ""
     error_message = "Dead letters must be kept for 7 days, and their subscription for ever."
   }
   assert {
-    condition     = google_pubsub_subscription.dead_letters.topic == "projects/p-123456/topics/orders-dead-letters" && google_pubsub_topic.dead_letters[0].name == "orders-dead-letters"
+    condition     = google_pubsub_subscription.dead_letters[0].topic == "projects/p-123456/topics/orders-dead-letters" && google_pubsub_topic.dead_letters[0].name == "orders-dead-letters"
     error_message = "The subscription must be of the topic that the function publishes to."
   }
 }
@@ -232,7 +232,7 @@ run "dead_letters_elsewhere" {
     dead_letter_topic = { id = "projects/other-project/topics/dead" }
   }
   assert {
-    condition     = length(google_pubsub_topic.dead_letters) == 0 && google_pubsub_subscription.dead_letters.topic == "projects/other-project/topics/dead" && google_pubsub_topic_iam_member.run_publisher["dead_letters"].project == "other-project"
+    condition     = length(google_pubsub_topic.dead_letters) == 0 && google_pubsub_subscription.dead_letters[0].topic == "projects/other-project/topics/dead" && google_pubsub_topic_iam_member.run_publisher["dead_letters"].project == "other-project"
     error_message = "A topic that exists must be used, in its project."
   }
 }

@@ -123,7 +123,7 @@ run "by_default" {
     error_message = "Invokers must be able to call the function."
   }
   assert {
-    condition = { for p in google_artifact_registry_repository.images.cleanup_policies : p.id => "${p.action} ${try(p.most_recent_versions[0].keep_count, "")}${try(p.condition[0].older_than, "")}" } == {
+    condition = { for p in google_artifact_registry_repository.images[0].cleanup_policies : p.id => "${p.action} ${try(p.most_recent_versions[0].keep_count, "")}${try(p.condition[0].older_than, "")}" } == {
       keep-recent = "KEEP 20", delete-old = "DELETE 2592000s"
     }
     error_message = "The newest images must be kept, and old ones deleted."
@@ -136,7 +136,7 @@ run "all_images" {
     keep_images = null
   }
   assert {
-    condition     = length(google_artifact_registry_repository.images.cleanup_policies) == 0
+    condition     = length(google_artifact_registry_repository.images[0].cleanup_policies) == 0
     error_message = "No image must be deleted."
   }
 }

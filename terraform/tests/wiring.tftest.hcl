@@ -82,7 +82,7 @@ run "three_triggers_one_function" {
     error_message = "Each trigger must have the topic of its event."
   }
   assert {
-    condition     = alltrue([for t in google_eventarc_trigger.this : t.service_account == google_service_account.trigger.email])
+    condition     = alltrue([for t in google_eventarc_trigger.this : t.service_account == google_service_account.trigger[0].email])
     error_message = "The triggers must call as the triggers' account."
   }
   assert {
@@ -109,7 +109,7 @@ run "function" {
     error_message = "The triggers must be the module's, not the function's one."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].service_account_email == google_service_account.run.email
+    condition     = google_cloudfunctions2_function.this.service_config[0].service_account_email == google_service_account.run[0].email
     error_message = "The function must run as its own account."
   }
   assert {

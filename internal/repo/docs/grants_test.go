@@ -108,7 +108,7 @@ func TestModuleGrantsTheseAndNoMore(t *testing.T) {
 		{[3]string{stores, `"google_storage_bucket_iam_member" "run"`, `"google_storage_bucket_iam_member" "walk"`}, "google_storage_bucket_iam_member.run is not there"},
 		{[3]string{stores, "\n  dynamic \"default_encryption_configuration\" {", "\n  dynamic \"access\" {"}, "google_bigquery_dataset.events gives access otherwise"},
 		{[3]string{stores, "\n  location                   = local.dataset_location", "\n  access {\n  }"}, "google_bigquery_dataset.events gives access otherwise"},
-		{[3]string{stores, "google_service_account.run.member", `"allUsers"`}, "names everybody"},
+		{[3]string{stores, "local.members.run", `"allUsers"`}, "names everybody"},
 		{[3]string{accounts, "roles/run.invoker", "roles/run.admin"}, "trigger_invoker grants"},
 		{[3]string{orders, `module "orders" {`, "resource \"google_project_iam_member\" \"me\" {\n  role = \"roles/owner\"\n}\nmodule \"orders\" {"}, "google_project_iam_member.me grants"},
 	})
