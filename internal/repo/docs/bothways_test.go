@@ -203,7 +203,7 @@ func TestBothWaysHaveTheSameSettings(t *testing.T) {
 		{"terraform/letters.tf", `ttl = ""`, printed, " --expiration-period=never "},
 		{"terraform/stores.tf", `uniform_bucket_level_access = true`, printed, " --uniform-bucket-level-access "},
 		{"terraform/stores.tf", `public_access_prevention    = "enforced"`, printed, " --public-access-prevention "},
-		{"terraform/stores.tf", `retention_duration_seconds = 0`, printed, " --soft-delete-duration=0 "},
+		{"terraform/stores.tf", `retention_duration_seconds = 86400 * var.soft_delete_days`, printed, " --soft-delete-duration=0 "},
 		{"terraform/stores.tf", `days = var.retention_days, suffixes`, rules, `"age": 7, "matchesSuffix": ["/events/SOURCE"]`},
 		{"terraform/stores.tf", `days = var.retention_days + 1, suffixes = ["/claim"]`, rules, `"age": 8, "matchesSuffix": ["/claim"]`},
 		{"terraform/stores.tf", `days = var.retention_days + 2, suffixes = null, prefixes`, rules, `"age": 9, "matchesPrefix"`},
