@@ -65,6 +65,7 @@ const (
 	held                        // redeliver when the holder of the key is done
 	busy                        // redeliver when memory is free
 	failed                      // redeliver
+	cut                         // redeliver: its request ended early
 )
 
 // outcome is a verdict with the failure behind it.

@@ -225,3 +225,18 @@ func ExampleAdmission() {
 	// 204
 	// largest body: 33532586
 }
+
+// A program counts what becomes of its events.
+func ExampleObserve() {
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, myPipeline, convert.Observe(func(_ context.Context, o convert.Outcome) {
+		fmt.Println(o.Source, o.Key, o.Verdict)
+	}))
+	r := httptest.NewRequest(http.MethodPost, "/events/event1", strings.NewReader(`7`))
+	for name, value := range map[string]string{"specversion": "1.0", "id": "1", "type": "t", "source": "shop", "key": "42"} {
+		r.Header.Set("Ce-"+name, value)
+	}
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	// Output:
+	// order 42, event1: 7
+	// event1 42 processed
+}

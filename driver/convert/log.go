@@ -32,6 +32,7 @@ func (e *endpoint) report(ctx context.Context, event *cloudevents.Event, o outco
 			level, text = slog.LevelError, "dead letter not stored, event to be redelivered"
 		}
 	}
+	e.tell(ctx, event, o)
 	e.log().LogAttrs(ctx, level, text, describe(event, o)...)
 }
 

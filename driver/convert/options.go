@@ -27,6 +27,7 @@ type settings struct {
 	logger  *slog.Logger           // nil: slog.Default(), when needed
 	gate    *admission.Gate        // nil: no bound
 	returns bool                   // the converter never ends its goroutine
+	observe Observer               // nil: nobody looks
 }
 
 // ConverterReturns says that the [InputConverter] never ends its goroutine ([runtime.Goexit]), as those
