@@ -80,6 +80,26 @@ func ExampleNewOutput() {
 	// dev.eventdriver.joined.v1, order-1, token 1: {"item":"book"}
 }
 
+// Who receives the message learns which region has joined it.
+func ExampleAttributes() {
+	ctx := context.Background()
+	topic, server := exampleTopic(ctx)
+	defer server.Close()
+	defer topic.Close()
+	output := publish.NewOutput(topic, publish.Attributes(func(context.Context) map[string]string {
+		return map[string]string{"region": "europe-west3"}
+	}))
+
+	if err := driver.New(output).Process(ctx, driver.Message{ID: "1", Key: "order-1", Source: "event1"}); err != nil {
+		fmt.Println(err)
+	}
+	for _, m := range server.Messages() {
+		fmt.Println(m.Attributes["ce-key"], m.Attributes["region"])
+	}
+	// Output:
+	// order-1 europe-west3
+}
+
 // Dead letters go to a topic, and those that do not fit into a message to a store as well.
 func ExampleNewLetters() {
 	ctx := context.Background()

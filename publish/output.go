@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"strconv"
 	"time"
@@ -39,10 +40,29 @@ const JoinedType = "dev.eventdriver.joined.v1"
 // Pub/Sub takes 1,024 bytes of UTF-8 as an ordering key or attribute: for a longer
 // key, the ordering key is its SHA-256 in hexadecimal, and ce-key and ce-subject
 // are left out.
-type Output struct{ topic *Topic }
+type Output struct {
+	topic *Topic
+	more  func(context.Context) map[string]string // nil: no attributes
+}
+
+// Option is an option of [NewOutput].
+type Option func(*Output)
+
+// Attributes adds what more returns to the attributes of each message, for example the trace of the
+// run that publishes it. The attributes that [Output] lists stay as they are. more is called from
+// many goroutines at once.
+func Attributes(more func(context.Context) map[string]string) Option {
+	return func(o *Output) { o.more = more }
+}
 
 // NewOutput returns a handler that publishes to topic.
-func NewOutput(topic *Topic) *Output { return &Output{topic} }
+func NewOutput(topic *Topic, opts ...Option) *Output {
+	o := &Output{topic: topic}
+	for _, opt := range opts {
+		opt(o)
+	}
+	return o
+}
 
 // String is how errors call the handler.
 func (o *Output) String() string { return "output" }
@@ -53,13 +73,17 @@ func (o *Output) String() string { return "output" }
 // unless the cache has quarantine.
 func (o *Output) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	claim, claimed := driver.ClaimFrom(ctx)
-	attributes := map[string]string{
+	attributes := map[string]string{}
+	if o.more != nil {
+		maps.Copy(attributes, o.more(ctx))
+	}
+	maps.Copy(attributes, map[string]string{
 		"ce-specversion": "1.0",
 		"ce-type":        JoinedType,
 		"ce-source":      fitting(url.PathEscape(in.Source)),
 		"ce-id":          fitting(in.ID),
 		"Content-Type":   "application/json",
-	}
+	})
 	if !json.Valid(in.Content) {
 		attributes["Content-Type"] = "application/octet-stream"
 	}
