@@ -1,0 +1,80 @@
+package telemetry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"example.com/eventdriver/driver"
+)
+
+// ClaimStore returns a store that does what s does, with a span for each operation. It counts the
+// joins that are completed, and how long they have waited.
+func (t *Telemetry) ClaimStore(name string, s driver.ClaimStore) driver.ClaimStore {
+	return &claimStore{t, name, s}
+}
+
+type claimStore struct {
+	t    *Telemetry
+	name string
+	next driver.ClaimStore
+}
+
+var _ driver.ClaimStore = (*claimStore)(nil)
+
+// Acquire implements [driver.ClaimStore].
+func (s *claimStore) Acquire(ctx context.Context, want driver.Claim, ttl time.Duration) (claim driver.Claim, err error) {
+	ctx, c := s.t.call(ctx, s.name, "acquire", want.Key, "")
+	defer c.end(&err)
+	claim, err = s.next.Acquire(ctx, want, ttl)
+	if err != nil {
+		return claim, err
+	}
+	c.span.SetAttributes(attrToken.Int64(claim.Token))
+	runFrom(ctx).claimed(claim)
+	if claim.Takeover && runFrom(ctx).first(claim.Owner) {
+		add(ctx, s.t.metrics.takeovers)
+	}
+	return claim, nil
+}
+
+// Renew implements [driver.ClaimStore].
+func (s *claimStore) Renew(ctx context.Context, old driver.Claim, ttl time.Duration) (claim driver.Claim, err error) {
+	ctx, c := s.t.call(ctx, s.name, "renew", old.Key, "")
+	defer c.end(&err)
+	if claim, err = s.next.Renew(ctx, old, ttl); errors.Is(err, driver.ErrLost) {
+		add(ctx, s.t.metrics.lost)
+	}
+	return claim, err
+}
+
+// Complete implements [driver.ClaimStore].
+func (s *claimStore) Complete(ctx context.Context, claim driver.Claim, outcome driver.Outcome) (err error) {
+	ctx, c := s.t.call(ctx, s.name, "complete", claim.Key, "")
+	defer c.end(&err)
+	switch err = s.next.Complete(ctx, claim, outcome); {
+	case err == nil:
+		s.completed(ctx, cmp.Or(outcome, driver.OutcomeProcessed))
+	case errors.Is(err, driver.ErrLost):
+		add(ctx, s.t.metrics.fenced)
+	}
+	return err
+}
+
+func (s *claimStore) completed(ctx context.Context, outcome driver.Outcome) {
+	attr := attrOutcome.String(s.t.reasons.of(string(outcome)))
+	add(ctx, s.t.metrics.joins, attr)
+	if wait, known := runFrom(ctx).wait(time.Now()); known {
+		s.t.metrics.joinWait.Record(ctx, wait.Seconds(), metric.WithAttributes(attr))
+	}
+}
+
+// Release implements [driver.ClaimStore].
+func (s *claimStore) Release(ctx context.Context, claim driver.Claim, r driver.Released) (err error) {
+	ctx, c := s.t.call(ctx, s.name, "release", claim.Key, "")
+	defer c.end(&err)
+	return s.next.Release(ctx, claim, r)
+}
