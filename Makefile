@@ -26,7 +26,7 @@ help: ## print this help
 # It prints what it leaves out at its end. TESTFLAGS go to go test: TESTFLAGS=-count=1.
 .PHONY: test
 test: ## run the tests, but those that take long or need more than Go; at most five minutes
-	$(GO) test $(TESTFLAGS) -tags nobigquery -run TestStoreThatIsLeftOut .
+	$(GO) test $(TESTFLAGS) -tags nobigquery,notelemetry -run LeftOut .
 	@$(GO) run ./internal/repo/quick $(TESTFLAGS) ./...
 
 .PHONY: lint

@@ -2,6 +2,7 @@ package eventdriver
 
 import (
 	"flag"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -42,6 +43,8 @@ type Config struct {
 	OutputTopic        string                // where joined messages are published; "": nowhere [OUTPUT_TOPIC]
 	BodyLimit          int64                 // bytes of a request; a longer one is cut and dead-lettered [BODY_LIMIT]
 	LogLevel           slog.Level            // the least severe level that is logged [LOG_LEVEL]
+	Telemetry          string                // where traces and metrics are sent [TELEMETRY]
+	TelemetryKeys      string                // how traces show keys [TELEMETRY_KEYS]
 }
 
 // Limits of settings.
@@ -224,16 +227,59 @@ var runSettings = []setting{{
 	must:  oneOf(logLevels.names()),
 	field: func(c *Config) flag.Value { return choice[slog.Level]{&c.LogLevel, logLevels} },
 	about: "the least severe level that is logged: " + oneOf(inCode(logLevels.names())),
+}, {
+	name:      "TELEMETRY",
+	infer:     func(_ Config, env environment) string { return defaultTelemetry(env) },
+	unsetText: "`otlp` if a variable `OTEL_EXPORTER_OTLP_…ENDPOINT` is set, else `off`",
+	must:      oneOf(telemetries.names()),
+	field:     func(c *Config) flag.Value { return choice[string]{&c.Telemetry, telemetries} },
+	check:     Config.checkTelemetry,
+	about: "where [traces and metrics](how-to/telemetry.md) are sent: to the collector that the standard variables " +
+		"`OTEL_*` name (`otlp`), to Google's own endpoint (`google`), or nowhere (`off`)",
+}, {
+	name:  "TELEMETRY_KEYS",
+	unset: "plain",
+	must:  oneOf(telemetryKeys.names()),
+	field: func(c *Config) flag.Value { return choice[string]{&c.TelemetryKeys, telemetryKeys} },
+	about: "how traces show keys: as they are (`plain`), the beginning of their SHA-256 (`hashed`), or not at all " +
+		"(`off`). Metrics never have them.",
 }}
+
+// The values of TELEMETRY.
+const (
+	TelemetryOff    = "off"
+	TelemetryOTLP   = "otlp"
+	TelemetryGoogle = "google"
+)
+
+// defaultTelemetry is otlp where a collector is named.
+func defaultTelemetry(env environment) string {
+	for _, signal := range []string{"", "TRACES_", "METRICS_"} {
+		named := env.text("OTEL_EXPORTER_OTLP_"+signal+"ENDPOINT") != ""
+		if named && telemetryLeftOut == "" && env.text("OTEL_SDK_DISABLED") != "true" {
+			return TelemetryOTLP
+		}
+	}
+	return TelemetryOff
+}
+
+func (c Config) checkTelemetry() error {
+	if c.Telemetry != TelemetryOff && telemetryLeftOut != "" {
+		return fmt.Errorf("it was left out of this program, which was built with -tags %s", telemetryLeftOut)
+	}
+	return nil
+}
 
 // The words for values that are not written out.
 var (
 	leaseExpiries    = words[bool]{{"retry", false}, {"quarantine", true}}
 	conflictPolicies = words[joiner.ConflictPolicy]{
 		{"first", joiner.KeepFirst}, {"last", joiner.KeepLast}, {"reject", joiner.Reject}}
-	deadlines = words[bool]{{"letter", false}, {"process", true}}
-	switches  = words[bool]{{"on", true}, {"off", false}}
-	logLevels = words[slog.Level]{
+	deadlines     = words[bool]{{"letter", false}, {"process", true}}
+	switches      = words[bool]{{"on", true}, {"off", false}}
+	telemetries   = words[string]{{TelemetryOff, TelemetryOff}, {TelemetryOTLP, TelemetryOTLP}, {TelemetryGoogle, TelemetryGoogle}}
+	telemetryKeys = words[string]{{"plain", "plain"}, {"hashed", "hashed"}, {"off", "off"}}
+	logLevels     = words[slog.Level]{
 		{"debug", slog.LevelDebug}, {"info", slog.LevelInfo}, {"warn", slog.LevelWarn}, {"error", slog.LevelError}}
 )
 
@@ -245,4 +291,5 @@ var platformVariables = []struct{ name, setBy, use string }{
 		"tells that the process runs in the cloud, where the memory store is worth a warning; the default of `GCS_FOLDER`"},
 	{"GOOGLE_CLOUD_PROJECT", "you, if at all",
 		"links the log lines of a request in Cloud Logging; the default of `BIGQUERY_PROJECT`"},
+	{"OTEL_SDK_DISABLED", "you, if at all", "`true` has `TELEMETRY` off by default"},
 }

@@ -31,7 +31,7 @@ func TestConfigDefaults(t *testing.T) {
 		Sources: []string{"event1", "event2", "event3"}, EraseSources: []string{"event1"}, BodyLimit: convert.DefaultBodyLimit,
 		EventStore: StoreMemory, ClaimStore: StoreMemory, Folder: "event-driver",
 		Retention:      c.Retention, // of a store that may be left out
-		ConflictPolicy: joiner.KeepFirst, DeadLetters: true, LogLevel: slog.LevelInfo,
+		ConflictPolicy: joiner.KeepFirst, DeadLetters: true, LogLevel: slog.LevelInfo, Telemetry: TelemetryOff, TelemetryKeys: "plain",
 	}
 	if !reflect.DeepEqual(c, want) || !reflect.DeepEqual(DefaultConfig(), want) || want.Validate() != nil {
 		t.Errorf("got %+v and %+v; want %+v, which is valid: %v", c, DefaultConfig(), want, want.Validate())

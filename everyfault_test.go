@@ -76,7 +76,7 @@ func untilNoneIsLeft(t *testing.T, least int, run func(n int) (injected bool)) {
 
 func opened(t *testing.T, config Config) stores {
 	t.Helper()
-	s, err := openStores(t.Context(), config)
+	s, err := openStores(t.Context(), config, unobserved{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func join(t *testing.T, s stores, key, mishap string) {
 	// runs out within the tries, each of which waits for two seconds.
 	config := DefaultConfig()
 	config.Lease = time.Minute
-	pipeline, err := newPipeline(config, s, business, nil)
+	pipeline, err := newPipeline(config, s, business, nil, unobserved{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,6 +83,8 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, http.StatusInternalServerError, err.Error())
 		return
 	}
+	ctx = parts.observer.arrive(ctx, r.Header)
+	defer f.idle(ctx, parts)
 	if r.Method == http.MethodPost && r.URL.EscapedPath() == sweepPath {
 		parts.sweeper.serveSweep(w, r.WithContext(ctx))
 		return
@@ -114,7 +116,17 @@ func (f *Function) Receive(ctx context.Context, event cloudevents.Event) error {
 		f.log().ErrorContext(ctx, "the function could not be set up, the event will be delivered again", "error", err)
 		return err
 	}
+	ctx = parts.observer.arrive(ctx, nil)
+	defer f.idle(ctx, parts)
 	return parts.receive(ctx, event)
+}
+
+// idle has the observer send what it has, if the event that ends now is the last that is handled: the
+// process may be without CPU once it is answered.
+func (f *Function) idle(ctx context.Context, parts *parts) {
+	if f.active.Load() == 1 {
+		parts.observer.idle(ctx)
+	}
 }
 
 // DeadLetters returns the store of the function's dead letters. It opens the stores
@@ -153,13 +165,16 @@ func (f *Function) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if parts := f.opened.Swap(nil); parts != nil {
-		return parts.stores.close()
+		ctx, cancel := context.WithTimeout(context.Background(), telemetryWithin)
+		defer cancel()
+		return errors.Join(parts.stores.close(), parts.observer.shutdown(ctx))
 	}
 	return nil
 }
 
 // parts is what an open function consists of.
 type parts struct {
+	observer  observer
 	stores    stores
 	pipeline  *driver.Pipeline
 	sweeper   *sweeper
@@ -198,13 +213,14 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	stores, err := openStores(ctx, f.config)
+	observer := openTelemetry(ctx, f.config, f.logger)
+	stores, err := openStores(ctx, f.config, observer)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, observer.shutdown(ctx))
 	}
-	pipeline, err := newPipeline(f.config, stores, f.business, f.logger)
+	pipeline, err := newPipeline(f.config, stores, f.business, f.logger, observer)
 	if err != nil {
-		return nil, errors.Join(err, stores.close())
+		return nil, errors.Join(err, stores.close(), observer.shutdown(ctx))
 	}
 	if f.config.uses(StoreMemory) && inCloud() {
 		f.log().WarnContext(ctx, "EVENT_STORE or CLAIM_STORE is memory: "+
@@ -220,13 +236,19 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 	opts := []convert.Option{convert.Admission(gate), convert.BodyLimit(f.config.BodyLimit), convert.Logger(f.logger),
 		convert.ConverterReturns()}
 	if f.config.DeadLetters {
-		opts = append(opts, convert.DeadLetters(stores.deadLetters), convert.MaxAge(f.config.MaxEventAge))
+		opts = append(opts, convert.DeadLetters(observer.stores(f.config, stores).deadLetters), convert.MaxAge(f.config.MaxEventAge))
 	}
+	if err := observer.inFlight(gate); err != nil {
+		return nil, errors.Join(err, stores.close(), observer.shutdown(ctx))
+	}
+	processor := observer.processor(pipeline)
+	opts = append(opts, observer.options()...)
 	return &parts{
+		observer:  observer,
 		stores:    stores,
 		pipeline:  pipeline,
-		sweeper:   newSweeper(f.config, stores, pipeline, gate, f.logger),
-		serveHTTP: convert.ToHTTPHandler(input, pipeline, opts...),
-		receive:   convert.ToCloudFunction(input, pipeline, opts...),
+		sweeper:   newSweeper(f.config, stores, processor, gate, f.logger, observer.waiting()),
+		serveHTTP: convert.ToHTTPHandler(input, processor, opts...),
+		receive:   convert.ToCloudFunction(input, processor, opts...),
 	}, nil
 }

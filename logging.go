@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"example.com/eventdriver/driver"
 )
@@ -46,7 +47,7 @@ func severity(level slog.Level) string {
 	return "ERROR"
 }
 
-// traced is a handler that adds the trace of the context's request.
+// traced is a handler that adds the trace of the context's span, or else of its request.
 type traced struct {
 	slog.Handler
 	reliable bool
@@ -58,7 +59,9 @@ var _ driver.ReliableLogs = traced{}
 func (t traced) Reliable() bool { return t.reliable }
 
 func (t traced) Handle(ctx context.Context, r slog.Record) error {
-	if trace, ok := ctx.Value(traceKey{}).(trace); ok {
+	if id, span, sampled := spanOf(ctx); id != "" {
+		r.AddAttrs(append(traceAttrs(id, span), slog.Bool("logging.googleapis.com/trace_sampled", sampled))...)
+	} else if trace, ok := ctx.Value(traceKey{}).(trace); ok {
 		r.AddAttrs(trace.attrs...)
 	}
 	return t.Handler.Handle(ctx, r)
@@ -82,14 +85,26 @@ func withTrace(r *http.Request) context.Context {
 	if id == "" {
 		return r.Context()
 	}
-	if project := os.Getenv("GOOGLE_CLOUD_PROJECT"); project != "" {
+	return context.WithValue(r.Context(), traceKey{}, trace{traceAttrs(id, span)})
+}
+
+// logProject is the project that telemetry has detected; nil or empty: it has not.
+var logProject atomic.Pointer[string]
+
+// traceAttrs are the attributes of a line by which Cloud Logging knows its trace and its span.
+func traceAttrs(id, span string) []slog.Attr {
+	project := os.Getenv("GOOGLE_CLOUD_PROJECT")
+	if detected := logProject.Load(); detected != nil && *detected != "" {
+		project = *detected
+	}
+	if project != "" {
 		id = "projects/" + project + "/traces/" + id
 	}
 	attrs := []slog.Attr{slog.String("logging.googleapis.com/trace", id)}
 	if span != "" {
 		attrs = append(attrs, slog.String("logging.googleapis.com/spanId", span))
 	}
-	return context.WithValue(r.Context(), traceKey{}, trace{attrs})
+	return attrs
 }
 
 // traceOf reads the W3C's traceparent (version-trace-span-flags), or else the

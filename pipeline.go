@@ -17,13 +17,14 @@ import (
 // let each key pass once, act, publish. The business handler decides what is
 // published: the message that it passes to next. A key counts as processed when
 // Pub/Sub has confirmed that message.
-func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logger) (*driver.Pipeline, error) {
+func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logger, o observer) (*driver.Pipeline, error) {
 	if _, can := s.events.(driver.Replacer); !can && c.ConflictPolicy == joiner.KeepLast {
 		return nil, fmt.Errorf("CONFLICT_POLICY must not be last: the store %s can't replace events", c.EventStore)
 	}
 	if _, hasName := business.(fmt.Stringer); !hasName {
 		business = driver.Named("business", business)
 	}
+	s = o.stores(c, s)
 	idempotency := []cache.Option{cache.SkipOnConflict(), cache.Lease(c.Lease), cache.Logger(logger)}
 	if c.QuarantineOnExpiry {
 		idempotency = append(idempotency, cache.QuarantineOnExpiry(c.quarantine(s)))
@@ -39,11 +40,11 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 	if !c.ProcessIncomplete {
 		handlers = append(handlers, convert.DeadLetterIncomplete(s.deadLetters, c.BodyLimit))
 	}
-	handlers = append(handlers, cache.MaxAttempts(c.MaxAttempts), business)
+	handlers = append(handlers, cache.MaxAttempts(c.MaxAttempts), o.business(business))
 	if s.output != nil {
 		handlers = append(handlers, s.output)
 	}
-	return driver.New(handlers...), nil
+	return driver.New(o.handlers(handlers)...), nil
 }
 
 // Pipeline returns the function's pipeline on a store of yours, for tests: give it the store of a
@@ -57,7 +58,7 @@ func (c Config) Pipeline(store interface {
 		return nil, err
 	}
 	c.DeadLetters, c.ProcessIncomplete = false, true
-	return newPipeline(c, stores{events: store, claims: store}, business, nil)
+	return newPipeline(c, stores{events: store, claims: store}, business, nil, unobserved{})
 }
 
 // Join is the function's join, for those who look at keys.

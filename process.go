@@ -33,13 +33,24 @@ func inCloud() bool { return os.Getenv("K_SERVICE") != "" }
 const (
 	drainWithin = 9 * time.Second
 	flushWithin = 100 * time.Millisecond
+	// telemetryWithin is for what telemetry still has to send then.
+	telemetryWithin = 3 * time.Second
+	endWithin       = 9900 * time.Millisecond
 )
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
 
 // exitOn waits for the signal, lets running events finish, and ends the process. The
 // framework would cut them off. New events are refused meanwhile.
 func (f *Function) exitOn(terminated <-chan os.Signal) {
 	<-terminated
 	f.draining.Store(true)
+	end := time.Now().Add(endWithin)
 	ctx, cancel := context.WithTimeout(context.Background(), drainWithin)
 	defer cancel()
 	if err := f.Drain(ctx); err != nil {
@@ -47,5 +58,19 @@ func (f *Function) exitOn(terminated <-chan os.Signal) {
 			"events", f.active.Load())
 	}
 	time.Sleep(flushWithin)
+	f.flush(end)
 	os.Exit(0)
+}
+
+// flush sends what telemetry has not sent yet, until the process ends.
+func (f *Function) flush(end time.Time) {
+	parts := f.opened.Load()
+	if parts == nil {
+		return
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), earlier(end, time.Now().Add(telemetryWithin)))
+	defer cancel()
+	if err := parts.observer.shutdown(ctx); err != nil {
+		f.log().Warn("the last traces and metrics were not sent", "error", err)
+	}
 }

@@ -19,7 +19,7 @@ func UnknownVariables(environ []string) (sentences []string) {
 	known := knownVariables()
 	for _, variable := range environ {
 		name, _, _ := strings.Cut(variable, "=")
-		if slices.Contains(known, name) || slices.Contains(foreign, name) || serviceLink(name) {
+		if slices.Contains(known, name) || slices.Contains(foreign, name) || serviceLink(name) || openTelemetrys(name) {
 			continue
 		}
 		if nearest, suspicious := nearestVariable(name, known); suspicious {
@@ -40,6 +40,9 @@ func knownVariables() (names []string) {
 	}
 	return names
 }
+
+// openTelemetrys says whether a name is one of the many that OpenTelemetry's SDK reads.
+func openTelemetrys(name string) bool { return strings.HasPrefix(name, "OTEL_") }
 
 // serviceLink says whether a name is one that Kubernetes gives to containers for a
 // service called event-driver, say.

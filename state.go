@@ -24,7 +24,7 @@ func OpenState(ctx context.Context, config Config) (*State, error) {
 		return nil, errors.New("EVENT_STORE or CLAIM_STORE is memory, which only the function's own process sees")
 	}
 	config.DeadLetterTopic, config.OutputTopic = "", ""
-	s, err := openStores(ctx, config)
+	s, err := openStores(ctx, config, unobserved{})
 	if err != nil {
 		return nil, err
 	}

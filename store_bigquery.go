@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"time"
 
+	"cloud.google.com/go/bigquery"
+
 	"example.com/eventdriver/stores/bqstore"
 )
 
@@ -27,9 +29,13 @@ func bigQueryStore() storeKind {
 		lease: bigQueryLease, seals: true, settings: bigQuerySettings, open: openBigQuery}
 }
 
-func openBigQuery(ctx context.Context, c Config) (store, error) {
+func openBigQuery(ctx context.Context, c Config, o observer) (store, error) {
+	opts, err := o.client(ctx, "bigquery", bigquery.Scope)
+	if err != nil {
+		return nil, err
+	}
 	return bqstore.New(ctx, bqstore.Config(c.Project, c.Dataset).WithLocation(c.Location).
-		WithRetention(c.Retention).WithTimeout(c.storeTimeout()))
+		WithRetention(c.Retention).WithTimeout(c.storeTimeout()), opts...)
 }
 
 var bigQuerySettings = []setting{{

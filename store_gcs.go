@@ -7,6 +7,8 @@ import (
 	"flag"
 	"time"
 
+	"cloud.google.com/go/storage"
+
 	"example.com/eventdriver/stores/gcsstore"
 )
 
@@ -17,10 +19,14 @@ func gcsStore() storeKind {
 	return storeKind{name: StoreGCS, impliedBy: "GCS_BUCKET", seals: true, settings: gcsSettings, open: openGCS}
 }
 
-func openGCS(ctx context.Context, c Config) (store, error) {
+func openGCS(ctx context.Context, c Config, o observer) (store, error) {
+	opts, err := o.client(ctx, "storage", storage.ScopeFullControl)
+	if err != nil {
+		return nil, err
+	}
 	timeout := c.storeTimeout()
 	return gcsstore.New(ctx, gcsstore.Config(c.Bucket).WithFolder(c.Folder).WithTimeout(gcsstore.Timeout{
-		Default: &timeout, Operation: map[gcsstore.Operation]time.Duration{gcsstore.OpAcquire: c.acquireTimeout()}}))
+		Default: &timeout, Operation: map[gcsstore.Operation]time.Duration{gcsstore.OpAcquire: c.acquireTimeout()}}), opts...)
 }
 
 var gcsSettings = []setting{{

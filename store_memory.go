@@ -13,6 +13,6 @@ func memoryStore() storeKind {
 	return storeKind{
 		name:  StoreMemory,
 		seals: true,
-		open:  func(context.Context, Config) (store, error) { return memstore.New(), nil },
+		open:  func(context.Context, Config, observer) (store, error) { return memstore.New(), nil },
 	}
 }

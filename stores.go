@@ -17,7 +17,7 @@ import (
 // file store_NAME.go with a function that returns its kind, and add that to storeKinds.
 type storeKind struct {
 	name      string
-	open      func(context.Context, Config) (store, error)
+	open      func(context.Context, Config, observer) (store, error)
 	settings  []setting     // of this store alone
 	impliedBy string        // the variable that makes it the default where it is set
 	claimsIn  string        // the kind that keeps the claims of its events, where that one's variable is set; "": its own
@@ -133,14 +133,14 @@ type stores struct {
 
 // openStores opens each store and topic that config names, once. Dead letters go
 // to their topic, or else to the store of the events.
-func openStores(ctx context.Context, c Config) (stores, error) {
+func openStores(ctx context.Context, c Config, o observer) (stores, error) {
 	var s stores
 	opened := make(map[string]store)
 	for _, name := range []string{c.EventStore, c.ClaimStore} {
 		if opened[name] != nil {
 			continue
 		}
-		one, err := openStore(ctx, name, c)
+		one, err := openStore(ctx, name, c, o)
 		if err != nil {
 			return stores{}, errors.Join(fmt.Errorf("store %s: %w", name, err), s.close())
 		}
@@ -150,22 +150,22 @@ func openStores(ctx context.Context, c Config) (stores, error) {
 		}
 	}
 	s.events, s.claims, s.deadLetters = opened[c.EventStore], opened[c.ClaimStore], opened[c.EventStore]
-	if err := s.openTopics(ctx, c); err != nil {
+	if err := s.openTopics(ctx, c, o); err != nil {
 		return stores{}, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func openStore(ctx context.Context, name string, c Config) (store, error) {
+func openStore(ctx context.Context, name string, c Config, o observer) (store, error) {
 	kind, err := findStore(storeKinds(), name)
 	if err != nil {
 		return nil, err
 	}
-	return kind.open(ctx, c)
+	return kind.open(ctx, c, o)
 }
 
 // openTopics opens the topics that config names.
-func (s *stores) openTopics(ctx context.Context, c Config) error {
+func (s *stores) openTopics(ctx context.Context, c Config, o observer) error {
 	if c.DeadLetterTopic != "" {
 		topic, err := publish.Open(ctx, c.DeadLetterTopic)
 		if err != nil {
@@ -179,7 +179,7 @@ func (s *stores) openTopics(ctx context.Context, c Config) error {
 		if err != nil {
 			return fmt.Errorf("OUTPUT_TOPIC: %w", err)
 		}
-		s.output, s.closers = publish.NewOutput(topic), append(s.closers, topic)
+		s.output, s.closers = publish.NewOutput(topic, o.output()...), append(s.closers, topic)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/admission"
+	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
 )
 
@@ -58,15 +59,18 @@ type sweeper struct {
 	join     joiner.Join
 	deadline time.Duration // 0: none
 	quiet    time.Duration
-	pipeline *driver.Pipeline
+	pipeline convert.Processor
 	gate     *admission.Gate
 	logger   *slog.Logger
+	waiting  waitingJoins
 
 	one  sync.Mutex // a sweep is under way
 	next string     // where it goes on
 }
 
-func newSweeper(c Config, s stores, pipeline *driver.Pipeline, gate *admission.Gate, logger *slog.Logger) *sweeper {
+func newSweeper(
+	c Config, s stores, pipeline convert.Processor, gate *admission.Gate, logger *slog.Logger, waiting waitingJoins,
+) *sweeper {
 	sw := &sweeper{
 		join:     joiner.Join{Condition: joiner.MatchAll(c.Sources...)},
 		deadline: c.JoinDeadline,
@@ -74,6 +78,7 @@ func newSweeper(c Config, s stores, pipeline *driver.Pipeline, gate *admission.G
 		pipeline: pipeline,
 		gate:     gate,
 		logger:   logger,
+		waiting:  waiting,
 	}
 	if !c.forgetsClaims() {
 		sw.keys = s.inspector()
@@ -113,12 +118,17 @@ func (s *sweeper) sweep(ctx context.Context, cursor string) (r SweepReport, err 
 	defer s.one.Unlock()
 	listing, cancel := context.WithTimeout(ctx, timeToSweep(ctx))
 	defer cancel()
-	r.Next = cmp.Or(cursor, s.next)
+	if r.Next = cmp.Or(cursor, s.next); r.Next == "" {
+		s.waiting.Begin()
+	}
 	for !r.Finished && listing.Err() == nil && err == nil {
 		err = s.sweepPage(ctx, listing, &r)
 	}
 	if driver.IsPermanent(err) {
 		r.Next = "" // the cursor was refused
+	}
+	if r.Finished {
+		s.waiting.End()
 	}
 	if s.next = r.Next; listing.Err() != nil && ctx.Err() == nil {
 		err = nil // the time was up
@@ -153,6 +163,9 @@ func (s *sweeper) sweepPage(ctx, listing context.Context, r *SweepReport) error 
 			r.LeftAlone++
 			mu.Unlock()
 			continue
+		}
+		if standing.State == joiner.Waiting && len(k.Events) > 0 {
+			s.waiting.Add(standing.Missing, now.Sub(k.FirstKept()))
 		}
 		count := s.due(k, standing, now, r)
 		if count == nil {

@@ -4,7 +4,7 @@ locals {
   # Of this repository, only these and the Go files at the root are in the source, and of another folder the Go files
   # and source_includes, whatever else lies there. Also tests, documents and what tools leave stay out; .gcloudignore
   # says the same. Not ".*", which is true of the folder itself, called ".".
-  source_parts = ["driver", "go.mod", "go.sum", "publish", "stores"]
+  source_parts = ["driver", "go.mod", "go.sum", "publish", "stores", "telemetry"]
   source_excludes = concat(
     [
       "**/.[a-zA-Z]*", "**/*_test.go", "**/testdata",

@@ -151,9 +151,13 @@ func TestTestsAloneNeedTheirParsers(t *testing.T) {
 	}
 }
 
-// TestBigQueryCanBeLeftOut: a program that is built with -tags nobigquery has no client of
-// BigQuery in it, and the tests of such a build compile.
-func TestBigQueryCanBeLeftOut(t *testing.T) {
+// TestPartsCanBeLeftOut: a program that is built with -tags nobigquery has no client of BigQuery in
+// it, one with -tags notelemetry sends no traces, and the tests of such builds compile.
+func TestPartsCanBeLeftOut(t *testing.T) {
+	module, err := clone.Module(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	deps := func(tags string) []string {
 		cmd := exec.Command("go", "list", "-deps", "-tags", tags, ".")
 		cmd.Dir = root
@@ -163,22 +167,24 @@ func TestBigQueryCanBeLeftOut(t *testing.T) {
 		}
 		return strings.Fields(string(out))
 	}
-	module, err := clone.Module(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, without := deps(""), deps("nobigquery")
-	for _, name := range []string{module + "/stores/bqstore", "cloud.google.com/go/bigquery"} {
-		if !slices.Contains(plain, name) {
-			t.Errorf("a plain build lacks %s", name)
+	plain := deps("")
+	for tag, packages := range map[string][]string{
+		"nobigquery":  {module + "/stores/bqstore", "cloud.google.com/go/bigquery"},
+		"notelemetry": {module + "/telemetry", module + "/telemetry/otlp", "go.opentelemetry.io/otel/exporters/otlp/otlptrace"},
+	} {
+		without := deps(tag)
+		for _, name := range packages {
+			if !slices.Contains(plain, name) {
+				t.Errorf("a plain build lacks %s", name)
+			}
+			if slices.Contains(without, name) {
+				t.Errorf("a build with -tags %s contains %s", tag, name)
+			}
 		}
-		if slices.Contains(without, name) {
-			t.Errorf("a build with -tags nobigquery contains %s", name)
+		cmd := exec.Command("go", "vet", "-tags", tag, ".")
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("go vet -tags %s: %v\n%s", tag, err, out)
 		}
-	}
-	cmd := exec.Command("go", "vet", "-tags", "nobigquery", ".")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("go vet -tags nobigquery: %v\n%s", err, out)
 	}
 }

@@ -68,7 +68,7 @@ func TestConstructorsAndOptionsHaveExamples(t *testing.T) {
 // imported says that users import the package in a folder.
 func imported(folder string) bool {
 	first, _, below := strings.Cut(folder, "/")
-	return slices.Contains([]string{"driver", "stores", "publish"}, first) && (below || first != "stores") &&
+	return slices.Contains([]string{"driver", "stores", "publish", "telemetry"}, first) && (below || first != "stores") &&
 		!strings.Contains("/"+folder+"/", "/internal/")
 }
 

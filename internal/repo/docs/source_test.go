@@ -103,7 +103,7 @@ func TestDeployedSourceIsTheFunctionAlone(t *testing.T) {
 			t.Errorf("%s is not deployed", name)
 		}
 	}
-	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}\n{{end}}{{range .EmbedFiles}}{{$dir}}/{{.}}\n{{end}}{{end}}", ".", "./driver/...", "./stores/...", "./publish/...")
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{$dir := .Dir}}{{range .GoFiles}}{{$dir}}/{{.}}\n{{end}}{{range .EmbedFiles}}{{$dir}}/{{.}}\n{{end}}{{end}}", ".", "./driver/...", "./stores/...", "./publish/...", "./telemetry/...")
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
