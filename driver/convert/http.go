@@ -108,7 +108,7 @@ func (e *endpoint) untilAnswered(connection *http.ResponseController) {
 func (e *endpoint) cutShort(w http.ResponseWriter, r *http.Request, err error) {
 	e.log().LogAttrs(r.Context(), slog.LevelInfo, "request cut short, its body was not read",
 		slog.String("event", brief(r.Header.Get("Ce-Id"))), slog.String("error", err.Error()))
-	e.tell(r.Context(), nil, outcome{verdict: cut, err: err})
+	e.tell(r.Context(), nil, outcome{verdict: cut, err: err, message: driver.Message{Source: sourceInPath(r.URL)}})
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		w.Header().Set("Connection", "close") // don't wait for the rest
 		line(w, http.StatusRequestTimeout, "the body did not arrive in time: deliver it again")
