@@ -40,10 +40,14 @@ func (p Point) name() string {
 	return strings.Join(parts, "\x00")
 }
 
-// has says whether a point has these attributes, pairs of a name and a value.
+// has says whether a point has these attributes, pairs of a name and a value; service is the instance.
 func (p Point) has(attributes []string) bool {
 	for i := 0; i+1 < len(attributes); i += 2 {
-		if p.Attributes[attributes[i]] != attributes[i+1] {
+		value := p.Attributes[attributes[i]]
+		if attributes[i] == "service" {
+			value = p.Instance
+		}
+		if value != attributes[i+1] {
 			return false
 		}
 	}

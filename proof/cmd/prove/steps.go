@@ -43,6 +43,8 @@ var steps = []step{
 		commands: []string{"go test ./cmd/eventdriver -count=1 -v -timeout 10m -run TestHundredThousandKeys"}, figure: line(`keys: (.*)`)},
 	{name: "sweeps", what: "two that sweep, killed while the last events of orders come late",
 		commands: []string{"go test . -count=1 -v -timeout 10m -run TestSweepsKilledAgainstLateEvents"}, figure: line(`sweeps: (.*)`)},
+	{name: "telemetry", what: "counters of processes under load, compared with what they answered",
+		commands: []string{"go test . -count=1 -v -timeout 10m -run TestCountersAgreeWithTheLedger"}, figure: line(`telemetry: (.*)`)},
 	{name: "local", what: "instances of the local run killed and frozen while orders come", commands: []string{
 		"go test ./cmd/local/... -count=1 -v -timeout 10m -run 'TestNothingIsLostWhenInstancesDie'"},
 		figure: line(`(\d+ orders, \d+ runs.*)`)},
