@@ -62,6 +62,8 @@ var onlyTerraform = map[string]string{
 	"google_storage_bucket_object.source":         "source",
 	"google_storage_bucket_iam_member.build_":     "source",
 	"google_storage_managed_folder.":              "refusals",
+	"terraform_data.bucket":                       "existing things",
+	"terraform_data.dataset":                      "existing things",
 	"terraform_data.place":                        "refusals",
 	"terraform_data.whole":                        "refusals",
 	"terraform_data.settled":                      "other",
