@@ -107,9 +107,37 @@ func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
 				t.Errorf("docs/deploy.md: no script prints %s", command)
 			}
 		case strings.HasPrefix(command, "deploy/gcloud.sh "):
+		case strings.HasPrefix(command, "terraform state rm "):
+			for _, address := range fieldsAfter(command, "rm") {
+				if resource := strings.Split(address, "."); len(resource) != 4 || !inModule(t, resource[2], resource[3]) {
+					t.Errorf("docs/deploy.md: the module has no %s", address)
+				}
+			}
 		case !slices.Contains([]string{"terraform init", "terraform apply -var=project_id=my-project-123",
 			"terraform destroy -var=project_id=my-project-123", "deploy/build.sh --check"}, command):
 			t.Errorf("docs/deploy.md: nothing tests %s", command)
 		}
 	}
+}
+
+// fieldsAfter returns the words of a command after one of them.
+func fieldsAfter(command, word string) []string {
+	fields := strings.Fields(command)
+	return fields[slices.Index(fields, word)+1:]
+}
+
+// inModule says whether the Terraform module has a resource of that type and name.
+func inModule(t *testing.T, kind, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob("../terraform/*.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text), `resource "`+kind+`" "`+name+`" {`)
+	})
 }
