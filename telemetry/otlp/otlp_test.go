@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,14 +31,20 @@ import (
 
 // slowly is an exporter that takes a while, or as long as it is let.
 type slowly struct {
-	takes    time.Duration
-	exported int
+	takes    atomic.Int64 // nanoseconds
+	exported atomic.Int64
+}
+
+func exporterThat(takes time.Duration) *slowly {
+	s := new(slowly)
+	s.takes.Store(int64(takes))
+	return s
 }
 
 func (s *slowly) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
 	select {
-	case <-time.After(s.takes):
-		s.exported += len(spans)
+	case <-time.After(time.Duration(s.takes.Load())):
+		s.exported.Add(int64(len(spans)))
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -71,24 +78,24 @@ func idle(p *Providers) time.Duration {
 // collector that no longer is.
 func TestIdleWaitsForPromptCollectorsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		exporter := &slowly{takes: 20 * time.Millisecond}
+		exporter := exporterThat(20 * time.Millisecond)
 		p := throttled(exporter)
 		defer func() { _ = p.Shutdown(context.Background()) }()
 		record(p, 1)
-		if took := idle(p); took != 0 || exporter.exported != 0 {
+		if took := idle(p); took != 0 || exporter.exported.Load() != 0 {
 			t.Errorf("waited for %v, for a collector of which nothing is known", took)
 		}
 		time.Sleep(10 * time.Second) // the batch is due
 		record(p, 1)
-		if took := idle(p); took != 20*time.Millisecond || exporter.exported != 2 {
-			t.Errorf("waited for %v, and %d spans are sent; want 20ms and 2", took, exporter.exported)
+		if took := idle(p); took != 20*time.Millisecond || exporter.exported.Load() != 2 {
+			t.Errorf("waited for %v, and %d spans are sent; want 20ms and 2", took, exporter.exported.Load())
 		}
 		record(p, 1)
 		if took := idle(p); took != 0 {
 			t.Errorf("waited for %v, twice in ten seconds", took)
 		}
 		time.Sleep(10 * time.Second)
-		exporter.takes = time.Hour // it hangs
+		exporter.takes.Store(int64(time.Hour)) // it hangs
 		record(p, 1)
 		if took := idle(p); took != idleWithin {
 			t.Errorf("waited for %v; want %v at most", took, idleWithin)
@@ -106,7 +113,7 @@ func TestIdleWaitsForPromptCollectorsAlone(t *testing.T) {
 // TestQueueIsBounded: more spans than it holds are dropped, and nobody waits for room.
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := throttled(&slowly{takes: time.Hour})
+		p := throttled(exporterThat(time.Hour))
 		began := time.Now()
 		record(p, 20_000)
 		if took := time.Since(began); took != 0 {
