@@ -3,7 +3,6 @@ package driver
 import (
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -44,12 +43,19 @@ func deliver(fn func() error, to func(error)) {
 }
 
 // growStack gives a goroutine that has just begun the stack that a pipeline needs, at once: while
-// there is nothing on it. Otherwise it would grow in steps, each of which copies all frames.
+// there is nothing on it. Otherwise it would grow in steps, each of which copies all frames. The
+// function's frame is as large as that also where it is not used.
 //
 //go:noinline
-func growStack() (last byte) {
-	var frame [stackOfRun]byte
-	return frame[len(os.Args)%stackOfRun]
+func growStack(use bool) (last byte) {
+	if use {
+		var frame [stackOfRun]byte
+		for i := range frame {
+			frame[i] = last + byte(i)
+			last = frame[i/2]
+		}
+	}
+	return last
 }
 
 const stackOfRun = 8 << 10

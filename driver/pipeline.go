@@ -103,7 +103,7 @@ type underway struct {
 
 // work runs the chain in a goroutine of its own.
 func (u *underway) work() {
-	growStack()
+	growStack(false)
 	deliver(func() error {
 		defer u.end()
 		return u.pipeline.first(u.ctx, u.in)

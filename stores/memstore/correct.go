@@ -34,7 +34,6 @@ func (s *Store) Correct(ctx context.Context, m driver.Message, c driver.Correcti
 	ref := strconv.Itoa(s.corrections)
 	s.corrected[ref] = kept.Last
 	kept.corrections = append(kept.corrections, driver.Corrected{Correction: c, Ref: ref})
-	s.events[m.Key][m.Source] = kept
 	s.keep(next)
 	return nil
 }

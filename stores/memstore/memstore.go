@@ -38,7 +38,7 @@ var (
 // every method a single step. Make one with [New].
 type Store struct {
 	mu      sync.Mutex
-	events  map[string]map[string]event    // by key, then by source
+	events  map[string]map[string]*event   // by key, then by source
 	decided map[string]map[string][]string // by key, then by the join's name
 	sealed  map[string]map[string]bool     // by key, then by source
 	leases  map[claimed]lease
@@ -66,7 +66,7 @@ type letter struct {
 // New returns an empty store. Leases run by [time.Now].
 func New() *Store {
 	return &Store{
-		events:  make(map[string]map[string]event),
+		events:  make(map[string]map[string]*event),
 		decided: make(map[string]map[string][]string),
 		sealed:  make(map[string]map[string]bool),
 		leases:  make(map[claimed]lease),
@@ -133,12 +133,14 @@ func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []str
 // look returns the events of sources, or those sources that are missing. m has the content
 // that is kept for its source. The caller holds the mutex.
 func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (messages []driver.Message, missing []string, err error) {
-	events := s.events[m.Key]
+	events, sealed := s.events[m.Key], len(s.sealed[m.Key]) > 0
 	for _, source := range sources {
-		if err := s.checkSealed(m.Key, source); err != nil {
-			return nil, nil, err
+		if sealed {
+			if err := s.checkSealed(m.Key, source); err != nil {
+				return nil, nil, err
+			}
 		}
-		if _, ok := events[source]; !ok {
+		if events[source] == nil {
 			if missing == nil {
 				missing = make([]string, 0, len(sources))
 			}
@@ -175,7 +177,11 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	if err := s.checkSealed(m.Key, m.Source); err != nil {
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
-	kept, ok := s.events[m.Key][m.Source]
+	before, ok := s.events[m.Key][m.Source]
+	var kept driver.Succession
+	if ok {
+		kept = before.Succession
+	}
 	next, later := kept.Replace(m)
 	if err := driver.Grow(ctx, max(len(kept.Last.Content), len(m.Content))); err != nil {
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
@@ -196,15 +202,14 @@ func (s *Store) keep(e driver.Succession) {
 	e.Last = e.Last.Clone()
 	kept := s.events[e.Last.Key]
 	if kept == nil {
-		kept = make(map[string]event)
+		kept = make(map[string]*event)
 		s.events[e.Last.Key] = kept
 	}
-	was := kept[e.Last.Source]
-	if was.since.IsZero() {
-		was.since = time.Now()
+	if was := kept[e.Last.Source]; was != nil {
+		was.Succession = e
+		return
 	}
-	was.Succession = e
-	kept[e.Last.Source] = was
+	kept[e.Last.Source] = &event{Succession: e, since: time.Now()}
 }
 
 // LookUp implements [driver.EventStore].
