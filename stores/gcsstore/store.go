@@ -63,8 +63,9 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 		return nil, errors.New("gcsstore: client options have no effect on a ready client: use WithClient or options, not both")
 	case client == nil:
 		var err error
-		// JSON, since the client hides what the XML API says of a 404.
-		opts = append([]option.ClientOption{storage.WithJSONReads()}, opts...)
+		// JSON, since the client hides what the XML API says of a 404. Spans of single requests would cost
+		// 200 allocations a join also where nobody collects them.
+		opts = append([]option.ClientOption{storage.WithJSONReads(), option.WithTelemetryDisabled()}, opts...)
 		if client, err = storage.NewClient(ctx, opts...); err != nil {
 			return nil, fmt.Errorf("gcsstore: client: %w", err)
 		}
