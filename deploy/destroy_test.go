@@ -65,6 +65,17 @@ func TestDestroyRefusesAnotherRegion(t *testing.T) {
 	}
 }
 
+// TestDestroyRefusesServices: the accounts of a service that gcloud run deploy made are not taken from under it.
+func TestDestroyRefusesServices(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.gcloud("run", "services", "create", "event-driver", "--region=europe-west1")
+	printed, calls, err := c.try("--destroy")
+	if err == nil || !strings.Contains(printed, "is a service of Cloud Run that is no function") || len(changes(calls)) > 0 {
+		t.Errorf("%v: %s, and %q", err, printed, changes(calls))
+	}
+}
+
 // TestDestroyLeavesOtherInstances: also those whose name begins alike.
 func TestDestroyLeavesOtherInstances(t *testing.T) {
 	t.Parallel()
