@@ -110,8 +110,10 @@ func traceAttrs(id, span string) []slog.Attr {
 // traceOf reads the W3C's traceparent (version-trace-span-flags), or else the
 // older X-Cloud-Trace-Context (trace/span;options).
 func traceOf(h http.Header) (id, span string) {
-	if parts := strings.Split(h.Get("traceparent"), "-"); len(parts) >= 4 && isHex(parts[1], 32) && isHex(parts[2], 16) {
-		return parts[1], parts[2]
+	if parent := h.Get("traceparent"); parent != "" {
+		if parts := strings.Split(parent, "-"); len(parts) >= 4 && isHex(parts[1], 32) && isHex(parts[2], 16) {
+			return parts[1], parts[2]
+		}
 	}
 	id, _, _ = strings.Cut(h.Get("X-Cloud-Trace-Context"), "/")
 	if isHex(id, 32) {

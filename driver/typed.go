@@ -182,10 +182,10 @@ func exact[T any](ctx context.Context, content []byte) ([]byte, error) {
 }
 
 // folds says whether two different names are the same but for their case.
-func folds(names []string) bool {
+func folds(names [][]byte) bool {
 	for i, name := range names {
 		for _, other := range names[:i] {
-			if name != other && strings.EqualFold(name, other) {
+			if bytes.EqualFold(name, other) && !bytes.Equal(name, other) {
 				return true
 			}
 		}
@@ -197,11 +197,12 @@ func folds(names []string) bool {
 const mostMembers = 256
 
 // memberNames returns the names of an object's members; nil for anything else. It copies
-// none of their values, which may be large.
-func memberNames(content []byte) (names []string) {
+// none of their values, which may be large, and no name without escapes.
+func memberNames(content []byte) [][]byte {
 	if !json.Valid(content) {
 		return nil
 	}
+	names := make([][]byte, 0, 16)
 	depth := 0
 	for i := 0; i < len(content) && len(names) < mostMembers; i++ {
 		switch content[i] {
@@ -217,7 +218,7 @@ func memberNames(content []byte) (names []string) {
 				}
 			}
 			if depth == 1 && isName(content[i+1:]) {
-				names = append(names, string(rawjson.Text(content[start:i+1])))
+				names = append(names, rawjson.Text(content[start:i+1]))
 			}
 		}
 	}

@@ -139,12 +139,12 @@ func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (
 	messages []driver.Message, joined bool, err error,
 ) {
 	var data []byte
-	err = rejectPanic(driver.Recover, "reading the joined events", func() (err error) {
+	err = rejectPanic("reading the joined events", driver.Recover(func() (err error) {
 		if data, joined = joinedData(event); joined {
 			messages, err = readJoined(ctx, data)
 		}
 		return err
-	})
+	}))
 	if joined || err != nil {
 		return messages, joined, err
 	}
@@ -206,23 +206,31 @@ func clientGone(ctx context.Context) bool {
 
 // convert calls the converter, and checks its message.
 func (e *endpoint) convert(ctx context.Context, event *cloudevents.Event) (m driver.Message, err error) {
-	guard := driver.Guard
 	if e.returns {
-		guard = driver.Recover
+		err = driver.Recover(func() (err error) {
+			m, err = e.in(ctx, event)
+			return err
+		})
+	} else {
+		m, err = guarded(e.in, ctx, event)
 	}
-	err = rejectPanic(guard, "conversion", func() (err error) {
-		m, err = e.in(ctx, event)
-		return err
-	})
 	if err != nil {
-		return m, err
+		return m, rejectPanic("conversion", err)
 	}
 	return m, m.Valid()
 }
 
-// rejectPanic calls fn by guard, and turns a panic into a rejection: each redelivery would panic again.
-func rejectPanic(guard func(func() error) error, doing string, fn func() error) error {
-	err := guard(fn)
+// guarded calls a converter that may end its goroutine.
+func guarded(in InputConverter, ctx context.Context, event *cloudevents.Event) (m driver.Message, err error) {
+	err = driver.Guard(func() (err error) {
+		m, err = in(ctx, event)
+		return err
+	})
+	return m, err
+}
+
+// rejectPanic turns a panic into a rejection: each redelivery would panic again.
+func rejectPanic(doing string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -147,9 +147,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 
 // readEvent reads the event.
 func readEvent(r *http.Request, body []byte, w *decode.Warnings) (event *cloudevents.Event, err error) {
-	err = rejectPanic(driver.Recover, "reading the event", func() (err error) {
+	err = driver.Recover(func() (err error) {
 		event, err = decode.Request(r, body, w)
 		return err
 	})
-	return event, err
+	return event, rejectPanic("reading the event", err)
 }
