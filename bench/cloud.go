@@ -152,10 +152,10 @@ func (c cell) measure(ctx context.Context, on *cloud, way joins, prefix string, 
 	return c.duplicates(ctx, on, handles, prefix, content, into)
 }
 
-// warm has each instance join a key, so that its connections are open.
+// warm has each instance keep two events of some keys, so that its connections are open.
 func (c cell) warm(ctx context.Context, handles []handle, prefix string) error {
 	for i := range handles {
-		one := cell{n: c.n, keys: c.atOnce, atOnce: c.atOnce}
+		one := cell{n: 2, keys: c.atOnce, atOnce: c.atOnce}
 		if _, err := one.send(ctx, handles[i:i+1], fmt.Sprintf("%swarm-%d-", prefix, i), []byte("1")); err != nil {
 			return err
 		}

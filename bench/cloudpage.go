@@ -28,7 +28,7 @@ func (r *run) cells() (cells []cell) {
 	for _, n := range []int{2, 3, 5, 10, 20} {
 		cells = append(cells, cell{n: n, size: 100_000, instances: 1, keys: 4, atOnce: 4})
 	}
-	for _, n := range []int{2, 3, 5, 10} {
+	for _, n := range []int{2, 3, 5, 10, 20} {
 		cells = append(cells, cell{n: n, size: 10_000_000, instances: 1, keys: 1, atOnce: 1})
 	}
 	return cells
@@ -91,7 +91,7 @@ func onCloud(ctx context.Context, r *run) (section, error) {
 func (r *run) cell(ctx context.Context, c cell) ([]cost, error) {
 	costs := make([]cost, len(waysToJoin))
 	rounds := r.rounds
-	if c.size > 1_000_000 {
+	if c.size > 1_000_000 || c.instances > 1 {
 		rounds = min(rounds, 2) // each takes seconds
 	}
 	for round := range rounds {

@@ -64,7 +64,7 @@ func joinAmong(ctx context.Context, n, rounds int) (bytes float64, times sample.
 			return 0, nil, err
 		}
 	}
-	bytes = float64(heap()-before) / float64(n)
+	bytes = (heap() - before) / float64(n)
 	const joins = 1000
 	for round := range rounds {
 		begun := time.Now()
@@ -81,11 +81,13 @@ func joinAmong(ctx context.Context, n, rounds int) (bytes float64, times sample.
 	return bytes, times, nil
 }
 
-func heap() uint64 {
+// heap is what is in use. It takes a second collection to free what pools hold.
+func heap() float64 {
+	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	return float64(m.HeapAlloc)
 }
 
 // keysInCloud has objects of other keys in the bucket.
