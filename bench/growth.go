@@ -93,9 +93,9 @@ func heap() float64 {
 // keysInCloud has objects of other keys in the bucket.
 func keysInCloud(ctx context.Context, r *run, s *section) error {
 	t := table{title: "Keys on Cloud Storage", head: []string{"objects there before", "Class A", "Class B", "4xx", "CPU of a join of 3, ms"}}
-	objects := []int{1000, 10_000, 100_000}
+	objects := []int{100, 1000, 10_000} // the stand-in takes minutes for ten times as many
 	if r.quick {
-		objects = objects[:1]
+		objects = objects[1:2]
 	}
 	c := cell{n: 3, size: 1000, instances: 1, keys: 8, atOnce: 4}
 	for _, n := range objects {

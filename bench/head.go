@@ -10,7 +10,7 @@ import (
 
 // head is the beginning of the page.
 func (r *run) head() string {
-	how := "make bench"
+	how := "`make bench`"
 	if r.quick || r.rounds < 6 {
 		how = "a quick run of bench, which says nothing about performance,"
 	}
@@ -22,7 +22,7 @@ What is compared ran in turn within each of %d rounds. A figure is the median of
 in which the median is with 95 %% confidence, or the least and the greatest where rounds take long and are fewer. Ratios are of the same round: they tell more than times, which another
 machine does not repeat. [Cost](how-to/cost.md) says what a whole deployment costs.
 
-`, "`"+how+"`", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), r.rounds)
+`, how, processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), r.rounds)
 }
 
 // processor is the name of the processor, where Linux tells it.

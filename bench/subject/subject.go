@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
@@ -34,11 +36,23 @@ func Self() Usage {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	peak := int64(r.Maxrss) << 10
-	if runtime.GOOS == "darwin" {
-		peak = int64(r.Maxrss) // in bytes there
+	return Usage{seconds(r.Utime) + seconds(r.Stime), peak(r), m.Mallocs, m.TotalAlloc}
+}
+
+// peak is the most memory that this program has had. On Linux, Maxrss counts what the parent had when it
+// started this process, too.
+func peak(r syscall.Rusage) int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return int64(r.Maxrss) // in bytes on macOS
 	}
-	return Usage{seconds(r.Utime) + seconds(r.Stime), peak, m.Mallocs, m.TotalAlloc}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kB, _ := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			return kB << 10
+		}
+	}
+	return 0
 }
 
 func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
