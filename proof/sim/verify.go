@@ -315,7 +315,7 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 			v.violated("event %d was acknowledged, and was never kept", a.delivery+1)
 		case v.scenario.Policy == joiner.Reject && string(kept.Content) != a.event.Content:
 			v.violated("event %d was acknowledged, and its content is not what is kept", a.delivery+1)
-		case a.joined && !a.asked && k.deletions == 0: // events are deleted of completed keys alone
+		case a.joined && !a.asked && !v.shared(k) && k.deletions == 0: // events are deleted of completed keys alone
 			v.violated("event %d was acknowledged, though it completed the join", a.delivery+1)
 		}
 	}
@@ -326,6 +326,12 @@ func (v *verifier) acknowledged(a *attempt, err error) {
 	if (a.asked || v.scenario.Joined == nil) && k.state != done && !k.forgotten && !reopened {
 		v.violated("event %d was acknowledged, and its key is not completed", a.delivery+1)
 	}
+}
+
+// shared says whether a delivery may have been told by another of its instance, which asked for the
+// claim, that the key is completed.
+func (v *verifier) shared(k *keyState) bool {
+	return v.scenario.OneInstance && k.state == done
 }
 
 func (v *verifier) deadLettered(a *attempt, k *keyState, reason driver.Reason) {
