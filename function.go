@@ -214,13 +214,29 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 		return nil, err
 	}
 	observer := openTelemetry(ctx, f.config, f.logger)
+	parts, err := f.observedBy(ctx, observer, input)
+	if err != nil {
+		stop(ctx, observer)
+	}
+	return parts, err
+}
+
+// stop stops an observer that has seen nothing, and does not wait for a collector that hangs: events
+// wait for the next attempt to open the stores.
+func stop(ctx context.Context, o observer) {
+	ctx, cancel := context.WithTimeout(ctx, flushWithin)
+	defer cancel()
+	_ = o.shutdown(ctx)
+}
+
+func (f *Function) observedBy(ctx context.Context, observer observer, input convert.InputConverter) (*parts, error) {
 	stores, err := openStores(ctx, f.config, observer)
 	if err != nil {
-		return nil, errors.Join(err, observer.shutdown(ctx))
+		return nil, err
 	}
 	pipeline, err := newPipeline(f.config, stores, f.business, f.logger, observer)
 	if err != nil {
-		return nil, errors.Join(err, stores.close(), observer.shutdown(ctx))
+		return nil, errors.Join(err, stores.close())
 	}
 	if f.config.uses(StoreMemory) && inCloud() {
 		f.log().WarnContext(ctx, "EVENT_STORE or CLAIM_STORE is memory: "+
@@ -239,7 +255,7 @@ func (f *Function) assemble(ctx context.Context) (*parts, error) {
 		opts = append(opts, convert.DeadLetters(observer.stores(f.config, stores).deadLetters), convert.MaxAge(f.config.MaxEventAge))
 	}
 	if err := observer.inFlight(gate); err != nil {
-		return nil, errors.Join(err, stores.close(), observer.shutdown(ctx))
+		return nil, errors.Join(err, stores.close())
 	}
 	processor := observer.processor(pipeline)
 	opts = append(opts, observer.options()...)

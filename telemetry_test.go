@@ -271,6 +271,25 @@ func TestCollectorThatHangsFailsNoEvent(t *testing.T) {
 	}
 }
 
+// TestCollectorThatHangsDelaysNoAttemptToOpen: events wait for the next one.
+func TestCollectorThatHangsDelaysNoAttemptToOpen(t *testing.T) {
+	collector(t, "http/protobuf").Hang(true)
+	t.Setenv("OTEL_METRIC_EXPORT_TIMEOUT", "5000") // milliseconds; the default is 30 seconds
+	config := onGCS(t)
+	config.Telemetry = TelemetryOTLP
+	t.Setenv("STORAGE_EMULATOR_HOST", "")
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nonexistent")
+	f, err := New(config, count())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	if _, err := f.open(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("opened without credentials: %v, after %v", err, ctx.Err())
+	}
+}
+
 // TestWrongTelemetryFailsNoEvent: it is logged, and the events are handled.
 func TestWrongTelemetryFailsNoEvent(t *testing.T) {
 	collector(t, "http/protobuf")
