@@ -65,13 +65,20 @@ type failures struct {
 	last time.Time
 }
 
-// Handle implements otel.ErrorHandler.
+// Handle implements otel.ErrorHandler. The logger may send by OpenTelemetry, too, and fail here again.
 func (f *failures) Handle(err error) {
+	if f.due() {
+		driver.Logger(f.logger).Warn("telemetry could not be sent", "error", err)
+	}
+}
+
+// due says that a minute has passed since it last said so.
+func (f *failures) due() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if time.Since(f.last) < time.Minute {
-		return
+		return false
 	}
 	f.last = time.Now()
-	driver.Logger(f.logger).Warn("telemetry could not be sent", "error", err)
+	return true
 }

@@ -302,3 +302,27 @@ func TestSignalsCanBeLeftOut(t *testing.T) {
 		t.Errorf("received %d spans, %v events", len(server.Spans()), server.Total("events"))
 	}
 }
+
+// again is a handler of log records that fails to send them.
+type again struct {
+	slog.Handler
+	failures *failures
+}
+
+func (a *again) Handle(context.Context, slog.Record) error {
+	a.failures.Handle(errors.New("the log could not be sent"))
+	return nil
+}
+
+// TestLoggerThatSendsByOpenTelemetry, and fails as well, does not end in a deadlock.
+func TestLoggerThatSendsByOpenTelemetry(t *testing.T) {
+	synctest.Test(t, func(*testing.T) { // a deadlock fails it
+		a := &again{Handler: slog.DiscardHandler, failures: new(failures)}
+		a.failures.logger = slog.New(enabled{a})
+		a.failures.Handle(errors.New("spans could not be sent"))
+	})
+}
+
+type enabled struct{ slog.Handler }
+
+func (enabled) Enabled(context.Context, slog.Level) bool { return true }
