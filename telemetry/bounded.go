@@ -20,7 +20,7 @@ func upTo(most int) bounded {
 func only(names []string) bounded {
 	b := upTo(0)
 	for _, name := range names {
-		b.names[name] = true
+		b.names[shown(name)] = true
 	}
 	return b
 }
@@ -30,6 +30,7 @@ func (b bounded) of(name string) string {
 	if name == "" {
 		return "unknown"
 	}
+	name = shown(name)
 	b.mu.RLock()
 	known, full := b.names[name], len(b.names) >= b.most
 	b.mu.RUnlock()

@@ -130,7 +130,7 @@ func (t *Telemetry) begin(ctx context.Context, d *delivery, m driver.Message) tr
 	case producer.IsValid() && producer.TraceID() != parent.TraceID():
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
 	}
-	_, d.span = t.tracer.Start(trace.ContextWithSpanContext(ctx, parent), "process "+cmp.Or(m.Source, "event"), opts...)
+	_, d.span = t.tracer.Start(trace.ContextWithSpanContext(ctx, parent), "process "+cmp.Or(shown(m.Source), "event"), opts...)
 	return d.span
 }
 
@@ -159,6 +159,18 @@ func written(span trace.SpanContext) string {
 	return carrier["traceparent"]
 }
 
+// completedBy has the span of a delivery link to that of the joined run which it began.
+func (d *delivery) completedBy(joined trace.Span) {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.span != nil { // otherwise there is no Processor
+		d.span.AddLink(trace.Link{SpanContext: joined.SpanContext()})
+	}
+}
+
 // stamped returns m with its trace context and the time of its arrival.
 func stamped(m driver.Message, span trace.SpanContext, arrived time.Time) driver.Message {
 	attributes := make(map[string]string, len(m.Attributes)+2)
@@ -177,18 +189,18 @@ const pubsubType = "google.cloud.pubsub.topic.v1.messagePublished"
 func (t *Telemetry) describe(m driver.Message) []attribute.KeyValue {
 	eventType := m.Attributes["ce-type"]
 	attrs := append(t.key(m.Key),
-		attrSource.String(m.Source),
+		attrSource.String(shown(m.Source)),
 		attribute.String("messaging.system", systemOf(eventType)),
 		attribute.String("messaging.operation.name", "process"),
 		attribute.String("messaging.operation.type", "process"),
-		attribute.String("messaging.message.id", m.ID),
+		attribute.String("messaging.message.id", shown(m.ID)),
 		attribute.Int("messaging.message.body.size", len(m.Content)),
 		attribute.String("faas.trigger", "pubsub"),
 		attribute.Bool("faas.coldstart", t.warm.CompareAndSwap(false, true)))
 	for name, value := range map[string]string{"cloudevents.event_id": m.Attributes["ce-id"], "cloudevents.event_type": eventType,
 		"cloudevents.event_source": m.Attributes["ce-source"], "cloudevents.event_subject": m.Attributes["ce-subject"]} {
 		if value != "" && (t.keys == KeysPlain || name != "cloudevents.event_subject") {
-			attrs = append(attrs, attribute.String(name, value))
+			attrs = append(attrs, attribute.String(name, shown(value)))
 		}
 	}
 	return attrs

@@ -46,7 +46,7 @@ func (h handler) String() string { return h.name }
 
 // Process implements [driver.Handler].
 func (h handler) Process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	ctx, span := h.t.tracer.Start(ctx, h.name, trace.WithAttributes(attrSource.String(in.Source)))
+	ctx, span := h.t.tracer.Start(ctx, h.name, trace.WithAttributes(attrSource.String(shown(in.Source))))
 	if claim, claimed := driver.ClaimFrom(ctx); claimed {
 		span.SetAttributes(attrToken.Int64(claim.Token))
 	}
@@ -115,7 +115,7 @@ func (joined) String() string { return "joined" }
 
 // Process implements [driver.Handler].
 func (j joined) Process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	attrs := append(j.t.key(in.Key), attrSource.String(in.Source),
+	attrs := append(j.t.key(in.Key), attrSource.String(shown(in.Source)),
 		attribute.String("messaging.system", "eventdriver"),
 		attribute.String("messaging.operation.name", "process"),
 		attribute.String("messaging.operation.type", "process"))
@@ -124,13 +124,11 @@ func (j joined) Process(ctx context.Context, in driver.Message, next driver.Next
 		attrs = append(attrs, attrMissing.StringSlice(in.Missing))
 	}
 	if j.t.keys == KeysPlain {
-		attrs = append(attrs, attribute.String("messaging.message.id", in.ID))
+		attrs = append(attrs, attribute.String("messaging.message.id", shown(in.ID)))
 	}
-	joinedCtx, span := j.t.tracer.Start(ctx, "process "+in.Source, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
+	joinedCtx, span := j.t.tracer.Start(ctx, "process "+shown(in.Source), trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithLinks(links...), trace.WithAttributes(attrs...))
-	if d := deliveryFrom(ctx); d != nil {
-		d.span.AddLink(trace.Link{SpanContext: span.SpanContext()})
-	}
+	deliveryFrom(ctx).completedBy(span)
 	runFrom(ctx).begin(span)
 	returned := false
 	defer func() { j.t.leave(span, returned, err) }()

@@ -28,7 +28,7 @@ func (t *Telemetry) call(ctx context.Context, store, op, key, source string) (co
 	}
 	attrs := append(t.key(key), attrStore.String(store), attribute.String("eventdriver.store.operation", op))
 	if source != "" {
-		attrs = append(attrs, attrSource.String(source))
+		attrs = append(attrs, attrSource.String(shown(source)))
 	}
 	ctx, span := t.tracer.Start(ctx, op, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
 	return ctx, call{t, ctx, span, time.Now(), store, op}

@@ -26,6 +26,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -107,7 +108,20 @@ func (t *Telemetry) key(key string) []attribute.KeyValue {
 		sum := sha256.Sum256([]byte(key))
 		key = hex.EncodeToString(sum[:8])
 	}
-	return []attribute.KeyValue{attrKey.String(key)}
+	return []attribute.KeyValue{attrKey.String(shown(key))}
+}
+
+// longestText is how many bytes of a text of an event a span shows: spans wait in a queue, where no
+// admission counts what they hold.
+const longestText = 1024
+
+// shown returns a text of an event as a span can have it. One that is not UTF-8 would keep the exporter
+// from sending all the spans beside it.
+func shown(text string) string {
+	if len(text) > longestText {
+		text = strings.Clone(text[:longestText]) // the rest can be collected
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 // errorTypes are words for errors that callers tell apart, in the order in which they are looked for.

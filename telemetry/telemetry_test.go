@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -16,7 +18,9 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
+	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/drivertest"
+	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 	"example.com/eventdriver/telemetry"
 )
@@ -291,5 +295,43 @@ func TestWaitingShowsTheLastWholeSweep(t *testing.T) {
 	w.End()
 	if got := missing(); got["event1"] != 0 || got["event2"] != 0 || len(got) != 2 {
 		t.Errorf("waiting, after all have come: %v", got)
+	}
+}
+
+// TestSpansAreSmallAndUTF8, whatever an event says: spans wait in a queue, and one that is not UTF-8
+// would keep the exporter from sending the others.
+func TestSpansAreSmallAndUTF8(t *testing.T) {
+	observed, spans, _ := open(t)
+	long := strings.Repeat("x", 1<<20)
+	m := driver.Message{Key: "\xff" + long, Source: "\xfe" + long, ID: "\xfd" + long, Content: []byte("1"),
+		Attributes: map[string]string{"ce-subject": "\xfc" + long, "ce-type": long, "ce-source": long, "ce-id": long}}
+	ctx := observed.Arrive(t.Context(), nil)
+	p := observed.Processor(driver.New(observed.Handlers(cache.New(observed.ClaimStore("memory", memstore.New())))...))
+	if err := p.Process(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	observed.Observe(ctx, convert.Outcome{Verdict: convert.Processed, Source: m.Source, Key: m.Key, ID: m.ID})
+	for _, s := range spans.GetSpans() {
+		texts := []string{s.Name}
+		for _, a := range s.Attributes {
+			texts = append(texts, a.Value.String())
+		}
+		for _, text := range texts {
+			if len(text) > 2048 || !utf8.ValidString(text) {
+				t.Errorf("%.20q has a text of %d bytes: %.20q", s.Name, len(text), text)
+			}
+		}
+	}
+	if n := len(spans.GetSpans()); n < 3 {
+		t.Errorf("%d spans", n)
+	}
+}
+
+// TestHandlersWithoutProcessor join, though there is no span of the delivery to link.
+func TestHandlersWithoutProcessor(t *testing.T) {
+	observed, _, _ := open(t)
+	p := driver.New(observed.Handlers(joiner.New(joiner.MatchAll("event1"), memstore.New()))...)
+	if err := p.Process(observed.Arrive(t.Context(), nil), driver.Message{Key: "a", Source: "event1", ID: "1"}); err != nil {
+		t.Error(err)
 	}
 }
