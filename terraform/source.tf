@@ -27,16 +27,16 @@ locals {
   ]) : replace(path, "/[][{}*?\\\\]/", "?")]
 
   # A zip's path, unless it is an object.
-  given_object = try(regex("^gs://(?P<bucket>[^/]+)/(?P<name>[^#]+)#(?P<generation>[0-9]+)$", var.source_archive), null)
-  packed       = var.source_archive == null
-  zip          = local.packed ? one(data.archive_file.source[*].output_path) : var.source_archive
-  zip_hash     = local.packed ? one(data.archive_file.source[*].output_sha256) : local.given_object == null ? filesha256(var.source_archive) : null
-  uploads      = local.given_object == null ? 1 : 0
+  packed   = var.source_archive == null
+  uploads  = local.packed ? 1 : startswith(var.source_archive, "gs://") ? 0 : 1
+  zip      = local.packed ? one(data.archive_file.source[*].output_path) : var.source_archive
+  zip_hash = local.packed ? one(data.archive_file.source[*].output_sha256) : local.uploads == 1 ? filesha256(var.source_archive) : null
 
-  source_object = local.given_object != null ? local.given_object : {
-    bucket     = one(google_storage_bucket.source[*].name)
-    name       = one(google_storage_bucket_object.source[*].name)
-    generation = null
+  # Without a generation the provider would send the last one, which is of another object.
+  source_object = {
+    bucket     = local.uploads == 1 ? one(google_storage_bucket.source[*].name) : regex("^gs://([^/]+)/", var.source_archive)[0]
+    name       = local.uploads == 1 ? one(google_storage_bucket_object.source[*].name) : regex("^gs://[^/]+/([^#]+)#", var.source_archive)[0]
+    generation = local.uploads == 1 ? one(google_storage_bucket_object.source[*].generation) : tonumber(regex("#([0-9]+)$", var.source_archive)[0])
   }
 }
 
@@ -102,9 +102,9 @@ resource "google_storage_bucket_iam_member" "build_source" {
 }
 
 resource "google_storage_bucket_iam_member" "build_given_source" {
-  count = local.given_object != null && var.grant_roles ? 1 : 0
+  count = local.uploads == 0 && var.grant_roles ? 1 : 0
 
-  bucket = local.given_object.bucket
+  bucket = local.source_object.bucket
   role   = "roles/storage.objectViewer"
   member = local.members.build
 }

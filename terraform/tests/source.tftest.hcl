@@ -3,6 +3,19 @@ mock_provider "google" {
   mock_data "google_project" {
     defaults = { number = "123456789012" }
   }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      name   = "projects/p-123456/serviceAccounts/a@p-123456.iam.gserviceaccount.com"
+      email  = "a@p-123456.iam.gserviceaccount.com"
+      member = "serviceAccount:a@p-123456.iam.gserviceaccount.com"
+    }
+  }
+  mock_resource "google_storage_bucket_object" {
+    defaults = { generation = 1732600000000001 }
+  }
 }
 
 variables {
@@ -55,6 +68,16 @@ run "object" {
   assert {
     condition     = google_storage_bucket_iam_member.build_given_source[0].bucket == "builds" && google_storage_bucket_iam_member.build_given_source[0].role == "roles/storage.objectViewer"
     error_message = "The build must be allowed to read the object."
+  }
+}
+
+run "generation" {
+  variables {
+    source_archive = "tests/other_source/creds.json"
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this.build_config[0].source[0].storage_source[0].generation == 1732600000000001
+    error_message = "The generation must be that of the zip: left out, the provider sends that of the source before."
   }
 }
 

@@ -1,5 +1,5 @@
 # A key, topics and a channel that are made in the root that calls the module: their ids, and the
-# names of topics, accounts and groups, are not known when it is planned.
+# names of topics, accounts and groups, and the source's generation, are not known when it is planned.
 variable "project_id" {
   type = string
 }
@@ -29,12 +29,19 @@ resource "google_service_account" "robot" {
   account_id = "robot-${terraform_data.suffix.id}"
 }
 
+resource "google_storage_bucket_object" "source" {
+  bucket = "builds"
+  name   = "orders.zip"
+  source = "orders.zip"
+}
+
 module "orders" {
   source = "../.."
 
   project_id     = var.project_id
   name           = "orders"
   settle_seconds = 0
+  source_archive = "gs://builds/orders.zip#${google_storage_bucket_object.source.generation}"
 
   sources = {
     placed  = {}
