@@ -10,9 +10,9 @@ variable "sources" {
     delivery is eventarc, or pubsub for a topic, which may be of another project: a push subscription of the module's own,
     whose requests may take 600 s instead of 10, and which takes messages of 10 MB. It has min_backoff and max_backoff, the
     pauses before a message is delivered again; ordered, which keeps the order of messages with one ordering key, and holds
-    up those behind one that fails; and message_filter, in Pub/Sub's language, which can't be changed. Two sources may share
-    a topic if each has such a filter. To change from one to the other and lose nothing, apply both, wait until the old
-    subscription is empty, and apply the other.
+    up those behind one that fails; and message_filter, in Pub/Sub's language. Another ordered or message_filter replaces
+    the subscription, without what waits in it. Two sources may share a topic if each has such a filter. To change from one
+    delivery to the other and lose nothing, apply both, wait until the old subscription is empty, and apply the other.
 
     location is where the trigger is, if not in the region: for a multi-region bucket or Firestore database, say.
     content_type is the encoding of the data, if there is a choice. content is what the function takes the data for: auto,
