@@ -86,7 +86,7 @@ build() {
 # build_as_deployed builds with what both ways to deploy set for the build, unless the
 # environment says otherwise.
 build_as_deployed() {
-  GOFLAGS=${GOFLAGS--tags=disable_grpc_modules,nobigquery} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build "$@"
+  GOFLAGS=${GOFLAGS--tags=disable_grpc_modules,nobigquery,notelemetry} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS--s -w} build "$@"
 }
 
 # start PROGRAM PORT starts the program with nothing but what the platform sets.
@@ -176,7 +176,7 @@ cold() {
 measure() {
   local flags tags
   printf '| GOFLAGS | GOOGLE_GOLDFLAGS | MB | ms until it listens | of CPU |\n| --- | --- | --- | --- | --- |\n'
-  for tags in '' -tags=disable_grpc_modules -tags=disable_grpc_modules,nobigquery; do
+  for tags in '' -tags=disable_grpc_modules -tags=disable_grpc_modules,nobigquery -tags=disable_grpc_modules,nobigquery,notelemetry; do
     for flags in '' '-s -w'; do
       GOFLAGS=$tags GOOGLE_GOLDFLAGS=$flags build "$tmp/function"
       printf '| %s | %s | %s | %s |\n' "${tags:-none}" "${flags:-none}" \

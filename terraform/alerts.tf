@@ -63,7 +63,7 @@ locals {
   } : alert => says if local.alerting && !contains(local.no_alerts, alert) }
 
   # What an alert says: the first command to run, and where to read on.
-  help = { for alert, says in merge(local.alerts, local.log_alerts) : alert => join("\n\n", [
+  help = { for alert, says in merge(local.alerts, local.log_alerts, local.metric_alerts) : alert => join("\n\n", [
     "First run: `go run ./cmd/eventdriver ${says.command} --service=${var.name} --region=${var.region} --project=${var.project_id}`",
     "[What it means, and what to do](${var.runbook_url}#${replace(lower(says.title), " ", "-")})",
   ]) }

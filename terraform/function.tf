@@ -33,9 +33,9 @@ locals {
   most_concurrent  = max(1, floor((local.memory_mib - 128) / 4))
   concurrency      = coalesce(var.concurrency, try(tonumber(var.cpu), 1) < 1 ? 1 : min(80, local.most_concurrent))
 
-  # gRPC's service mesh, BigQuery where it is not used, and the debugger's tables are left out.
+  # gRPC's service mesh, BigQuery and telemetry where they are not used, and the debugger's tables are left out.
   build_environment = var.build_environment != null ? var.build_environment : {
-    GOFLAGS          = "-tags=${join(",", concat(["disable_grpc_modules"], local.use_bigquery ? [] : ["nobigquery"]))}"
+    GOFLAGS          = "-tags=${join(",", concat(["disable_grpc_modules"], local.use_bigquery ? [] : ["nobigquery"], var.telemetry != "off" ? [] : ["notelemetry"]))}"
     GOOGLE_GOLDFLAGS = "-s -w"
   }
 
@@ -67,6 +67,7 @@ locals {
     } : {},
     var.output_topic == null ? {} : { OUTPUT_TOPIC = local.output_topic },
     var.max_event_age == null ? {} : { MAX_EVENT_AGE = var.max_event_age },
+    var.telemetry == "off" ? {} : { TELEMETRY = var.telemetry },
     var.join_deadline == null ? {} : { JOIN_DEADLINE = var.join_deadline, ON_DEADLINE = var.on_deadline },
   )
 }
@@ -201,6 +202,10 @@ resource "google_cloudfunctions2_function" "this" {
       error_message = "output_topic and dead_letter_topic must not be topics that events come from, nor be called like a source or an alias: what is published would come back. Choose another than ${join(", ", local.coming_back)}."
     }
     precondition {
+      condition     = var.telemetry != "otlp" || anytrue([for name in concat(keys(var.environment), compact([for s in values(var.secrets) : s.environment])) : can(regex("^OTEL_EXPORTER_OTLP_(.+_)?ENDPOINT$", name))])
+      error_message = "telemetry = \"otlp\" needs the collector's address, as in environment = { OTEL_EXPORTER_OTLP_ENDPOINT = \"https://collector.example.com\" }."
+    }
+    precondition {
       condition     = local.output_topic != local.dead_letter_topic
       error_message = "output_topic and dead_letter_topic must be two topics."
     }
@@ -217,6 +222,7 @@ resource "google_cloudfunctions2_function" "this" {
     google_bigquery_table.this,
     google_kms_crypto_key_iam_member.this,
     google_project_iam_member.run_jobs,
+    google_project_iam_member.run_telemetry,
     google_pubsub_topic_iam_member.run_publisher,
     google_secret_manager_secret_iam_member.run,
     google_storage_bucket_iam_member.run,

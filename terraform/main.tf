@@ -13,6 +13,7 @@
 #   sweep.tf      who has the function look for joins that are overdue
 #   encryption.tf who may use the key, if there is one
 #   alerts.tf     who is told when something is wrong
+#   telemetry.tf  where traces and metrics go, and their dashboard
 
 locals {
   use_gcs      = contains([var.store, var.claim_store], "gcs")
@@ -57,6 +58,7 @@ locals {
     length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],
     var.kms_key != null ? ["cloudkms.googleapis.com"] : [],
     local.sweeps > 0 ? ["cloudscheduler.googleapis.com"] : [],
+    var.telemetry == "google" ? ["cloudtrace.googleapis.com", "monitoring.googleapis.com", "telemetry.googleapis.com"] : [],
     length(var.secrets) > 0 ? ["secretmanager.googleapis.com"] : [],
   ))
 }

@@ -296,7 +296,7 @@ variable "sweep_schedule" {
 }
 
 variable "alert_channels" {
-  description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of new and waiting dead letters, failures, waiting events, vanished runs, overdue joins and sweeps that fail. Empty: no alerts."
+  description = "Notification channels of Cloud Monitoring, as projects/PROJECT/notificationChannels/ID, for alerts of new and waiting dead letters, failures, waiting events, vanished runs, overdue joins and sweeps that fail, and of metrics with telemetry = \"google\". Empty: no alerts."
   type        = list(string)
   default     = []
   nullable    = false
@@ -304,6 +304,30 @@ variable "alert_channels" {
   validation {
     condition     = alltrue([for c in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", c))])
     error_message = "alert_channels must be names as in projects/PROJECT/notificationChannels/ID."
+  }
+}
+
+variable "telemetry" {
+  description = "Where the function sends traces and metrics: off, google (Cloud Trace and Cloud Monitoring, with a dashboard), or otlp, the collector that the variables OTEL_ in environment name. See docs/how-to/telemetry.md."
+  type        = string
+  default     = "off"
+  nullable    = false
+
+  validation {
+    condition     = contains(["off", "google", "otlp"], var.telemetry)
+    error_message = "telemetry must be off, google or otlp."
+  }
+}
+
+variable "slow_join_seconds" {
+  description = "How long a join may take from its first event on. With telemetry = \"google\", alert_channels hear if within an hour one in twenty takes longer, and, unless it is more than a day, if one waits for more than a day."
+  type        = number
+  default     = 3600
+  nullable    = false
+
+  validation {
+    condition     = var.slow_join_seconds > 0 && var.slow_join_seconds < 604800
+    error_message = "slow_join_seconds must be more than 0, and less than 604800, a week: longer ones are not told apart."
   }
 }
 

@@ -158,9 +158,13 @@ variable "environment" {
     condition = length(setintersection(keys(var.environment), [
       "EVENT_SOURCES", "ERASE_SOURCES", "SOURCE_ALIASES", "KEY_POINTER", "CONTENT", "EVENT_STORE", "CLAIM_STORE", "GCS_BUCKET",
       "BIGQUERY_PROJECT", "BIGQUERY_DATASET", "BIGQUERY_LOCATION", "BIGQUERY_RETENTION", "OUTPUT_TOPIC", "DEAD_LETTER_TOPIC", "MAX_EVENT_AGE",
-      "JOIN_DEADLINE", "ON_DEADLINE",
+      "JOIN_DEADLINE", "ON_DEADLINE", "TELEMETRY",
     "CLOUD_RUN_TIMEOUT_SECONDS", "GOOGLE_CLOUD_PROJECT", "LOG_EXECUTION_ID"])) == 0
-    error_message = "environment must not set what the module sets from its other inputs: use sources, erase_sources, key_pointer, store, claim_store, output_topic, dead_letter_topic, max_event_age, join_deadline, on_deadline or timeout_seconds."
+    error_message = "environment must not set what the module sets from its other inputs: use sources, erase_sources, key_pointer, store, claim_store, output_topic, dead_letter_topic, max_event_age, join_deadline, on_deadline, telemetry or timeout_seconds."
+  }
+  validation {
+    condition     = var.telemetry != "off" || alltrue([for name in keys(var.environment) : !startswith(name, "OTEL_")])
+    error_message = "environment has variables of OpenTelemetry, OTEL_, which the function does not read with telemetry = \"off\": choose otlp or google."
   }
   validation {
     condition     = alltrue([for name in keys(var.environment) : !can(regex("^(X_GOOGLE_|K_|FUNCTION_|CLOUD_RUN_)", name)) && name != "PORT" && can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])

@@ -71,6 +71,18 @@ environment() {
   (IFS=$separator && printf '^%s^%s' "$separator" "${all[*]}")
 }
 
+# no_telemetry prints the build tag that leaves telemetry out, unless --env asks for it.
+no_telemetry() {
+  local variable
+  for variable in ${more_env[@]+"${more_env[@]}"}; do
+    case $variable in
+      TELEMETRY=off) ;;
+      TELEMETRY=* | OTEL_*) return ;;
+    esac
+  done
+  printf ,notelemetry
+}
+
 deploy() {
   local variables
   variables=$(environment)
@@ -80,7 +92,7 @@ deploy() {
     --set-env-vars="$variables" --update-labels="$label" \
     --build-service-account="projects/$project/serviceAccounts/$(account build)" \
     --docker-repository="projects/$project/locations/$region/repositories/$name" \
-    --set-build-env-vars='^;^GOFLAGS=-tags=disable_grpc_modules,nobigquery;GOOGLE_GOLDFLAGS=-s -w'
+    --set-build-env-vars="^;^GOFLAGS=-tags=disable_grpc_modules,nobigquery$(no_telemetry);GOOGLE_GOLDFLAGS=-s -w"
   # After a roll-back the service would stay with the old revision.
   run gcloud run services update-traffic "$name" --project="$project" --region="$region" --to-latest
   run gcloud run services add-iam-policy-binding "$name" --project="$project" --region="$region" \

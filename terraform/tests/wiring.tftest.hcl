@@ -117,7 +117,7 @@ run "function" {
     error_message = "The function must be built as the build's account."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules,nobigquery", GOOGLE_GOLDFLAGS = "-s -w" })
+    condition     = google_cloudfunctions2_function.this.build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules,nobigquery,notelemetry", GOOGLE_GOLDFLAGS = "-s -w" })
     error_message = "The build must leave out what the function does not need."
   }
   assert {

@@ -33,6 +33,7 @@ var granted = map[string]string{
 	"google_project_iam_member.people_jobs":                       "roles/bigquery.jobUser",
 	"google_project_iam_member.people_logs":                       "roles/logging.viewer",
 	"google_project_iam_member.run_jobs":                          "roles/bigquery.jobUser",
+	"google_project_iam_member.run_telemetry":                     "roles/telemetry.writer",
 	"google_project_iam_member.storage_publisher":                 "roles/pubsub.publisher",
 	"google_project_iam_member.trigger_receiver":                  "roles/eventarc.eventReceiver",
 	"google_pubsub_subscription_iam_member.operators":             "roles/pubsub.subscriber",

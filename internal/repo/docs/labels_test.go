@@ -8,7 +8,7 @@ import (
 )
 
 // unlabelled are the types of resources that take no labels. A grant takes none either.
-var unlabelled = []string{"google_cloud_scheduler_job", "google_project_service", "google_service_account", "google_storage_bucket_object",
+var unlabelled = []string{"google_cloud_scheduler_job", "google_monitoring_dashboard", "google_project_service", "google_service_account", "google_storage_bucket_object",
 	"google_storage_managed_folder", "terraform_data"}
 
 // withoutLabels returns the resources of the module that could have the labels and don't.

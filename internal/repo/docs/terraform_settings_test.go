@@ -166,14 +166,24 @@ func TestBothWaysSetTheSame(t *testing.T) {
 // TestBothWaysBuildTheSame: terraform test says that the module's flags are those of this test, and
 // deploy/build.sh --check starts what they build.
 func TestBothWaysBuildTheSame(t *testing.T) {
-	const tags, tables = "-tags=disable_grpc_modules,nobigquery", "-s -w"
+	const tags, tables = "-tags=disable_grpc_modules,nobigquery,notelemetry", "-s -w"
 	for name, want := range map[string]string{
-		"deploy/gcloud/make.sh":             "--set-build-env-vars='^;^GOFLAGS=" + tags + ";GOOGLE_GOLDFLAGS=" + tables + "'",
 		"deploy/build.sh":                   "GOFLAGS=${GOFLAGS-" + tags + "} GOOGLE_GOLDFLAGS=${GOOGLE_GOLDFLAGS-" + tables + "}",
 		"terraform/tests/wiring.tftest.hcl": `tomap({ GOFLAGS = "` + tags + `", GOOGLE_GOLDFLAGS = "` + tables + `" })`,
 	} {
 		if text := read(t, name); !strings.Contains(text, want) {
 			t.Errorf("%s lacks %s", name, want)
+		}
+	}
+	for env, want := range map[string]string{
+		"LOG_LEVEL=debug":                   tags,
+		"TELEMETRY=off":                     tags,
+		"TELEMETRY=google":                  strings.TrimSuffix(tags, ",notelemetry"),
+		"OTEL_EXPORTER_OTLP_ENDPOINT=https": strings.TrimSuffix(tags, ",notelemetry"),
+	} {
+		printed := strings.ReplaceAll(dryRun(t, "--env="+env), `\`, "")
+		if !strings.Contains(printed, " --set-build-env-vars=^;^GOFLAGS="+want+";GOOGLE_GOLDFLAGS="+tables) {
+			t.Errorf("with --env=%s gcloud.sh does not build with %s:\n%s", env, want, printed)
 		}
 	}
 }

@@ -26,7 +26,7 @@ const vendored = "third_party/eventdriver"
 var needed = []string{".", "./cmd/local/serve", "./cmd/eventdriver", "./driver/drivertest"}
 
 // others are the files that a project needs beside those packages.
-var others = []string{"LICENSE", "go.mod", "go.sum", "deploy/build.sh", "terraform/*.tf"}
+var others = []string{"LICENSE", "go.mod", "go.sum", "deploy/build.sh", "terraform/*.tf", "terraform/dashboard.json"}
 
 // library is the source of this module.
 type library struct {

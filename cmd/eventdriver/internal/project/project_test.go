@@ -75,7 +75,7 @@ func TestFilesOfAProject(t *testing.T) {
 	for _, name := range []string{
 		"go.mod", "go.sum", "parcels.go", "parcels_test.go", "cmd/local/main.go", "Makefile", "README.md", "deploy/build.sh",
 		".gitignore", ".gcloudignore", ".github/workflows/ci.yml", "terraform/main.tf",
-		vendored + "/LICENSE", vendored + "/terraform/main.tf", vendored + "/store_nobigquery.go",
+		vendored + "/LICENSE", vendored + "/terraform/main.tf", vendored + "/terraform/dashboard.json", vendored + "/store_nobigquery.go",
 		vendored + "/stores/bqstore/schema/keys.sql", vendored + "/cmd/eventdriver/main.go",
 	} {
 		if files[name] == "" {
