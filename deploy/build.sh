@@ -144,7 +144,7 @@ check_stores() {
   local tests=(env FUNCTION_PROGRAM="$tmp/function" GOFLAGS= go test -count=1)
   BIGQUERY_EMULATOR_HOST='' "${tests[@]}" -run '^(TestProcess|TestCrash|TestSIGTERM)' .
   # As Terraform builds it for BigQuery.
-  GOFLAGS=-tags=disable_grpc_modules GOOGLE_GOLDFLAGS='-s -w' build "$tmp/function" "$tmp/overlay.json"
+  GOFLAGS=-tags=disable_grpc_modules,notelemetry GOOGLE_GOLDFLAGS='-s -w' build "$tmp/function" "$tmp/overlay.json"
   if [ -n "${BIGQUERY_EMULATOR_HOST-}" ]; then
     "${tests[@]}" -run '^TestProcessOnBigQuery$' .
   elif compgen -G '.cache/bqemulator/*/bqemulator' >/dev/null; then
