@@ -42,19 +42,19 @@ func (t *trial) doctor(ctx context.Context) error {
 	return nil
 }
 
-// budget is the row of docs/how-to/cost.md on Cloud Storage.
-var budget = regexp.MustCompile(`Cloud Storage: (\d+) Class A and (\d+) Class B operations a join \| ([0-9.]+) \|`)
+// budget is the row of docs/design.md on joins of three events: operations of Class A and B, and dollars.
+var budget = regexp.MustCompile(`(?m)^\| 3 \| any \| (\d+) \| (\d+) \| ([0-9.]+) \|`)
 
-// cost says what the orders have cost, as docs/how-to/cost.md has it, and what shows the rest.
+// cost says what the orders have cost, as docs/design.md has it, and what shows the rest.
 func (t *trial) cost() error {
-	page := filepath.Join(t.Root, "docs", "how-to", "cost.md")
+	page := filepath.Join(t.Root, "docs", "design.md")
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
 	found := budget.FindSubmatch(text)
 	if found == nil {
-		return errors.New("docs/how-to/cost.md does not say what a join costs")
+		return errors.New("docs/design.md does not say what a join costs")
 	}
 	joins := len(t.orders)
 	a, b := number(found[1])*joins, number(found[2])*joins
@@ -63,7 +63,7 @@ func (t *trial) cost() error {
 		return err
 	}
 	events := joins * len(sources)
-	t.say("cost, by docs/how-to/cost.md: %d orders in Cloud Storage take %d Class A and %d Class B operations, $%.6f; %d duplicates"+
+	t.say("cost, by docs/design.md: %d orders in Cloud Storage take %d Class A and %d Class B operations, $%.6f; %d duplicates"+
 		" read a little more.", joins, a, b, million/1e6*float64(joins), events*(copies-1))
 	t.say("Deploying costs more: a build of some minutes, and storage of the image. The requests, by their status:")
 	t.say("  %s", shown("gcloud", t.requests()))

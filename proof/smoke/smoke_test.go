@@ -56,7 +56,7 @@ func stub(name string) int {
 func cloned(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, file := range []string{"terraform/examples/orders/main.tf", "terraform/examples/orders/variables.tf", "docs/how-to/cost.md", "orders.go"} {
+	for _, file := range []string{"terraform/examples/orders/main.tf", "terraform/examples/orders/variables.tf", "docs/design.md", "orders.go"} {
 		text, err := os.ReadFile(filepath.Join("../..", file))
 		if err != nil {
 			t.Fatal(err)
