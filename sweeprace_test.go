@@ -61,8 +61,9 @@ func sweepAgainstLateEvents(t *testing.T, config Config, orders int, fail func(c
 	var work, events sync.WaitGroup
 	for _, f := range []*Function{one, other} {
 		work.Go(func() {
-			for arrived.Err() == nil {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(5+chance(60))*time.Millisecond)
+			for sweeps := 0; arrived.Err() == nil; sweeps++ {
+				// They get more time by and by: on a slow machine all would be cut off before they seal a place.
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration((1+sweeps/20)*(5+chance(60)))*time.Millisecond)
 				_, _ = f.Sweep(ctx, "") // whatever comes of it
 				cancel()
 			}
