@@ -59,7 +59,7 @@ func start(t *testing.T, variables ...string) instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := make(chan map[string]any, 1000)
+	lines := make(chan map[string]any, 1<<20) // more than any test has: a process whose log nobody reads stops
 	p, err := instances.Start(t.Context(), program, variables, instances.Lines(func(line []byte) {
 		entry := map[string]any{"text": string(line)}
 		_ = json.Unmarshal(line, &entry)
