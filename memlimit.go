@@ -18,10 +18,6 @@ const (
 	// eventPercent is how much of the process's memory events may hold at once. What is
 	// left of the heap's is for everything else, and for what is not collected yet.
 	eventPercent = 50
-	// garbagePercent is how much garbage Go lets gather, in percent of what is in use, as long as
-	// the heap is within its limit. Little is in use between large events: with Go's own 100
-	// percent, an eighth of the CPU of small events goes into collecting a few megabytes.
-	garbagePercent = 400
 )
 
 // processMemory is how many bytes the process may take: what GOMEMLIMIT says, or else the
@@ -49,9 +45,6 @@ func limitHeap(memory int64, logger *slog.Logger) {
 		return
 	}
 	debug.SetMemoryLimit(memory / 100 * heapPercent)
-	if own := debug.SetGCPercent(garbagePercent); own != 100 { // by GOGC, or by the business
-		debug.SetGCPercent(own)
-	}
 	logger.Debug("memory is limited", "bytes", memory, "events", eventMemory(memory))
 }
 
