@@ -52,20 +52,27 @@ func stub(name string) int {
 	return a.Code
 }
 
-// cloned is a folder with what a trial reads of the clone.
+// cloned is a folder with what a trial reads of the clone, and with a business that logs as the sample does: the clone's
+// may be another one.
 func cloned(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, file := range []string{"terraform/examples/orders/main.tf", "terraform/examples/orders/variables.tf", "docs/design.md", "orders.go"} {
+	for _, file := range []string{"terraform/examples/orders/main.tf", "terraform/examples/orders/variables.tf", "docs/design.md"} {
 		text, err := os.ReadFile(filepath.Join("../..", file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o700), os.WriteFile(filepath.Join(root, file), text, 0o600)); err != nil {
-			t.Fatal(err)
-		}
+		put(t, filepath.Join(root, file), string(text))
 	}
+	put(t, filepath.Join(root, "orders.go"), fmt.Sprintf("slog.InfoContext(ctx, %q)", acted))
 	return root
+}
+
+func put(t *testing.T, file, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // try runs a trial in the world, and returns what it printed.
@@ -102,6 +109,16 @@ func TestRun(t *testing.T) {
 	slices.Sort(w.logged)
 	if want := []string{"order-1", "order-2", "order-3", "order-4", "order-5", "order-6"}; !slices.Equal(w.logged, want) {
 		t.Errorf("the business acted for %q", w.logged)
+	}
+}
+
+// TestAnotherBusiness: the log of a business that says something else is not looked at.
+func TestAnotherBusiness(t *testing.T) {
+	w := newWorld(t)
+	w.acts = 0
+	printed, err := w.try(t.Context(), func(o *Options) { put(t, filepath.Join(o.Root, "orders.go"), `slog.Info("parcel booked")`) })
+	if err != nil || strings.Contains(printed, "log: ") {
+		t.Errorf("%v:\n%s", err, printed)
 	}
 }
 
