@@ -34,7 +34,7 @@ resource "google_service_account" "trigger" {
 }
 
 resource "google_service_account" "build" {
-  count = var.service_accounts.build == null ? 1 : 0
+  count = var.service_accounts.build == null && var.image == null ? 1 : 0
 
   project      = var.project_id
   account_id   = "${var.name}-build"
@@ -48,9 +48,13 @@ resource "google_service_account" "build" {
 resource "google_cloud_run_v2_service_iam_member" "trigger_invoker" {
   project  = var.project_id
   location = var.region
-  name     = google_cloudfunctions2_function.this.name
+  name     = local.service.name
   role     = "roles/run.invoker"
   member   = local.members.trigger
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.service.id]
+  }
 }
 
 # Eventarc asks for it on the project, for all events but those of topics.
@@ -102,9 +106,13 @@ resource "google_cloud_run_v2_service_iam_member" "invokers" {
 
   project  = var.project_id
   location = var.region
-  name     = google_cloudfunctions2_function.this.name
+  name     = local.service.name
   role     = "roles/run.invoker"
   member   = each.value
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.service.id]
+  }
 }
 
 # --- secrets ---
@@ -130,7 +138,7 @@ resource "google_secret_manager_secret_iam_member" "run" {
 # --- build ---
 
 resource "google_artifact_registry_repository_iam_member" "build_writer" {
-  count = var.grant_roles || var.repository == null ? 1 : 0
+  count = var.image == null && (var.grant_roles || var.repository == null) ? 1 : 0
 
   project    = local.repository.project
   location   = local.repository.location
@@ -148,7 +156,7 @@ locals {
 }
 
 resource "google_project_iam_member" "build_copied_source" {
-  count = var.grant_roles ? 1 : 0
+  count = var.grant_roles && var.image == null ? 1 : 0
 
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -167,7 +175,7 @@ resource "google_project_iam_member" "build_copied_source" {
 
 # Logs belong to the project, and nothing smaller can be granted.
 resource "google_project_iam_member" "build_logs" {
-  count = var.grant_roles ? 1 : 0
+  count = var.grant_roles && var.image == null ? 1 : 0
 
   project = var.project_id
   role    = "roles/logging.logWriter"

@@ -100,7 +100,7 @@ resource "google_monitoring_alert_policy" "this" {
     mime_type = "text/markdown"
   }
 
-  depends_on = [google_project_service.this, google_cloudfunctions2_function.this]
+  depends_on = [google_project_service.this, terraform_data.service]
 }
 
 resource "google_monitoring_alert_policy" "log" {
@@ -131,5 +131,5 @@ resource "google_monitoring_alert_policy" "log" {
     mime_type = "text/markdown"
   }
 
-  depends_on = [google_project_service.this, google_cloudfunctions2_function.this]
+  depends_on = [google_project_service.this, terraform_data.service]
 }

@@ -6,7 +6,8 @@ locals {
 # own: https://cloud.google.com/functions/docs/securing/cmek
 resource "google_kms_crypto_key_iam_member" "this" {
   for_each = var.kms_key == null || !coalesce(var.grant_agents, false) ? {} : merge(
-    { for service in ["artifactregistry", "eventarc", "functions", "pubsub", "run", "storage"] : service => local.agents[service] },
+    { for service in ["eventarc", "pubsub", "run", "storage"] : service => local.agents[service] },
+    var.image != null ? {} : { for service in ["artifactregistry", "functions"] : service => local.agents[service] },
     local.use_bigquery ? { bigquery = local.agents.bigquery } : {},
   )
 

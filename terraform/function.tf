@@ -39,6 +39,8 @@ locals {
     GOOGLE_GOLDFLAGS = "-s -w"
   }
 
+  description = "Acts once when ${join(", ", keys(var.sources))} of a key have all arrived"
+
   environment = merge(
     # Not every container tells a process how much memory it has. A smaller one may be set.
     { GOMEMLIMIT = "${local.memory_mib}MiB" },
@@ -73,8 +75,8 @@ locals {
 }
 
 locals {
-  repository_id = var.repository != null ? var.repository.id : join("/", ["projects", var.project_id, "locations", var.region, "repositories", one(google_artifact_registry_repository.images[*].repository_id)])
-  repository = {
+  repository_id = var.image != null ? null : var.repository != null ? var.repository.id : join("/", ["projects", var.project_id, "locations", var.region, "repositories", one(google_artifact_registry_repository.images[*].repository_id)])
+  repository = var.image != null ? null : {
     id       = local.repository_id
     project  = split("/", local.repository_id)[1]
     location = split("/", local.repository_id)[3]
@@ -83,7 +85,7 @@ locals {
 }
 
 resource "google_artifact_registry_repository" "images" {
-  count = var.repository == null ? 1 : 0
+  count = var.repository == null && var.image == null ? 1 : 0
 
   project       = var.project_id
   location      = var.region
@@ -120,11 +122,53 @@ resource "google_artifact_registry_repository" "images" {
   depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.this]
 }
 
+# What is there before the function is: one that is up before it may read its state would fail its first events.
+#
+# Of a function and of a service of an image, Google has one by the name. When one takes the place of the other, this is
+# replaced, so that Terraform destroys the one before it makes the other.
+resource "terraform_data" "ready" {
+  triggers_replace = var.image == null ? "source" : "image"
+
+  lifecycle {
+    precondition {
+      condition     = length(local.coming_back) == 0
+      error_message = "output_topic and dead_letter_topic must not be topics that events come from, nor be called like a source or an alias: what is published would come back. Choose another than ${join(", ", local.coming_back)}."
+    }
+    precondition {
+      condition     = var.telemetry != "otlp" || anytrue([for name in concat(keys(var.environment), compact([for s in values(var.secrets) : s.environment])) : can(regex("^OTEL_EXPORTER_OTLP_(.+_)?ENDPOINT$", name))])
+      error_message = "telemetry = \"otlp\" needs the collector's address, as in environment = { OTEL_EXPORTER_OTLP_ENDPOINT = \"https://collector.example.com\" }."
+    }
+    precondition {
+      condition     = local.output_topic != local.dead_letter_topic
+      error_message = "output_topic and dead_letter_topic must be two topics."
+    }
+    precondition {
+      condition     = local.memory_mib >= local.least_memory_mib
+      error_message = "memory ${var.memory} is too small for one event of BODY_LIMIT: ${local.body_limit} bytes need ${local.least_memory_mib}Mi. Give more, or set a smaller BODY_LIMIT in environment."
+    }
+  }
+
+  depends_on = [
+    google_project_service.this,
+    google_bigquery_dataset_iam_member.run,
+    google_bigquery_table.this,
+    google_kms_crypto_key_iam_member.this,
+    google_project_iam_member.run_jobs,
+    google_project_iam_member.run_telemetry,
+    google_pubsub_topic_iam_member.run_publisher,
+    google_secret_manager_secret_iam_member.run,
+    google_storage_bucket_iam_member.run,
+    terraform_data.settled,
+  ]
+}
+
 resource "google_cloudfunctions2_function" "this" {
+  count = var.image == null ? 1 : 0
+
   project      = var.project_id
   location     = var.region
   name         = var.name
-  description  = "Acts once when ${join(", ", keys(var.sources))} of a key have all arrived"
+  description  = local.description
   kms_key_name = local.kms_key
   labels       = var.labels
 
@@ -196,36 +240,20 @@ resource "google_cloudfunctions2_function" "this" {
     # Read back, it says whether the newest revision gets all events. So what is sent with a change is how it is: after
     # a roll back the earlier revision keeps them, and otherwise the new one gets them.
     ignore_changes = [service_config[0].all_traffic_on_latest_revision]
-
-    precondition {
-      condition     = length(local.coming_back) == 0
-      error_message = "output_topic and dead_letter_topic must not be topics that events come from, nor be called like a source or an alias: what is published would come back. Choose another than ${join(", ", local.coming_back)}."
-    }
-    precondition {
-      condition     = var.telemetry != "otlp" || anytrue([for name in concat(keys(var.environment), compact([for s in values(var.secrets) : s.environment])) : can(regex("^OTEL_EXPORTER_OTLP_(.+_)?ENDPOINT$", name))])
-      error_message = "telemetry = \"otlp\" needs the collector's address, as in environment = { OTEL_EXPORTER_OTLP_ENDPOINT = \"https://collector.example.com\" }."
-    }
-    precondition {
-      condition     = local.output_topic != local.dead_letter_topic
-      error_message = "output_topic and dead_letter_topic must be two topics."
-    }
-    precondition {
-      condition     = local.memory_mib >= local.least_memory_mib
-      error_message = "memory ${var.memory} is too small for one event of BODY_LIMIT: ${local.body_limit} bytes need ${local.least_memory_mib}Mi. Give more, or set a smaller BODY_LIMIT in environment."
-    }
   }
 
-  # A function that is up before it may read its state would fail its first events.
-  depends_on = [
-    google_project_service.this,
-    google_bigquery_dataset_iam_member.run,
-    google_bigquery_table.this,
-    google_kms_crypto_key_iam_member.this,
-    google_project_iam_member.run_jobs,
-    google_project_iam_member.run_telemetry,
-    google_pubsub_topic_iam_member.run_publisher,
-    google_secret_manager_secret_iam_member.run,
-    google_storage_bucket_iam_member.run,
-    terraform_data.settled,
-  ]
+  depends_on = [terraform_data.ready]
+}
+
+# What calls the function, whichever of both it is.
+locals {
+  service = one(concat(
+    [for f in google_cloudfunctions2_function.this : { name = f.name, uri = f.service_config[0].uri }],
+    [for s in google_cloud_run_v2_service.image : { name = s.name, uri = s.uri }],
+  ))
+}
+
+# What is granted on the service goes with it, and must be granted anew where another has its name.
+resource "terraform_data" "service" {
+  triggers_replace = concat(google_cloudfunctions2_function.this[*].id, google_cloud_run_v2_service.image[*].id)
 }

@@ -4,7 +4,8 @@
 #   accounts.tf   who runs, calls and builds the function, and what each may do
 #   people.tf     who may look at the state, and who may change it
 #   source.tf     what the function is built from
-#   function.tf   the function
+#   function.tf   the function, which Cloud Functions builds from the source
+#   image.tf      the service that runs a prebuilt image instead
 #   triggers.tf   the topics and triggers of the sources
 #   stores.tf     the bucket and the dataset that keep the state
 #   place.tf      refuses what would lose the state
@@ -43,9 +44,6 @@ locals {
 
   apis = toset(concat(
     [
-      "artifactregistry.googleapis.com",
-      "cloudbuild.googleapis.com",
-      "cloudfunctions.googleapis.com",
       "eventarc.googleapis.com",
       "iam.googleapis.com",
       "logging.googleapis.com",
@@ -53,6 +51,7 @@ locals {
       "run.googleapis.com",
       "storage.googleapis.com",
     ],
+    var.image == null ? ["artifactregistry.googleapis.com", "cloudbuild.googleapis.com", "cloudfunctions.googleapis.com"] : [],
     local.use_bigquery ? ["bigquery.googleapis.com"] : [],
     anytrue([for s in values(var.sources) : !startswith(coalesce(s.event_type, "google."), "google.")]) ? ["eventarcpublishing.googleapis.com"] : [],
     length(var.alert_channels) > 0 ? ["monitoring.googleapis.com"] : [],

@@ -1,11 +1,11 @@
 output "function_name" {
   description = "The function's name, which is also the Cloud Run service's."
-  value       = google_cloudfunctions2_function.this.name
+  value       = local.service.name
 }
 
 output "function_uri" {
   description = "The function's URI. Only the triggers' account may call it, the sweep's, and operators."
-  value       = google_cloudfunctions2_function.this.service_config[0].uri
+  value       = local.service.uri
 }
 
 output "service_account" {
@@ -19,7 +19,7 @@ output "trigger_service_account" {
 }
 
 output "build_service_account" {
-  description = "The e-mail of the account that builds the function."
+  description = "The e-mail of the account that builds the function; null with an image."
   value       = local.accounts.build
 }
 

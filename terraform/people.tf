@@ -19,9 +19,13 @@ resource "google_cloud_run_v2_service_iam_member" "people" {
 
   project  = var.project_id
   location = var.region
-  name     = google_cloudfunctions2_function.this.name
+  name     = local.service.name
   role     = "roles/run.viewer"
   member   = each.value
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.service.id]
+  }
 }
 
 resource "google_storage_bucket_iam_member" "viewers" {
@@ -136,9 +140,13 @@ resource "google_cloud_run_v2_service_iam_member" "operators" {
 
   project  = var.project_id
   location = var.region
-  name     = google_cloudfunctions2_function.this.name
+  name     = local.service.name
   role     = "roles/run.invoker"
   member   = each.value
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.service.id]
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "operators" {

@@ -27,13 +27,13 @@ locals {
   ]) : replace(path, "/[][{}*?\\\\]/", "?")]
 
   # A zip's path, unless it is an object.
-  packed   = var.source_archive == null
-  uploads  = local.packed ? 1 : startswith(var.source_archive, "gs://") ? 0 : 1
+  packed   = var.source_archive == null && var.image == null
+  uploads  = local.packed ? 1 : var.image != null ? 0 : startswith(var.source_archive, "gs://") ? 0 : 1
   zip      = local.packed ? one(data.archive_file.source[*].output_path) : var.source_archive
   zip_hash = local.packed ? one(data.archive_file.source[*].output_sha256) : local.uploads == 1 ? filesha256(var.source_archive) : null
 
   # Without a generation the provider would send the last one, which is of another object.
-  source_object = {
+  source_object = var.image != null ? null : {
     bucket     = local.uploads == 1 ? one(google_storage_bucket.source[*].name) : regex("^gs://([^/]+)/", var.source_archive)[0]
     name       = local.uploads == 1 ? one(google_storage_bucket_object.source[*].name) : regex("^gs://[^/]+/([^#]+)#", var.source_archive)[0]
     generation = local.uploads == 1 ? one(google_storage_bucket_object.source[*].generation) : tonumber(regex("#([0-9]+)$", var.source_archive)[0])
@@ -102,7 +102,7 @@ resource "google_storage_bucket_iam_member" "build_source" {
 }
 
 resource "google_storage_bucket_iam_member" "build_given_source" {
-  count = local.uploads == 0 && var.grant_roles ? 1 : 0
+  count = local.uploads == 0 && var.grant_roles && var.image == null ? 1 : 0
 
   bucket = local.source_object.bucket
   role   = "roles/storage.objectViewer"

@@ -26,9 +26,13 @@ resource "google_cloud_run_v2_service_iam_member" "sweep_invoker" {
 
   project  = var.project_id
   location = var.region
-  name     = google_cloudfunctions2_function.this.name
+  name     = local.service.name
   role     = "roles/run.invoker"
   member   = local.members.sweep
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.service.id]
+  }
 }
 
 # A sweep that fails is not tried again: the next one goes through the same keys.
@@ -44,12 +48,12 @@ resource "google_cloud_scheduler_job" "sweep" {
   attempt_deadline = "${max(15, var.timeout_seconds)}s" # Cloud Scheduler takes no less than 15 s
 
   http_target {
-    uri         = "${google_cloudfunctions2_function.this.service_config[0].uri}/sweep"
+    uri         = "${local.service.uri}/sweep"
     http_method = "POST"
 
     oidc_token {
       service_account_email = local.accounts.sweep
-      audience              = google_cloudfunctions2_function.this.service_config[0].uri
+      audience              = local.service.uri
     }
   }
 

@@ -81,5 +81,5 @@ resource "google_monitoring_alert_policy" "metric" {
     mime_type = "text/markdown"
   }
 
-  depends_on = [google_project_service.this, google_cloudfunctions2_function.this]
+  depends_on = [google_project_service.this, terraform_data.service]
 }

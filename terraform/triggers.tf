@@ -78,7 +78,7 @@ resource "google_eventarc_trigger" "this" {
 
   destination {
     cloud_run_service {
-      service = google_cloudfunctions2_function.this.name
+      service = local.service.name
       region  = var.region
       path    = "/events/${each.key}"
     }
@@ -128,11 +128,11 @@ resource "google_pubsub_subscription" "source" {
   }
 
   push_config {
-    push_endpoint = "${google_cloudfunctions2_function.this.service_config[0].uri}/events/${each.key}"
+    push_endpoint = "${local.service.uri}/events/${each.key}"
 
     oidc_token {
       service_account_email = local.accounts.trigger
-      audience              = google_cloudfunctions2_function.this.service_config[0].uri
+      audience              = local.service.uri
     }
   }
 

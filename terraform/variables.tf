@@ -428,7 +428,7 @@ variable "grant_roles" {
   nullable    = false
 
   validation {
-    condition     = var.grant_roles || alltrue([for task in ["run", "trigger", "build"] : var.service_accounts[task] != null])
+    condition     = var.grant_roles || alltrue([for task in concat(["run", "trigger"], var.image == null ? ["build"] : []) : var.service_accounts[task] != null])
     error_message = "grant_roles = false goes with service_accounts run, trigger and build: nobody could have granted anything to accounts that are yet to be made."
   }
 }

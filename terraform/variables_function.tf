@@ -38,6 +38,25 @@ variable "source_archive" {
   }
 }
 
+variable "image" {
+  description = "An image that others have built, instead of a source, as in { uri = \"europe-west1-docker.pkg.dev/P/R/orders@sha256:…\" }: a service of Cloud Run runs it. Terraform does not notice a tag that moves, so give a digest. See docs/how-to/cloud-run-api.md. null: Cloud Functions builds the source."
+  type        = object({ uri = string })
+  default     = null
+
+  validation {
+    condition     = var.image == null || can(regex("^[^/ @]+/[^ @]+(:[-_.A-Za-z0-9]{1,128}|@sha256:[0-9a-f]{64})$", var.image.uri))
+    error_message = "image's uri must be an image's full name with a digest or a tag, as in europe-west1-docker.pkg.dev/P/R/orders@sha256:…."
+  }
+  validation {
+    condition     = var.image == null || !startswith(try(var.image.uri, "-"), "${var.region}-docker.pkg.dev/${var.project_id}/${var.name}/")
+    error_message = "image must not be in the repository ${var.name}, which is the module's for what it builds from a source, and goes with that. Push the image to another."
+  }
+  validation {
+    condition     = var.image == null || var.source_dir == null && length(var.source_excludes) == 0 && var.source_archive == null && var.build_environment == null && var.repository == null && var.service_accounts.build == null
+    error_message = "image goes without source_dir, source_excludes, source_archive, build_environment, repository and service_accounts.build: nothing is built."
+  }
+}
+
 variable "repository" {
   description = "An existing Docker repository of Artifact Registry for the function's images, its id as in { id = \"projects/P/locations/REGION/repositories/R\" }. null: NAME is created."
   type        = object({ id = string })
@@ -50,7 +69,7 @@ variable "repository" {
 }
 
 variable "runtime" {
-  description = "The runtime of the function."
+  description = "The runtime that the function is built for."
   type        = string
   default     = "go126"
   nullable    = false

@@ -124,7 +124,7 @@ run "project_grants_are_these_and_no_others" {
     error_message = "The grants on the project must be those that Google has nothing smaller for."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules,notelemetry", GOOGLE_GOLDFLAGS = "-s -w" })
+    condition     = google_cloudfunctions2_function.this[0].build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules,notelemetry", GOOGLE_GOLDFLAGS = "-s -w" })
     error_message = "A function that keeps events in BigQuery must be built with BigQuery."
   }
   assert {

@@ -86,7 +86,7 @@ run "one_pushed_beside_one_triggered" {
     error_message = "The function must get the message's ID and time, which are in its wrapper."
   }
   assert {
-    condition     = google_pubsub_subscription.source["placed"].ack_deadline_seconds == 600 && google_pubsub_subscription.source["placed"].ack_deadline_seconds > google_cloudfunctions2_function.this.service_config[0].timeout_seconds
+    condition     = google_pubsub_subscription.source["placed"].ack_deadline_seconds == 600 && google_pubsub_subscription.source["placed"].ack_deadline_seconds > google_cloudfunctions2_function.this[0].service_config[0].timeout_seconds
     error_message = "A request must outlast the function's timeout, so that no event comes again while it is handled."
   }
   assert {
@@ -143,7 +143,7 @@ run "two_sources_of_one_topic_by_filters" {
     error_message = "Both must have the one topic."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["SOURCE_ALIASES"] == ""
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["SOURCE_ALIASES"] == ""
     error_message = "The topic must be the alias of neither."
   }
 }

@@ -51,3 +51,17 @@ run "existing_topics" {
     error_message = "There must be a trigger for each of the three sources."
   }
 }
+
+run "image" {
+  command = plan
+  module {
+    source = "./examples/image"
+  }
+  variables {
+    image = "europe-west1-docker.pkg.dev/my-project-123/shop/orders:v1"
+  }
+  assert {
+    condition     = output.function_name == "orders" && length(output.topics) == 3
+    error_message = "It must be called orders, and have three topics."
+  }
+}

@@ -39,7 +39,7 @@ run "used" {
     error_message = "What exists must not be made."
   }
   assert {
-    condition = { for name in ["GCS_BUCKET", "BIGQUERY_DATASET", "DEAD_LETTER_TOPIC"] : name => google_cloudfunctions2_function.this.service_config[0].environment_variables[name] } == {
+    condition = { for name in ["GCS_BUCKET", "BIGQUERY_DATASET", "DEAD_LETTER_TOPIC"] : name => google_cloudfunctions2_function.this[0].service_config[0].environment_variables[name] } == {
       GCS_BUCKET = "theirs", BIGQUERY_DATASET = "theirs", DEAD_LETTER_TOPIC = "projects/p-123456/topics/dead"
     }
     error_message = "The function must be told what it is given."
@@ -49,12 +49,12 @@ run "used" {
     error_message = "The outputs must name what is given."
   }
   assert {
-    condition = [for c in google_cloudfunctions2_function.this.build_config : "${c.docker_repository} ${c.service_account}"] == [
+    condition = [for c in google_cloudfunctions2_function.this[0].build_config : "${c.docker_repository} ${c.service_account}"] == [
     "projects/p-images/locations/europe-west1/repositories/theirs projects/p-123456/serviceAccounts/build@p-123456.iam.gserviceaccount.com"]
     error_message = "The function must be built by the account that is given, into the repository that is given."
   }
   assert {
-    condition = [google_cloudfunctions2_function.this.service_config[0].service_account_email, google_eventarc_trigger.this["event1"].service_account, google_cloud_scheduler_job.sweep[0].http_target[0].oidc_token[0].service_account_email] == [
+    condition = [google_cloudfunctions2_function.this[0].service_config[0].service_account_email, google_eventarc_trigger.this["event1"].service_account, google_cloud_scheduler_job.sweep[0].http_target[0].oidc_token[0].service_account_email] == [
     "run@p-123456.iam.gserviceaccount.com", "trigger@p-123456.iam.gserviceaccount.com", "sweep@p-123456.iam.gserviceaccount.com"]
     error_message = "The function, triggers and job must use the accounts that are given."
   }

@@ -76,7 +76,7 @@ run "two_kinds_of_events_of_one_bucket" {
     }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["SOURCE_ALIASES"] == "invoice:invoices"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["SOURCE_ALIASES"] == "invoice:invoices"
     error_message = "A bucket that two sources share must be the alias of neither, or the function does not start."
   }
   assert {
@@ -99,7 +99,7 @@ run "two_collections_of_one_database" {
     }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["SOURCE_ALIASES"] == ""
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["SOURCE_ALIASES"] == ""
     error_message = "An alias of two sources must be left out, also where one is written with a space."
   }
 }
@@ -118,7 +118,7 @@ run "two_methods_of_one_audit_log" {
     }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["SOURCE_ALIASES"] == "completed:mine"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["SOURCE_ALIASES"] == "completed:mine"
     error_message = "What one source alone is known by must stay its alias."
   }
 }
@@ -134,7 +134,7 @@ run "names_that_mean_two_sources" {
     }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["SOURCE_ALIASES"] == "packed:parcels"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["SOURCE_ALIASES"] == "packed:parcels"
     error_message = "A name that means two sources must be the alias of none."
   }
 }

@@ -77,26 +77,26 @@ run "function" {
     build_environment = { GOFLAGS = "-tags=x" }
   }
   assert {
-    condition = { for name in ["runtime", "entry_point", "environment_variables"] : name => jsonencode(google_cloudfunctions2_function.this.build_config[0][name]) } == {
+    condition = { for name in ["runtime", "entry_point", "environment_variables"] : name => jsonencode(google_cloudfunctions2_function.this[0].build_config[0][name]) } == {
       runtime = "\"go127\"", entry_point = "\"Orders\"", environment_variables = "{\"GOFLAGS\":\"-tags=x\"}"
     }
     error_message = "The function must be built as the inputs say."
   }
   assert {
-    condition = [for s in google_cloudfunctions2_function.this.service_config :
+    condition = [for s in google_cloudfunctions2_function.this[0].service_config :
       "${s.available_memory} ${s.available_cpu} ${s.timeout_seconds} ${s.max_instance_request_concurrency} ${s.min_instance_count} ${s.max_instance_count}"
     ] == ["1Gi 2 120 10 1 3"]
     error_message = "Instances must be as large and as many as the inputs say."
   }
   assert {
-    condition = [for s in google_cloudfunctions2_function.this.service_config :
+    condition = [for s in google_cloudfunctions2_function.this[0].service_config :
       "${s.ingress_settings} ${s.vpc_connector} ${s.vpc_connector_egress_settings} ${s.all_traffic_on_latest_revision}"
     ] == ["ALLOW_INTERNAL_AND_GCLB projects/p-123456/locations/us-central1/connectors/c ALL_TRAFFIC true"]
     error_message = "Traffic must go in and out as the inputs say, and to what was deployed last."
   }
   assert {
     condition = alltrue([for place in concat(
-      [google_cloudfunctions2_function.this.location, google_artifact_registry_repository.images[0].location, google_storage_bucket.source[0].location],
+      [google_cloudfunctions2_function.this[0].location, google_artifact_registry_repository.images[0].location, google_storage_bucket.source[0].location],
       google_storage_bucket.events[*].location, values(google_eventarc_trigger.this)[*].location,
       [for t in google_eventarc_trigger.this : t.destination[0].cloud_run_service[0].region],
       [google_cloud_run_v2_service_iam_member.trigger_invoker.location],
@@ -105,7 +105,7 @@ run "function" {
   }
   assert {
     condition = alltrue([for labels in concat(
-      [google_cloudfunctions2_function.this.labels, google_artifact_registry_repository.images[0].labels, google_storage_bucket.source[0].labels],
+      [google_cloudfunctions2_function.this[0].labels, google_artifact_registry_repository.images[0].labels, google_storage_bucket.source[0].labels],
       [google_pubsub_subscription.dead_letters[0].labels], google_pubsub_topic.dead_letters[*].labels,
       google_storage_bucket.events[*].labels, values(google_eventarc_trigger.this)[*].labels, values(google_pubsub_topic.source)[*].labels,
     ) : labels == tomap({ team = "orders" })])
@@ -122,7 +122,7 @@ run "key" {
   }
   assert {
     condition = alltrue([for key in concat(
-      [google_cloudfunctions2_function.this.kms_key_name, google_artifact_registry_repository.images[0].kms_key_name],
+      [google_cloudfunctions2_function.this[0].kms_key_name, google_artifact_registry_repository.images[0].kms_key_name],
       [google_storage_bucket.source[0].encryption[0].default_kms_key_name, google_storage_bucket.events[0].encryption[0].default_kms_key_name],
       [google_bigquery_dataset.events[0].default_encryption_configuration[0].kms_key_name],
       [for t in google_bigquery_table.this : t.encryption_configuration[0].kms_key_name],
@@ -149,7 +149,7 @@ run "topics_and_stores" {
     deletion_protection = true
   }
   assert {
-    condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
+    condition = { for k, v in google_cloudfunctions2_function.this[0].service_config[0].environment_variables : k => v
       if can(regex("TOPIC|AGE|STORE|BUCKET|BIGQUERY", k)) } == {
       OUTPUT_TOPIC     = "projects/p-123456/topics/complete", DEAD_LETTER_TOPIC = "projects/p-123456/topics/orders-dead-letters"
       EVENT_STORE      = "gcs", CLAIM_STORE = "bigquery", GCS_BUCKET = "my-bucket"
@@ -210,13 +210,13 @@ run "null_is_the_default" {
     vpc_egress      = null
   }
   assert {
-    condition = [for s in google_cloudfunctions2_function.this.service_config :
+    condition = [for s in google_cloudfunctions2_function.this[0].service_config :
       "${s.available_memory} ${s.available_cpu} ${s.timeout_seconds} ${s.max_instance_request_concurrency} ${s.min_instance_count} ${s.max_instance_count} ${s.ingress_settings}"
     ] == ["512Mi 1 60 80 0 20 ALLOW_INTERNAL_ONLY"]
     error_message = "null must be the default."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.location == "europe-west1" && [for name in ["EVENT_STORE", "CLAIM_STORE"] : google_cloudfunctions2_function.this.service_config[0].environment_variables[name]] == ["gcs", "gcs"]
+    condition     = google_cloudfunctions2_function.this[0].location == "europe-west1" && [for name in ["EVENT_STORE", "CLAIM_STORE"] : google_cloudfunctions2_function.this[0].service_config[0].environment_variables[name]] == ["gcs", "gcs"]
     error_message = "null must be the default."
   }
 }
@@ -227,7 +227,7 @@ run "concurrency_quarter" {
     memory = "256Mi"
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 32
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].max_instance_request_concurrency == 32
     error_message = "An instance must handle as many events as its memory is enough for."
   }
 }
@@ -238,7 +238,7 @@ run "concurrency_decimal" {
     memory = "500M"
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 80
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].max_instance_request_concurrency == 80
     error_message = "An instance must handle as many events as its memory is enough for."
   }
 }
@@ -249,7 +249,7 @@ run "concurrency_large" {
     memory = "8Gi"
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 80
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].max_instance_request_concurrency == 80
     error_message = "An instance must handle as many events as its memory is enough for."
   }
 }
@@ -261,7 +261,7 @@ run "concurrency_all_there_is" {
     concurrency = 96
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 96
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].max_instance_request_concurrency == 96
     error_message = "An instance must handle as many events as its memory is enough for."
   }
 }
@@ -272,7 +272,7 @@ run "concurrency_part_of_a_cpu" {
     cpu = "0.5"
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 1
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].max_instance_request_concurrency == 1
     error_message = "An instance must handle as many events as its memory is enough for."
   }
 }
@@ -284,7 +284,7 @@ run "concurrency_small_events" {
     environment = { BODY_LIMIT = "500000" }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 1
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].max_instance_request_concurrency == 1
     error_message = "An instance must handle as many events as its memory is enough for."
   }
 }
@@ -296,7 +296,7 @@ run "concurrency_large_events" {
     environment = { BODY_LIMIT = "33554432" }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].max_instance_request_concurrency == 80
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].max_instance_request_concurrency == 80
     error_message = "An instance must handle as many events as its memory is enough for."
   }
 }
@@ -306,7 +306,7 @@ run "memory_for_no_event" {
   variables {
     memory = "128Mi"
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "memory_for_no_event_of_that_size" {
@@ -314,7 +314,7 @@ run "memory_for_no_event_of_that_size" {
   variables {
     environment = { BODY_LIMIT = "33554432" }
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "output_that_comes_back" {
@@ -322,7 +322,7 @@ run "output_that_comes_back" {
   variables {
     output_topic = { id = "orders-event1" }
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "output_called_like_a_source" {
@@ -330,7 +330,7 @@ run "output_called_like_a_source" {
   variables {
     output_topic = { id = "event2" }
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "letters_that_come_back" {
@@ -339,7 +339,7 @@ run "letters_that_come_back" {
     dead_letter_topic = { id = "projects/p-123456/topics/theirs" }
     sources           = { event1 = {}, event2 = { topic = { id = "theirs" } } }
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "letters_to_a_source_of_that_name" {
@@ -348,7 +348,7 @@ run "letters_to_a_source_of_that_name" {
     sources       = { event1 = {}, dead-letters = {} }
     erase_sources = []
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "one_topic_for_output_and_letters" {
@@ -357,7 +357,7 @@ run "one_topic_for_output_and_letters" {
     output_topic      = { id = "both" }
     dead_letter_topic = { id = "projects/p-123456/topics/both" }
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "pointer_and_content_of_each_source" {
@@ -367,11 +367,11 @@ run "pointer_and_content_of_each_source" {
     key_pointer = "/key"
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["KEY_POINTER"] == "packed:/id,paid:/key,placed:/order/id"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["KEY_POINTER"] == "packed:/id,paid:/key,placed:/order/id"
     error_message = "Each source must have its own pointer, or that of the module."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["CONTENT"] == "packed:text,placed:json"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["CONTENT"] == "packed:text,placed:json"
     error_message = "The function must be told what the data of a source is."
   }
 }
@@ -382,7 +382,7 @@ run "pointer_of_one_source" {
     sources = { placed = {}, paid = { key_pointer = "/id" } }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["KEY_POINTER"] == "paid:/id"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["KEY_POINTER"] == "paid:/id"
     error_message = "A source without a pointer must have its key elsewhere."
   }
 }

@@ -57,7 +57,7 @@ run "object" {
     source_archive = "gs://builds/orders/v1.zip#1732600000000000"
   }
   assert {
-    condition = [for s in google_cloudfunctions2_function.this.build_config[0].source[0].storage_source :
+    condition = [for s in google_cloudfunctions2_function.this[0].build_config[0].source[0].storage_source :
     "${s.bucket} ${s.object} ${s.generation}"] == ["builds orders/v1.zip 1732600000000000"]
     error_message = "The function must be built from that generation of the object."
   }
@@ -76,7 +76,7 @@ run "generation" {
     source_archive = "tests/other_source/creds.json"
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.build_config[0].source[0].storage_source[0].generation == 1732600000000001
+    condition     = google_cloudfunctions2_function.this[0].build_config[0].source[0].storage_source[0].generation == 1732600000000001
     error_message = "The generation must be that of the zip: left out, the provider sends that of the source before."
   }
 }

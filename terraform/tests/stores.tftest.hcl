@@ -175,7 +175,7 @@ run "all_in_bigquery" {
     error_message = "BigQuery's API must be enabled, and no other of its family."
   }
   assert {
-    condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v
+    condition = { for k, v in google_cloudfunctions2_function.this[0].service_config[0].environment_variables : k => v
       if can(regex("STORE|BUCKET|BIGQUERY", k)) } == {
       EVENT_STORE      = "bigquery", CLAIM_STORE = "bigquery"
       BIGQUERY_PROJECT = "p-123456", BIGQUERY_DATASET = "orders", BIGQUERY_LOCATION = "europe-west1", BIGQUERY_RETENTION = "720h"
@@ -211,7 +211,7 @@ run "events_in_bigquery" {
     error_message = "Claims must be in Cloud Storage by default, beside events in BigQuery."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_STORE"] == "bigquery" && google_cloudfunctions2_function.this.service_config[0].environment_variables["CLAIM_STORE"] == "gcs" && google_cloudfunctions2_function.this.service_config[0].environment_variables["GCS_BUCKET"] == "p-123456-orders-events"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["EVENT_STORE"] == "bigquery" && google_cloudfunctions2_function.this[0].service_config[0].environment_variables["CLAIM_STORE"] == "gcs" && google_cloudfunctions2_function.this[0].service_config[0].environment_variables["GCS_BUCKET"] == "p-123456-orders-events"
     error_message = "The function must be told of both."
   }
 }

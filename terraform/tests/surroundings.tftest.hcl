@@ -64,13 +64,13 @@ run "secrets" {
     }
   }
   assert {
-    condition = { for s in google_cloudfunctions2_function.this.service_config[0].secret_environment_variables : s.key => "${s.project_id} ${s.secret} ${s.version}" } == {
+    condition = { for s in google_cloudfunctions2_function.this[0].service_config[0].secret_environment_variables : s.key => "${s.project_id} ${s.secret} ${s.version}" } == {
       SHOP_PASSWORD = "p-123456 shop latest", BOTH = "p-123456 both latest"
     }
     error_message = "The function must get secrets as variables."
   }
   assert {
-    condition = { for s in google_cloudfunctions2_function.this.service_config[0].secret_volumes :
+    condition = { for s in google_cloudfunctions2_function.this[0].service_config[0].secret_volumes :
       "${s.mount_path} ${s.versions[0].path}" => "${s.project_id} ${s.secret} ${s.versions[0].version}"
     } == { "/secrets/tls key.pem" = "other-project tls 7", "/secrets/both value" = "p-123456 both latest" }
     error_message = "The function must get secrets as files."
@@ -93,14 +93,14 @@ run "network_without_a_connector" {
     vpc_egress  = "ALL_TRAFFIC"
   }
   assert {
-    condition = (google_cloudfunctions2_function.this.service_config[0].direct_vpc_network_interface[0].network == "shop"
-      && google_cloudfunctions2_function.this.service_config[0].direct_vpc_network_interface[0].subnetwork == "functions"
-      && google_cloudfunctions2_function.this.service_config[0].direct_vpc_network_interface[0].tags == tolist(["orders"])
+    condition = (google_cloudfunctions2_function.this[0].service_config[0].direct_vpc_network_interface[0].network == "shop"
+      && google_cloudfunctions2_function.this[0].service_config[0].direct_vpc_network_interface[0].subnetwork == "functions"
+      && google_cloudfunctions2_function.this[0].service_config[0].direct_vpc_network_interface[0].tags == tolist(["orders"])
     )
     error_message = "The function must be in the network."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].direct_vpc_egress == "VPC_EGRESS_ALL_TRAFFIC" && google_cloudfunctions2_function.this.service_config[0].vpc_connector_egress_settings == null
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].direct_vpc_egress == "VPC_EGRESS_ALL_TRAFFIC" && google_cloudfunctions2_function.this[0].service_config[0].vpc_connector_egress_settings == null
     error_message = "The network must get what vpc_egress says."
   }
 }
@@ -110,7 +110,7 @@ run "by_default" {
     invokers = { ci = "serviceAccount:ci@p-123456.iam.gserviceaccount.com" }
   }
   assert {
-    condition     = length(google_cloudfunctions2_function.this.service_config[0].direct_vpc_network_interface) == 0
+    condition     = length(google_cloudfunctions2_function.this[0].service_config[0].direct_vpc_network_interface) == 0
     error_message = "The function must be in no network."
   }
   assert {

@@ -39,7 +39,7 @@ run "deadline" {
     timeout_seconds = 540
   }
   assert {
-    condition = { for k, v in google_cloudfunctions2_function.this.service_config[0].environment_variables : k => v if can(regex("DEADLINE", k)) } == {
+    condition = { for k, v in google_cloudfunctions2_function.this[0].service_config[0].environment_variables : k => v if can(regex("DEADLINE", k)) } == {
       JOIN_DEADLINE = "36h30m", ON_DEADLINE = "process"
     }
     error_message = "The function must be told of the deadline."
@@ -75,7 +75,7 @@ run "deadline_by_default" {
     timeout_seconds = 5
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["ON_DEADLINE"] == "letter"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["ON_DEADLINE"] == "letter"
     error_message = "An overdue join must be dead-lettered by default."
   }
   assert {
@@ -126,7 +126,7 @@ run "no_deadline" {
     error_message = "Without a deadline there must be a sweep every hour, for orders that nobody acts upon."
   }
   assert {
-    condition     = length([for k in keys(google_cloudfunctions2_function.this.service_config[0].environment_variables) : k if can(regex("DEADLINE", k))]) == 0
+    condition     = length([for k in keys(google_cloudfunctions2_function.this[0].service_config[0].environment_variables) : k if can(regex("DEADLINE", k))]) == 0
     error_message = "Without a deadline the function must not be told of one."
   }
 }
@@ -178,7 +178,7 @@ run "deadline_before_the_events_are_deleted" {
     retention_days = 2
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["JOIN_DEADLINE"] == "47h59m59s999ms"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["JOIN_DEADLINE"] == "47h59m59s999ms"
     error_message = "A deadline that is shorter must be allowed."
   }
 }
@@ -209,7 +209,7 @@ run "processed_without_letters" {
     environment   = { DEAD_LETTERS = "off" }
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["ON_DEADLINE"] == "process"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["ON_DEADLINE"] == "process"
     error_message = "What is there can be processed where letters are off."
   }
 }

@@ -36,11 +36,11 @@ run "off" {
     error_message = "Nothing must be made for telemetry that is off."
   }
   assert {
-    condition     = !contains(keys(google_project_service.this), "telemetry.googleapis.com") && !contains(keys(google_cloudfunctions2_function.this.service_config[0].environment_variables), "TELEMETRY")
+    condition     = !contains(keys(google_project_service.this), "telemetry.googleapis.com") && !contains(keys(google_cloudfunctions2_function.this[0].service_config[0].environment_variables), "TELEMETRY")
     error_message = "Neither the API nor the variable must be set."
   }
   assert {
-    condition     = strcontains(google_cloudfunctions2_function.this.build_config[0].environment_variables.GOFLAGS, ",notelemetry")
+    condition     = strcontains(google_cloudfunctions2_function.this[0].build_config[0].environment_variables.GOFLAGS, ",notelemetry")
     error_message = "The function must be built without it."
   }
 }
@@ -62,13 +62,13 @@ run "google" {
     error_message = "The function's account must be able to write."
   }
   assert {
-    condition = (google_cloudfunctions2_function.this.service_config[0].environment_variables.TELEMETRY == "google"
-      && google_cloudfunctions2_function.this.service_config[0].environment_variables.OTEL_TRACES_SAMPLER == "always_on"
+    condition = (google_cloudfunctions2_function.this[0].service_config[0].environment_variables.TELEMETRY == "google"
+      && google_cloudfunctions2_function.this[0].service_config[0].environment_variables.OTEL_TRACES_SAMPLER == "always_on"
     )
     error_message = "The function must be told."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.build_config[0].environment_variables.GOFLAGS == "-tags=disable_grpc_modules,nobigquery"
+    condition     = google_cloudfunctions2_function.this[0].build_config[0].environment_variables.GOFLAGS == "-tags=disable_grpc_modules,nobigquery"
     error_message = "The function must be built with it."
   }
   assert {
@@ -155,8 +155,8 @@ run "collector" {
     error_message = "A collector needs nothing of Google's."
   }
   assert {
-    condition = (google_cloudfunctions2_function.this.service_config[0].environment_variables.TELEMETRY == "otlp"
-      && google_cloudfunctions2_function.this.build_config[0].environment_variables.GOFLAGS == "-tags=disable_grpc_modules,nobigquery"
+    condition = (google_cloudfunctions2_function.this[0].service_config[0].environment_variables.TELEMETRY == "otlp"
+      && google_cloudfunctions2_function.this[0].build_config[0].environment_variables.GOFLAGS == "-tags=disable_grpc_modules,nobigquery"
     )
     error_message = "The function must be told, and be built with it."
   }
@@ -175,7 +175,7 @@ run "collector_without_address" {
   variables {
     telemetry = "otlp"
   }
-  expect_failures = [google_cloudfunctions2_function.this]
+  expect_failures = [terraform_data.ready]
 }
 
 run "variables_that_are_not_read" {

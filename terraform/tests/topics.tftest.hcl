@@ -69,7 +69,7 @@ run "a_source_less" {
     error_message = "The source must go, with its trigger."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["EVENT_SOURCES"] == "event1,event2"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["EVENT_SOURCES"] == "event1,event2"
     error_message = "The function must not wait for the source."
   }
 }

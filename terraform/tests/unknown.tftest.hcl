@@ -17,7 +17,10 @@ run "key_topics_and_channel_of_the_same_root" {
     project_id = "p-123456"
   }
   assert {
-    condition     = output.triggers == { for event in ["packed", "paid", "placed"] : event => "orders-${event}" }
+    condition = output.triggers == merge(
+      { for event in ["packed", "paid", "placed"] : event => "orders-${event}" },
+      { for event in ["event1", "event2", "event3"] : event => "parcels-${event}" },
+    )
     error_message = "The module must be planned with ids that are not known yet."
   }
 }

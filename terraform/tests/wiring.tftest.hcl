@@ -97,27 +97,27 @@ run "three_triggers_one_function" {
 
 run "function" {
   assert {
-    condition     = google_cloudfunctions2_function.this.build_config[0].entry_point == "EventDriver" && google_cloudfunctions2_function.this.build_config[0].runtime == "go126"
+    condition     = google_cloudfunctions2_function.this[0].build_config[0].entry_point == "EventDriver" && google_cloudfunctions2_function.this[0].build_config[0].runtime == "go126"
     error_message = "The entry point must be EventDriver, and the runtime no older than go.mod's directive."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY"
     error_message = "The function must be internal by default."
   }
   assert {
-    condition     = length(google_cloudfunctions2_function.this.event_trigger) == 0
+    condition     = length(google_cloudfunctions2_function.this[0].event_trigger) == 0
     error_message = "The triggers must be the module's, not the function's one."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].service_account_email == google_service_account.run[0].email
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].service_account_email == google_service_account.run[0].email
     error_message = "The function must run as its own account."
   }
   assert {
-    condition     = endswith(google_cloudfunctions2_function.this.build_config[0].service_account, "/serviceAccounts/orders-build@p-123456.iam.gserviceaccount.com")
+    condition     = endswith(google_cloudfunctions2_function.this[0].build_config[0].service_account, "/serviceAccounts/orders-build@p-123456.iam.gserviceaccount.com")
     error_message = "The function must be built as the build's account."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules,nobigquery,notelemetry", GOOGLE_GOLDFLAGS = "-s -w" })
+    condition     = google_cloudfunctions2_function.this[0].build_config[0].environment_variables == tomap({ GOFLAGS = "-tags=disable_grpc_modules,nobigquery,notelemetry", GOOGLE_GOLDFLAGS = "-s -w" })
     error_message = "The build must leave out what the function does not need."
   }
   assert {
@@ -131,7 +131,7 @@ run "function" {
     error_message = "What lies at the root and is not compiled, such as a key, must not be in the source."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].timeout_seconds == 60
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].timeout_seconds == 60
     error_message = "The timeout must be a minute by default."
   }
 }
@@ -144,7 +144,7 @@ run "environment" {
     environment     = { LOG_LEVEL = "debug" }
   }
   assert {
-    condition = google_cloudfunctions2_function.this.service_config[0].environment_variables == tomap({
+    condition = google_cloudfunctions2_function.this[0].service_config[0].environment_variables == tomap({
       EVENT_SOURCES             = "event1,event2,event3"
       ERASE_SOURCES             = "event1"
       SOURCE_ALIASES            = "event1:orders-event1,event2:orders-event2,event3:orders-event3"
@@ -217,11 +217,11 @@ run "existing_sources" {
     error_message = "A channel's trigger must be on the channel."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["SOURCE_ALIASES"] == "audited://cloudaudit.googleapis.com/projects/p-123456/logs/data_access,invoice:invoices,placed:orders-created"
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["SOURCE_ALIASES"] == "audited://cloudaudit.googleapis.com/projects/p-123456/logs/data_access,invoice:invoices,placed:orders-created"
     error_message = "The function must know what its sources are called."
   }
   assert {
-    condition     = google_cloudfunctions2_function.this.service_config[0].environment_variables["ERASE_SOURCES"] == ""
+    condition     = google_cloudfunctions2_function.this[0].service_config[0].environment_variables["ERASE_SOURCES"] == ""
     error_message = "No source to erase must be said as such."
   }
   assert {

@@ -51,6 +51,7 @@ var onlyTerraform = map[string]string{
 	"google_pubsub_subscription_iam_member.":      "people",
 	"google_pubsub_topic_iam_member.operators":    "people",
 	"google_bigquery_dataset_iam_member.":         "people",
+	"google_cloud_run_v2_service.image":           "image",
 	"google_cloud_run_v2_service_iam_member.":     "people",
 	"google_project_iam_member.operators_":        "people",
 	"google_project_iam_member.people_":           "people",
@@ -67,6 +68,8 @@ var onlyTerraform = map[string]string{
 	"terraform_data.bucket":                       "existing things",
 	"terraform_data.dataset":                      "existing things",
 	"terraform_data.place":                        "refusals",
+	"terraform_data.ready":                        "refusals",
+	"terraform_data.service":                      "image",
 	"terraform_data.whole":                        "refusals",
 	"terraform_data.settled":                      "other",
 }

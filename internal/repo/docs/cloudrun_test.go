@@ -5,58 +5,78 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// missing returns what a text refers to that is not in the module, or has several instances there.
-func (m module) missing(text string) (problems []string) {
-	m.t.Helper()
-	file, diagnostics := hclsyntax.ParseConfig([]byte(text), "page", hcl.InitialPos)
-	if diagnostics.HasErrors() {
-		m.t.Fatal(diagnostics)
+// services are both ways to run the function, of which Google has one by a name.
+var services = []string{"google_cloudfunctions2_function.this", "google_cloud_run_v2_service.image"}
+
+// together returns why Terraform could make one of the services while the other is there, and what is granted on a
+// service and would not be granted again on the next one.
+func together(m module) (problems []string) {
+	if kind := m.text(m.attribute(m.block("resource", "terraform_data", "ready"), "triggers_replace")); kind != `var.image == null ? "source" : "image"` {
+		problems = append(problems, fmt.Sprintf("terraform_data.ready is replaced by %s", kind))
 	}
-	there := make(map[string]bool)
+	needs := m.needs()
+	for _, service := range services {
+		if !slices.Contains(needs[service], "terraform_data.ready") {
+			problems = append(problems, service+" does not wait for terraform_data.ready")
+		}
+		if !slices.Contains(needs["terraform_data.service"], service) || !slices.Contains(needs["local.service"], service) {
+			problems = append(problems, service+" is not what is called and granted on")
+		}
+	}
+	grants := 0
 	for _, b := range m.blocks {
-		switch b.Type {
-		case "locals":
-			for name := range b.Body.Attributes {
-				there["local."+name] = true
+		name := strings.Join(b.Labels, ".")
+		for _, service := range services {
+			if slices.Contains(needs[name], service) && name != "terraform_data.service" {
+				problems = append(problems, name+" refers to "+service)
 			}
-		case "variable":
-			there["var."+b.Labels[0]] = true
-		case "resource":
-			there[strings.Join(b.Labels, ".")] = b.Body.Attributes["count"] == nil && b.Body.Attributes["for_each"] == nil
+		}
+		if b.Type != "resource" || b.Labels[0] != "google_cloud_run_v2_service_iam_member" {
+			continue
+		}
+		grants++
+		if a := m.within(b, "lifecycle").Body.Attributes["replace_triggered_by"]; a == nil || m.text(a.Expr) != "[terraform_data.service.id]" {
+			problems = append(problems, name+" is not replaced with the service")
 		}
 	}
-	for _, name := range references(file.Body.(*hclsyntax.Body)) {
-		root, _, _ := strings.Cut(name, ".")
-		if (slices.Contains([]string{"var", "local"}, root) || isResource(name)) && !there[name] {
-			problems = append(problems, fmt.Sprintf("%s is not in the module, or not once", name))
-		}
+	if grants < 5 {
+		problems = append(problems, fmt.Sprintf("only %d grants on the service", grants))
 	}
 	return problems
 }
 
-// TestCloudRunServiceFitsIntoTheModule: the resource in docs/how-to/cloud-run-api.md is for a copy of the module, so it
-// refers to what is there.
-func TestCloudRunServiceFitsIntoTheModule(t *testing.T) {
-	m, found := terraform(t, false), 0
-	for _, b := range document(t, "docs/how-to/cloud-run-api.md").Blocks {
-		if !strings.HasPrefix(b.Text, `resource "google_cloud_run_v2_service" "this"`) {
-			continue
-		}
-		found++
-		for _, problem := range m.missing(b.Text) {
-			t.Error(problem)
-		}
-		lie := strings.Replace(b.Text, "local.accounts.run", "google_service_account.run.email", 1)
-		if len(m.missing(lie)) != 1 {
-			t.Errorf("an account that may not be made is not noticed: %q", m.missing(lie))
-		}
+// TestOneServiceGoesBeforeTheOtherComes: both services wait for what is replaced when one takes the place of the other,
+// so Terraform destroys the old one first; and what is granted on it, by its name, is granted on the new one.
+func TestOneServiceGoesBeforeTheOtherComes(t *testing.T) {
+	for _, problem := range together(terraform(t, false)) {
+		t.Error(problem)
 	}
-	if found != 1 {
-		t.Errorf("%d such resources, want one", found)
+	tells(t, false, together, []lie{
+		{[3]string{"terraform/function.tf", `triggers_replace = var.image == null ? "source" : "image"`, `triggers_replace = "ready"`}, "is replaced by"},
+		{[3]string{"terraform/image.tf", "depends_on = [terraform_data.ready]", ""}, "google_cloud_run_v2_service.image does not wait"},
+		{[3]string{"terraform/function.tf", ", google_cloud_run_v2_service.image[*].id)", ")"}, "google_cloud_run_v2_service.image is not what"},
+		{[3]string{"terraform/sweep.tf", "local.service.name", "google_cloudfunctions2_function.this[0].name"}, "google_cloud_run_v2_service_iam_member.sweep_invoker refers to"},
+		{[3]string{"terraform/people.tf", "[terraform_data.service.id]", "[terraform_data.bucket.id]"}, "google_cloud_run_v2_service_iam_member.people is not replaced"},
+	})
+}
+
+// TestImageIsBuiltAsTheFunction: from the same files, with the same flags.
+func TestImageIsBuiltAsTheFunction(t *testing.T) {
+	m, page := terraform(t, false), read(t, "docs/how-to/cloud-run-api.md")
+	_, archive, _ := strings.Cut(page, "\ngit archive --format=zip --output=orders.zip HEAD -- ")
+	archive, _, _ = strings.Cut(archive, "\n")
+	parts := slices.Sorted(slices.Values(append(m.words(m.local("source_parts")), "':(glob)*.go'")))
+	if is := slices.Sorted(strings.FieldsSeq(archive)); !slices.Equal(is, parts) {
+		t.Errorf("the archive has %q, and Terraform packs %q", is, parts)
+	}
+	for _, flag := range []string{
+		"--env=GOOGLE_FUNCTION_TARGET=" + m.value(m.attribute(m.block("variable", "entry_point"), "default")).AsString(),
+		"--env=GOFLAGS=-tags=disable_grpc_modules,nobigquery,notelemetry", "--env='GOOGLE_GOLDFLAGS=-s -w'",
+	} {
+		if !strings.Contains(page, " "+flag) {
+			t.Errorf("docs/how-to/cloud-run-api.md lacks %s", flag)
+		}
 	}
 }

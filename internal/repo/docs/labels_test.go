@@ -46,10 +46,14 @@ func TestAllThatTakesLabelsHasThem(t *testing.T) {
 
 // forced returns why the module would send all events to the newest revision after a roll back.
 func forced(m module) (problems []string) {
-	const traffic = "[service_config[0].all_traffic_on_latest_revision]"
-	lifecycle := m.within(m.block("resource", "google_cloudfunctions2_function", "this"), "lifecycle")
-	if a := lifecycle.Body.Attributes["ignore_changes"]; a == nil || m.text(a.Expr) != traffic {
-		problems = append(problems, "the function does not ignore "+traffic)
+	for service, traffic := range map[[2]string]string{
+		{"google_cloudfunctions2_function", "this"}: "[service_config[0].all_traffic_on_latest_revision]",
+		{"google_cloud_run_v2_service", "image"}:    "[traffic, client, client_version]",
+	} {
+		lifecycle := m.within(m.block("resource", service[0], service[1]), "lifecycle")
+		if a := lifecycle.Body.Attributes["ignore_changes"]; a == nil || m.text(a.Expr) != traffic {
+			problems = append(problems, service[0]+" does not ignore "+traffic)
+		}
 	}
 	return problems
 }
@@ -61,6 +65,7 @@ func TestRollBackHolds(t *testing.T) {
 		t.Error(problem)
 	}
 	tells(t, false, forced, []lie{
-		{[3]string{"terraform/function.tf", "    ignore_changes = [service_config[0].all_traffic_on_latest_revision]\n", ""}, "does not ignore"},
+		{[3]string{"terraform/function.tf", "    ignore_changes = [service_config[0].all_traffic_on_latest_revision]\n", ""}, "google_cloudfunctions2_function does not ignore"},
+		{[3]string{"terraform/image.tf", "[traffic, ", "["}, "google_cloud_run_v2_service does not ignore"},
 	})
 }

@@ -1,5 +1,5 @@
 # A key, topics and a channel that are made in the root that calls the module: their ids, and the
-# names of topics, accounts and groups, and the source's generation, are not known when it is planned.
+# names of topics, accounts and groups, the source's generation and an image, are not known when it is planned.
 variable "project_id" {
   type = string
 }
@@ -58,6 +58,18 @@ module "orders" {
   operators         = { on-call = "group:on-call@example.com", robot = google_service_account.robot.member }
 }
 
+# The name of its image is not known.
+module "parcels" {
+  source = "../.."
+
+  project_id     = var.project_id
+  name           = "parcels"
+  settle_seconds = 0
+  image          = { uri = terraform_data.suffix.id }
+  kms_key        = { id = google_kms_crypto_key.this.id }
+  grant_agents   = false
+}
+
 output "triggers" {
-  value = module.orders.triggers
+  value = merge(module.orders.triggers, module.parcels.triggers)
 }
