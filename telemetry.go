@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"slices"
 
 	"google.golang.org/api/option"
 	htransport "google.golang.org/api/transport/http"
@@ -17,7 +16,6 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/admission"
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/publish"
 	"example.com/eventdriver/telemetry"
 	"example.com/eventdriver/telemetry/otlp"
@@ -53,7 +51,7 @@ func newObserved(ctx context.Context, c Config, logger *slog.Logger) (observer, 
 		return nil, err
 	}
 	t, err := telemetry.New(providers.Tracers, providers.Meters,
-		telemetry.ShowKeys(telemetry.Keys(c.TelemetryKeys)), telemetry.Sources(append(slices.Clone(c.Sources), joiner.ComposedSource)...))
+		telemetry.ShowKeys(telemetry.Keys(c.TelemetryKeys)), telemetry.Sources(c.Sources...))
 	if err != nil {
 		return nil, errors.Join(err, providers.Shutdown(ctx))
 	}

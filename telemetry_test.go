@@ -167,6 +167,7 @@ func checkJoinMetrics(t *testing.T, server *otlp.Server, config Config) {
 }
 
 // TestKeysInTracesCanBeHidden: hashed or off, no span has the key anywhere.
+// Its events have it in all that they say of themselves.
 func TestKeysInTracesCanBeHidden(t *testing.T) {
 	for _, keys := range []string{"hashed", "off"} {
 		t.Run(keys, func(t *testing.T) {
@@ -180,9 +181,11 @@ func TestKeysInTracesCanBeHidden(t *testing.T) {
 			for _, source := range []string{"event1", "event2", "event3"} {
 				r := event(t, url.URL+"/events/"+source, source, "order-1", `1`)
 				r.Header.Set("Ce-Subject", "order-1")
-				r.Header.Set("Ce-Id", source)
+				r.Header.Set("Ce-Id", "order-1")
+				r.Header.Set("Ce-Source", "/orders/order-1")
 				do(t, r)
 			}
+			do(t, event(t, url.URL, "order-1", "order-1", `1`)) // its source is none of ours
 			if err := f.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -194,6 +197,10 @@ func TestKeysInTracesCanBeHidden(t *testing.T) {
 				}
 				if s.Attributes["eventdriver.key"] == "0bafe22156d2698c" {
 					hashes++
+				}
+				if id := s.Attributes["cloudevents.event_id"]; s.Kind == tracepb.Span_SPAN_KIND_CONSUMER && s.Name != "process composed-event" &&
+					(id == "0bafe22156d2698c") != (keys == "hashed") && s.Name != "process other" {
+					t.Errorf("%s has the event's ID as %q", s.Name, id)
 				}
 			}
 			if (hashes > 0) != (keys == "hashed") {

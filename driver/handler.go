@@ -23,7 +23,9 @@ func (f HandlerFunc) Process(ctx context.Context, in Message, next Next) error {
 
 // Next is the rest of a pipeline, as a handler sees it. After the last handler
 // it does nothing and returns nil. In a [Pipeline] it never panics: a panic
-// further down comes back as an error.
+// further down comes back as an error. A handler further down that ends its goroutine by
+// [runtime.Goexit] ends the one that has called Next. A handler that calls it in a goroutine of
+// its own does so by [Go], which returns an error even then; nobody else would wake those that wait.
 type Next func(ctx context.Context, m Message) error
 
 // Call goes on with m. next.Call(ctx, m) and next(ctx, m) are the same.

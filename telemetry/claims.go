@@ -27,8 +27,8 @@ var _ driver.ClaimStore = (*claimStore)(nil)
 
 // Acquire implements [driver.ClaimStore].
 func (s *claimStore) Acquire(ctx context.Context, want driver.Claim, ttl time.Duration) (claim driver.Claim, err error) {
-	ctx, c := s.t.call(ctx, s.name, "acquire", want.Key, "")
-	defer c.end(&err)
+	ctx, c := s.t.call(ctx, &err, s.name, "acquire", want.Key, "")
+	defer c.end()
 	claim, err = s.next.Acquire(ctx, want, ttl)
 	if err != nil {
 		return claim, err
@@ -43,8 +43,8 @@ func (s *claimStore) Acquire(ctx context.Context, want driver.Claim, ttl time.Du
 
 // Renew implements [driver.ClaimStore].
 func (s *claimStore) Renew(ctx context.Context, old driver.Claim, ttl time.Duration) (claim driver.Claim, err error) {
-	ctx, c := s.t.call(ctx, s.name, "renew", old.Key, "")
-	defer c.end(&err)
+	ctx, c := s.t.call(ctx, &err, s.name, "renew", old.Key, "")
+	defer c.end()
 	if claim, err = s.next.Renew(ctx, old, ttl); errors.Is(err, driver.ErrLost) {
 		add(ctx, s.t.metrics.lost)
 	}
@@ -53,8 +53,8 @@ func (s *claimStore) Renew(ctx context.Context, old driver.Claim, ttl time.Durat
 
 // Complete implements [driver.ClaimStore].
 func (s *claimStore) Complete(ctx context.Context, claim driver.Claim, outcome driver.Outcome) (err error) {
-	ctx, c := s.t.call(ctx, s.name, "complete", claim.Key, "")
-	defer c.end(&err)
+	ctx, c := s.t.call(ctx, &err, s.name, "complete", claim.Key, "")
+	defer c.end()
 	switch err = s.next.Complete(ctx, claim, outcome); {
 	case err == nil:
 		s.completed(ctx, cmp.Or(outcome, driver.OutcomeProcessed))
@@ -74,7 +74,7 @@ func (s *claimStore) completed(ctx context.Context, outcome driver.Outcome) {
 
 // Release implements [driver.ClaimStore].
 func (s *claimStore) Release(ctx context.Context, claim driver.Claim, r driver.Released) (err error) {
-	ctx, c := s.t.call(ctx, s.name, "release", claim.Key, "")
-	defer c.end(&err)
+	ctx, c := s.t.call(ctx, &err, s.name, "release", claim.Key, "")
+	defer c.end()
 	return s.next.Release(ctx, claim, r)
 }

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -83,7 +82,7 @@ type processor struct {
 }
 
 // Process implements [convert.Processor].
-func (p processor) Process(ctx context.Context, m driver.Message) error {
+func (p processor) Process(ctx context.Context, m driver.Message) (err error) {
 	d := deliveryFrom(ctx)
 	own := d == nil || isSweep(ctx, m)
 	if own {
@@ -98,11 +97,13 @@ func (p processor) Process(ctx context.Context, m driver.Message) error {
 	if m.Source != "" {
 		m = stamped(m, span.SpanContext(), d.began)
 	}
-	err := p.next.Process(ctx, m)
-	if own {
-		p.t.finish(span, err)
-	}
-	return err
+	err = errNotReturned
+	defer func() {
+		if own {
+			p.t.finish(span, err)
+		}
+	}()
+	return p.next.Process(ctx, m)
 }
 
 func isSweep(ctx context.Context, m driver.Message) bool {
@@ -130,7 +131,7 @@ func (t *Telemetry) begin(ctx context.Context, d *delivery, m driver.Message) tr
 	case producer.IsValid() && producer.TraceID() != parent.TraceID():
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: producer}))
 	}
-	_, d.span = t.tracer.Start(trace.ContextWithSpanContext(ctx, parent), "process "+cmp.Or(shown(m.Source), "event"), opts...)
+	_, d.span = t.tracer.Start(trace.ContextWithSpanContext(ctx, parent), t.spanName(m.Source), opts...)
 	return d.span
 }
 
@@ -189,21 +190,20 @@ const pubsubType = "google.cloud.pubsub.topic.v1.messagePublished"
 func (t *Telemetry) describe(m driver.Message) []attribute.KeyValue {
 	eventType := m.Attributes["ce-type"]
 	attrs := append(t.key(m.Key),
-		attrSource.String(shown(m.Source)),
+		t.source(m.Source),
 		attribute.String("messaging.system", systemOf(eventType)),
 		attribute.String("messaging.operation.name", "process"),
 		attribute.String("messaging.operation.type", "process"),
-		attribute.String("messaging.message.id", shown(m.ID)),
 		attribute.Int("messaging.message.body.size", len(m.Content)),
 		attribute.String("faas.trigger", "pubsub"),
 		attribute.Bool("faas.coldstart", t.warm.CompareAndSwap(false, true)))
-	for name, value := range map[string]string{"cloudevents.event_id": m.Attributes["ce-id"], "cloudevents.event_type": eventType,
-		"cloudevents.event_source": m.Attributes["ce-source"], "cloudevents.event_subject": m.Attributes["ce-subject"]} {
-		if value != "" && (t.keys == KeysPlain || name != "cloudevents.event_subject") {
-			attrs = append(attrs, attribute.String(name, shown(value)))
-		}
+	if eventType != "" {
+		attrs = append(attrs, attribute.String("cloudevents.event_type", shown(eventType)))
 	}
-	return attrs
+	attrs = t.private(attrs, "messaging.message.id", m.ID)
+	attrs = t.private(attrs, "cloudevents.event_id", m.ID)
+	attrs = t.private(attrs, "cloudevents.event_source", m.Attributes["ce-source"])
+	return t.private(attrs, "cloudevents.event_subject", m.Attributes["ce-subject"])
 }
 
 // systemOf is how OpenTelemetry calls what an event of this type has come through.
@@ -230,21 +230,24 @@ func (t *Telemetry) Observe(ctx context.Context, o convert.Outcome) {
 		t.metrics.process.Record(ctx, time.Since(d.began).Seconds(), metric.WithAttributes(attrs...))
 	}
 	add(ctx, t.metrics.consumed, attrs...)
+	if o.Verdict == convert.TurnedAway {
+		t.metrics.turnedAway.Add(ctx, o.Size, metric.WithAttributes(attrSource.String(source)))
+	}
 }
 
 // end ends the span of a delivery, which may have begun with no message.
 func (t *Telemetry) end(ctx context.Context, d *delivery, o convert.Outcome) {
 	span := t.begin(ctx, d, driver.Message{ID: o.ID, Source: o.Source, Key: o.Key,
-		Attributes: map[string]string{"ce-id": o.ID, "ce-type": o.Type, "ce-source": o.Origin}})
+		Attributes: map[string]string{"ce-type": o.Type, "ce-source": o.Origin}})
 	span.SetAttributes(attrOutcome.String(string(o.Verdict)))
 	if o.Reason != "" {
-		span.SetAttributes(attrReason.String(string(o.Reason)))
+		span.SetAttributes(attrReason.String(shown(string(o.Reason))))
 	}
 	switch o.Verdict {
 	case convert.Failed, convert.DeadLettered, convert.Rejected:
 		name, _ := errorType(o.Err)
 		span.SetStatus(codes.Error, "")
-		span.SetAttributes(attrError.String(name))
+		span.SetAttributes(attrError.String(shown(name)))
 	}
 	span.End()
 }

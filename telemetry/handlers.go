@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -46,26 +45,13 @@ func (h handler) String() string { return h.name }
 
 // Process implements [driver.Handler].
 func (h handler) Process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	ctx, span := h.t.tracer.Start(ctx, h.name, trace.WithAttributes(attrSource.String(shown(in.Source))))
+	ctx, span := h.t.tracer.Start(ctx, h.name, trace.WithAttributes(h.t.source(in.Source)))
 	if claim, claimed := driver.ClaimFrom(ctx); claimed {
 		span.SetAttributes(attrToken.Int64(claim.Token))
 	}
-	returned := false
-	defer func() { h.t.leave(span, returned, err) }()
-	err = h.next.Process(ctx, in, next)
-	returned = true
-	return err
-}
-
-// leave ends the span of a call, which has panicked where it has not returned.
-func (t *Telemetry) leave(span trace.Span, returned bool, err error) {
-	if returned {
-		t.finish(span, err)
-		return
-	}
-	span.SetStatus(codes.Error, "")
-	span.SetAttributes(attrError.String("panic"))
-	span.End()
+	err = errNotReturned
+	defer func() { h.t.finish(span, err) }()
+	return h.next.Process(ctx, in, next)
 }
 
 // Business returns a handler that counts and times the runs of h.
@@ -83,8 +69,10 @@ func (b business) String() string { return b.name }
 // Process implements [driver.Handler].
 func (b business) Process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
 	claim, _ := driver.ClaimFrom(ctx)
-	began, outcome := time.Now(), "panic"
+	began := time.Now()
+	err = errNotReturned
 	defer func() {
+		outcome, _ := outcomeOf(err)
 		repeated := claim.Takeover || claim.Attempts > 0 || claim.Mark != driver.MarkNone
 		attrs := []attribute.KeyValue{attrOutcome.String(b.t.reasons.of(outcome)), attribute.Bool("eventdriver.repeated", repeated)}
 		add(ctx, b.t.metrics.runs, attrs...)
@@ -93,11 +81,7 @@ func (b business) Process(ctx context.Context, in driver.Message, next driver.Ne
 			add(ctx, b.t.metrics.lost)
 		}
 	}()
-	err = b.next.Process(ctx, in, next)
-	if outcome = "ok"; err != nil {
-		outcome, _ = errorType(err)
-	}
-	return err
+	return b.next.Process(ctx, in, next)
 }
 
 // leaseEnded says that the cache has ended the context of a handler because the lease could not be
@@ -115,7 +99,7 @@ func (joined) String() string { return "joined" }
 
 // Process implements [driver.Handler].
 func (j joined) Process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	attrs := append(j.t.key(in.Key), attrSource.String(shown(in.Source)),
+	attrs := append(j.t.key(in.Key), j.t.source(in.Source),
 		attribute.String("messaging.system", "eventdriver"),
 		attribute.String("messaging.operation.name", "process"),
 		attribute.String("messaging.operation.type", "process"))
@@ -123,16 +107,12 @@ func (j joined) Process(ctx context.Context, in driver.Message, next driver.Next
 	if attrs = append(attrs, attribute.Int("messaging.batch.message_count", len(links))); len(in.Missing) > 0 {
 		attrs = append(attrs, attrMissing.StringSlice(in.Missing))
 	}
-	if j.t.keys == KeysPlain {
-		attrs = append(attrs, attribute.String("messaging.message.id", shown(in.ID)))
-	}
-	joinedCtx, span := j.t.tracer.Start(ctx, "process "+shown(in.Source), trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
+	attrs = j.t.private(attrs, "messaging.message.id", in.ID)
+	joinedCtx, span := j.t.tracer.Start(ctx, j.t.spanName(in.Source), trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithLinks(links...), trace.WithAttributes(attrs...))
 	deliveryFrom(ctx).completedBy(span)
 	runFrom(ctx).begin(span)
-	returned := false
-	defer func() { j.t.leave(span, returned, err) }()
-	err = next.Call(joinedCtx, in)
-	returned = true
-	return err
+	err = errNotReturned
+	defer func() { j.t.finish(span, err) }()
+	return next.Call(joinedCtx, in)
 }

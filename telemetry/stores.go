@@ -19,32 +19,26 @@ type call struct {
 	span      trace.Span
 	began     time.Time
 	store, op string
+	err       *error // the operation's result
 }
 
-// call begins an operation of the store that is called store.
-func (t *Telemetry) call(ctx context.Context, store, op, key, source string) (context.Context, call) {
+// call begins an operation of the store that is called store, whose result will be err.
+func (t *Telemetry) call(ctx context.Context, err *error, store, op, key, source string) (context.Context, call) {
 	if !trace.SpanContextFromContext(ctx).IsValid() { // that of a dead letter comes after its handlers
 		ctx = trace.ContextWithSpanContext(ctx, SpanOf(ctx))
 	}
 	attrs := append(t.key(key), attrStore.String(store), attribute.String("eventdriver.store.operation", op))
 	if source != "" {
-		attrs = append(attrs, attrSource.String(shown(source)))
+		attrs = append(attrs, t.source(source))
 	}
 	ctx, span := t.tracer.Start(ctx, op, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
-	return ctx, call{t, ctx, span, time.Now(), store, op}
+	*err = errNotReturned
+	return ctx, call{t, ctx, span, time.Now(), store, op, err}
 }
 
-// end ends it. To be deferred: a panic is counted, too.
-func (c call) end(err *error) {
-	if v := recover(); v != nil {
-		c.count("panic")
-		c.span.End()
-		panic(v)
-	}
-	c.count(c.t.finish(c.span, *err))
-}
-
-func (c call) count(outcome string) {
+// end ends it. To be deferred: what does not return is counted, too.
+func (c call) end() {
+	outcome := c.t.finish(c.span, *c.err)
 	c.t.metrics.operations.Record(c.ctx, time.Since(c.began).Seconds(), metric.WithAttributes(attrStore.String(c.store),
 		attribute.String("eventdriver.store.operation", c.op), attrOutcome.String(c.t.reasons.of(outcome))))
 }
@@ -113,14 +107,14 @@ type eventStore struct {
 	next driver.EventStore
 }
 
-func (s *eventStore) call(ctx context.Context, op, key, source string) (context.Context, call) {
-	return s.t.call(ctx, s.name, op, key, source)
+func (s *eventStore) call(ctx context.Context, err *error, op, key, source string) (context.Context, call) {
+	return s.t.call(ctx, err, s.name, op, key, source)
 }
 
 // Persist implements [driver.EventStore].
 func (s *eventStore) Persist(ctx context.Context, m driver.Message) (err error) {
-	ctx, c := s.call(ctx, "persist", m.Key, m.Source)
-	defer c.end(&err)
+	ctx, c := s.call(ctx, &err, "persist", m.Key, m.Source)
+	defer c.end()
 	err = s.next.Persist(ctx, m)
 	noteKept(ctx, m, err)
 	return err
@@ -137,8 +131,8 @@ func noteKept(ctx context.Context, m driver.Message, err error) {
 
 // LookUp implements [driver.EventStore].
 func (s *eventStore) LookUp(ctx context.Context, key, source string) (m driver.Message, err error) {
-	ctx, c := s.call(ctx, "look up", key, source)
-	defer c.end(&err)
+	ctx, c := s.call(ctx, &err, "look up", key, source)
+	defer c.end()
 	if m, err = s.next.LookUp(ctx, key, source); err == nil {
 		runFrom(ctx).note(m)
 	}
@@ -147,15 +141,15 @@ func (s *eventStore) LookUp(ctx context.Context, key, source string) (m driver.M
 
 // LookUpByKey implements [driver.EventStore].
 func (s *eventStore) LookUpByKey(ctx context.Context, key string) (messages []driver.Message, err error) {
-	ctx, c := s.call(ctx, "look up by key", key, "")
-	defer c.end(&err)
+	ctx, c := s.call(ctx, &err, "look up by key", key, "")
+	defer c.end()
 	return s.next.LookUpByKey(ctx, key)
 }
 
 // ListSourcesByKey implements [driver.EventStore].
 func (s *eventStore) ListSourcesByKey(ctx context.Context, key string) (sources []string, err error) {
-	ctx, c := s.call(ctx, "list sources by key", key, "")
-	defer c.end(&err)
+	ctx, c := s.call(ctx, &err, "list sources by key", key, "")
+	defer c.end()
 	return s.next.ListSourcesByKey(ctx, key)
 }
 
@@ -165,8 +159,8 @@ func (s *eventStore) KeepAndLook(ctx context.Context, m driver.Message, sources 
 	if !can {
 		return nil, nil, errors.ErrUnsupported
 	}
-	ctx, c := s.call(ctx, "keep and look", m.Key, m.Source)
-	defer c.end(&err)
+	ctx, c := s.call(ctx, &err, "keep and look", m.Key, m.Source)
+	defer c.end()
 	messages, missing, err = store.KeepAndLook(ctx, m, sources)
 	noteKept(ctx, m, err)
 	runFrom(ctx).note(messages...)
@@ -180,8 +174,8 @@ type replacer struct {
 
 // Replace implements [driver.Replacer].
 func (r replacer) Replace(ctx context.Context, m driver.Message) (kept driver.Message, err error) {
-	ctx, c := r.s.call(ctx, "replace", m.Key, m.Source)
-	defer c.end(&err)
+	ctx, c := r.s.call(ctx, &err, "replace", m.Key, m.Source)
+	defer c.end()
 	if kept, err = r.next.Replace(ctx, m); err == nil {
 		runFrom(ctx).note(kept)
 	}
@@ -195,15 +189,15 @@ type decider struct {
 
 // Decide implements [driver.Decider].
 func (d decider) Decide(ctx context.Context, key, name string, sources []string) (decided []string, err error) {
-	ctx, c := d.s.call(ctx, "decide", key, "")
-	defer c.end(&err)
+	ctx, c := d.s.call(ctx, &err, "decide", key, "")
+	defer c.end()
 	return d.next.Decide(ctx, key, name, sources)
 }
 
 // ListDecided implements [driver.Decider].
 func (d decider) ListDecided(ctx context.Context, key, name string) (sources, decided []string, err error) {
-	ctx, c := d.s.call(ctx, "list decided", key, "")
-	defer c.end(&err)
+	ctx, c := d.s.call(ctx, &err, "list decided", key, "")
+	defer c.end()
 	return d.next.ListDecided(ctx, key, name)
 }
 
@@ -214,8 +208,8 @@ type sealer struct {
 
 // Seal implements [driver.Sealer].
 func (l sealer) Seal(ctx context.Context, key, source string) (sealed bool, err error) {
-	ctx, c := l.s.call(ctx, "seal", key, source)
-	defer c.end(&err)
+	ctx, c := l.s.call(ctx, &err, "seal", key, source)
+	defer c.end()
 	return l.next.Seal(ctx, key, source)
 }
 
@@ -232,8 +226,8 @@ type letterStore struct {
 
 // AddDeadLetter implements [driver.DeadLetterStore].
 func (s letterStore) AddDeadLetter(ctx context.Context, d driver.DeadLetter) (err error) {
-	ctx, c := s.t.call(ctx, s.name, "add dead letter", d.Key, d.Source)
-	defer c.end(&err)
+	ctx, c := s.t.call(ctx, &err, s.name, "add dead letter", d.Key, d.Source)
+	defer c.end()
 	if err = s.next.AddDeadLetter(ctx, d); err == nil {
 		add(ctx, s.t.metrics.letters, attrReason.String(s.t.reasons.of(string(d.Reason))), attrSource.String(s.t.sources.of(d.Source)))
 	}

@@ -22,10 +22,12 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -35,6 +37,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/joiner"
 )
 
 // Name is the instrumentation scope of all spans and metrics.
@@ -46,7 +49,7 @@ type Keys string
 // The ways to show keys.
 const (
 	KeysPlain  Keys = "plain"
-	KeysHashed Keys = "hashed" // the first 16 hexadecimal digits of the key's SHA-256
+	KeysHashed Keys = "hashed" // the first 16 hexadecimal digits of the SHA-256
 	KeysOff    Keys = "off"
 )
 
@@ -65,14 +68,15 @@ type Telemetry struct {
 // Option is an option of [New].
 type Option func(*Telemetry)
 
-// ShowKeys says how spans show keys; the default is [KeysPlain]. With another, spans also leave out
-// what often holds a key: the event's subject, and the ID of a joined message.
+// ShowKeys says how spans show keys, and what often holds a key: the event's ID, source and subject, and
+// the ID of a joined message. The default is [KeysPlain]. With another, the sources of a pipeline are told apart
+// as metrics tell them apart: see [Sources].
 func ShowKeys(keys Keys) Option { return func(t *Telemetry) { t.keys = keys } }
 
-// Sources are the sources that metrics tell apart; others are "other" there. Without it, these are the
-// first 100 that come.
+// Sources are the sources that metrics tell apart, beside that of joined messages; others are "other" there.
+// Without it, these are the first 100 that come.
 func Sources(sources ...string) Option {
-	return func(t *Telemetry) { t.sources = only(sources) }
+	return func(t *Telemetry) { t.sources = only(append(slices.Clone(sources), joiner.ComposedSource)) }
 }
 
 // New returns what observes a pipeline with the tracers and meters of these providers.
@@ -100,15 +104,35 @@ const (
 )
 
 // key is the attribute of a key, if it is shown.
-func (t *Telemetry) key(key string) []attribute.KeyValue {
+func (t *Telemetry) key(key string) []attribute.KeyValue { return t.private(nil, attrKey, key) }
+
+// private appends an attribute that is a key, or may hold one, as it is shown.
+func (t *Telemetry) private(to []attribute.KeyValue, name attribute.Key, value string) []attribute.KeyValue {
 	switch {
-	case key == "" || t.keys == KeysOff:
-		return nil
+	case value == "" || t.keys == KeysOff:
+		return to
 	case t.keys == KeysHashed:
-		sum := sha256.Sum256([]byte(key))
-		key = hex.EncodeToString(sum[:8])
+		sum := sha256.Sum256([]byte(value))
+		value = hex.EncodeToString(sum[:8])
 	}
-	return []attribute.KeyValue{attrKey.String(shown(key))}
+	return append(to, name.String(shown(value)))
+}
+
+// source is the attribute of a source in a span. Where keys are hidden, one that an event has made up is, too.
+func (t *Telemetry) source(source string) attribute.KeyValue {
+	return attrSource.String(t.sourceName(source))
+}
+
+func (t *Telemetry) sourceName(source string) string {
+	if t.keys != KeysPlain && source != "" {
+		return t.sources.of(source)
+	}
+	return shown(source)
+}
+
+// spanName is the name of the span in which an event of a source, or a joined message, is processed.
+func (t *Telemetry) spanName(source string) string {
+	return "process " + cmp.Or(t.sourceName(source), "event")
 }
 
 // longestText is how many bytes of a text of an event a span shows: spans wait in a queue, where no
@@ -123,6 +147,9 @@ func shown(text string) string {
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
+
+// errNotReturned stands for the error of a call that has not returned: it panicked, or ended its goroutine.
+var errNotReturned = errors.New("panic")
 
 // errorTypes are words for errors that callers tell apart, in the order in which they are looked for.
 var errorTypes = []struct {
@@ -145,7 +172,10 @@ var errorTypes = []struct {
 
 // errorType is a word for err, one of few, and says whether such an error is expected.
 func errorType(err error) (name string, expected bool) {
-	err = driver.Guard(func() error { return err }) // its methods may be anybody's
+	if err == errNotReturned {
+		return "panic", false
+	}
+	err = driver.Recover(func() error { return err }) // its methods may be anybody's
 	if _, panicked := errors.AsType[*driver.PanicError](err); panicked {
 		return "panic", false
 	}
@@ -160,14 +190,21 @@ func errorType(err error) (name string, expected bool) {
 	return "_OTHER", false
 }
 
-// finish ends a span with the outcome of what it is of: "ok", or the word for its error.
+// outcomeOf is "ok", or the word for an error. It says whether such an outcome is expected.
+func outcomeOf(err error) (outcome string, expected bool) {
+	if err == nil {
+		return "ok", true
+	}
+	return errorType(err)
+}
+
+// finish ends a span with the outcome of what it is of.
 func (t *Telemetry) finish(span trace.Span, err error) (outcome string) {
 	defer span.End()
-	if err == nil {
-		return "ok"
+	outcome, expected := outcomeOf(err)
+	if err != nil {
+		span.SetAttributes(attrOutcome.String(shown(outcome)))
 	}
-	outcome, expected := errorType(err)
-	span.SetAttributes(attrOutcome.String(outcome))
 	if !expected {
 		span.SetStatus(codes.Error, "")
 		span.SetAttributes(attrError.String(t.reasons.of(outcome)))

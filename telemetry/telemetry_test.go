@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func open(t testing.TB, opts ...telemetry.Option) (*telemetry.Telemetry, *tracet
 	return observed, spans, reader
 }
 
-// total sums up a metric, by the value of one of its attributes.
+// total sums up a metric, by the value of one of its attributes: of a histogram, how many values it has.
 func total(t testing.TB, reader *metric.ManualReader, name, attr string) map[string]int64 {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -51,6 +52,10 @@ func total(t testing.TB, reader *metric.ManualReader, name, attr string) map[str
 			}
 			var points []metricdata.DataPoint[int64]
 			switch data := m.Data.(type) {
+			case metricdata.Histogram[float64]:
+				for _, p := range data.DataPoints {
+					points = append(points, metricdata.DataPoint[int64]{Attributes: p.Attributes, Value: int64(p.Count)})
+				}
 			case metricdata.Sum[int64]:
 				points = data.DataPoints
 			case metricdata.Gauge[int64]:
@@ -203,6 +208,38 @@ func TestPanicsGoOn(t *testing.T) {
 	if got := total(t, reader, "eventdriver.runs", "eventdriver.outcome"); got["panic"] != 1 {
 		t.Errorf("runs: %v", got)
 	}
+}
+
+// TestOperationThatDoesNotReturn, since it panics or ends its goroutine, is counted as a failure, and its span is
+// one.
+func TestOperationThatDoesNotReturn(t *testing.T) {
+	for name, leave := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			observed, spans, reader := open(t)
+			events := observed.EventStore("memory", leaving{memstore.New(), leave})
+			err := driver.Guard(func() error { return events.Persist(t.Context(), driver.Message{Key: "k", Source: "s"}) })
+			if _, panicked := errors.AsType[*driver.PanicError](err); !panicked {
+				t.Errorf("%v; want the failure", err)
+			}
+			if got := total(t, reader, "eventdriver.store.operation.duration", "eventdriver.outcome"); len(got) != 1 || got["panic"] != 1 {
+				t.Errorf("operations: %v", got)
+			}
+			if ended := spans.GetSpans(); len(ended) != 1 || ended[0].Status.Code.String() != "Error" {
+				t.Errorf("spans: %+v", ended)
+			}
+		})
+	}
+}
+
+// leaving is a store whose Persist does not return.
+type leaving struct {
+	driver.EventStore
+	leave func()
+}
+
+func (l leaving) Persist(context.Context, driver.Message) error {
+	l.leave()
+	return nil
 }
 
 // TestSeriesAreBounded: what events say makes no time series beyond a number.

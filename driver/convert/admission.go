@@ -73,7 +73,8 @@ func (e *endpoint) admit(r *http.Request) (ctx context.Context, release func(), 
 func (e *endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	e.log().LogAttrs(r.Context(), slog.LevelInfo, "no memory is free for the event, to be redelivered",
 		slog.String("event", brief(r.Header.Get("Ce-Id"))), slog.String("error", err.Error()))
-	e.tell(r.Context(), nil, outcome{verdict: busy, err: err, message: driver.Message{Source: sourceInPath(r.URL)}})
+	e.tell(r.Context(), nil, outcome{verdict: busy, err: err, message: driver.Message{Source: sourceInPath(r.URL)},
+		unread: max(r.ContentLength, 0)})
 	connection := http.NewResponseController(w)
 	_ = connection.SetReadDeadline(time.Now().Add(drainWithin)) // not every server can
 	if r.Header.Get("Expect") != "" || !drained(r) {

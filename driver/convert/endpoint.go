@@ -75,6 +75,7 @@ type outcome struct {
 	message driver.Message
 	waits   string             // for what, if it is waiting
 	letter  *driver.DeadLetter // stored, or one that could not be stored
+	unread  int64              // bytes of a body that was not read, as far as the request told
 }
 
 // failure returns the error for which an event is not acknowledged, or nil.

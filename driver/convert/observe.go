@@ -37,6 +37,9 @@ type Outcome struct {
 	ID, Type, Origin string
 	// Key is the message's key; empty where the event could not be converted.
 	Key string
+	// Size is how many bytes the event has: its request's body, where that was not read, or else its data. It is 0
+	// where the request did not tell.
+	Size int64
 	// Reason is why the event can never succeed; empty where it may.
 	Reason driver.Reason
 	// Err is the failure of the event; nil for [Processed] and [Waiting].
@@ -55,9 +58,10 @@ func (e *endpoint) tell(ctx context.Context, event *cloudevents.Event, o outcome
 	if e.observe == nil {
 		return
 	}
-	out := Outcome{Verdict: verdicts[o.verdict], ID: o.message.ID, Source: o.message.Source, Key: o.message.Key, Err: o.err}
+	out := Outcome{Verdict: verdicts[o.verdict], ID: o.message.ID, Source: o.message.Source, Key: o.message.Key, Size: o.unread, Err: o.err}
 	if event != nil && event.Context != nil {
 		out.ID, out.Type, out.Origin = event.ID(), event.Type(), event.Source()
+		out.Size = int64(len(event.Data()))
 	}
 	if out.Source == "" {
 		out.Source = decode.SourceFrom(ctx)

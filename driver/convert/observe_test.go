@@ -71,6 +71,10 @@ func TestObserve(t *testing.T) {
 			if o := told[0]; o.Verdict != c.verdict || o.Reason != c.reason || o.Source != "event1" || (o.Err == nil) != (c.status == 204 || c.status == 202) {
 				t.Errorf("told %+v; want %s, reason %q, of event1", o, c.verdict, c.reason)
 			}
+			size := map[bool]int64{true: int64(len(`{}`)), false: int64(len(large))}[c.body == nil]
+			if o := told[0]; c.verdict != convert.CutShort && o.Size != size {
+				t.Errorf("told of %d bytes, want %d", o.Size, size)
+			}
 			if o := told[0]; c.body == nil && (o.ID != "id-1" || o.Key != "k" || o.Type == "" || o.Origin == "") {
 				t.Errorf("told %+v, which does not name the event", o)
 			}
