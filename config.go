@@ -256,7 +256,7 @@ const (
 func defaultTelemetry(env environment) string {
 	for _, signal := range []string{"", "TRACES_", "METRICS_"} {
 		named := env.text("OTEL_EXPORTER_OTLP_"+signal+"ENDPOINT") != ""
-		if named && telemetryLeftOut == "" && env.text("OTEL_SDK_DISABLED") != "true" {
+		if named && telemetryLeftOut == "" {
 			return TelemetryOTLP
 		}
 	}
@@ -291,5 +291,5 @@ var platformVariables = []struct{ name, setBy, use string }{
 		"tells that the process runs in the cloud, where the memory store is worth a warning; the default of `GCS_FOLDER`"},
 	{"GOOGLE_CLOUD_PROJECT", "you, if at all",
 		"links the log lines of a request in Cloud Logging; the default of `BIGQUERY_PROJECT`"},
-	{"OTEL_SDK_DISABLED", "you, if at all", "`true` has `TELEMETRY` off by default"},
+	{"OTEL_SDK_DISABLED", "you, if at all", "`true` turns traces and metrics off, whatever `TELEMETRY` says"},
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 
 	"google.golang.org/api/option"
 	htransport "google.golang.org/api/transport/http"
@@ -33,7 +34,7 @@ type observed struct {
 // openTelemetry returns the observer that config names. Events are handled whatever is wrong with it:
 // then there is none.
 func openTelemetry(ctx context.Context, c Config, logger *slog.Logger) observer {
-	if c.Telemetry == TelemetryOff {
+	if c.Telemetry == TelemetryOff || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return unobserved{}
 	}
 	o, err := newObserved(ctx, c, logger)

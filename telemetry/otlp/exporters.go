@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
@@ -26,78 +28,132 @@ const (
 	cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
 )
 
-// protocol returns the one that the variables name for a signal, TRACES or METRICS.
-func protocol(signal string) (string, error) {
-	name := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf")
-	if name != "grpc" && name != "http/protobuf" {
-		return "", fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf; it is %q", name)
+// The signals, as the variables name them.
+const (
+	ofTraces  = "TRACES"
+	ofMetrics = "METRICS"
+)
+
+// sends says whether a signal is sent.
+func sends(signal string) (bool, error) {
+	variable := "OTEL_" + signal + "_EXPORTER"
+	switch name := cmp.Or(os.Getenv(variable), "otlp"); name {
+	case "otlp":
+		return true, nil
+	case "none":
+		return false, nil
+	default:
+		return false, fmt.Errorf("%s must be otlp or none; it is %q", variable, name)
 	}
-	return name, nil
 }
 
-// atGoogle says that a signal goes to Google's endpoint, not to another that the variables name.
-func (c Config) atGoogle(signal string) bool {
-	return c.Google && cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT")) == ""
+// setting returns a variable of the exporters, and its value: the one for a signal goes before the one for both.
+func setting(signal, name string) (variable, value string) {
+	variable = "OTEL_EXPORTER_OTLP_" + signal + "_" + name
+	if value = os.Getenv(variable); value == "" {
+		variable = "OTEL_EXPORTER_OTLP_" + name
+		value = os.Getenv(variable)
+	}
+	return variable, value
+}
+
+// overGRPC says whether a signal is sent over gRPC.
+func overGRPC(signal string) (bool, error) {
+	variable, name := setting(signal, "PROTOCOL")
+	switch name {
+	case "grpc":
+		return true, nil
+	case "http/protobuf", "":
+		return false, nil
+	}
+	return false, fmt.Errorf("%s must be grpc or http/protobuf; it is %q", variable, name)
+}
+
+// destination is where a signal is sent to.
+type destination struct {
+	grpc       bool
+	google     string          // the host, where no variable names another; "": as the variables say
+	authorized bool            // with the default credentials, which nobody but Google is to see
+	perRequest grpc.DialOption // with gRPC
+	client     *http.Client    // with HTTP
+}
+
+func (c Config) destination(ctx context.Context, signal string) (d destination, err error) {
+	if d.grpc, err = overGRPC(signal); err != nil {
+		return d, err
+	}
+	_, named := setting(signal, "ENDPOINT")
+	if c.Google && named == "" {
+		d.google = cmp.Or(c.google, "https://"+googleHost)
+	}
+	if d.authorized = c.Google && (named == "" || atGoogle(named)); !d.authorized {
+		return d, nil
+	}
+	if d.grpc {
+		d.perRequest, err = perRequest(ctx)
+	} else {
+		d.client, err = authorized(ctx)
+	}
+	if err != nil {
+		return d, fmt.Errorf("default credentials: %w", err)
+	}
+	return d, nil
+}
+
+// atGoogle says that an endpoint is Google's own, a regional one for example.
+func atGoogle(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && u.Scheme == "https" && strings.HasSuffix(u.Hostname(), ".googleapis.com")
 }
 
 // spans returns what sends spans.
 func (c Config) spans(ctx context.Context) (trace.SpanExporter, error) {
-	name, err := protocol("TRACES")
+	d, err := c.destination(ctx, ofTraces)
 	switch {
 	case err != nil:
 		return nil, err
-	case name == "grpc":
+	case d.grpc:
 		var opts []otlptracegrpc.Option
-		if c.atGoogle("TRACES") {
-			credentials, err := perRequest(ctx)
-			if err != nil {
-				return nil, err
-			}
-			opts = append(opts, otlptracegrpc.WithEndpoint(googleHost+":443"), otlptracegrpc.WithDialOption(credentials))
+		if d.google != "" {
+			opts = append(opts, otlptracegrpc.WithEndpointURL(d.google))
+		}
+		if d.authorized {
+			opts = append(opts, otlptracegrpc.WithDialOption(d.perRequest))
 		}
 		return otlptracegrpc.New(ctx, opts...)
 	}
 	var opts []otlptracehttp.Option
-	if c.Google {
-		client, err := authorized(ctx)
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, otlptracehttp.WithHTTPClient(client))
+	if d.google != "" {
+		opts = append(opts, otlptracehttp.WithEndpointURL(d.google+"/v1/traces"))
 	}
-	if c.atGoogle("TRACES") {
-		opts = append(opts, otlptracehttp.WithEndpointURL("https://"+googleHost+"/v1/traces"))
+	if d.authorized {
+		opts = append(opts, otlptracehttp.WithHTTPClient(d.client))
 	}
 	return otlptracehttp.New(ctx, opts...)
 }
 
 // metrics returns what sends metrics.
 func (c Config) metrics(ctx context.Context) (metric.Exporter, error) {
-	name, err := protocol("METRICS")
+	d, err := c.destination(ctx, ofMetrics)
 	switch {
 	case err != nil:
 		return nil, err
-	case name == "grpc":
+	case d.grpc:
 		var opts []otlpmetricgrpc.Option
-		if c.atGoogle("METRICS") {
-			credentials, err := perRequest(ctx)
-			if err != nil {
-				return nil, err
-			}
-			opts = append(opts, otlpmetricgrpc.WithEndpoint(googleHost+":443"), otlpmetricgrpc.WithDialOption(credentials))
+		if d.google != "" {
+			opts = append(opts, otlpmetricgrpc.WithEndpointURL(d.google))
+		}
+		if d.authorized {
+			opts = append(opts, otlpmetricgrpc.WithDialOption(d.perRequest))
 		}
 		return otlpmetricgrpc.New(ctx, opts...)
 	}
 	var opts []otlpmetrichttp.Option
-	if c.Google {
-		client, err := authorized(ctx)
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, otlpmetrichttp.WithHTTPClient(client))
+	if d.google != "" {
+		opts = append(opts, otlpmetrichttp.WithEndpointURL(d.google+"/v1/metrics"))
 	}
-	if c.atGoogle("METRICS") {
-		opts = append(opts, otlpmetrichttp.WithEndpointURL("https://"+googleHost+"/v1/metrics"))
+	if d.authorized {
+		opts = append(opts, otlpmetrichttp.WithHTTPClient(d.client))
 	}
 	return otlpmetrichttp.New(ctx, opts...)
 }
@@ -106,7 +162,7 @@ func (c Config) metrics(ctx context.Context) (metric.Exporter, error) {
 func perRequest(ctx context.Context) (grpc.DialOption, error) {
 	credentials, err := oauth.NewApplicationDefault(ctx, cloudPlatform)
 	if err != nil {
-		return nil, fmt.Errorf("default credentials: %w", err)
+		return nil, err
 	}
 	return grpc.WithPerRPCCredentials(credentials), nil
 }
@@ -114,8 +170,23 @@ func perRequest(ctx context.Context) (grpc.DialOption, error) {
 // authorized is a client whose requests carry the default credentials, and are no spans themselves.
 func authorized(ctx context.Context) (*http.Client, error) {
 	client, _, err := htransport.NewClient(ctx, option.WithScopes(cloudPlatform), option.WithTelemetryDisabled())
-	if err != nil {
-		return nil, fmt.Errorf("default credentials: %w", err)
+	return client, err
+}
+
+// unread are the variables of OpenTelemetry that are set and have no effect here.
+func unread() (names []string) {
+	for _, v := range []struct {
+		name  string
+		means string // values that change nothing, with a comma around each
+	}{
+		{"OTEL_LOGS_EXPORTER", ",none,"},
+		{"OTEL_PROPAGATORS", ",tracecontext,baggage,tracecontext,"},
+		{"OTEL_CONFIG_FILE", ","},
+		{"OTEL_EXPERIMENTAL_CONFIG_FILE", ","},
+	} {
+		if value := os.Getenv(v.name); value != "" && !strings.Contains(v.means, ","+value+",") {
+			names = append(names, v.name)
+		}
 	}
-	return client, nil
+	return names
 }

@@ -31,8 +31,8 @@ import (
 // Config says where to send to, beside the variables OTEL_*. The zero value sends to the collector
 // that these name, or to one on this machine.
 type Config struct {
-	// Google sends to telemetry.googleapis.com with the default credentials, unless
-	// OTEL_EXPORTER_OTLP_ENDPOINT names another endpoint.
+	// Google sends to telemetry.googleapis.com, unless OTEL_EXPORTER_OTLP_ENDPOINT names another endpoint. The
+	// default credentials go to endpoints of googleapis.com alone.
 	Google bool
 	// Detect asks Google's metadata server where the process runs. Google implies it.
 	Detect bool
@@ -40,6 +40,8 @@ type Config struct {
 	Throttled bool
 	// Logger is where failures to send are logged, once a minute; nil: [slog.Default].
 	Logger *slog.Logger
+
+	google string // the URL of Google's endpoint, for tests; "": the real one
 }
 
 // Providers send spans and metrics. Open them with [Open].
@@ -73,19 +75,18 @@ func Open(ctx context.Context, c Config) (*Providers, error) {
 		traces = append(traces, trace.WithSampler(linked{sampler}))
 	}
 	metrics := []metric.Option{metric.WithResource(about)}
-	if sends("OTEL_TRACES_EXPORTER") {
-		exporter, err := c.spans(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("traces: %w", err)
-		}
-		traces = append(traces, trace.WithBatcher(timedSpans{exporter, &p.health}))
+	spans, points, err := c.exporters(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if sends("OTEL_METRICS_EXPORTER") {
-		exporter, err := c.metrics(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("metrics: %w", err)
-		}
-		metrics = append(metrics, metric.WithReader(metric.NewPeriodicReader(timedMetrics{exporter, &p.health})))
+	if spans != nil {
+		traces = append(traces, trace.WithBatcher(timedSpans{spans, &p.health}))
+	}
+	if points != nil {
+		metrics = append(metrics, metric.WithReader(metric.NewPeriodicReader(timedMetrics{points, &p.health})))
+	}
+	if names := unread(); names != nil {
+		driver.Logger(c.Logger).WarnContext(ctx, "variables of OpenTelemetry have no effect here", "variables", names)
 	}
 	p.Tracers, p.Meters = trace.NewTracerProvider(traces...), metric.NewMeterProvider(metrics...)
 	otel.SetErrorHandler(&failures{logger: c.Logger})
@@ -95,8 +96,30 @@ func Open(ctx context.Context, c Config) (*Providers, error) {
 	return p, nil
 }
 
-// sends says whether a signal is sent: its variable may be none.
-func sends(variable string) bool { return os.Getenv(variable) != "none" }
+// exporters returns what sends the signals; nil: one is not sent.
+func (c Config) exporters(ctx context.Context) (spans trace.SpanExporter, points metric.Exporter, err error) {
+	sendsTraces, errTraces := sends(ofTraces)
+	sendsMetrics, errMetrics := sends(ofMetrics)
+	if err := errors.Join(errTraces, errMetrics); err != nil {
+		return nil, nil, err
+	}
+	if sendsTraces {
+		if spans, err = c.spans(ctx); err != nil {
+			return nil, nil, fmt.Errorf("traces: %w", err)
+		}
+	}
+	if !sendsMetrics {
+		return spans, nil, nil
+	}
+	if points, err = c.metrics(ctx); err != nil {
+		err = fmt.Errorf("metrics: %w", err)
+		if spans != nil {
+			err = errors.Join(err, spans.Shutdown(ctx)) // it has connections
+		}
+		return nil, nil, err
+	}
+	return spans, points, nil
+}
 
 // resource says which process this is. Each is another one, so that its sums are not taken for those
 // of an instance before.

@@ -221,14 +221,13 @@ func TestGoogle(t *testing.T) {
 	}
 	t.Cleanup(server.Close)
 	defaultCredentials(t, "the-token")
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
 	t.Setenv("GOOGLE_CLOUD_PROJECT", "my-project")
 	t.Setenv("K_SERVICE", "orders")
 	t.Setenv("K_REVISION", "orders-1")
 	t.Setenv("K_CONFIGURATION", "orders")
 	t.Setenv("GCE_METADATA_HOST", strings.TrimPrefix(metadata(t).URL, "http://"))
-	p, err := Open(t.Context(), Config{Google: true})
+	p, err := Open(t.Context(), Config{Google: true, google: server.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,30 +276,6 @@ func metadata(t *testing.T) *httptest.Server {
 	}))
 	t.Cleanup(server.Close)
 	return server
-}
-
-// TestSignalsCanBeLeftOut by the standard variables.
-func TestSignalsCanBeLeftOut(t *testing.T) {
-	server, err := otlp.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
-	t.Setenv("OTEL_TRACES_EXPORTER", "none")
-	p, err := Open(t.Context(), Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	record(p, 1)
-	counter, _ := p.Meters.Meter("test").Int64Counter("events")
-	counter.Add(t.Context(), 7)
-	if err := p.Shutdown(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(server.Spans()) != 0 || server.Total("events") != 7 {
-		t.Errorf("received %d spans, %v events", len(server.Spans()), server.Total("events"))
-	}
 }
 
 // again is a handler of log records that fails to send them.
