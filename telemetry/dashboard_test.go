@@ -59,6 +59,7 @@ func recorded(t *testing.T) map[string]series {
 	if err := letters.AddDeadLetter(t.Context(), driver.DeadLetter{Reason: driver.ReasonNoKey, Source: "event1"}); err != nil {
 		t.Fatal(err)
 	}
+	observed.Observe(t.Context(), convert.Outcome{Verdict: convert.TurnedAway, Source: "event1", Size: 7})
 	storage := observed.Transport(telemetry.CloudStorage, answers{})
 	for _, path := range []string{"/storage/v1/b/bucket/o", "/storage/v1/b/bucket/o/a"} {
 		_, _ = storage.RoundTrip(httptest.NewRequest(http.MethodGet, path, nil))
@@ -213,7 +214,7 @@ func alerting(t *testing.T, text string) (queries []string) {
 // that a pipeline records.
 func TestDashboardShowsWhatIsRecorded(t *testing.T) {
 	metrics := recorded(t)
-	if want := 13; len(metrics) < want {
+	if want := 14; len(metrics) < want {
 		t.Fatalf("%d metrics only: %q", len(metrics), slices.Sorted(maps.Keys(metrics)))
 	}
 	board, alerts := read(t, "../terraform/dashboard.json"), read(t, "../terraform/telemetry.tf")

@@ -210,6 +210,22 @@ func TestPanicsGoOn(t *testing.T) {
 	}
 }
 
+// TestBytesTurnedAwayAreCounted, and those of no other delivery.
+func TestBytesTurnedAwayAreCounted(t *testing.T) {
+	observed, _, reader := open(t)
+	for _, o := range []convert.Outcome{
+		{Verdict: convert.TurnedAway, Source: "event1", Size: 5},
+		{Verdict: convert.TurnedAway, Source: "event1", Size: 7},
+		{Verdict: convert.TurnedAway, Source: "event2"},
+		{Verdict: convert.Processed, Source: "event1", Size: 11},
+	} {
+		observed.Observe(t.Context(), o)
+	}
+	if got := total(t, reader, "eventdriver.memory.turned_away", "eventdriver.source"); got["event1"] != 12 || got["event2"] != 0 {
+		t.Errorf("turned away: %v", got)
+	}
+}
+
 // TestOperationThatDoesNotReturn, since it panics or ends its goroutine, is counted as a failure, and its span is
 // one.
 func TestOperationThatDoesNotReturn(t *testing.T) {

@@ -44,6 +44,9 @@ type Point struct {
 	Attributes map[string]string
 	Value      float64 // of a histogram, the number of its values
 	Sum        float64 // of a histogram
+	Bounds     []float64
+	Counts     []float64 // of the values up to each of the bounds, and above the last
+	Time       float64   // in seconds since 1970
 }
 
 // Server is a collector. Make one with [Start].
@@ -220,15 +223,19 @@ func (s *Server) addMetrics(resources []*metrics.ResourceMetrics) {
 }
 
 func (s *Server) addPoints(m *metrics.Metric, instance string) {
-	add := func(attributes []*common.KeyValue, value, sum float64) {
-		p := Point{Metric: m.Name, Instance: instance, Attributes: texts(attributes), Value: value, Sum: sum}
+	add := func(attributes []*common.KeyValue, at uint64, p Point) {
+		p.Metric, p.Instance, p.Attributes, p.Time = m.Name, instance, texts(attributes), float64(at)/1e9
 		s.points[p.name()] = p
 	}
 	for _, p := range append(m.GetSum().GetDataPoints(), m.GetGauge().GetDataPoints()...) {
-		add(p.Attributes, p.GetAsDouble()+float64(p.GetAsInt()), 0)
+		add(p.Attributes, p.TimeUnixNano, Point{Value: p.GetAsDouble() + float64(p.GetAsInt())})
 	}
 	for _, p := range m.GetHistogram().GetDataPoints() {
-		add(p.Attributes, float64(p.Count), p.GetSum())
+		one := Point{Value: float64(p.Count), Sum: p.GetSum(), Bounds: p.ExplicitBounds}
+		for _, n := range p.BucketCounts {
+			one.Counts = append(one.Counts, float64(n))
+		}
+		add(p.Attributes, p.TimeUnixNano, one)
 	}
 }
 
