@@ -149,13 +149,20 @@ func (s *Store) upload(ctx context.Context, o object, checksum uint32, condition
 	if err != nil {
 		return 0, err
 	}
+	if w.Attrs() == nil || w.Attrs().Generation == absent {
+		return 0, errForeign
+	}
 	return w.Attrs().Generation, nil
 }
+
+// errForeign: a proxy has answered, or another service at that address, since each object has a generation.
+// Nothing is known of the object then: it may not be stored, and it is not corrupt.
+var errForeign = errors.New("the answer is not Cloud Storage's own: it says no generation of the object")
 
 // again says whether a failed write is worth another request. Its request's body can't be
 // sent twice, which is what an HTTP/2 connection wants that the server closes.
 func again(err error) bool {
-	return storage.ShouldRetry(err) || strings.Contains(err.Error(), "after Request.Body was written")
+	return storage.ShouldRetry(err) || errors.Is(err, errForeign) || strings.Contains(err.Error(), "after Request.Body was written")
 }
 
 // read opens an object. The caller closes the reader. Class B.
@@ -163,6 +170,9 @@ func (s *Store) read(ctx context.Context, name string) (*storage.Reader, error) 
 	r, err := s.bucket.Object(name).NewReader(ctx)
 	if err != nil {
 		return nil, s.notThere(ctx, name, err)
+	}
+	if r.Attrs.Generation <= absent {
+		return nil, s.unexpected(ctx, name, errors.Join(errForeign, r.Close()))
 	}
 	return r, nil
 }
@@ -186,6 +196,9 @@ func (s *Store) stat(ctx context.Context, name string) (*storage.ObjectAttrs, er
 	attrs, err := s.bucket.Object(name).Attrs(ctx)
 	if err != nil {
 		return nil, s.notThere(ctx, name, err)
+	}
+	if attrs == nil || attrs.Generation == absent {
+		return nil, s.unexpected(ctx, name, errForeign)
 	}
 	return attrs, nil
 }
