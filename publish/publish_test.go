@@ -209,7 +209,12 @@ func TestOutputGoesOnOnlyWhenConfirmed(t *testing.T) {
 		t.Errorf("refused: %v, went on %d times; want an error to be tried again, naming topic and key", err, wentOn)
 	}
 
-	// That failure has no effect on the next message of the key.
+	server.AddPublishResponse(&pubsubpb.PublishResponse{}, nil)
+	if err := pipeline.Process(t.Context(), joined("order-1")); err == nil || driver.IsPermanent(err) || wentOn != 0 {
+		t.Errorf("an answer that confirms nothing: %v, went on %d times; want an error to be tried again", err, wentOn)
+	}
+
+	// These failures have no effect on the next message of the key.
 	server.AddPublishResponse(&pubsubpb.PublishResponse{MessageIds: []string{"1"}}, nil)
 	if err := pipeline.Process(t.Context(), joined("order-1")); err != nil || wentOn != 1 {
 		t.Errorf("the second time: %v, went on %d times", err, wentOn)
