@@ -152,7 +152,12 @@ func TestWaiting(t *testing.T) {
 	expectCall(t, b, found, []string{"30    waiting  event3\n", "1     waiting  event2, event3\n", "31 of 32 keys are not completed"}, "waiting")
 	expectCall(t, b, found, []string{"1 of 32"}, "waiting", "--for=event2")
 	expectCall(t, b, fine, []string{"0 of "}, "waiting", "--older-than=1h")
-	expectCall(t, b, failed, []string{"--within is over", "--cursor"}, "waiting", "--within=1ns")
+	expectCall(t, b, failed, []string{"--within is over", "no page was listed"}, "waiting", "--within=1ns")
+	for _, flag := range []string{"--within=-1s", "--older-than=-1h", "--limit=-1"} {
+		expectCall(t, b, usage, []string{"must not be negative"}, "waiting", flag)
+	}
+	expectCall(t, b, usage, []string{"must not be negative"}, "letters", "list", "--limit=-1")
+	expectCall(t, b, usage, []string{"must not be negative"}, "purge", "order-1", "--settle=-10s")
 	if text := describeList(keys.List{Cursor: "spans;00%2F:64"}, time.Now()); !strings.Contains(text, "--cursor='spans;00%2F:64'\n") {
 		t.Errorf("a shell would not read the cursor as it is: %s", text)
 	}

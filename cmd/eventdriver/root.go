@@ -108,7 +108,8 @@ func newRoot(s surroundings) *cobra.Command {
 	root := &cobra.Command{
 		Use: "eventdriver", Short: "Look at a deployed function", Long: about, Version: version(),
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: checkNumbers,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.target.Service, "service", "", "the function's Cloud Run `service`")
@@ -120,6 +121,18 @@ func newRoot(s surroundings) *cobra.Command {
 	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g),
 		newRelease(g), newComplete(g), newReplace(g), newPurge(g), newRerun(g), newSweep(g), newTail(g), newNew(g))
 	return root
+}
+
+// notNegative are the flags that are numbers and lengths of time: less than 0 means nothing for them.
+var notNegative = []string{"limit", "older-than", "settle", "since", "within"}
+
+func checkNumbers(c *cobra.Command, _ []string) error {
+	for _, name := range notNegative {
+		if f := c.Flags().Lookup(name); f != nil && strings.HasPrefix(f.Value.String(), "-") {
+			return fmt.Errorf("--%s must not be negative, as %s is", name, f.Value)
+		}
+	}
+	return nil
 }
 
 // version returns that of the module, as far as the build knows it.

@@ -55,6 +55,8 @@ func (g *globals) waiting(ctx context.Context, f keys.Function, q keys.Query) er
 	switch {
 	case err != nil:
 		return err
+	case errors.Is(errList, context.DeadlineExceeded) && ctx.Err() != nil && l.Cursor == "":
+		return fails(errors.New("the time of --within is over, and no page was listed: give it more"))
 	case errors.Is(errList, context.DeadlineExceeded) && ctx.Err() != nil:
 		return fails(errors.New("the time of --within is over; go on with --cursor"))
 	case errList != nil:
