@@ -71,13 +71,21 @@ func (p *purge) run(ctx context.Context, f function, key string) error {
 		action: "purge", within: changeWithin + p.settle, about: []any{"key", key, "events", len(all.Events), "letters", all.Letters, "force", p.force},
 		do: func(ctx context.Context) ([]any, error) { return nil, k.Purge(ctx, key, p.force) },
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nothingOr(err)
-	case p.json:
+	}
+	if now, err := p.look(ctx, k, key); err == nil {
+		all.Since = now.Events
+	}
+	if p.json {
 		return p.printJSON(all)
 	}
-	return p.printText(plain(key) + ": all that was kept of it is deleted; an event that comes now begins it anew\n")
+	text := plain(key) + ": all that was kept of it is deleted; an event that comes now begins it anew\n"
+	if len(all.Since) > 0 {
+		text += fmt.Sprintf("Of %s, events have come meanwhile. They may have been acknowledged as if the key were completed: "+
+			"purge it again, or publish one of them again.\n", strings.Join(all.Since, ", "))
+	}
+	return p.printText(text)
 }
 
 // purged is what purge prints for programs: what it has deleted.
@@ -89,6 +97,7 @@ type purged struct {
 	Decisions   int      `json:"decisions"`
 	Scopes      int      `json:"scopes"` // in which the key was claimed
 	Letters     int      `json:"letters"`
+	Since       []string `json:"since,omitempty"` // the sources of events that have come meanwhile, and are kept
 }
 
 func (p *purge) look(ctx context.Context, k change.Keys, key string) (purged, error) {

@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/operate/keys"
 )
 
@@ -144,4 +146,19 @@ func TestPurge(t *testing.T) {
 	expectCall(t, b, fine, []string{"0 scopes"}, append(args, "--yes")...)
 	expectCall(t, b, fine, []string{"order-1: delete all"}, "purge", "order-1", "--as=me", "--dry-run")
 	expectCall(t, b, fine, []string{"0 of 0 letters"}, "letters", "list")
+}
+
+// TestPurgeTellsOfEventsThatCameMeanwhile: such an event found the key completed, or may have.
+func TestPurgeTellsOfEventsThatCameMeanwhile(t *testing.T) {
+	b := newBucket(t)
+	b.persist(t, "order-1", "event1", "event2")
+	var once sync.Once
+	b.server.OnRequest(func(r gcs.Request) gcs.Fault {
+		if r.Kind == gcs.Delete && strings.HasSuffix(r.Object, "/claim") {
+			once.Do(func() { b.persist(t, "order-1", "event2", "event3") })
+		}
+		return gcs.Fault{}
+	})
+	expectCall(t, b, fine, []string{"Of event2, event3, events have come meanwhile"}, "purge", "order-1", "--as=me", "--settle=0s", "--yes")
+	expectCall(t, b, found, []string{"order-1: waiting"}, "why", "order-1")
 }
