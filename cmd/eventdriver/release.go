@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -15,8 +14,9 @@ import (
 type keyChange struct {
 	*changing
 	name   string
-	what   string // for the question: what it does to the key
-	forced string // for the question: what it may do to a key that is being processed
+	what   string                                                                 // for the question: what it does to the key
+	forced string                                                                 // for the question: what it may do to a key that is being processed
+	check  func(k change.Keys, ctx context.Context, key string, force bool) error // says why do would be refused
 	do     func(k change.Keys, ctx context.Context, key string, force bool) error
 	force  bool
 	runs   bool // the key is to be run then
@@ -27,8 +27,9 @@ func newRelease(g *globals) *cobra.Command {
 		what: "let the next delivery run the key, though its last run may have acted",
 		forced: "take the key from the run that is under way: it may have acted or may still act, and the next delivery may " +
 			"act again",
-		do:   change.Keys.Release,
-		runs: true,
+		check: change.Keys.CheckRelease,
+		do:    change.Keys.Release,
+		runs:  true,
 	}
 	return c.command(&cobra.Command{
 		Short: "Run a key again that failed, is paused or is quarantined",
@@ -43,7 +44,8 @@ func newComplete(g *globals) *cobra.Command {
 		what: "complete the key, so that no delivery runs it any more",
 		forced: "complete the key, which a run holds: that run is not stopped, and if it has not acted and fails, nobody runs " +
 			"the key again",
-		do: change.Keys.Complete,
+		check: change.Keys.CheckComplete,
+		do:    change.Keys.Complete,
 	}
 	return c.command(&cobra.Command{
 		Short: "Complete a key that needs no run any more",
@@ -54,9 +56,10 @@ func newComplete(g *globals) *cobra.Command {
 
 func newRerun(g *globals) *cobra.Command {
 	c := &keyChange{changing: &changing{globals: g}, name: "rerun",
-		what: "open the completed key again, so that the next delivery runs it: what its last run did is done again",
-		do:   change.Keys.Rerun,
-		runs: true,
+		what:  "open the completed key again, so that the next delivery runs it: what its last run did is done again",
+		check: change.Keys.CheckRerun,
+		do:    change.Keys.Rerun,
+		runs:  true,
 	}
 	return c.command(&cobra.Command{
 		Short: "Run a completed key once more",
@@ -95,6 +98,12 @@ func (c *keyChange) run(ctx context.Context, f function, key string) error {
 	if err != nil {
 		return fails(err)
 	}
+	k := change.Keys{Claims: f.state.Claims, Store: store, Scope: f.config.Join().Scope, By: c.as}
+	if !c.yes && c.as != "" { // nobody is asked about what can't be done
+		if err := c.check(k, ctx, key, c.force); err != nil {
+			return nothingOr(err)
+		}
+	}
 	what := c.what
 	if c.force {
 		what = "while it is free, " + what + "; or, while it is held, " + c.forced
@@ -103,14 +112,11 @@ func (c *keyChange) run(ctx context.Context, f function, key string) error {
 	if err != nil || !may {
 		return err
 	}
-	k := change.Keys{Claims: f.state.Claims, Store: store, Scope: f.config.Join().Scope, By: c.as}
 	err = c.carryOut(ctx, f, operation{action: c.name, about: []any{"key", key, "force", c.force},
 		do: func(ctx context.Context) ([]any, error) { return nil, c.do(k, ctx, key, c.force) }})
 	switch {
-	case errors.Is(err, change.ErrNothing):
-		return outcome{found, err}
 	case err != nil:
-		return fails(err)
+		return nothingOr(err)
 	case c.runs:
 		says, err := c.haveItRun(ctx, f, key)
 		if err != nil {

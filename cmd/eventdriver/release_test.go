@@ -31,6 +31,12 @@ func TestReleaseAndComplete(t *testing.T) {
 	expectCall(t, b, found, []string{"quarantined: complete", "owner operator-me-"}, "why", "quarantined")
 	expectCall(t, b, found, []string{"nothing to change"}, "release", "quarantined", "--as=me", "--yes")
 	expectCall(t, b, found, []string{"nothing is kept"}, "complete", "unknown", "--as=me", "--yes")
+	for _, flag := range []string{"--dry-run", "--reason=nobody is asked"} {
+		expectCall(t, b, found, []string{"nothing is kept"}, "complete", "unknown", "--as=me", flag)
+		expectCall(t, b, found, []string{"nothing to change"}, "release", "quarantined", "--as=me", flag)
+		expectCall(t, b, found, []string{"is not completed"}, "rerun", "quarantined", "--as=me", flag)
+		expectCall(t, b, failed, []string{"a run is under way"}, "release", "held", "--as=me", flag)
+	}
 
 	expectCall(t, b, fine, []string{`"action":"complete"`}, "complete", "failed", "--as=me", "--yes")
 	expectCall(t, b, fine, []string{"completed: operator", "owner operator-me-"}, "why", "failed")

@@ -45,20 +45,33 @@ const withdraw = 10 * time.Second
 // While a lease is live, it is refused with [ErrUnderWay]; with force it is taken from the run.
 // That run may have acted, or may still act, and the next may act again.
 func (k Keys) Release(ctx context.Context, key string, force bool) error {
-	c, err := k.look(ctx, key)
-	switch {
-	case err != nil:
+	c, err := k.toRelease(ctx, key)
+	if err != nil {
 		return err
-	case c.Done != nil:
-		return fmt.Errorf("key %q is completed: rerun runs it once more: %w", key, ErrNothing)
-	case c.Token == 0:
-		return fmt.Errorf("key %q was never claimed: the next delivery runs it: %w", key, ErrNothing)
-	case !c.Held && c.Mark == driver.MarkNone && c.Attempts == 0 && c.NotBefore.IsZero():
-		return fmt.Errorf("key %q is released: the next delivery runs it: %w", key, ErrNothing)
 	}
 	return k.with(ctx, key, c, force, func(ctx context.Context, claim driver.Claim) error {
 		return k.Claims.Release(ctx, claim, driver.Released{})
 	})
+}
+
+// CheckRelease returns why Release would be refused now. It changes nothing.
+func (k Keys) CheckRelease(ctx context.Context, key string, force bool) error {
+	return free(key, force)(k.toRelease(ctx, key))
+}
+
+// toRelease returns the claim of a key that can be released.
+func (k Keys) toRelease(ctx context.Context, key string) (driver.ClaimState, error) {
+	c, err := k.look(ctx, key)
+	switch {
+	case err != nil:
+	case c.Done != nil:
+		err = fmt.Errorf("key %q is completed: rerun runs it once more: %w", key, ErrNothing)
+	case c.Token == 0:
+		err = fmt.Errorf("key %q was never claimed: the next delivery runs it: %w", key, ErrNothing)
+	case !c.Held && c.Mark == driver.MarkNone && c.Attempts == 0 && c.NotBefore.IsZero():
+		err = fmt.Errorf("key %q is released: the next delivery runs it: %w", key, ErrNothing)
+	}
+	return c, err
 }
 
 // Complete completes key, so that its events are acknowledged and not run: with
@@ -67,16 +80,37 @@ func (k Keys) Release(ctx context.Context, key string, force bool) error {
 // While a lease is live, it is refused with [ErrUnderWay]; with force the run's claim is completed.
 // That run is not stopped, and nobody runs the key again, also if it has not acted, and fails.
 func (k Keys) Complete(ctx context.Context, key string, force bool) error {
-	c, err := k.look(ctx, key)
-	switch {
-	case err != nil:
+	c, err := k.toComplete(ctx, key)
+	if err != nil {
 		return err
-	case c.Done != nil:
-		return fmt.Errorf("key %q is completed already: %w", key, ErrNothing)
 	}
 	return k.with(ctx, key, c, force, func(ctx context.Context, claim driver.Claim) error {
 		return k.Claims.Complete(ctx, claim, driver.OutcomeOperator)
 	})
+}
+
+// CheckComplete returns why Complete would be refused now. It changes nothing.
+func (k Keys) CheckComplete(ctx context.Context, key string, force bool) error {
+	return free(key, force)(k.toComplete(ctx, key))
+}
+
+// toComplete returns the claim of a key that can be completed.
+func (k Keys) toComplete(ctx context.Context, key string) (driver.ClaimState, error) {
+	c, err := k.look(ctx, key)
+	if err == nil && c.Done != nil {
+		err = fmt.Errorf("key %q is completed already: %w", key, ErrNothing)
+	}
+	return c, err
+}
+
+// free returns a function that refuses a key which a run holds, unless that is forced.
+func free(key string, force bool) func(driver.ClaimState, error) error {
+	return func(c driver.ClaimState, err error) error {
+		if err == nil && c.Held && time.Now().Before(c.Expires) && !force {
+			return underWay(key, c.Expires)
+		}
+		return err
+	}
 }
 
 // look returns what is known of key's claims.
