@@ -42,7 +42,7 @@ var cloudSourceMutants = []sourceMutant{
 	{name: "gcsstore: a completed key is claimed", anchor: anchor{folder: gcsstoreFolder, in: "Store.acquire",
 		at: `st.isDone`}, to: `st.isDone && n > attempts`},
 	{name: "gcsstore: completion is not looked for with the first claim", anchor: anchor{folder: gcsstoreFolder, in: "acquisition.begin",
-		at: `st.done, st.isDone, errDone = a.store.readDone(ctx, a.claim)`}, to: ``},
+		at: `st.done, st.isDone, err = a.store.readDone(ctx, a.claim)`}, to: ``},
 	{name: "gcsstore: completion is not looked for after a takeover", anchor: anchor{folder: gcsstoreFolder, in: "acquisition.replace",
 		at: `st.done, st.isDone, err = a.store.readDone(ctx, a.claim)`}, to: ``,
 		scenario: "Cloud Storage: cache", schedule: "3=5 16=22"},

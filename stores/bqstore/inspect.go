@@ -19,11 +19,11 @@ func (s *Store) Inspect(ctx context.Context, key string) (k driver.KeyState, err
 		var letters []letterRow
 		var found map[string]driver.KeyState
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() (err error) {
+		together(group, func() (err error) {
 			found, err = s.describe(ctx, "key = @key AND created_at >= @since", "key", driver.ToText(key), "since", s.db.Since())
 			return err
 		})
-		group.Go(func() (err error) {
+		together(group, func() (err error) {
 			letters, err = s.letterRows(ctx, letterColumns, "key = @key AND ref IS NOT NULL", "created_at", "key", driver.ToText(key))
 			return err
 		})
@@ -42,6 +42,11 @@ func (s *Store) Inspect(ctx context.Context, key string) (k driver.KeyState, err
 		return driver.KeyState{}, err
 	}
 	return k, nil
+}
+
+// together calls fn in a goroutine of the group; a panic is an error of fn.
+func together(group *errgroup.Group, fn func() error) {
+	group.Go(func() error { return driver.Recover(fn) })
 }
 
 // isEmpty says that nothing is kept of a key but letters: an event may have been proposed.
@@ -119,14 +124,14 @@ func (s *Store) describe(ctx context.Context, where string, parameters ...any) (
 	var events []eventState
 	var claims []claimState
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
+	together(group, func() (err error) {
 		events, err = bq.Query[eventState](ctx, s.db, "SELECT "+ballotColumns+", key, event_id, IFNULL(media_type, '') AS media_type, "+
 			"event_time, size, IF(STARTS_WITH(source, '"+decisionMark+"'), attributes, '') AS attributes, "+
 			"MIN(IF(kind IN ('kept', 'agreed'), created_at, NULL)) OVER (PARTITION BY key, source) AS kept_since "+
 			"FROM "+s.db.Name(eventTable)+" WHERE "+where+" QUALIFY seq = MAX(seq) OVER (PARTITION BY key, source)", parameters...)
 		return err
 	})
-	group.Go(func() (err error) {
+	together(group, func() (err error) {
 		claims, err = bq.Query[claimState](ctx, s.db, "SELECT "+claimColumns+", key, IFNULL(scope, '') AS scope, created_at "+
 			"FROM "+s.db.Name(claimTable)+" WHERE "+where+
 			" QUALIFY seq = MAX(seq) OVER (PARTITION BY key, IFNULL(scope, ''))", parameters...)

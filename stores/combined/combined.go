@@ -33,12 +33,15 @@ func New(events, claims driver.Inspector) *Inspector {
 // Inspect implements [driver.Inspector]. It costs what Inspect of both stores costs, and asks them at once.
 func (i *Inspector) Inspect(ctx context.Context, key string) (driver.KeyState, error) {
 	var events, claims driver.KeyState
-	var errEvents, errClaims error
-	var wait sync.WaitGroup
-	wait.Go(func() { events, errEvents = i.events.Inspect(ctx, key) })
-	wait.Go(func() { claims, errClaims = i.claims.Inspect(ctx, key) })
-	wait.Wait()
-	for _, err := range []error{errEvents, errClaims} {
+	ofEvents := driver.Go(func() (err error) {
+		events, err = i.events.Inspect(ctx, key)
+		return err
+	})
+	ofClaims := driver.Go(func() (err error) {
+		claims, err = i.claims.Inspect(ctx, key)
+		return err
+	})
+	for _, err := range []error{<-ofEvents, <-ofClaims} {
 		if err != nil && !errors.Is(err, driver.ErrNotFound) {
 			return driver.KeyState{}, err
 		}
@@ -146,7 +149,11 @@ func (i *Inspector) listRest(ctx context.Context, q driver.KeyQuery, known *know
 	group.SetLimit(inspectAtOnce)
 	for n, key := range keys {
 		group.Go(func() error {
-			k, err := i.events.Inspect(asking, key)
+			var k driver.KeyState
+			err := driver.Recover(func() (err error) {
+				k, err = i.events.Inspect(asking, key)
+				return err
+			})
 			if err != nil && !errors.Is(err, driver.ErrNotFound) {
 				return err
 			}

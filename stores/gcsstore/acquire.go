@@ -88,17 +88,13 @@ func (a *acquisition) begin(ctx context.Context) (standing, error) {
 		return a.store.look(ctx, a.claim)
 	}
 	// A completion may outlive its claim, so it is looked for at the same time.
-	var (
-		st      standing
-		errDone error
-		looked  = make(chan struct{})
-	)
-	go func() {
-		defer close(looked)
-		st.done, st.isDone, errDone = a.store.readDone(ctx, a.claim)
-	}()
+	var st standing
+	looked := driver.Go(func() (err error) {
+		st.done, st.isDone, err = a.store.readDone(ctx, a.claim)
+		return err
+	})
 	written, err := a.write(ctx)
-	<-looked
+	errDone := <-looked
 	switch {
 	case err == nil && errDone != nil:
 		a.giveBack(written)

@@ -287,17 +287,13 @@ type standing struct {
 
 // look reads a key's claim and completion, both at once.
 func (s *Store) look(ctx context.Context, c driver.Claim) (standing, error) {
-	var (
-		st      standing
-		errDone error
-		done    = make(chan struct{})
-	)
-	go func() {
-		defer close(done)
-		st.done, st.isDone, errDone = s.readDone(ctx, c)
-	}()
+	var st standing
+	looked := driver.Go(func() (err error) {
+		st.done, st.isDone, err = s.readDone(ctx, c)
+		return err
+	})
 	r, err := s.readRecord(ctx, c)
-	<-done
+	errDone := <-looked
 	if errors.Is(err, driver.ErrNotFound) {
 		r, err = record{}, nil
 	}

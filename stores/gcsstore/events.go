@@ -311,7 +311,11 @@ func each[R any](ctx context.Context, names []string, read func(ctx context.Cont
 	group.SetLimit(readsAtOnce)
 	for _, name := range names {
 		group.Go(func() error {
-			result, err := read(ctx, name)
+			var result R
+			err := driver.Recover(func() (err error) {
+				result, err = read(ctx, name)
+				return err
+			})
 			if errors.Is(err, driver.ErrNotFound) || errors.Is(err, driver.ErrSealed) {
 				return nil
 			}

@@ -30,16 +30,12 @@ func (s *Store) inspect(ctx context.Context, key string) (driver.KeyState, error
 		return driver.KeyState{}, err
 	}
 	defer cancel()
-	var (
-		letters    []driver.LetterRef
-		problems   []string
-		errLetters error
-		listed     = make(chan struct{})
-	)
-	go func() {
-		defer close(listed)
-		letters, problems, errLetters = s.lettersOf(ctx, key)
-	}()
+	var letters []driver.LetterRef
+	var problems []string
+	listed := driver.Go(func() (err error) {
+		letters, problems, err = s.lettersOf(ctx, key)
+		return err
+	})
 	folder := s.layout.ofKey(key) + "/"
 	objects, err := s.list(ctx, folder)
 	k := driver.KeyState{Key: key}
@@ -50,8 +46,7 @@ func (s *Store) inspect(ctx context.Context, key string) (driver.KeyState, error
 	if nothing {
 		k, err = driver.KeyState{Key: key}, nil
 	}
-	<-listed
-	if err := errors.Join(err, errLetters); err != nil {
+	if err := errors.Join(err, <-listed); err != nil {
 		return driver.KeyState{}, err
 	}
 	k.Letters, k.Problems = letters, append(k.Problems, problems...)
@@ -117,7 +112,13 @@ func (s *Store) listRound(ctx context.Context, q driver.KeyQuery, page *driver.K
 	parts := make([]part, len(now))
 	var wait sync.WaitGroup
 	for i, sp := range now {
-		wait.Go(func() { parts[i] = s.listPart(ctx, sp, min(16*q.Limit, mostListed)) })
+		wait.Go(func() {
+			err := driver.Recover(func() error {
+				parts[i] = s.listPart(ctx, sp, min(16*q.Limit, mostListed))
+				return parts[i].err
+			})
+			parts[i].err = err
+		})
 	}
 	wait.Wait()
 	var left []span

@@ -14,6 +14,8 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"google.golang.org/api/googleapi"
+
+	"example.com/eventdriver/driver"
 )
 
 // StartWithin is the usual [DB.StartWithin].
@@ -137,18 +139,21 @@ const writerLabel = "writer"
 // may have ended, and is left alone if it can't be reached. Where the request for it was cut
 // off, the slot may have another's job, who still waits.
 func (db *DB) cancel(id, location, writer string) {
-	db.cancels.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cancelWithin)
-		defer cancel()
-		job, err := db.client.JobFromIDLocation(ctx, id, location)
-		if err != nil {
-			return
-		}
-		config, err := job.Config()
-		if q, ok := config.(*bigquery.QueryConfig); err == nil && ok && q.Labels[writerLabel] == writer {
-			_ = job.Cancel(ctx)
-		}
-	})
+	db.cancels.Go(func() { _ = driver.Recover(func() error { return db.cancelNow(id, location, writer) }) })
+}
+
+func (db *DB) cancelNow(id, location, writer string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), cancelWithin)
+	defer cancel()
+	job, err := db.client.JobFromIDLocation(ctx, id, location)
+	if err != nil {
+		return err
+	}
+	config, err := job.Config()
+	if q, ok := config.(*bigquery.QueryConfig); err == nil && ok && q.Labels[writerLabel] == writer {
+		return job.Cancel(ctx)
+	}
+	return err
 }
 
 // ErrQueued: BigQuery runs few statements that write to a table at once, and some in ten
