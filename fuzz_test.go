@@ -51,7 +51,7 @@ func FuzzTrace(f *testing.F) {
 	f.Add("00-x-y-01", "\xff")
 	f.Fuzz(func(t *testing.T, traceparent, cloud string) {
 		h := http.Header{"Traceparent": {traceparent}, "X-Cloud-Trace-Context": {cloud}}
-		id, span := traceOf(h)
+		id, span, _ := traceOf(h)
 		if id != "" && !isHex(id, 32) || span != "" && (!isHex(span, 16) || id == "") {
 			t.Errorf("trace %q, span %q", id, span)
 		}

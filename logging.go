@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -60,7 +61,7 @@ func (t traced) Reliable() bool { return t.reliable }
 
 func (t traced) Handle(ctx context.Context, r slog.Record) error {
 	if id, span, sampled := spanOf(ctx); id != "" {
-		r.AddAttrs(append(traceAttrs(id, span), slog.Bool("logging.googleapis.com/trace_sampled", sampled))...)
+		r.AddAttrs(traceAttrs(id, span, sampled)...)
 	} else if trace, ok := ctx.Value(traceKey{}).(trace); ok {
 		r.AddAttrs(trace.attrs...)
 	}
@@ -81,18 +82,19 @@ type trace struct{ attrs []slog.Attr }
 // withTrace returns the request's context with its trace, by which Cloud Logging
 // groups the lines of a request.
 func withTrace(r *http.Request) context.Context {
-	id, span := traceOf(r.Header)
+	id, span, sampled := traceOf(r.Header)
 	if id == "" {
 		return r.Context()
 	}
-	return context.WithValue(r.Context(), traceKey{}, trace{traceAttrs(id, span)})
+	return context.WithValue(r.Context(), traceKey{}, trace{traceAttrs(id, span, sampled)})
 }
 
 // logProject is the project that telemetry has detected; nil or empty: it has not.
 var logProject atomic.Pointer[string]
 
-// traceAttrs are the attributes of a line by which Cloud Logging knows its trace and its span.
-func traceAttrs(id, span string) []slog.Attr {
+// traceAttrs are the attributes of a line by which Cloud Logging knows its trace, its span, and whether the trace is
+// kept.
+func traceAttrs(id, span string, sampled bool) []slog.Attr {
 	project := os.Getenv("GOOGLE_CLOUD_PROJECT")
 	if detected := logProject.Load(); detected != nil && *detected != "" {
 		project = *detected
@@ -100,7 +102,7 @@ func traceAttrs(id, span string) []slog.Attr {
 	if project != "" {
 		id = "projects/" + project + "/traces/" + id
 	}
-	attrs := []slog.Attr{slog.String("logging.googleapis.com/trace", id)}
+	attrs := []slog.Attr{slog.String("logging.googleapis.com/trace", id), slog.Bool("logging.googleapis.com/trace_sampled", sampled)}
 	if span != "" {
 		attrs = append(attrs, slog.String("logging.googleapis.com/spanId", span))
 	}
@@ -109,17 +111,18 @@ func traceAttrs(id, span string) []slog.Attr {
 
 // traceOf reads the W3C's traceparent (version-trace-span-flags), or else the
 // older X-Cloud-Trace-Context (trace/span;options).
-func traceOf(h http.Header) (id, span string) {
+func traceOf(h http.Header) (id, span string, sampled bool) {
 	if parent := h.Get("traceparent"); parent != "" {
 		if parts := strings.Split(parent, "-"); len(parts) >= 4 && isHex(parts[1], 32) && isHex(parts[2], 16) {
-			return parts[1], parts[2]
+			flags, err := strconv.ParseUint(parts[3], 16, 8)
+			return parts[1], parts[2], err == nil && flags&1 == 1
 		}
 	}
-	id, _, _ = strings.Cut(h.Get("X-Cloud-Trace-Context"), "/")
+	id, rest, _ := strings.Cut(h.Get("X-Cloud-Trace-Context"), "/")
 	if isHex(id, 32) {
-		return id, "" // its span is a decimal number, not the form that logs want
+		return id, "", strings.HasSuffix(rest, ";o=1") // its span is a decimal number, not the form that logs want
 	}
-	return "", ""
+	return "", "", false
 }
 
 func isHex(s string, length int) bool {

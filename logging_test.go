@@ -49,7 +49,7 @@ func TestLogHasEachEventInCloudLoggingsForm(t *testing.T) {
 	for i, want := range wanted {
 		maps.Copy(want, map[string]any{"severity": "INFO", "key": "order-1",
 			"logging.googleapis.com/trace":  "projects/my-project/traces/0af7651916cd43dd8448eb211c80319c",
-			"logging.googleapis.com/spanId": "b7ad6b7169203331"})
+			"logging.googleapis.com/spanId": "b7ad6b7169203331", "logging.googleapis.com/trace_sampled": true})
 		var line map[string]any
 		if err := json.Unmarshal([]byte(lines[i]), &line); err != nil {
 			t.Fatal(err)
@@ -58,6 +58,30 @@ func TestLogHasEachEventInCloudLoggingsForm(t *testing.T) {
 			if line[name] != want[name] {
 				t.Errorf("%s: %s is %v, want %v", lines[i], name, line[name], want[name])
 			}
+		}
+	}
+}
+
+// TestTraceOfARequest is read in both forms, with whether it is sampled.
+func TestTraceOfARequest(t *testing.T) {
+	const id, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	for _, c := range []struct {
+		header, value, id, span string
+		sampled                 bool
+	}{
+		{"Traceparent", "00-" + id + "-" + span + "-01", id, span, true},
+		{"Traceparent", "00-" + id + "-" + span + "-00", id, span, false},
+		{"Traceparent", "01-" + id + "-" + span + "-03-more", id, span, true},
+		{"Traceparent", "00-" + id + "-" + span + "-x", id, span, false},
+		{"Traceparent", "00-" + id + "-x-01", "", "", false},
+		{"X-Cloud-Trace-Context", id + "/1;o=1", id, "", true},
+		{"X-Cloud-Trace-Context", id + "/1;o=0", id, "", false},
+		{"X-Cloud-Trace-Context", id, id, "", false},
+		{"X-Cloud-Trace-Context", "x/1;o=1", "", "", false},
+	} {
+		gotID, gotSpan, sampled := traceOf(http.Header{c.header: {c.value}})
+		if gotID != c.id || gotSpan != c.span || sampled != c.sampled {
+			t.Errorf("%s: %s: %q, %q, %v", c.header, c.value, gotID, gotSpan, sampled)
 		}
 	}
 }

@@ -5,7 +5,10 @@ package eventdriver
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +19,58 @@ import (
 	"example.com/eventdriver/internal/fake/gcs"
 	"example.com/eventdriver/internal/fake/otlp"
 	"example.com/eventdriver/internal/repo/prove"
+	"example.com/eventdriver/proof/instances"
 )
+
+// TestProcessLogsWithTheTraceOfTheDetectedProject: the lines of a delivery and of the joined run name their span, in the
+// project that the metadata server names, and whether it is sampled.
+func TestProcessLogsWithTheTraceOfTheDetectedProject(t *testing.T) {
+	server, err := otlp.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Metadata-Flavor", "Google")
+		if strings.HasSuffix(r.URL.Path, "/project/project-id") {
+			_, _ = io.WriteString(w, "detected-project")
+		}
+	}))
+	t.Cleanup(metadata.Close)
+	p := start(t, "K_SERVICE=orders", "K_CONFIGURATION=orders", "K_REVISION=orders-1", "GOMEMLIMIT=512MiB", "EVENT_SOURCES=event1,event2",
+		"GCE_METADATA_HOST="+strings.TrimPrefix(metadata.URL, "http://"), "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
+	flags := map[string]string{"event1": "00", "event2": "01"}
+	for _, source := range []string{"event1", "event2"} {
+		r := event(t, p.URL+"events/"+source, source, "order-1", `1`)
+		r.Header.Set("Traceparent", "00-"+parents[source]+"-"+parentSpan+"-"+flags[source])
+		if status, answer := do(t, r); !taken(status) {
+			t.Errorf("%s: %d %s", source, status, answer)
+		}
+	}
+	p.Terminate()
+	lines := make(map[string]map[string]any)
+	for line := range p.lines {
+		lines[fmt.Sprint(line["message"])] = line
+	}
+	joined, completing := named(server.Spans(), "process composed-event"), named(server.Spans(), "process event2")
+	if len(joined) != 1 || len(completing) != 1 || len(named(server.Spans(), "process event1")) != 0 {
+		t.Fatalf("the spans are %+v", server.Spans())
+	}
+	for message, want := range map[string][3]any{
+		"event stored, waiting for others": {parents["event1"], nil, false},
+		"event processed":                  {parents["event2"], completing[0].SpanID, true},
+		instances.Acted:                    {joined[0].TraceID, nil, true},
+	} {
+		line := lines[message]
+		if line["logging.googleapis.com/trace"] != fmt.Sprint("projects/detected-project/traces/", want[0]) ||
+			line["logging.googleapis.com/trace_sampled"] != want[2] || want[1] != nil && line["logging.googleapis.com/spanId"] != want[1] {
+			t.Errorf("%s: %v; want the trace %v", message, line, want)
+		}
+		if span := fmt.Sprint(line["logging.googleapis.com/spanId"]); len(span) != 16 || span == parentSpan {
+			t.Errorf("%s: the span is %s", message, span)
+		}
+	}
+}
 
 // load is what is sent to processes of the function, and what they answer.
 type load struct {
