@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"go.opentelemetry.io/otel/metric"
-
 	"example.com/eventdriver/driver"
 )
 
@@ -36,7 +34,7 @@ func (s *claimStore) Acquire(ctx context.Context, want driver.Claim, ttl time.Du
 	c.span.SetAttributes(attrToken.Int64(claim.Token))
 	runFrom(ctx).claimed(claim)
 	if claim.Takeover && runFrom(ctx).first(claim.Owner) {
-		add(ctx, s.t.metrics.takeovers)
+		s.t.metrics.takeovers.Add(ctx, 1)
 	}
 	return claim, nil
 }
@@ -46,7 +44,7 @@ func (s *claimStore) Renew(ctx context.Context, old driver.Claim, ttl time.Durat
 	ctx, c := s.t.call(ctx, &err, s.name, "renew", old.Key, "")
 	defer c.end()
 	if claim, err = s.next.Renew(ctx, old, ttl); errors.Is(err, driver.ErrLost) {
-		add(ctx, s.t.metrics.lost)
+		s.t.metrics.lost.Add(ctx, 1)
 	}
 	return claim, err
 }
@@ -59,16 +57,16 @@ func (s *claimStore) Complete(ctx context.Context, claim driver.Claim, outcome d
 	case err == nil:
 		s.completed(ctx, cmp.Or(outcome, driver.OutcomeProcessed))
 	case errors.Is(err, driver.ErrLost):
-		add(ctx, s.t.metrics.fenced)
+		s.t.metrics.fenced.Add(ctx, 1)
 	}
 	return err
 }
 
 func (s *claimStore) completed(ctx context.Context, outcome driver.Outcome) {
-	attr := attrOutcome.String(s.t.reasons.of(string(outcome)))
-	add(ctx, s.t.metrics.joins, attr)
+	labels := s.t.labeled.outcomes.of(s.t.reasons.of(string(outcome)), ofOutcome)
+	labels.one(ctx, s.t.metrics.joins)
 	if wait, known := runFrom(ctx).wait(time.Now()); known {
-		s.t.metrics.joinWait.Record(ctx, wait.Seconds(), metric.WithAttributes(attr))
+		s.t.metrics.joinWait.Record(ctx, wait.Seconds(), labels.record...)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
@@ -111,6 +110,13 @@ func isSweep(ctx context.Context, m driver.Message) bool {
 	return sweep && m.Source == ""
 }
 
+// begun says that the delivery has a span.
+func (d *delivery) begun() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.span != nil
+}
+
 // begin returns the span of a delivery, which began when it arrived.
 func (t *Telemetry) begin(ctx context.Context, d *delivery, m driver.Message) trace.Span {
 	d.mu.Lock()
@@ -149,15 +155,36 @@ func producerOf(attributes map[string]string) trace.SpanContext {
 
 // parsed reads a trace context as W3C writes it.
 func parsed(parent, state string) trace.SpanContext {
-	carrier := propagation.MapCarrier{"traceparent": parent, "tracestate": state}
-	return trace.SpanContextFromContext(w3c.Extract(context.Background(), carrier))
+	return trace.SpanContextFromContext(w3c.Extract(context.Background(), carried{parent, state}))
 }
 
-// written is the traceparent of a span.
+// carried is a trace context as W3C writes it.
+type carried struct{ parent, state string }
+
+// Get implements [propagation.TextMapCarrier].
+func (c carried) Get(name string) string {
+	switch name {
+	case "traceparent":
+		return c.parent
+	case "tracestate":
+		return c.state
+	}
+	return ""
+}
+
+// Set implements [propagation.TextMapCarrier]. Nobody calls it.
+func (carried) Set(string, string) {}
+
+// Keys implements [propagation.TextMapCarrier].
+func (carried) Keys() []string { return []string{"traceparent", "tracestate"} }
+
+// written is the traceparent of a span; "": it has none.
 func written(span trace.SpanContext) string {
-	carrier := propagation.MapCarrier{}
-	w3c.Inject(trace.ContextWithSpanContext(context.Background(), span), carrier)
-	return carrier["traceparent"]
+	if !span.IsValid() {
+		return ""
+	}
+	flags := span.TraceFlags() & (trace.FlagsSampled | trace.FlagsRandom)
+	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + flags.String()
 }
 
 // completedBy has the span of a delivery link to that of the joined run which it began.
@@ -189,7 +216,7 @@ const pubsubType = "google.cloud.pubsub.topic.v1.messagePublished"
 // describe returns the attributes of a delivery's span.
 func (t *Telemetry) describe(m driver.Message) []attribute.KeyValue {
 	eventType := m.Attributes["ce-type"]
-	attrs := append(t.key(m.Key),
+	attrs := append(t.private(make([]attribute.KeyValue, 0, 13), attrKey, m.Key),
 		t.source(m.Source),
 		attribute.String("messaging.system", systemOf(eventType)),
 		attribute.String("messaging.operation.name", "process"),
@@ -217,28 +244,37 @@ func systemOf(eventType string) string {
 // Observe counts a delivery, and ends its span. It is a [convert.Observer].
 func (t *Telemetry) Observe(ctx context.Context, o convert.Outcome) {
 	source := t.sources.of(o.Source)
-	attrs := []attribute.KeyValue{attribute.String("messaging.system", systemOf(o.Type)), attribute.String("messaging.operation.name", "process"),
-		attrSource.String(source), attrOutcome.String(string(o.Verdict))}
+	values := deliveryLabels{systemOf(o.Type), source, string(o.Verdict), ""}
 	if o.Err != nil {
 		name, _ := errorType(o.Err)
-		attrs = append(attrs, attrError.String(t.reasons.of(name)))
+		values.failure = t.reasons.of(name)
 	}
+	labels := t.labeled.deliveries.of(values, deliveryLabels.attributes)
 	d := deliveryFrom(ctx)
 	if d != nil {
 		t.end(ctx, d, o)
-		ctx = trace.ContextWithSpanContext(ctx, d.span.SpanContext()) // for exemplars
-		t.metrics.process.Record(ctx, time.Since(d.began).Seconds(), metric.WithAttributes(attrs...))
+		if span := d.span.SpanContext(); span.IsSampled() {
+			ctx = trace.ContextWithSpanContext(ctx, span) // for exemplars
+		}
+		t.metrics.process.Record(ctx, time.Since(d.began).Seconds(), labels.record...)
 	}
-	add(ctx, t.metrics.consumed, attrs...)
+	labels.one(ctx, t.metrics.consumed)
 	if o.Verdict == convert.TurnedAway {
-		t.metrics.turnedAway.Add(ctx, o.Size, metric.WithAttributes(attrSource.String(source)))
+		t.metrics.turnedAway.Add(ctx, o.Size, t.labeled.sources.of(source, ofSource).add...)
 	}
 }
 
 // end ends the span of a delivery, which may have begun with no message.
 func (t *Telemetry) end(ctx context.Context, d *delivery, o convert.Outcome) {
-	span := t.begin(ctx, d, driver.Message{ID: o.ID, Source: o.Source, Key: o.Key,
-		Attributes: map[string]string{"ce-type": o.Type, "ce-source": o.Origin}})
+	m := driver.Message{ID: o.ID, Source: o.Source, Key: o.Key}
+	if !d.begun() {
+		m.Attributes = map[string]string{"ce-type": o.Type, "ce-source": o.Origin}
+	}
+	span := t.begin(ctx, d, m)
+	defer span.End()
+	if !span.IsRecording() {
+		return
+	}
 	span.SetAttributes(attrOutcome.String(string(o.Verdict)))
 	if o.Reason != "" {
 		span.SetAttributes(attrReason.String(shown(string(o.Reason))))
@@ -249,5 +285,4 @@ func (t *Telemetry) end(ctx context.Context, d *delivery, o convert.Outcome) {
 		span.SetStatus(codes.Error, "")
 		span.SetAttributes(attrError.String(shown(name)))
 	}
-	span.End()
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"example.com/eventdriver/driver"
@@ -45,13 +44,21 @@ func (h handler) String() string { return h.name }
 
 // Process implements [driver.Handler].
 func (h handler) Process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	ctx, span := h.t.tracer.Start(ctx, h.name, trace.WithAttributes(h.t.source(in.Source)))
-	if claim, claimed := driver.ClaimFrom(ctx); claimed {
-		span.SetAttributes(attrToken.Int64(claim.Token))
+	ctx, span := h.t.tracer.Start(ctx, h.name)
+	if span.IsRecording() {
+		span.SetAttributes(h.t.ofHandler(ctx, in)...)
 	}
 	err = errNotReturned
 	defer func() { h.t.finish(span, err) }()
 	return h.next.Process(ctx, in, next)
+}
+
+func (t *Telemetry) ofHandler(ctx context.Context, in driver.Message) []attribute.KeyValue {
+	attrs := append(make([]attribute.KeyValue, 0, 2), t.source(in.Source))
+	if claim, claimed := driver.ClaimFrom(ctx); claimed {
+		attrs = append(attrs, attrToken.Int64(claim.Token))
+	}
+	return attrs
 }
 
 // Business returns a handler that counts and times the runs of h.
@@ -74,11 +81,11 @@ func (b business) Process(ctx context.Context, in driver.Message, next driver.Ne
 	defer func() {
 		outcome, _ := outcomeOf(err)
 		repeated := claim.Takeover || claim.Attempts > 0 || claim.Mark != driver.MarkNone
-		attrs := []attribute.KeyValue{attrOutcome.String(b.t.reasons.of(outcome)), attribute.Bool("eventdriver.repeated", repeated)}
-		add(ctx, b.t.metrics.runs, attrs...)
-		b.t.metrics.runDuration.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(attrs...))
+		labels := b.t.labeled.runs.of(runLabels{b.t.reasons.of(outcome), repeated}, runLabels.attributes)
+		labels.one(ctx, b.t.metrics.runs)
+		b.t.metrics.runDuration.Record(ctx, time.Since(began).Seconds(), labels.record...)
 		if leaseEnded(ctx) {
-			add(ctx, b.t.metrics.lost)
+			b.t.metrics.lost.Add(ctx, 1)
 		}
 	}()
 	return b.next.Process(ctx, in, next)

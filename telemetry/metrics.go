@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -69,9 +68,4 @@ func (t *Telemetry) InFlight(bytes func() int64) error {
 			return nil
 		}))
 	return err
-}
-
-// add counts one.
-func add(ctx context.Context, c metric.Int64Counter, attrs ...attribute.KeyValue) {
-	c.Add(ctx, 1, metric.WithAttributes(attrs...))
 }

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"go.opentelemetry.io/otel/attribute"
 )
 
 // The services whose requests are told apart.
@@ -37,8 +35,7 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.service == CloudStorage {
 		operation, class = storageRequest(r)
 	}
-	add(r.Context(), c.t.metrics.requests, attribute.String("eventdriver.service", c.service), attribute.String("eventdriver.operation", operation),
-		attribute.String("eventdriver.status", status), attribute.String("eventdriver.billing_class", class))
+	c.t.labeled.requests.of(requestLabels{c.service, operation, status, class}, requestLabels.attributes).one(r.Context(), c.t.metrics.requests)
 	return answer, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"example.com/eventdriver/driver"
@@ -27,20 +26,30 @@ func (t *Telemetry) call(ctx context.Context, err *error, store, op, key, source
 	if !trace.SpanContextFromContext(ctx).IsValid() { // that of a dead letter comes after its handlers
 		ctx = trace.ContextWithSpanContext(ctx, SpanOf(ctx))
 	}
-	attrs := append(t.key(key), attrStore.String(store), attribute.String("eventdriver.store.operation", op))
+	ctx, span := t.tracer.Start(ctx, op, asClient...)
+	if span.IsRecording() {
+		span.SetAttributes(t.ofOperation(store, op, key, source)...)
+	}
+	*err = errNotReturned
+	return ctx, call{t, ctx, span, time.Now(), store, op, err}
+}
+
+// asClient is how the span of an operation starts. Its attributes come afterwards, where it is recorded.
+var asClient = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+
+func (t *Telemetry) ofOperation(store, op, key, source string) []attribute.KeyValue {
+	attrs := append(t.private(make([]attribute.KeyValue, 0, 4), attrKey, key), attrStore.String(store), attrOperation.String(op))
 	if source != "" {
 		attrs = append(attrs, t.source(source))
 	}
-	ctx, span := t.tracer.Start(ctx, op, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
-	*err = errNotReturned
-	return ctx, call{t, ctx, span, time.Now(), store, op, err}
+	return attrs
 }
 
 // end ends it. To be deferred: what does not return is counted, too.
 func (c call) end() {
 	outcome := c.t.finish(c.span, *c.err)
-	c.t.metrics.operations.Record(c.ctx, time.Since(c.began).Seconds(), metric.WithAttributes(attrStore.String(c.store),
-		attribute.String("eventdriver.store.operation", c.op), attrOutcome.String(c.t.reasons.of(outcome))))
+	labels := operationLabels{c.store, c.op, c.t.reasons.of(outcome)}
+	c.t.metrics.operations.Record(c.ctx, time.Since(c.began).Seconds(), c.t.labeled.operations.of(labels, operationLabels.attributes).record...)
 }
 
 // EventStore returns a store that does what s does, with a span for each operation. It is a Replacer,
@@ -229,7 +238,8 @@ func (s letterStore) AddDeadLetter(ctx context.Context, d driver.DeadLetter) (er
 	ctx, c := s.t.call(ctx, &err, s.name, "add dead letter", d.Key, d.Source)
 	defer c.end()
 	if err = s.next.AddDeadLetter(ctx, d); err == nil {
-		add(ctx, s.t.metrics.letters, attrReason.String(s.t.reasons.of(string(d.Reason))), attrSource.String(s.t.sources.of(d.Source)))
+		labels := letterLabels{s.t.reasons.of(string(d.Reason)), s.t.sources.of(d.Source)}
+		s.t.labeled.letters.of(labels, letterLabels.attributes).one(ctx, s.t.metrics.letters)
 	}
 	return err
 }

@@ -58,6 +58,7 @@ type Telemetry struct {
 	tracer  trace.Tracer
 	meter   metric.Meter
 	metrics instruments
+	labeled labeled
 	keys    Keys
 	sources bounded
 	reasons bounded
@@ -92,15 +93,16 @@ func New(tracers trace.TracerProvider, meters metric.MeterProvider, opts ...Opti
 
 // The names of attributes. Those of OpenTelemetry's conventions are used where they exist.
 const (
-	attrKey     = attribute.Key("eventdriver.key")
-	attrSource  = attribute.Key("eventdriver.source")
-	attrToken   = attribute.Key("eventdriver.fencing_token")
-	attrOutcome = attribute.Key("eventdriver.outcome")
-	attrReason  = attribute.Key("eventdriver.reason")
-	attrStore   = attribute.Key("eventdriver.store")
-	attrMissing = attribute.Key("eventdriver.missing")
-	attrAge     = attribute.Key("eventdriver.age")
-	attrError   = attribute.Key("error.type")
+	attrKey       = attribute.Key("eventdriver.key")
+	attrSource    = attribute.Key("eventdriver.source")
+	attrToken     = attribute.Key("eventdriver.fencing_token")
+	attrOutcome   = attribute.Key("eventdriver.outcome")
+	attrReason    = attribute.Key("eventdriver.reason")
+	attrStore     = attribute.Key("eventdriver.store")
+	attrOperation = attribute.Key("eventdriver.store.operation")
+	attrMissing   = attribute.Key("eventdriver.missing")
+	attrAge       = attribute.Key("eventdriver.age")
+	attrError     = attribute.Key("error.type")
 )
 
 // key is the attribute of a key, if it is shown.
