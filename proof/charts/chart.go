@@ -105,7 +105,7 @@ func (d *drawing) panel(p Panel, y int) {
 			highest = max(highest, point.Value)
 		}
 	}
-	step := niceStep(highest, max(2, p.Height/45))
+	step := NiceStep(highest, max(2, p.Height/45))
 	highest = math.Ceil(highest/step) * step
 	bottom := float64(y + p.Height)
 	scale := func(v float64) float64 { return bottom - float64(p.Height)*v/highest }
@@ -151,7 +151,7 @@ func (d *drawing) strip(s Strip, y int) {
 }
 
 func (d *drawing) timeAxis(y int) {
-	step := niceStep(d.length.Seconds(), 10)
+	step := NiceStep(d.length.Seconds(), 10)
 	d.printf(`<path d="M%d %dH%d" stroke="#222"/>`+"\n", left, y, width-right)
 	for v := 0.0; v <= d.length.Seconds(); v += step {
 		x := d.x(time.Duration(v * float64(time.Second)))
@@ -163,8 +163,8 @@ func (d *drawing) timeAxis(y int) {
 
 func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
 
-// niceStep returns 1, 2 or 5 times a power of ten, such that about n steps reach to.
-func niceStep(to float64, n int) float64 {
+// NiceStep returns 1, 2 or 5 times a power of ten, such that about n steps reach to.
+func NiceStep(to float64, n int) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(to/float64(n))))
 	for _, f := range []float64{1, 2, 5} {
 		if to/(f*power) <= float64(n) {

@@ -44,7 +44,8 @@ var steps = []step{
 	{name: "sweeps", what: "two that sweep, killed while the last events of orders come late",
 		commands: []string{"go test . -count=1 -v -timeout 10m -run TestSweepsKilledAgainstLateEvents"}, figure: line(`sweeps: (.*)`)},
 	{name: "telemetry", what: "counters of processes under load, compared with what they answered",
-		commands: []string{"go test . -count=1 -v -timeout 10m -run TestCountersAgreeWithTheLedger"}, figure: line(`telemetry: (.*)`)},
+		commands: []string{"go test . -count=1 -v -timeout 10m -run TestCountersAgreeWithTheLedger",
+			"go test ./proof/dashboard -count=1 -v -timeout 10m -run TestRecord"}, figure: line(`telemetry: (.*)`)},
 	{name: "local", what: "instances of the local run killed and frozen while orders come", commands: []string{
 		"go test ./cmd/local/... -count=1 -v -timeout 10m -run 'TestNothingIsLostWhenInstancesDie'"},
 		figure: line(`(\d+ orders, \d+ runs.*)`)},
