@@ -35,8 +35,17 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.service == CloudStorage {
 		operation, class = storageRequest(r)
 	}
+	if err == nil && !charged(answer.StatusCode) {
+		class = classFree
+	}
 	c.t.labeled.requests.of(requestLabels{c.service, operation, status, class}, requestLabels.attributes).one(r.Context(), c.t.metrics.requests)
 	return answer, err
+}
+
+// charged says whether Google charges for an answer with this status: one that something was not found, for example,
+// or that it is there already, is free.
+func charged(status int) bool {
+	return status != http.StatusTemporaryRedirect && status < http.StatusBadRequest
 }
 
 // The classes by which Google bills requests: https://cloud.google.com/storage/pricing.

@@ -282,8 +282,15 @@ func TestSeriesAreBounded(t *testing.T) {
 func TestRequestsHaveTheirBillingClass(t *testing.T) {
 	observed, _, reader := open(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodDelete {
+		switch {
+		case r.Method == http.MethodDelete:
 			http.NotFound(w, r)
+		case strings.HasSuffix(r.URL.Path, "/again"): // and is sent again
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.URL.Query().Has("ifGenerationMatch"):
+			w.WriteHeader(http.StatusPreconditionFailed)
+		case strings.HasSuffix(r.URL.Path, "/moved"):
+			w.WriteHeader(http.StatusTemporaryRedirect)
 		}
 	}))
 	defer server.Close()
@@ -301,6 +308,9 @@ func TestRequestsHaveTheirBillingClass(t *testing.T) {
 		{telemetry.CloudStorage, "DELETE", "/storage/v1/b/bucket/o/a%2Fb"},
 		{telemetry.CloudStorage, "PATCH", "/storage/v1/b/bucket/o/a%2Fb"},
 		{telemetry.CloudStorage, "POST", "/storage/v1/b/bucket/o/a/rewriteTo/b/bucket/o/c"},
+		{telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o/again"},
+		{telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o/moved"},
+		{telemetry.CloudStorage, "POST", "/upload/storage/v1/b/bucket/o?uploadType=multipart&ifGenerationMatch=0"},
 		{telemetry.BigQuery, "POST", "/bigquery/v2/projects/p/queries"},
 		{telemetry.BigQuery, "POST", "/bigquery/v2/projects/p/datasets/d/tables/t/insertAll"},
 		{telemetry.BigQuery, "GET", "/bigquery/v2/projects/p/queries/job"},
@@ -311,9 +321,9 @@ func TestRequestsHaveTheirBillingClass(t *testing.T) {
 	server.Close()
 	send(telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o/gone")
 	for attr, want := range map[string]map[string]int64{
-		"eventdriver.billing_class": {"A": 4, "B": 2, "free": 3, "bytes read": 1, "bytes inserted": 1},
-		"eventdriver.status":        {"200": 9, "404": 1, "no-answer": 1},
-		"eventdriver.operation":     {"insert": 2, "list": 1, "get": 2, "delete": 1, "update": 1, "copy": 1, "query": 1, "job": 1, "list rows": 1},
+		"eventdriver.billing_class": {"A": 4, "B": 2, "free": 6, "bytes read": 1, "bytes inserted": 1},
+		"eventdriver.status":        {"200": 9, "307": 1, "404": 1, "412": 1, "503": 1, "no-answer": 1},
+		"eventdriver.operation":     {"insert": 3, "list": 1, "get": 4, "delete": 1, "update": 1, "copy": 1, "query": 1, "job": 1, "list rows": 1},
 	} {
 		if got := total(t, reader, "eventdriver.store.requests", attr); !reflect.DeepEqual(got, want) {
 			t.Errorf("by %s: %v, want %v", attr, got, want)
