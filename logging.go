@@ -102,11 +102,11 @@ func traceAttrs(id, span string, sampled bool) []slog.Attr {
 	if project != "" {
 		id = "projects/" + project + "/traces/" + id
 	}
-	attrs := []slog.Attr{slog.String("logging.googleapis.com/trace", id), slog.Bool("logging.googleapis.com/trace_sampled", sampled)}
+	attrs := []slog.Attr{slog.String("logging.googleapis.com/trace", id)}
 	if span != "" {
 		attrs = append(attrs, slog.String("logging.googleapis.com/spanId", span))
 	}
-	return attrs
+	return append(attrs, slog.Bool("logging.googleapis.com/trace_sampled", sampled))
 }
 
 // traceOf reads the W3C's traceparent (version-trace-span-flags), or else the
