@@ -23,7 +23,8 @@ func TestQuickRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(text)
-	for _, title := range []string{"In one process", "On Cloud Storage", "The function", "Cold start and size", "Growth"} {
+	titles := []string{"In one process", "On Cloud Storage", "The function", "Cold start and size", "Growth"}
+	for _, title := range titles {
 		if !strings.Contains(page, "\n## "+title+"\n") {
 			t.Errorf("the page lacks %q", title)
 		}

@@ -45,10 +45,12 @@ const (
 // style has colors that can be told apart, on light and on dark ground.
 const style = `<style>
 text{font:13px sans-serif;fill:#24292f}.grid{stroke:#d0d7de}.axis{stroke:#57606a}
-.l0{stroke:#0969da;fill:#0969da}.l1{stroke:#bc4c00;fill:#bc4c00}.l2{stroke:#1a7f37;fill:#1a7f37}.l3{stroke:#8250df;fill:#8250df}.l4{stroke:#bf3989;fill:#bf3989}
+.l0{stroke:#0969da;fill:#0969da}.l1{stroke:#bc4c00;fill:#bc4c00}.l2{stroke:#1a7f37;fill:#1a7f37}
+.l3{stroke:#8250df;fill:#8250df}.l4{stroke:#bf3989;fill:#bf3989}
 .ground{fill:#fff}
 @media (prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#30363d}.axis{stroke:#8b949e}.ground{fill:#0d1117}
-.l0{stroke:#58a6ff;fill:#58a6ff}.l1{stroke:#f0883e;fill:#f0883e}.l2{stroke:#3fb950;fill:#3fb950}.l3{stroke:#bc8cff;fill:#bc8cff}.l4{stroke:#f778ba;fill:#f778ba}}
+.l0{stroke:#58a6ff;fill:#58a6ff}.l1{stroke:#f0883e;fill:#f0883e}.l2{stroke:#3fb950;fill:#3fb950}
+.l3{stroke:#bc8cff;fill:#bc8cff}.l4{stroke:#f778ba;fill:#f778ba}}
 </style>`
 
 // colors is how many lines have a color of their own.
@@ -58,9 +60,10 @@ const colors = 5
 func (c chart) draw() []byte {
 	x, y := c.axes()
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img">%s`+"\n", width, height, style)
-	fmt.Fprintf(&b, `<title>%[1]s</title><rect class="ground" width="%[2]d" height="%[3]d"/><text x="%[4]d" y="22" font-weight="bold">%[1]s</text>`+"\n",
-		html.EscapeString(c.title), width, height, left)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img">%s`+"\n",
+		width, height, style)
+	fmt.Fprintf(&b, `<title>%[1]s</title><rect class="ground" width="%[2]d" height="%[3]d"/>`+
+		`<text x="%[4]d" y="22" font-weight="bold">%[1]s</text>`+"\n", html.EscapeString(c.title), width, height, left)
 	for _, v := range y.ticks() {
 		fmt.Fprintf(&b, `<path class="grid" d="M%d %.1fH%d"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n",
 			left, y.at(v), width-right, left-8, y.at(v)+4, short(v))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -42,8 +43,8 @@ func (r *run) cloud(ctx context.Context, delay time.Duration, objects int) (*clo
 		}
 		ports[i] = "127.0.0.1:" + port
 	}
-	p, err := programs.Start(ctx, r.programs["storage"], ports[0], nil,
-		"-addr", ports[0], "-control", ports[1], "-bucket", bucketName, "-delay", delay.String(), "-objects", strconv.Itoa(objects))
+	p, err := programs.Start(ctx, r.programs["storage"], ports[0], nil, "-addr", ports[0], "-control", ports[1],
+		"-bucket", bucketName, "-delay", delay.String(), "-objects", strconv.Itoa(objects))
 	return &cloud{p, ports[1]}, err
 }
 
@@ -52,10 +53,10 @@ func (c *cloud) counts(ctx context.Context) (counts bill.Counts, err error) {
 	return counts, programs.Get(ctx, c.control, &counts)
 }
 
-// client is a client of its own, as an instance has it.
-func (c *cloud) client(ctx context.Context) (*storage.Client, error) {
-	return storage.NewClient(ctx, storage.WithJSONReads(), option.WithoutAuthentication(),
-		option.WithEndpoint("http://"+c.process.Addr+"/storage/v1/"))
+// options are those of a client of its own, as an instance has it.
+func (c *cloud) options() []option.ClientOption {
+	at := "http://" + c.process.Addr + "/storage/v1/"
+	return []option.ClientOption{option.WithoutAuthentication(), option.WithEndpoint(at)}
 }
 
 // handle handles one event.
@@ -64,16 +65,16 @@ type handle func(ctx context.Context, key, source string, content []byte) error
 // joins is one way to join on Cloud Storage.
 type joins struct {
 	name string
-	// open returns the handler of an instance, which counts in acted.
-	open func(ctx context.Context, client *storage.Client, sources []string, acted *atomic.Int64) (handle, error)
+	// open returns the handler of an instance, which counts in acted, and its client.
+	open func(ctx context.Context, on *cloud, sources []string, acted *atomic.Int64) (handle, io.Closer, error)
 }
 
 var waysToJoin = []joins{{"this project", openOurs}, {"straightforward", openStraight}}
 
-func openOurs(ctx context.Context, client *storage.Client, sources []string, acted *atomic.Int64) (handle, error) {
-	store, err := gcsstore.New(ctx, gcsstore.Config(bucketName).WithClient(client))
+func openOurs(ctx context.Context, on *cloud, sources []string, acted *atomic.Int64) (handle, io.Closer, error) {
+	store, err := gcsstore.New(ctx, gcsstore.Config(bucketName), on.options()...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	act := driver.HandlerFunc(func(ctx context.Context, m driver.Message, next driver.Next) error {
 		acted.Add(1)
@@ -81,16 +82,22 @@ func openOurs(ctx context.Context, client *storage.Client, sources []string, act
 	})
 	p := driver.New(joiner.New(joiner.MatchAll(sources...), store), cache.New(store, cache.SkipOnConflict()), act)
 	return func(ctx context.Context, key, source string, content []byte) error {
-		return p.Process(ctx, driver.Message{ID: source + "-" + key, Key: key, Source: source, Content: content, MediaType: "application/json"})
-	}, nil
+		return p.Process(ctx, driver.Message{
+			ID: source + "-" + key, Key: key, Source: source, Content: content, MediaType: "application/json"})
+	}, store, nil
 }
 
-func openStraight(_ context.Context, client *storage.Client, sources []string, acted *atomic.Int64) (handle, error) {
-	j := straight.Joiner{Store: straight.Cloud{Bucket: client.Bucket(bucketName)}, Sources: len(sources), Act: func([]byte) error {
+func openStraight(ctx context.Context, on *cloud, sources []string, acted *atomic.Int64) (handle, io.Closer, error) {
+	client, err := storage.NewClient(ctx, append(on.options(), storage.WithJSONReads())...)
+	if err != nil {
+		return nil, nil, err
+	}
+	act := func([]byte) error {
 		acted.Add(1)
 		return nil
-	}}
-	return j.Handle, nil
+	}
+	j := straight.Joiner{Store: straight.Cloud{Bucket: client.Bucket(bucketName)}, Sources: len(sources), Act: act}
+	return j.Handle, client, nil
 }
 
 // cell is one row of what is measured: joins of n events of size bytes.
@@ -103,24 +110,17 @@ type cell struct {
 // cost is what a join took, each round.
 type cost struct {
 	a, b, refused, dollars, all sample.Sample
-	last, cpu, allocs, kb       sample.Sample // of the event that completes it in ms; of the process in ms, objects, KB
+	last, cpu, allocs, kb       sample.Sample // of the last event in ms; of the process in ms, objects, KB
 	again, duplicate            sample.Sample // dollars of n late duplicates, and one's time in ms
 }
 
 // measure adds a round of one way to join.
 func (c cell) measure(ctx context.Context, on *cloud, way joins, prefix string, into *cost) error {
-	sources := sourcesOf(c.n)
 	var acted atomic.Int64
-	handles := make([]handle, c.instances)
-	for i := range handles {
-		client, err := on.client(ctx)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		if handles[i], err = way.open(ctx, client, sources, &acted); err != nil {
-			return err
-		}
+	handles, closeAll, err := c.open(ctx, on, way, &acted)
+	defer closeAll()
+	if err != nil {
+		return err
 	}
 	content := contentOf(c.size)
 	if err := c.warm(ctx, handles, prefix); err != nil {
@@ -143,13 +143,30 @@ func (c cell) measure(ctx context.Context, on *cloud, way joins, prefix string, 
 	if err != nil {
 		return err
 	}
-	keys := float64(c.keys)
-	into.add(counts, keys)
 	into.last = append(into.last, last)
-	into.cpu = append(into.cpu, (after.CPU-before.CPU)/keys*1000)
-	into.allocs = append(into.allocs, float64(after.Mallocs-before.Mallocs)/keys)
-	into.kb = append(into.kb, float64(after.Bytes-before.Bytes)/keys/1000)
+	into.count(counts, float64(c.keys))
+	into.use(before, after, float64(c.keys))
 	return c.duplicates(ctx, on, handles, prefix, content, into)
+}
+
+// open opens the instances, which count in acted. closeAll closes those that were opened.
+func (c cell) open(
+	ctx context.Context, on *cloud, way joins, acted *atomic.Int64,
+) (handles []handle, closeAll func(), err error) {
+	var clients []io.Closer
+	closeAll = func() {
+		for _, client := range clients {
+			_ = client.Close()
+		}
+	}
+	for range c.instances {
+		handle, client, err := way.open(ctx, on, sourcesOf(c.n), acted)
+		if err != nil {
+			return nil, closeAll, err
+		}
+		handles, clients = append(handles, handle), append(clients, client)
+	}
+	return handles, closeAll, nil
 }
 
 // warm has each instance keep two events of some keys, so that its connections are open.
@@ -163,7 +180,15 @@ func (c cell) warm(ctx context.Context, handles []handle, prefix string) error {
 	return nil
 }
 
-func (c *cost) add(counts bill.Counts, keys float64) {
+// use adds what this process has used for that many joins.
+func (c *cost) use(before, after subject.Usage, joins float64) {
+	c.cpu = append(c.cpu, (after.CPU-before.CPU)/joins*1000)
+	c.allocs = append(c.allocs, float64(after.Mallocs-before.Mallocs)/joins)
+	c.kb = append(c.kb, float64(after.Bytes-before.Bytes)/joins/1000)
+}
+
+// count adds the requests of that many joins.
+func (c *cost) count(counts bill.Counts, keys float64) {
 	c.a = append(c.a, float64(counts.A)/keys)
 	c.b = append(c.b, float64(counts.B)/keys)
 	c.refused = append(c.refused, float64(counts.Refused)/keys)
@@ -172,7 +197,9 @@ func (c *cost) add(counts bill.Counts, keys float64) {
 }
 
 // duplicates sends all events once more, each to the next instance.
-func (c cell) duplicates(ctx context.Context, on *cloud, handles []handle, prefix string, content []byte, into *cost) error {
+func (c cell) duplicates(
+	ctx context.Context, on *cloud, handles []handle, prefix string, content []byte, into *cost,
+) error {
 	one, err := c.send(ctx, handles, prefix, content)
 	if err != nil {
 		return err
@@ -215,7 +242,9 @@ func (c cell) send(ctx context.Context, handles []handle, prefix string, content
 }
 
 // join sends the events of a key, each to the next instance, and returns the time of the last.
-func (c cell) join(ctx context.Context, handles []handle, key string, first int, content []byte) (last time.Duration, err error) {
+func (c cell) join(
+	ctx context.Context, handles []handle, key string, first int, content []byte,
+) (last time.Duration, err error) {
 	for i, source := range sourcesOf(c.n) {
 		begun := time.Now()
 		if err := handles[(first+i)%len(handles)](ctx, key, source, content); err != nil {

@@ -47,7 +47,9 @@ func callChain(b *testing.B, n int) {
 }
 
 func pipelineChain(b *testing.B, n int, ctx context.Context) {
-	pass := driver.HandlerFunc(func(ctx context.Context, m driver.Message, next driver.Next) error { return next(ctx, m) })
+	pass := driver.HandlerFunc(func(ctx context.Context, m driver.Message, next driver.Next) error {
+		return next(ctx, m)
+	})
 	var handlers []driver.Handler
 	for range n {
 		handlers = append(handlers, pass)
@@ -75,7 +77,9 @@ func watermillChain(b *testing.B, n int) {
 
 // router runs a router with one handler, and returns a function that publishes an event of a
 // key and source and returns when it is handled.
-func router(b *testing.B, handle message.NoPublishHandlerFunc, middlewares ...message.HandlerMiddleware) func(key, source string) {
+func router(
+	b *testing.B, handle message.NoPublishHandlerFunc, middlewares ...message.HandlerMiddleware,
+) func(key, source string) {
 	logger := watermill.NopLogger{}
 	channel := gochannel.NewGoChannel(gochannel.Config{BlockPublishUntilSubscriberAck: true}, logger)
 	r, err := message.NewRouter(message.RouterConfig{}, logger)
@@ -187,7 +191,9 @@ func joinStraight(b *testing.B, n int) {
 
 func joinWatermill(b *testing.B, n int) {
 	f := &bare{events: make(map[string]map[string][]byte), n: n}
-	publish := router(b, func(m *message.Message) error { return f.handle(m.Metadata.Get("key"), m.Metadata.Get("source")) })
+	publish := router(b, func(m *message.Message) error {
+		return f.handle(m.Metadata.Get("key"), m.Metadata.Get("source"))
+	})
 	each(b, n, &f.acted, func(key, source string) error {
 		publish(key, source)
 		return nil

@@ -26,70 +26,84 @@ type served struct {
 	rate, cpu, half, most sample.Sample // events a second, µs an event, percentiles in ms
 }
 
+// functions are the programs that are compared, by their names on the page. The last is the project's.
+var functions = []struct{ label, program string }{
+	{"no-op", "noop"}, {"no-op that decodes", "decode"}, {"function", asDeployed}}
+
 // throughput measures how many events a second the function takes, and what CPU an event costs,
 // beside functions that do less. Each round starts each program anew.
 func throughput(ctx context.Context, r *run) (section, error) {
-	names := []string{"noop", "decode", "function"}
 	clients, length := []int{1, 16, 80, 250}, 1500*time.Millisecond
 	if r.quick {
 		clients, length = []int{1, 16}, 200*time.Millisecond
 	}
-	s := section{title: "The function", text: functionText}
-	t := table{head: []string{"clients", "program", "events/s", "CPU an event, µs", "half within, ms", "99 % within, ms"}}
-	ratios := table{head: []string{"clients", "function by", "events/s", "CPU an event"}}
-	var rates, cpus chart
-	rates.title, cpus.title = "Events a second, by clients", "CPU an event in µs, by clients"
+	page := &functionPage{
+		figures: table{head: []string{
+			"clients", "program", "events/s", "CPU an event, µs", "half within, ms", "99 % within, ms"}},
+		ratios: table{head: []string{"clients", "function by", "events/s", "CPU an event"}},
+		rates:  chart{title: "Events a second, by clients", logX: true},
+		cpus:   chart{title: "CPU an event in µs, by clients", logX: true},
+	}
 	for _, n := range clients {
-		all := make(map[string]*served)
+		all := make([]served, len(functions))
 		for range r.rounds {
-			for _, name := range names {
-				if all[name] == nil {
-					all[name] = &served{}
-				}
-				if err := all[name].measure(ctx, r, name, n, length); err != nil {
-					return s, err
+			for i, f := range functions {
+				if err := all[i].measure(ctx, r, f.program, n, length); err != nil {
+					return section{}, fmt.Errorf("%s: %w", f.label, err)
 				}
 			}
 		}
-		for _, name := range names {
-			m := all[name]
-			t.add(strconv.Itoa(n), label[name], m.rate.String(), m.cpu.String(), m.half.String(), m.most.String())
-			rates.point(label[name], float64(n), m.rate)
-			cpus.point(label[name], float64(n), m.cpu)
-		}
-		for _, name := range names[:2] {
-			f := all["function"]
-			ratios.add(strconv.Itoa(n), label[name], sample.Ratio(f.rate, all[name].rate).String(), sample.Ratio(f.cpu, all[name].cpu).String())
-		}
-		f, decode := all["function"], all["decode"]
-		s.summary = fmt.Sprintf("An instance takes %s events a second in memory, for %s µs of CPU each: %s and %s of what a function takes "+
-			"that only decodes them, with %d clients.", f.rate, f.cpu, sample.Ratio(f.rate, decode.rate), sample.Ratio(f.cpu, decode.cpu), n)
-		r.say("%d clients: %s events/s, %s µs CPU", n, f.rate, f.cpu)
+		page.add(n, all)
+		ours := all[len(all)-1]
+		r.say("%d clients: %s events/s, %s µs CPU", n, ours.rate, ours.cpu)
 	}
-	rates.logX, cpus.logX = true, true
-	s.tables, s.charts = []table{t, ratios}, []chart{rates, cpus}
-	return s, nil
+	return section{
+		title: "The function", text: functionText, summary: page.summary,
+		tables: []table{page.figures, page.ratios}, charts: []chart{page.rates, page.cpus},
+	}, nil
 }
 
-var label = map[string]string{
-	"noop": "no-op", "decode": "no-op that decodes", "function": "function", "clients": "bare function with clients",
+// functionPage is what is shown of them.
+type functionPage struct {
+	summary         string
+	figures, ratios table
+	rates, cpus     chart
 }
 
-const functionText = `Programs under the Functions Framework, each a process of its own, get events of 100 bytes, three a key, from
-clients that each wait for the answer. The function joins them in memory, logs a line for each event to a file, and
-has the 512 MiB of the default deployment. The no-op answers at once; the other one reads the CloudEvent with the SDK.
-The client runs on the same cores.`
+// add adds the rows and points of one number of clients.
+func (p *functionPage) add(clients int, all []served) {
+	first, ours := strconv.Itoa(clients), all[len(all)-1]
+	for i, m := range all {
+		name := functions[i].label
+		p.figures.add(first, name, m.rate.String(), m.cpu.String(), m.half.String(), m.most.String())
+		p.rates.point(name, float64(clients), m.rate)
+		p.cpus.point(name, float64(clients), m.cpu)
+		if i < len(all)-1 {
+			p.ratios.add(first, name, sample.Ratio(ours.rate, m.rate).String(), sample.Ratio(ours.cpu, m.cpu).String())
+		}
+	}
+	decode := all[len(all)-2]
+	p.summary = fmt.Sprintf("An instance takes %s events a second in memory, for %s µs of CPU each: %s and %s of "+
+		"what a function takes that only decodes them, with %d clients.", ours.rate, ours.cpu,
+		sample.Ratio(ours.rate, decode.rate), sample.Ratio(ours.cpu, decode.cpu), clients)
+}
+
+const functionText = `Programs under the Functions Framework, each a process of its own, get events of 100
+bytes, three a key, from clients that each wait for the answer. The function joins them in memory, logs a line
+for each event to a file, and has the 512 MiB of the default deployment. The no-op answers at once; the other
+one reads the CloudEvent with the SDK. The client runs on the same cores.`
 
 // measure adds the values of a round.
-func (s *served) measure(ctx context.Context, r *run, name string, clients int, length time.Duration) error {
-	p, err := programs.Start(ctx, r.programs[name], "", inMemory)
+func (s *served) measure(ctx context.Context, r *run, program string, clients int, length time.Duration) error {
+	p, err := programs.Start(ctx, r.programs[program], "", inMemory)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	o := load.Options{Addr: p.Addr, Clients: clients, Sources: sources, Content: small, Prefix: "warm", For: length / 5}
+	o := load.Options{Addr: p.Addr, Clients: clients, Sources: sources, Content: small}
+	o.Prefix, o.For = "warm", length/5
 	if _, err := load.Run(ctx, o); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
 	before, err := p.Used(ctx)
 	if err != nil {
@@ -98,7 +112,7 @@ func (s *served) measure(ctx context.Context, r *run, name string, clients int, 
 	o.Prefix, o.For = "key", length
 	result, err := load.Run(ctx, o)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
 	after, err := p.Used(ctx)
 	if err != nil {

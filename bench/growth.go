@@ -16,14 +16,16 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-const growthText = `What grows with what. Keys: so many wait for an event, while others are joined; in memory the store takes what the second
-column says, on Cloud Storage the requests of a join are counted. The function's memory and CPU with the size of events and the
-number of clients are those of its process, which has 512 MiB and keeps events on Cloud Storage; the stand-in's share is in its own column.`
+const growthText = `What grows with what. Keys: so many wait for an event, while others are joined; in memory
+the store takes what the second column says, on Cloud Storage the requests of a join are counted. The function's
+memory and CPU with the size of events and the number of clients are those of its process, which has 512 MiB and
+keeps events on Cloud Storage; the stand-in's share is in its own column.`
 
 // growth measures what grows with the keys, with the size of events and with the clients.
 func growth(ctx context.Context, r *run) (section, error) {
 	s := section{title: "Growth", text: growthText}
-	for _, measure := range []func(context.Context, *run, *section) error{keysInMemory, keysInCloud, sizeOfEvents, clientsAtOnce} {
+	all := []func(context.Context, *run, *section) error{keysInMemory, keysInCloud, sizeOfEvents, clientsAtOnce}
+	for _, measure := range all {
 		if err := measure(ctx, r, &s); err != nil {
 			return s, err
 		}
@@ -92,7 +94,8 @@ func heap() float64 {
 
 // keysInCloud has objects of other keys in the bucket.
 func keysInCloud(ctx context.Context, r *run, s *section) error {
-	t := table{title: "Keys on Cloud Storage", head: []string{"objects there before", "Class A", "Class B", "4xx", "CPU of a join of 3, ms"}}
+	t := table{title: "Keys on Cloud Storage", head: []string{
+		"objects there before", "Class A", "Class B", "4xx", "CPU of a join of 3, ms"}}
 	objects := []int{100, 1000, 10_000} // the stand-in takes minutes for ten times as many
 	if r.quick {
 		objects = objects[1:2]
@@ -118,9 +121,13 @@ func keysInCloud(ctx context.Context, r *run, s *section) error {
 	return nil
 }
 
+// grown are the columns of what grow adds.
+var grown = []string{"CPU an event, ms", "allocated an event, KB", "most memory of the function, MB",
+	"of the stand-in, MB"}
+
 // sizeOfEvents has events of other sizes, from one client.
 func sizeOfEvents(ctx context.Context, r *run, s *section) error {
-	t := table{title: "Size of events, one client", head: []string{"bytes", "CPU an event, ms", "allocated an event, KB", "most memory of the function, MB", "of the stand-in, MB"}}
+	t := table{title: "Size of events, one client", head: append([]string{"bytes"}, grown...)}
 	sizes := []int{1000, 10_000, 100_000, 1_000_000, 10_000_000}
 	if r.quick {
 		sizes = sizes[:2]
@@ -137,7 +144,7 @@ func sizeOfEvents(ctx context.Context, r *run, s *section) error {
 
 // clientsAtOnce has events of 100 KB from many clients.
 func clientsAtOnce(ctx context.Context, r *run, s *section) error {
-	t := table{title: "Clients, events of 100 KB", head: []string{"clients", "CPU an event, ms", "allocated an event, KB", "most memory of the function, MB", "of the stand-in, MB"}}
+	t := table{title: "Clients, events of 100 KB", head: append([]string{"clients"}, grown...)}
 	clients := []int{1, 16, 80, 250}
 	if r.quick {
 		clients = clients[:2]
@@ -151,42 +158,51 @@ func clientsAtOnce(ctx context.Context, r *run, s *section) error {
 	return nil
 }
 
+// use is what the function and the stand-in have taken, each round.
+type use struct{ cpu, kb, peak, other sample.Sample }
+
 // grow adds a row of what the function takes for joins of three, in a process of its own.
 func grow(ctx context.Context, r *run, t *table, first string, clients, joins, size int) error {
-	var cpu, kb, peak, other sample.Sample
+	var u use
 	for range min(r.rounds, 3) {
-		on, err := r.cloud(ctx, 5*time.Millisecond, 0)
-		if err != nil {
-			return err
-		}
-		defer on.process.Close()
-		p, err := programs.Start(ctx, r.programs["function"], "",
-			[]string{"STORAGE_EMULATOR_HOST=" + on.process.Addr, "GCS_BUCKET=" + bucketName, "ERASE_SOURCES=", "GOMEMLIMIT=512MiB"})
-		if err != nil {
-			return err
-		}
-		defer p.Close()
-		o := load.Options{Addr: p.Addr, Clients: clients, Joins: joins, Sources: sources, Content: contentOf(size), Prefix: "key"}
-		result, err := load.Run(ctx, o)
-		if err != nil {
+		o := load.Options{Clients: clients, Joins: joins, Sources: sources, Content: contentOf(size), Prefix: "key"}
+		if err := u.measure(ctx, r, o); err != nil {
 			return fmt.Errorf("%d clients, %d bytes: %w", clients, size, err)
 		}
-		used, err := p.Used(ctx)
-		if err != nil {
-			return err
-		}
-		its, err := on.process.Used(ctx)
-		if err != nil {
-			return err
-		}
-		events := float64(result.Events)
-		cpu = append(cpu, used.CPU/events*1000)
-		kb = append(kb, float64(used.Bytes)/events/1000)
-		peak, other = append(peak, float64(used.PeakRSS)/1e6), append(other, float64(its.PeakRSS)/1e6)
-		p.Close()
-		on.process.Close()
 	}
-	t.add(first, cpu.String(), kb.String(), peak.String(), other.String())
-	r.say("%d clients, %d bytes: %s ms CPU an event, %s MB at most", clients, size, cpu, peak)
+	t.add(first, u.cpu.String(), u.kb.String(), u.peak.String(), u.other.String())
+	r.say("%d clients, %d bytes: %s ms CPU an event, %s MB at most", clients, size, u.cpu, u.peak)
+	return nil
+}
+
+// measure adds a round.
+func (u *use) measure(ctx context.Context, r *run, o load.Options) error {
+	on, err := r.cloud(ctx, 5*time.Millisecond, 0)
+	if err != nil {
+		return err
+	}
+	defer on.process.Close()
+	p, err := programs.Start(ctx, r.programs[asDeployed], "", []string{
+		"STORAGE_EMULATOR_HOST=" + on.process.Addr, "GCS_BUCKET=" + bucketName, "ERASE_SOURCES=", "GOMEMLIMIT=512MiB"})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	o.Addr = p.Addr
+	result, err := load.Run(ctx, o)
+	if err != nil {
+		return err
+	}
+	used, err := p.Used(ctx)
+	if err != nil {
+		return err
+	}
+	its, err := on.process.Used(ctx)
+	if err != nil {
+		return err
+	}
+	events := float64(result.Events)
+	u.cpu, u.kb = append(u.cpu, used.CPU/events*1000), append(u.kb, float64(used.Bytes)/events/1000)
+	u.peak, u.other = append(u.peak, float64(used.PeakRSS)/1e6), append(u.other, float64(its.PeakRSS)/1e6)
 	return nil
 }

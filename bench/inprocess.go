@@ -35,7 +35,8 @@ func inProcess(_ context.Context, r *run) (section, error) {
 	chains.title, joins.title = "A chain, ns, by handlers", "A join, ns, by events"
 	chains.logY, joins.logY = true, true
 	for _, n := range []int{3, 10} {
-		if err := r.compare(&s, &chains, fmt.Sprintf("A chain of %d handlers that pass a message on", n), n, chainsOf(n)); err != nil {
+		title := fmt.Sprintf("A chain of %d handlers that pass a message on", n)
+		if err := r.compare(&s, &chains, title, n, chainsOf(n)); err != nil {
 			return s, err
 		}
 	}
@@ -48,11 +49,11 @@ func inProcess(_ context.Context, r *run) (section, error) {
 	return s, nil
 }
 
-const inProcessText = `Times of one message through a chain, and of all events of one key through a join, in memory. The floor of a
-chain is a chain of function calls that was built before; that of a join is a map under a mutex, without duplicates,
-failures or anything else in mind. The router of [Watermill](https://watermill.io) passes messages through
-as many middlewares, or to a handler with that map. The straightforward join (bench/straight) keeps an
-event, lists, reads each and marks the key, on the same kind of map.`
+const inProcessText = `Times of one message through a chain, and of all events of one key through a join, in
+memory. The floor of a chain is a chain of function calls that was built before; that of a join is a map under a
+mutex, without duplicates, failures or anything else in mind. The router of [Watermill](https://watermill.io)
+passes messages through as many middlewares, or to a handler with that map. The straightforward join
+(bench/straight) keeps an event, lists, reads each and marks the key, on the same kind of map.`
 
 // compare measures contenders, the first of which the others are compared with.
 func (r *run) compare(s *section, c *chart, title string, n int, contenders []contender) error {
@@ -70,7 +71,8 @@ func (r *run) compare(s *section, c *chart, title string, n int, contenders []co
 		}
 	}
 	for i, one := range contenders {
-		t.add(one.name, all[i].ns.String(), all[i].allocs.String(), all[i].bytes.String(), sample.Ratio(all[i].ns, all[0].ns).String())
+		t.add(one.name, all[i].ns.String(), all[i].allocs.String(), all[i].bytes.String(),
+			sample.Ratio(all[i].ns, all[0].ns).String())
 		c.point(one.name, float64(n), all[i].ns)
 		r.say("%s: %s: %s ns, %s allocations", title, one.name, all[i].ns, all[i].allocs)
 	}

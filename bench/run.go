@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.com/eventdriver/bench/programs"
 )
@@ -20,6 +21,16 @@ type run struct {
 
 func (r *run) say(format string, args ...any) { fmt.Fprintf(r.out, format+"\n", args...) }
 
+// The builds of the function, and of the bare one, by their files: as the deployments build them, and with what the
+// tags leave out.
+const (
+	asDeployed       = "function-nobigquery-notelemetry"
+	withTelemetry    = "function-nobigquery"
+	withBigQuery     = "function-notelemetry"
+	bareAsDeployed   = "clients-nobigquery"
+	bareWithBigQuery = "clients"
+)
+
 // build builds the programs into a folder that remove removes.
 func (r *run) build(ctx context.Context) (remove func(), err error) {
 	folder, err := os.MkdirTemp("", "bench")
@@ -28,13 +39,16 @@ func (r *run) build(ctx context.Context) (remove func(), err error) {
 	}
 	remove = func() { _ = os.RemoveAll(folder) }
 	r.programs = make(map[string]string)
-	for _, p := range [][]string{{"noop"}, {"decode"}, {"storage"}, {"function"}, {"clients"}, {"function", "nobigquery"}, {"clients", "nobigquery"}} {
-		file, err := programs.Build(ctx, folder, p[0], p[1:]...)
-		if err != nil {
+	names := []string{"noop", "decode", "storage", asDeployed, withTelemetry, withBigQuery,
+		bareAsDeployed, bareWithBigQuery}
+	for _, name := range names {
+		program, tags, _ := strings.Cut(name, "-")
+		file := filepath.Join(folder, name)
+		if err := programs.Build(ctx, file, program, strings.ReplaceAll(tags, "-", ",")); err != nil {
 			remove()
 			return nil, err
 		}
-		r.programs[filepath.Base(file)] = file
+		r.programs[name] = file
 	}
 	return remove, nil
 }

@@ -12,22 +12,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"example.com/eventdriver/bench/subject"
 	"example.com/eventdriver/proof/instances"
 )
 
-// Build builds a program of this module into the folder, with build tags, and returns its file.
-func Build(ctx context.Context, folder, name string, tags ...string) (string, error) {
-	file := filepath.Join(folder, strings.Join(append([]string{name}, tags...), "-"))
-	build := exec.CommandContext(ctx, "go", "build", "-tags", strings.Join(tags, ","), "-o", file,
-		"example.com/eventdriver/bench/programs/"+name)
+// Build builds a program of this module into a file, as the deployments build the function, with these build
+// tags, separated by commas, beside theirs.
+func Build(ctx context.Context, file, program, tags string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-tags", "disable_grpc_modules,"+tags, "-ldflags", "-s -w",
+		"-o", file, "example.com/eventdriver/bench/programs/"+program)
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %w\n%s", name, err, out)
+		return fmt.Errorf("go build %s: %w\n%s", program, err, out)
 	}
-	return file, nil
+	return nil
 }
 
 // Process is a program that runs. Close it.
