@@ -125,7 +125,7 @@ locals {
 }
 
 resource "google_secret_manager_secret_iam_member" "run" {
-  for_each = local.secrets
+  for_each = { for secret, s in local.secrets : secret => s if var.grant_roles }
 
   project   = each.value.project
   secret_id = each.value.id

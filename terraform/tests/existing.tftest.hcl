@@ -29,6 +29,7 @@ variables {
     sweep   = { email = "sweep@p-123456.iam.gserviceaccount.com" }
   }
   sweep_schedule = "0 * * * *"
+  secrets        = { shop = { id = "shop", environment = "SHOP_PASSWORD" } }
 }
 
 run "used" {
@@ -73,6 +74,14 @@ run "used" {
   }
 }
 
+run "secret" {
+  command = plan
+  assert {
+    condition     = google_secret_manager_secret_iam_member.run["shop"].member == "serviceAccount:run@p-123456.iam.gserviceaccount.com"
+    error_message = "The account must be allowed to read the secret."
+  }
+}
+
 run "granted_by_others" {
   variables {
     grant_roles = false
@@ -82,7 +91,7 @@ run "granted_by_others" {
       google_project_iam_member.build_logs) + length(google_project_iam_member.run_jobs) + length(google_storage_bucket_iam_member.run) + length(
       google_bigquery_dataset_iam_member.run) + length(google_artifact_registry_repository_iam_member.build_writer) + length(
       google_storage_bucket_iam_member.build_given_source) + length(google_service_account_iam_member.pubsub_token) + length(
-    google_pubsub_topic_iam_member.run_publisher)
+    google_pubsub_topic_iam_member.run_publisher) + length(google_secret_manager_secret_iam_member.run)
     error_message = "Nothing must be granted on the project, or on what is given."
   }
   assert {
