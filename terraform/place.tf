@@ -16,10 +16,14 @@ locals {
     dataset_id       = local.use_bigquery ? local.dataset_id : null
     dataset_location = local.use_bigquery ? lower(local.dataset_location) : null
   }
+
+  # The topic of the module's own subscription of dead letters: another one replaces it, and one that is given in the
+  # place of the module's deletes that. Not in place, since the topic may be made in the same apply.
+  letters = var.dead_letter_subscription != null ? null : var.dead_letter_topic == null ? "the module's ${local.dead_letter_topic}" : local.dead_letter_topic
 }
 
 resource "terraform_data" "place" {
-  input            = local.place
+  input            = merge(local.place, { letters = local.letters })
   triggers_replace = var.state_moved
 
   lifecycle {
@@ -30,6 +34,10 @@ resource "terraform_data" "place" {
       error_message = "This would lose the state: ${join(", ", [
         for k, v in local.place : "${k} from ${coalesce(try(self.output[k], v), "none")} to ${coalesce(v, "none")}" if try(self.output[k], v) != v
       ])}. Keys that wait would never complete, and duplicates of completed ones run again. Undo it; or move as docs/deploy.md says, and accept this change by another state_moved."
+    }
+    postcondition {
+      condition     = try(self.output.letters, null) == null || try(self.output.letters, null) == local.letters
+      error_message = "This would delete the subscription ${var.name}-dead-letters, of ${coalesce(try(self.output.letters, null), "none")}, with the dead letters that wait in it. Undo it; or send them again or drop them, as docs/operations.md says, and accept this change by another state_moved."
     }
   }
 }

@@ -24,7 +24,7 @@ variables {
 
 run "first" {
   assert {
-    condition     = terraform_data.place.output == local.place
+    condition     = alltrue([for k, v in local.place : terraform_data.place.output[k] == v])
     error_message = "The first place must be kept."
   }
 }
@@ -113,6 +113,31 @@ run "folder" {
   command = plan
   variables {
     environment = { GCS_FOLDER = "another" }
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "letters" {
+  command = plan
+  variables {
+    dead_letter_topic = { id = "dead" }
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "letters_in_the_topic_that_is_made" {
+  command = plan
+  variables {
+    dead_letter_topic = { id = "orders-dead-letters" }
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "letters_in_another_subscription" {
+  command = plan
+  variables {
+    dead_letter_topic        = { id = "orders-dead-letters" }
+    dead_letter_subscription = { id = "projects/p-123456/subscriptions/dead" }
   }
   expect_failures = [terraform_data.place]
 }

@@ -336,6 +336,7 @@ run "output_called_like_a_source" {
 run "letters_that_come_back" {
   command = plan
   variables {
+    state_moved       = "letters"
     dead_letter_topic = { id = "projects/p-123456/topics/theirs" }
     sources           = { event1 = {}, event2 = { topic = { id = "theirs" } } }
   }
@@ -354,6 +355,7 @@ run "letters_to_a_source_of_that_name" {
 run "one_topic_for_output_and_letters" {
   command = plan
   variables {
+    state_moved       = "letters"
     output_topic      = { id = "both" }
     dead_letter_topic = { id = "projects/p-123456/topics/both" }
   }
