@@ -3,10 +3,10 @@
 locals {
   alerting = length(var.alert_channels) > 0
 
-  # The subscription of each source, as filters take it. Eventarc tells the name of a topic's; those of its other
+  # The subscriptions of each source, as filters take them. Eventarc tells the name of a topic's; those of its other
   # triggers are called eventarc-LOCATION-TRIGGER-sub-NUMBER.
   subscriptions = { for event, s in var.sources : event => (s.event_type == null
-    ? "\"${reverse(split("/", local.of_topics[event]))[0]}\""
+    ? format(length(local.of_topics[event]) == 1 ? "%s" : "one_of(%s)", join(", ", [for id in local.of_topics[event] : "\"${reverse(split("/", id))[0]}\""]))
     : "monitoring.regex.full_match(\"eventarc-${coalesce(s.location, var.region)}-${local.trigger_names[event]}-sub-[0-9]+\")"
   ) if local.alerting }
 

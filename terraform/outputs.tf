@@ -29,7 +29,7 @@ output "triggers" {
 }
 
 output "subscriptions" {
-  description = "The subscriptions that deliver topics' messages, by event, as projects/PROJECT/subscriptions/SUBSCRIPTION: Eventarc's, and with delivery pubsub the module's."
+  description = "The subscriptions that deliver topics' messages, a list by event, as projects/PROJECT/subscriptions/SUBSCRIPTION: Eventarc's, with delivery pubsub the module's, with both the two."
   value       = local.of_topics
 }
 

@@ -15,11 +15,11 @@ locals {
   triggered = { for event, s in var.sources : event => s if contains(["eventarc", "both"], s.delivery) }
   pushed    = { for event, s in var.sources : event => s if contains(["pubsub", "both"], s.delivery) }
 
-  # By event, in the form projects/PROJECT/subscriptions/SUBSCRIPTION.
-  of_topics = merge(
-    { for event, s in local.triggered : event => google_eventarc_trigger.this[event].transport[0].pubsub[0].subscription if s.event_type == null },
-    { for event in keys(local.pushed) : event => "projects/${var.project_id}/subscriptions/${google_pubsub_subscription.source[event].name}" },
-  )
+  # By event, in the form projects/PROJECT/subscriptions/SUBSCRIPTION: that of its trigger, the module's, or both.
+  of_topics = { for event, s in var.sources : event => concat(
+    contains(keys(local.triggered), event) ? [google_eventarc_trigger.this[event].transport[0].pubsub[0].subscription] : [],
+    contains(keys(local.pushed), event) ? ["projects/${var.project_id}/subscriptions/${google_pubsub_subscription.source[event].name}"] : [],
+  ) if s.event_type == null }
 
   # By event. The provider reads a trigger's own name back in its long form.
   trigger_names = { for event in keys(local.triggered) : event => "${var.name}-${replace(lower(event), "_", "-")}" }

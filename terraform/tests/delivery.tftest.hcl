@@ -106,7 +106,7 @@ run "one_pushed_beside_one_triggered" {
     error_message = "The output must have the triggers alone."
   }
   assert {
-    condition = output.subscriptions == {
+    condition = { for event, ids in output.subscriptions : event => join(" ", ids) } == {
       placed = "projects/p-123456/subscriptions/orders-placed-push", paid = "projects/p-123456/subscriptions/eventarc-europe-west1-orders-paid-sub-123"
     }
     error_message = "The output must have the subscriptions of both."
@@ -150,15 +150,22 @@ run "two_sources_of_one_topic_by_filters" {
 
 run "both_while_the_delivery_changes" {
   variables {
-    sources = { paid = { delivery = "both" } }
+    sources        = { paid = { delivery = "both" } }
+    alert_channels = ["projects/p-123456/notificationChannels/1"]
   }
   assert {
     condition     = keys(google_eventarc_trigger.this) == ["paid"] && keys(google_pubsub_subscription.source) == ["paid"]
     error_message = "There must be a trigger and a push subscription."
   }
   assert {
-    condition     = output.subscriptions == { paid = "projects/p-123456/subscriptions/orders-paid-push" } && output.triggers == { paid = "orders-paid" }
+    condition = output.triggers == { paid = "orders-paid" } && join(" ", output.subscriptions.paid) == join(" ", [
+      "projects/p-123456/subscriptions/eventarc-europe-west1-orders-paid-sub-123", "projects/p-123456/subscriptions/orders-paid-push"
+    ])
     error_message = "The outputs must name both."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.this["waiting-paid"].conditions[0].condition_threshold[0].filter, "subscription_id = one_of(\"eventarc-europe-west1-orders-paid-sub-123\", \"orders-paid-push\")")
+    error_message = "The alert of events that wait must look at both."
   }
 }
 

@@ -228,8 +228,10 @@ run "dead_letters" {
 }
 
 run "dead_letters_elsewhere" {
+  command = plan
   variables {
     dead_letter_topic = { id = "projects/other-project/topics/dead" }
+    state_moved       = "letters"
   }
   assert {
     condition     = length(google_pubsub_topic.dead_letters) == 0 && google_pubsub_subscription.dead_letters[0].topic == "projects/other-project/topics/dead" && google_pubsub_topic_iam_member.run_publisher["dead_letters"].project == "other-project"
