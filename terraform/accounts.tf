@@ -81,11 +81,17 @@ resource "google_service_account_iam_member" "pubsub_token" {
 # Cloud Storage publishes a bucket's events to a topic that Eventarc creates with the
 # trigger, so there is nothing smaller than the project to grant this on.
 resource "google_project_iam_member" "storage_publisher" {
-  count = local.storage_events && coalesce(var.grant_agents, false) ? 1 : 0
+  count = local.storage_events && var.grant_agents ? 1 : 0
 
   project = var.project_id
   role    = "roles/pubsub.publisher"
   member  = local.agents.storage
+
+  condition {
+    title       = local.own_grant.title
+    description = local.own_grant.description
+    expression  = local.own_grant.expression
+  }
 
   depends_on = [data.google_storage_project_service_account.this]
 }

@@ -394,14 +394,10 @@ variable "kms_key" {
 }
 
 variable "grant_agents" {
-  description = "Whether this instance lets Google's service agents use kms_key, and lets Cloud Storage publish events. To be said where there is one of them: of instances that share the project or the key, true for one that stays, since destroying that one takes the grants from all."
+  description = "Whether the module lets Google's service agents use kms_key, and Cloud Storage publish a bucket's events. Each instance has its own grants, told apart by a condition's title, and destroying one takes none from the others. false: others grant this, such as where more than 20 instances share a project."
   type        = bool
-  default     = null
-
-  validation {
-    condition     = var.grant_agents != null || var.kms_key == null && !local.storage_events
-    error_message = "grant_agents must be said where there is a kms_key or a bucket's events: true for one of the instances that share the project or the key, the one that stays, and false for the others."
-  }
+  default     = true
+  nullable    = false
 }
 
 variable "service_accounts" {

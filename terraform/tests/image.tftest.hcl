@@ -21,7 +21,6 @@ mock_provider "google" {
 variables {
   project_id     = "p-123456"
   name           = "orders"
-  grant_agents   = true
   settle_seconds = 0
   image          = { uri = "europe-west1-docker.pkg.dev/p-123456/shop/orders:v1" }
 }

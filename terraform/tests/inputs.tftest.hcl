@@ -4,7 +4,6 @@ mock_provider "google" {}
 variables {
   project_id     = "p-123456"
   name           = "orders"
-  grant_agents   = true
   settle_seconds = 0
 }
 
@@ -561,24 +560,4 @@ run "two_patterns_of_one_event_type" {
       stored = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "parcels" }, content_type = "application/protobuf" }
     }
   }
-}
-
-# Who removes one of two instances must not take the grants of the other unawares.
-run "key_without_saying_who_grants" {
-  command = plan
-  variables {
-    kms_key      = { id = "projects/p/locations/l/keyRings/r/cryptoKeys/k" }
-    grant_agents = null
-  }
-  expect_failures = [var.grant_agents]
-}
-
-run "bucket_without_saying_who_grants" {
-  command = plan
-  variables {
-    sources       = { event1 = { event_type = "google.cloud.storage.object.v1.finalized", filters = { bucket = "invoices" } } }
-    erase_sources = []
-    grant_agents  = null
-  }
-  expect_failures = [var.grant_agents]
 }

@@ -51,7 +51,6 @@ override_resource {
 variables {
   project_id     = "p-123456"
   name           = "orders"
-  grant_agents   = true
   settle_seconds = 0
 }
 

@@ -53,7 +53,6 @@ override_resource {
 variables {
   project_id     = "p-123456"
   name           = "orders"
-  grant_agents   = true
   settle_seconds = 0
 }
 
@@ -133,6 +132,10 @@ run "key" {
   assert {
     condition     = alltrue([for k in google_kms_crypto_key_iam_member.this : k.role == "roles/cloudkms.cryptoKeyEncrypterDecrypter" && k.crypto_key_id == "projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"])
     error_message = "Google's services must be allowed to use this key, and nothing more."
+  }
+  assert {
+    condition     = toset([for k in google_kms_crypto_key_iam_member.this : one(k.condition[*].title)]) == toset(["event-driver-orders"])
+    error_message = "These grants must not be those of another instance, which would go with that."
   }
 }
 

@@ -50,7 +50,6 @@ override_resource {
 variables {
   project_id     = "p-123456"
   name           = "orders"
-  grant_agents   = true
   settle_seconds = 0
 }
 
@@ -225,8 +224,8 @@ run "existing_sources" {
     error_message = "No source to erase must be said as such."
   }
   assert {
-    condition     = google_project_iam_member.storage_publisher[0].role == "roles/pubsub.publisher" && google_project_iam_member.storage_publisher[0].member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
-    error_message = "Cloud Storage must be allowed to publish a bucket's events."
+    condition     = google_project_iam_member.storage_publisher[0].role == "roles/pubsub.publisher" && google_project_iam_member.storage_publisher[0].member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com" && google_project_iam_member.storage_publisher[0].condition[0].title == "event-driver-orders"
+    error_message = "Cloud Storage must be allowed to publish a bucket's events, by a grant that is not that of another instance."
   }
 }
 

@@ -26,8 +26,6 @@ module "orders" {
   }
   erase_sources = []
 
-  grant_agents = true # for all functions of the project that have buckets as sources
-
   dead_letter_topic = { id = "projects/${var.project_id}/topics/company-dead-letters" }
   alert_channels    = ["projects/${var.project_id}/notificationChannels/1234567890"]
 }

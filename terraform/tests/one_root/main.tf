@@ -51,7 +51,6 @@ module "orders" {
   }
   erase_sources     = []
   kms_key           = { id = google_kms_crypto_key.this.id }
-  grant_agents      = true
   dead_letter_topic = { id = google_pubsub_topic.this["dead"].name }
   output_topic      = { id = google_pubsub_topic.this["complete"].id }
   viewers           = { us = "group:support-${terraform_data.suffix.id}@example.com" }
@@ -67,7 +66,6 @@ module "parcels" {
   settle_seconds = 0
   image          = { uri = terraform_data.suffix.id }
   kms_key        = { id = google_kms_crypto_key.this.id }
-  grant_agents   = false
 }
 
 output "triggers" {
