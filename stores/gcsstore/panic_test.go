@@ -45,7 +45,9 @@ func TestPanicInAGoroutineOfTheStore(t *testing.T) {
 		return store
 	}
 	has := func(part string) func(*http.Request) bool {
-		return func(r *http.Request) bool { return r.Method == http.MethodGet && strings.Contains(r.URL.String(), part) }
+		return func(r *http.Request) bool {
+			return r.Method == http.MethodGet && strings.Contains(r.URL.String(), part)
+		}
 	}
 	known := driver.NewClaim(m.Key)
 	known.Token = 1
