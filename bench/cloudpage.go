@@ -39,7 +39,8 @@ func (r *run) cells() (cells []cell) {
 const cloudText = `Joins on a stand-in for Cloud Storage in a process of its own, behind a proxy that delays
 each request by 20 ms and counts it as Cloud Storage charges it: a Class A operation $5 a million, Class B
 $0.40, answers of 4xx nothing. The events of a key come one after the other, four keys at once (of 10 MB one),
-to one instance or to eight in turn. Once a key is joined, each of its events comes again, as a late duplicate.
+to one instance or to eight in turn. Once a key is joined, up to three
+of its events come again, as late duplicates; what n of them cost is reckoned from these.
 
 The floor is on paper: what any implementation takes that keeps n events, claims and completes a key, and reads
 the other events once. That is n+2 writes, n−1 reads and three round trips of the last event: keep its event and
