@@ -122,6 +122,10 @@ var (
 	selector = regexp.MustCompile(`(rate\(|increase\()?\{"([^"]+)"((?:,[^{}]*)?)\}`)
 	matcher  = regexp.MustCompile(`"?([\w.]+)"?="([^"]*)"`)
 	grouping = regexp.MustCompile(`by \(([^)]*)\)`)
+	// What Google takes: https://docs.cloud.google.com/stackdriver/docs/otlp-metrics/overview.
+	googleMetric = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_:./]*$`)
+	googleLabel  = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_.]*$`)
+
 	ofGoogle = []string{"job", "location", "le"} // Cloud Monitoring adds them
 )
 
@@ -216,6 +220,16 @@ func TestDashboardShowsWhatIsRecorded(t *testing.T) {
 	metrics := recorded(t)
 	if want := 14; len(metrics) < want {
 		t.Fatalf("%d metrics only: %q", len(metrics), slices.Sorted(maps.Keys(metrics)))
+	}
+	for name, series := range metrics {
+		if !googleMetric.MatchString(name) {
+			t.Errorf("Google takes no metric %q", name)
+		}
+		for label := range series.values {
+			if !googleLabel.MatchString(label) {
+				t.Errorf("Google takes no attribute %q of %s", label, name)
+			}
+		}
 	}
 	board, alerts := read(t, "../terraform/dashboard.json"), read(t, "../terraform/telemetry.tf")
 	queries := shown(t, board)

@@ -255,6 +255,9 @@ func TestGoogle(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, resource[name], want)
 		}
 	}
+	if zone := resource["cloud.availability_zone"]; zone != "" {
+		t.Errorf("the location of the metrics is the zone %s; the dashboard asks for the region", zone)
+	}
 	if p.Project != "my-project" || resource["service.instance.id"] == "" {
 		t.Errorf("project %q, instance %q", p.Project, resource["service.instance.id"])
 	}
