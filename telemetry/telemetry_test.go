@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -189,6 +190,50 @@ func TestTakeoversAndFencedCompletionsAreCounted(t *testing.T) {
 	if got := total(t, reader, "eventdriver.runs", "eventdriver.repeated"); got["true"] != 1 || len(got) != 1 {
 		t.Errorf("runs, by whether one was before: %v", got)
 	}
+}
+
+// TestLostLeaseIsCountedOnce, whether the store says that it is lost or it can't be renewed in time; one that is kept is
+// not counted.
+func TestLostLeaseIsCountedOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		renew error
+		want  int64
+	}{"the store says so": {driver.ErrLost, 1}, "it can't be renewed": {errors.New("unavailable"), 1}, "it is renewed": {nil, 0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				observed, _, reader := open(t)
+				claims := observed.ClaimStore("memory", renewing{memstore.New(), c.renew})
+				business := observed.Business(driver.HandlerFunc(func(ctx context.Context, _ driver.Message, _ driver.Next) error {
+					select {
+					case <-ctx.Done():
+						return context.Cause(ctx)
+					case <-time.After(5 * time.Minute):
+						return nil
+					}
+				}))
+				err := driver.New(cache.New(claims, cache.Lease(time.Minute)), business).Process(t.Context(), driver.Message{Key: "k", Source: "s"})
+				if (err != nil) != (c.want > 0) {
+					t.Errorf("the run ends with %v", err)
+				}
+				if got := total(t, reader, "eventdriver.leases.lost", "")[""]; got != c.want {
+					t.Errorf("%d leases are lost, want %d", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// renewing is a store whose claims can be renewed, unless err is not nil.
+type renewing struct {
+	driver.ClaimStore
+	err error
+}
+
+func (r renewing) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
+	if r.err != nil {
+		return c, r.err
+	}
+	return r.ClaimStore.Renew(ctx, c, ttl)
 }
 
 // TestPanicsGoOn: a handler's panic is counted, its span ends, and it goes on.
