@@ -1,5 +1,6 @@
 # What the state is found by, as it was when the function was first deployed. Another region, name or store would
-# have Terraform delete the state and begin with an empty one, or find none under the new name.
+# have Terraform delete the state and begin with an empty one, or find none under the new name. Until there is a
+# function there is no state, so a first apply that fails earlier can be corrected.
 
 locals {
   place = {
@@ -23,6 +24,31 @@ locals {
 }
 
 resource "terraform_data" "place" {
+  input = merge(local.place, { letters = local.letters })
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition = var.state_moved != null || length([for k, v in local.place : k if try(self.output[k], v) != v]) == 0
+      error_message = "This would lose the state: ${join(", ", [
+        for k, v in local.place : "${k} from ${coalesce(try(self.output[k], v), "none")} to ${coalesce(v, "none")}" if try(self.output[k], v) != v
+      ])}. Keys that wait would never complete, and duplicates of completed ones run again. Undo it; or move as docs/deploy.md says, and accept this change by a state_moved, which must stay."
+    }
+    postcondition {
+      condition     = var.state_moved != null || try(self.output.letters, null) == null || try(self.output.letters, null) == local.letters
+      error_message = "This would delete the subscription ${var.name}-dead-letters, of ${coalesce(try(self.output.letters, null), "none")}, with the dead letters that wait in it. Undo it; or send them again or drop them, as docs/operations.md says, and accept this change by a state_moved, which must stay."
+    }
+  }
+
+  depends_on = [terraform_data.service]
+}
+
+# The place since the last move. It is another resource, since one that forgets where state_moved changes would also
+# forget where state_moved is taken away.
+resource "terraform_data" "moved" {
+  count = var.state_moved == null ? 0 : 1
+
   input            = merge(local.place, { letters = local.letters })
   triggers_replace = var.state_moved
 
@@ -40,4 +66,6 @@ resource "terraform_data" "place" {
       error_message = "This would delete the subscription ${var.name}-dead-letters, of ${coalesce(try(self.output.letters, null), "none")}, with the dead letters that wait in it. Undo it; or send them again or drop them, as docs/operations.md says, and accept this change by another state_moved."
     }
   }
+
+  depends_on = [terraform_data.service]
 }

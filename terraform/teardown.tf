@@ -25,6 +25,7 @@ resource "terraform_data" "whole" {
     google_pubsub_topic_iam_member.operators,
     google_storage_bucket_iam_member.operators,
     google_storage_bucket_iam_member.viewers,
+    terraform_data.moved,
     terraform_data.place,
   ]
 }

@@ -177,7 +177,7 @@ variable "dataset_location" {
 }
 
 variable "state_moved" {
-  description = "Accepts one change of what the state is found by, or of dead_letter_topic, which the plan refuses: see docs/deploy.md, Move. Any text that differs from the last, such as a date."
+  description = "Accepts one change of what the state is found by, or of dead_letter_topic, which the plan refuses: see docs/deploy.md, Move. Any text that differs from the last, such as a date. Keep it, since without one only the first place is taken."
   type        = string
   default     = null
 }

@@ -16,6 +16,7 @@ mock_provider "google" {
 }
 
 variables {
+  state_moved    = "by_default" # other than where a run moves
   project_id     = "p-123456"
   name           = "orders"
   settle_seconds = 0

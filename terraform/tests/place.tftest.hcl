@@ -160,7 +160,7 @@ run "moved" {
     state_moved = "2026-11-26"
   }
   assert {
-    condition     = terraform_data.place.output.region == "europe-west4"
+    condition     = terraform_data.moved[0].output.region == "europe-west4"
     error_message = "The new place must be kept once the move is accepted."
   }
 }
@@ -171,5 +171,29 @@ run "moved_for_once" {
     region      = "europe-west1"
     state_moved = "2026-11-26"
   }
+  expect_failures = [terraform_data.moved]
+}
+
+run "moved_and_taken_away" {
+  command = plan
+  variables {
+    region = "europe-west4"
+  }
   expect_failures = [terraform_data.place]
+}
+
+run "moved_by_taking_it_away" {
+  command = plan
+  variables {
+    region = "europe-west2"
+  }
+  expect_failures = [terraform_data.place]
+}
+
+run "moved_again" {
+  command = plan
+  variables {
+    region      = "europe-west2"
+    state_moved = "2026-11-27"
+  }
 }

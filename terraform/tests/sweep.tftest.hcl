@@ -24,6 +24,7 @@ override_resource {
 }
 
 variables {
+  state_moved    = "by_default" # other than where a run moves
   project_id     = "p-123456"
   name           = "orders"
   settle_seconds = 0

@@ -67,6 +67,7 @@ var onlyTerraform = map[string]string{
 	"google_storage_managed_folder.":              "refusals",
 	"terraform_data.bucket":                       "existing things",
 	"terraform_data.dataset":                      "existing things",
+	"terraform_data.moved":                        "refusals",
 	"terraform_data.place":                        "refusals",
 	"terraform_data.ready":                        "refusals",
 	"terraform_data.service":                      "image",
