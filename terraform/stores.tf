@@ -164,7 +164,7 @@ resource "google_bigquery_table" "keys" {
     replace_triggered_by = [terraform_data.dataset.id]
   }
 
-  depends_on = [google_bigquery_table.this, terraform_data.whole]
+  depends_on = [google_bigquery_table.this, google_storage_managed_folder.events, terraform_data.whole]
 }
 
 resource "google_bigquery_table" "this" {

@@ -12,7 +12,7 @@ import (
 )
 
 // guards are what refuses to be destroyed while there is state, the first of them first.
-var guards = []string{"google_storage_managed_folder.events", "google_bigquery_table.keys"}
+var guards = []string{"google_bigquery_table.keys", "google_storage_managed_folder.events"}
 
 // before returns what Terraform would destroy before, or beside, what refuses.
 func before(m module) (problems []string) {
@@ -99,7 +99,7 @@ func TestDestroyIsRefusedBeforeAnythingGoes(t *testing.T) {
 	tells(t, false, before, []lie{
 		{[3]string{"terraform/teardown.tf", "    google_monitoring_alert_policy.log,\n", ""}, "google_storage_managed_folder.events does not wait for google_monitoring_alert_policy.log"},
 		{[3]string{"terraform/teardown.tf", "    google_cloud_scheduler_job.sweep,\n", ""}, "google_bigquery_table.keys does not wait for google_cloud_scheduler_job.sweep"},
-		{[3]string{"terraform/stores.tf", ", terraform_data.whole]", "]"}, "google_bigquery_table.keys does not wait for terraform_data.whole"},
-		{[3]string{"terraform/teardown.tf", "[google_bigquery_table.keys, ", "["}, "google_storage_managed_folder.events does not wait for google_bigquery_table.keys"},
+		{[3]string{"terraform/stores.tf", "google_storage_managed_folder.events, ", ""}, "google_bigquery_table.keys does not wait for google_storage_managed_folder.events"},
+		{[3]string{"terraform/teardown.tf", "  depends_on = [terraform_data.whole]\n", ""}, "google_storage_managed_folder.events does not wait for terraform_data.whole"},
 	})
 }
