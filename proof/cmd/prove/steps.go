@@ -71,6 +71,8 @@ var steps = []step{
 		commands: []string{"go test ./deploy -count=1 -v -run TestInterruptedRunsEnd"}, figure: tests},
 	{name: "terraform", what: "the module formatted, validated, planned and tested",
 		commands: []string{"make terraform"}, figure: line(`(?i)(success.*|.*passed.*)`), needs: terraform},
+	{name: "provider", what: "Google's own provider applies the module to a stand-in for Google Cloud, change after change",
+		commands: []string{"go test ./proof/terraform -count=1 -v -timeout 2h"}, figure: tests, needs: provider},
 	{name: "buildpack", what: "the function built and started as Google's buildpack does",
 		commands: []string{"make buildpack"}, figure: count(`(?m)^(--- PASS|ok )`, "checks")},
 	{name: "bigquery", what: "the tests of BigQuery on its emulator, which takes minutes to build", commands: []string{
@@ -144,3 +146,11 @@ func compiler() string {
 
 // terraform: also where TERRAFORM_CHECK names a checker of the module.
 func terraform() string { return installed("terraform")() }
+
+// provider: what terraform providers mirror has fetched. Nothing is fetched here.
+func provider() string {
+	if os.Getenv("TERRAFORM_PROVIDERS") == "" {
+		return "TERRAFORM_PROVIDERS names no folder of Google's provider"
+	}
+	return terraform()
+}
