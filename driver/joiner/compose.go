@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/internal/rawjson"
 )
 
 // plan is how the events of one key, ordered by source, are to be joined.
@@ -98,7 +99,7 @@ func formOf(event driver.Message) form {
 		return asNull
 	case !utf8.Valid(content):
 		return asBase64
-	case (media == "" || isJSON(media)) && json.Valid(content) && nesting(content) < deepest:
+	case (media == "" || isJSON(media)) && rawjson.Valid(content) && !tooDeep(content):
 		return asItIs
 	case media == "" || isJSON(media) || strings.HasPrefix(media, "text/"):
 		return asText
@@ -201,6 +202,10 @@ var escapes = func() (all ['\\' + 1]string) {
 	}
 	return all
 }()
+
+// tooDeep says whether valid JSON is nested so deep that nobody could read what is joined. A level
+// takes two bytes.
+func tooDeep(valid []byte) bool { return len(valid) >= 2*deepest && nesting(valid) >= deepest }
 
 // nesting returns how deep valid JSON is nested.
 func nesting(valid []byte) (deepest int) {
