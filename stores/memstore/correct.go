@@ -22,8 +22,8 @@ func (s *Store) Correct(ctx context.Context, m driver.Message, c driver.Correcti
 	if err := s.checkSealed(m.Key, m.Source); err != nil {
 		return failed("correct", m.Key, m.Source, err)
 	}
-	kept, ok := s.events[m.Key][m.Source]
-	if !ok {
+	kept := s.events[m.Key].of(m.Source)
+	if kept == nil {
 		return failed("correct", m.Key, m.Source, driver.ErrNotFound)
 	}
 	next, changes := kept.Correct(m, c)

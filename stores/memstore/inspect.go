@@ -82,9 +82,8 @@ func (s *Store) keys() []string {
 // state describes what is kept of key, which has these claims, but for its letters. The caller holds the mutex.
 func (s *Store) state(key string, claims []driver.ClaimState) driver.KeyState {
 	k := driver.KeyState{Key: key, Claims: claims, Sealed: slices.Sorted(maps.Keys(s.sealed[key]))}
-	for _, source := range s.sources(key) {
-		e := s.events[key][source]
-		k.Events = append(k.Events, driver.EventState{Source: source, ID: e.Last.ID, Kept: e.since, Time: e.Last.Time,
+	for _, e := range s.events[key] {
+		k.Events = append(k.Events, driver.EventState{Source: e.Last.Source, ID: e.Last.ID, Kept: e.since, Time: e.Last.Time,
 			Size: int64(len(e.Last.Content)), MediaType: e.Last.MediaType, Corrections: slices.Clone(e.corrections)})
 	}
 	for _, join := range slices.Sorted(maps.Keys(s.decided[key])) {

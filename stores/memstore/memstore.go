@@ -38,7 +38,7 @@ var (
 // every method a single step. Make one with [New].
 type Store struct {
 	mu      sync.Mutex
-	events  map[string]map[string]*event   // by key, then by source
+	events  map[string]events              // by key
 	decided map[string]map[string][]string // by key, then by the join's name
 	sealed  map[string]map[string]bool     // by key, then by source
 	leases  map[claimed]lease
@@ -57,6 +57,27 @@ type event struct {
 	corrections []driver.Corrected // in the order in which they were made
 }
 
+// events are those of a key, ordered by source. A key has few.
+type events []*event
+
+// find returns where the event of the source is, or would be.
+func (e events) find(source string) (int, bool) {
+	for i, one := range e {
+		if one.Last.Source >= source {
+			return i, one.Last.Source == source
+		}
+	}
+	return len(e), false
+}
+
+// of returns the event of the source, or nil.
+func (e events) of(source string) *event {
+	if i, found := e.find(source); found {
+		return e[i]
+	}
+	return nil
+}
+
 type letter struct {
 	driver.DeadLetter
 	number int
@@ -66,7 +87,7 @@ type letter struct {
 // New returns an empty store. Leases run by [time.Now].
 func New() *Store {
 	return &Store{
-		events:  make(map[string]map[string]*event),
+		events:  make(map[string]events),
 		decided: make(map[string]map[string][]string),
 		sealed:  make(map[string]map[string]bool),
 		leases:  make(map[claimed]lease),
@@ -91,8 +112,8 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 	if err := s.checkSealed(m.Key, m.Source); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
-	kept, ok := s.events[m.Key][m.Source]
-	if !ok {
+	kept := s.events[m.Key].of(m.Source)
+	if kept == nil {
 		s.keep(driver.Succession{Last: m})
 		return nil
 	}
@@ -140,7 +161,7 @@ func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (m
 				return nil, nil, err
 			}
 		}
-		if events[source] == nil {
+		if events.of(source) == nil {
 			if missing == nil {
 				missing = make([]string, 0, len(sources))
 			}
@@ -152,7 +173,7 @@ func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (m
 	}
 	messages = make([]driver.Message, 0, len(sources))
 	for _, source := range sources {
-		kept := events[source].Last
+		kept := events.of(source).Last
 		if source == m.Source {
 			kept.Content, kept.Attributes = m.Content, maps.Clone(kept.Attributes)
 			messages = append(messages, kept)
@@ -177,9 +198,9 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	if err := s.checkSealed(m.Key, m.Source); err != nil {
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
-	before, ok := s.events[m.Key][m.Source]
+	before := s.events[m.Key].of(m.Source)
 	var kept driver.Succession
-	if ok {
+	if before != nil {
 		kept = before.Succession
 	}
 	next, later := kept.Replace(m)
@@ -187,7 +208,7 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
 	switch {
-	case !ok:
+	case before == nil:
 		s.keep(driver.Succession{Last: m})
 	case later:
 		s.keep(next)
@@ -201,15 +222,12 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 func (s *Store) keep(e driver.Succession) {
 	e.Last = e.Last.Clone()
 	kept := s.events[e.Last.Key]
-	if kept == nil {
-		kept = make(map[string]*event)
-		s.events[e.Last.Key] = kept
-	}
-	if was := kept[e.Last.Source]; was != nil {
-		was.Succession = e
+	i, found := kept.find(e.Last.Source)
+	if found {
+		kept[i].Succession = e
 		return
 	}
-	kept[e.Last.Source] = &event{Succession: e, since: time.Now()}
+	s.events[e.Last.Key] = slices.Insert(kept, i, &event{Succession: e, since: time.Now()})
 }
 
 // LookUp implements [driver.EventStore].
@@ -223,8 +241,8 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 	if err := s.checkSealed(key, source); err != nil {
 		return driver.Message{}, failed("look up", key, source, err)
 	}
-	kept, ok := s.events[key][source]
-	if !ok {
+	kept := s.events[key].of(source)
+	if kept == nil {
 		return driver.Message{}, failed("look up", key, source, driver.ErrNotFound)
 	}
 	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
@@ -242,12 +260,11 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 	defer s.mu.Unlock()
 
 	found := make([]driver.Message, 0, len(s.events[key]))
-	for _, source := range s.sources(key) {
-		kept := s.events[key][source].Last
-		if err := driver.Grow(ctx, len(kept.Content)); err != nil {
-			return nil, failed("look up", key, source, err)
+	for _, e := range s.events[key] {
+		if err := driver.Grow(ctx, len(e.Last.Content)); err != nil {
+			return nil, failed("look up", key, e.Last.Source, err)
 		}
-		found = append(found, kept.Clone())
+		found = append(found, e.Last.Clone())
 	}
 	return found, nil
 }
@@ -264,8 +281,11 @@ func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, err
 }
 
 // sources returns key's sources, ordered. The caller holds the mutex.
-func (s *Store) sources(key string) []string {
-	return slices.Sorted(maps.Keys(s.events[key]))
+func (s *Store) sources(key string) (sources []string) {
+	for _, e := range s.events[key] {
+		sources = append(sources, e.Last.Source)
+	}
+	return sources
 }
 
 // Decide implements [driver.Decider].

@@ -15,7 +15,7 @@ func (s *Store) Seal(ctx context.Context, key, source string) (sealed bool, err 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if _, ok := s.events[key][source]; ok {
+	if s.events[key].of(source) != nil {
 		return false, nil
 	}
 	if s.sealed[key] == nil {
