@@ -64,7 +64,7 @@ var errGoexit = errors.New("it ended its goroutine (runtime.Goexit)")
 
 // Recover is [Guard] in the caller's own goroutine, at a hundredth of its cost. It is for functions that
 // never end that, and for what handlers call: these run in a goroutine of [Pipeline.Process], which
-// returns the error that Guard would where fn ends it.
+// returns the error that Guard would where fn ends it. A [Prompt] handler calls nothing that does.
 func Recover(fn func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

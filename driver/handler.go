@@ -32,3 +32,18 @@ type Next func(ctx context.Context, m Message) error
 func (n Next) Call(ctx context.Context, m Message) error {
 	return n(ctx, m)
 }
+
+// Prompt is for handlers that wait for nothing, and always return to their caller.
+// [Pipeline.Process] calls those at the front of a pipeline in its caller's goroutine. Any other
+// handler may ignore its context or end its goroutine, so it and those after it get a goroutine of
+// their own.
+type Prompt interface {
+	Handler
+	// Prompt says so. What next does is left out of account.
+	Prompt() bool
+}
+
+func isPrompt(h Handler) bool {
+	p, can := h.(Prompt)
+	return can && p.Prompt()
+}

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 )
 
@@ -31,22 +32,27 @@ type ReliableLogs interface {
 }
 
 // LogsDebug says whether [Logger] of logger writes debug records: for handlers that have one for
-// each event, which mostly nobody wants. A panic of the logger's handler counts as no. It is called
-// by [Recover].
-func LogsDebug(ctx context.Context, logger *slog.Logger) (enabled bool) {
+// each event, which mostly nobody wants. A panic of the logger's handler counts as no.
+func LogsDebug(ctx context.Context, logger *slog.Logger) bool {
 	if logger == nil {
 		logger = slog.Default()
 	}
 	handler := logger.Handler()
-	if safe, already := handler.(safeLogs); already {
-		handler = safe.Handler
+	if handler == standardLogs {
+		return handler.Enabled(ctx, slog.LevelDebug)
 	}
-	_ = Recover(func() error {
-		enabled = handler.Enabled(ctx, slog.LevelDebug)
-		return nil
-	})
-	return enabled
+	return Logger(logger).Enabled(ctx, slog.LevelDebug)
 }
+
+// standardLogs is what [slog.Default] has until a program sets another; nil where one has already. It
+// is safe to ask whether it is enabled.
+var standardLogs = func() slog.Handler {
+	handler := slog.Default().Handler()
+	if fmt.Sprintf("%T", handler) != "*slog.defaultHandler" {
+		return nil
+	}
+	return handler
+}()
 
 // safeLogs is a handler of log records that neither panics nor ends the goroutine.
 type safeLogs struct{ slog.Handler }

@@ -12,6 +12,7 @@ import (
 type Pipeline struct {
 	handlers  []Handler
 	first     Next // the whole chain; nil while there is no handler
+	prompt    int  // how many handlers, from the first on, are called in the caller's goroutine
 	abandoned atomic.Int64
 }
 
@@ -19,12 +20,18 @@ type Pipeline struct {
 // if one is nil.
 func New(handlers ...Handler) *Pipeline {
 	p := &Pipeline{handlers: slices.Clone(handlers)}
+	for p.prompt < len(handlers) && isPrompt(handlers[p.prompt]) {
+		p.prompt++
+	}
 	next := Next(end)
 	for i, h := range slices.Backward(p.handlers) {
 		if h == nil {
 			panic(fmt.Sprintf("driver: handler %d of the pipeline is nil", i+1))
 		}
 		next = (&step{name: handlerName("handler", i+1, h), handler: h, next: next}).call
+		if i == p.prompt {
+			next = p.until(next)
+		}
 		p.first = next
 	}
 	return p
@@ -54,7 +61,10 @@ func (p *Pipeline) Process(ctx context.Context, in Message) error {
 	if p.first == nil {
 		return nil
 	}
-	return p.processUntil(ctx, in)
+	if p.prompt > 0 && RunFrom(ctx) == nil {
+		ctx, _ = WithRun(ctx)
+	}
+	return p.first(ctx, in)
 }
 
 // The states of a run that is watched for the end of its context. The side that
@@ -65,10 +75,14 @@ const (
 	abandoned
 )
 
-// processUntil runs the chain in one goroutine of its own, since there is no other way to
+// until runs the rest of the chain in one goroutine of its own, since there is no other way to
 // return while a handler ignores its context, or to survive one that ends its goroutine.
-func (p *Pipeline) processUntil(ctx context.Context, in Message) error {
-	u := &underway{pipeline: p, ctx: ctx, in: in, release: holdMemory(ctx), over: make(chan struct{})}
+func (p *Pipeline) until(rest Next) Next {
+	return func(ctx context.Context, in Message) error { return p.processUntil(ctx, in, rest) }
+}
+
+func (p *Pipeline) processUntil(ctx context.Context, in Message, rest Next) error {
+	u := &underway{pipeline: p, rest: rest, ctx: ctx, in: in, release: holdMemory(ctx), over: make(chan struct{})}
 	if RunFrom(ctx) == nil {
 		u.run.Context = ctx
 		u.ctx = &u.run
@@ -92,6 +106,7 @@ func (p *Pipeline) processUntil(ctx context.Context, in Message) error {
 // underway is a call of Process. All that it needs is one allocation, beside the channel.
 type underway struct {
 	pipeline *Pipeline
+	rest     Next
 	ctx      context.Context // of the handlers
 	run      runContext      // is ctx, unless the caller's context has a Run
 	in       Message
@@ -106,7 +121,7 @@ func (u *underway) work() {
 	growStack(false)
 	deliver(func() error {
 		defer u.end()
-		return u.pipeline.first(u.ctx, u.in)
+		return u.rest(u.ctx, u.in)
 	}, func(err error) {
 		u.err = err
 		close(u.over)

@@ -45,6 +45,15 @@ type EventStore interface {
 	ListSourcesByKey(ctx context.Context, key string) ([]string, error)
 }
 
+// PromptStore is an [EventStore] whose methods wait for nothing, as those of one in memory, and
+// always return to their caller. Handlers that call no other can be [Prompt].
+type PromptStore interface {
+	EventStore
+	// IsPrompt says whether store is this one itself. It is not if it embeds this one: it may then
+	// have methods that wait.
+	IsPrompt(store EventStore) bool
+}
+
 // Replacer is an [EventStore] that can also keep the last of several events, as the
 // policy to keep the last content needs. What EventStore says of names, concurrency
 // and contexts holds for it, too.

@@ -165,6 +165,14 @@ func (j *Joiner) String() string {
 	return "joiner " + j.name
 }
 
+// Prompt implements [driver.Prompt]: the joiner is if its store is. A condition of another package
+// may do anything.
+func (j *Joiner) Prompt() bool {
+	store, can := j.store.EventStore.(driver.PromptStore)
+	e, ours := j.condition.(*Expression)
+	return can && store.IsPrompt(j.store.EventStore) && ours && !e.foreign
+}
+
 func (j *Joiner) usable() error {
 	if j.name == "" {
 		return errors.New("joiner: the name is empty")

@@ -21,6 +21,7 @@ import (
 
 var (
 	_ driver.EventStore      = (*Store)(nil)
+	_ driver.PromptStore     = (*Store)(nil)
 	_ driver.Replacer        = (*Store)(nil)
 	_ driver.Decider         = (*Store)(nil)
 	_ driver.KeepLooker      = (*Store)(nil)
@@ -95,6 +96,9 @@ func New() *Store {
 		corrected: make(map[string]driver.Message),
 	}
 }
+
+// IsPrompt implements [driver.PromptStore].
+func (s *Store) IsPrompt(store driver.EventStore) bool { return store == driver.EventStore(s) }
 
 // Persist implements [driver.EventStore].
 func (s *Store) Persist(ctx context.Context, m driver.Message) error {
