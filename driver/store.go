@@ -250,9 +250,23 @@ type ClaimStore interface {
 
 type claimKey struct{}
 
+// claimContext is a context with a claim.
+type claimContext struct {
+	context.Context
+	claim Claim
+}
+
+// Value implements [context.Context].
+func (c *claimContext) Value(key any) any {
+	if key == (claimKey{}) {
+		return &c.claim
+	}
+	return c.Context.Value(key)
+}
+
 // WithClaim returns a context whose handlers run under the claim.
 func WithClaim(ctx context.Context, c Claim) context.Context {
-	return context.WithValue(ctx, claimKey{}, c)
+	return &claimContext{ctx, c}
 }
 
 // ClaimFrom returns the claim under which a handler after a cache runs; of several caches,
@@ -260,8 +274,11 @@ func WithClaim(ctx context.Context, c Claim) context.Context {
 // lease ended that was acquired; the cache may have renewed it since. The second result is
 // false outside of a cache.
 func ClaimFrom(ctx context.Context) (Claim, bool) {
-	c, ok := ctx.Value(claimKey{}).(Claim)
-	return c, ok
+	c, ok := ctx.Value(claimKey{}).(*Claim)
+	if !ok {
+		return Claim{}, false
+	}
+	return *c, true
 }
 
 // NewClaim returns a claim of key to ask for, for an owner that has never been one

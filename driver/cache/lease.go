@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -82,9 +83,10 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 	}
 	ctx = context.WithValue(ctx, holdingKey{}, &holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)})
 	handlerCtx, cancel := context.WithCancelCause(driver.WithClaim(ctx, l.claim))
-	kept := make(chan struct{})
+	var kept sync.WaitGroup
+	kept.Add(1)
 	due := time.AfterFunc(min(l.untilRenewal(l.asked), time.Until(l.safeEnd())), func() {
-		defer close(kept)
+		defer kept.Done()
 		l.keep(handlerCtx, cancel)
 	})
 
@@ -94,7 +96,7 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 		lost := context.Cause(handlerCtx)
 		cancel(nil)
 		if begun {
-			<-kept
+			kept.Wait()
 		}
 		err = l.settle(ctx, returned, err, lost)
 	}()
@@ -249,7 +251,7 @@ func (l *lease) completeWithin(ctx context.Context) time.Duration {
 // call that has begun may take a little longer: a store that is slow is not down.
 func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
 	end := time.Now().Add(within)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(within, oneCall))
+	ctx, cancel := withTimeout(context.WithoutCancel(ctx), max(within, oneCall))
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := driver.Recover(func() error { return op(ctx) })

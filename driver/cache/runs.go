@@ -18,10 +18,10 @@ type runs struct {
 // run is one attempt to process a key. Its results are written before ended is
 // closed, and may be read after that.
 type run struct {
-	ended     chan struct{}
-	completed bool  // the key is completed
-	held      error // another instance holds the key
-	failed    error // why message can never succeed
+	ended     chan struct{} // nil: nobody waits
+	completed bool          // the key is completed
+	held      error         // another instance holds the key
+	failed    error         // why message can never succeed
 	message   driver.Message
 }
 
@@ -36,12 +36,15 @@ func (r *runs) join(key string) (one *run, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if one := r.byKey[key]; one != nil {
+		if one.ended == nil {
+			one.ended = make(chan struct{})
+		}
 		return one, false
 	}
 	if r.byKey == nil {
 		r.byKey = make(map[string]*run)
 	}
-	one = &run{ended: make(chan struct{})}
+	one = &run{}
 	r.byKey[key] = one
 	return one, true
 }
@@ -51,7 +54,9 @@ func (r *runs) end(key string, one *run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.byKey, key)
-	close(one.ended)
+	if one.ended != nil {
+		close(one.ended)
+	}
 }
 
 // wait returns when the run has ended, or with the context's error.

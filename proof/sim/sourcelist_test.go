@@ -193,7 +193,7 @@ var memoryMutants = []sourceMutant{
 		at: `cancel(err)`}, to: ``,
 		test: "TestHandlerContextEndsAtOnceWhenTheClaimIsLost"},
 	{name: "renewed on after the return", anchor: anchor{folder: "driver/cache", in: "lease.process",
-		at: "if begun {\n<-kept\n}"}, to: `_ = begun`,
+		at: "if begun {\nkept.Wait()\n}"}, to: `_ = begun`,
 		missed: "no promise is broken: the request's context ends soon after, and with it the renewal"},
 	{name: "the handler gets no claim", anchor: anchor{folder: "driver/cache", in: "lease.process",
 		at: `driver.WithClaim(ctx, l.claim)`}, to: `ctx`},
