@@ -350,11 +350,11 @@ var memoryMutants = []sourceMutant{
 	{name: "of the same time, the first is kept", anchor: anchor{folder: "driver", in: "Succession.Replace",
 		at: `mine == old`}, to: `mine != old`},
 	{name: "Replace says it kept what it did not", anchor: anchor{folder: "stores/memstore", in: "Store.Replace",
-		at: `kept.Last.Clone`}, to: `m.Clone`},
+		at: `before.message`}, to: `m.Clone`},
 	{name: "the last decision wins", anchor: anchor{folder: "stores/memstore", in: "Store.Decide",
 		at: `s.decided[key][name] == nil`}, to: `len(s.decided[key][name]) < 9`},
 	{name: "decisions are forgotten", anchor: anchor{folder: "stores/memstore", in: "Store.Decide",
 		at: `s.decided[key][name] = mine`}, to: `return mine, nil`},
 	{name: "the list lacks the last", anchor: anchor{folder: "stores/memstore", in: "Store.LookUpByKey",
-		at: "for _, source := range s.sources(key) {\nkept := s.events[key][source].Last\nif err := driver.Grow(ctx, len(kept.Content)); err != nil {\nreturn nil, failed(\"look up\", key, source, err)\n}\nfound = append(found, kept.Clone())\n}"}, to: "for i, source := range s.sources(key) {\nif i > 1 {\nbreak\n}\nkept := s.events[key][source].Last\nif err := driver.Grow(ctx, len(kept.Content)); err != nil {\nreturn nil, failed(\"look up\", key, source, err)\n}\nfound = append(found, kept.Clone())\n}"},
+		at: "found = append(found, e.message())"}, to: "if len(found) < 2 {\n$0\n}"},
 }

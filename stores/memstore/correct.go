@@ -32,7 +32,7 @@ func (s *Store) Correct(ctx context.Context, m driver.Message, c driver.Correcti
 	}
 	s.corrections++
 	ref := strconv.Itoa(s.corrections)
-	s.corrected[ref] = kept.Last
+	s.corrected[ref] = kept.message()
 	kept.corrections = append(kept.corrections, driver.Corrected{Correction: c, Ref: ref})
 	s.keep(next)
 	return nil

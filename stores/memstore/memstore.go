@@ -7,12 +7,13 @@
 package memstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,11 +52,71 @@ type Store struct {
 	purged      int64                     // the greatest token of the claims that were purged
 }
 
-// event is what is kept of a key and source.
+// event is what is kept of a key and source. It is of few pieces, since the collector looks at each of
+// them again and again.
 type event struct {
-	driver.Succession
-	since       time.Time          // when the first of them was kept
-	corrections []driver.Corrected // in the order in which they were made
+	driver.Succession                    // without the Attributes, which are
+	attributes        []string           // names and values in turn
+	since             time.Time          // when the first of them was kept
+	corrections       []driver.Corrected // in the order in which they were made
+}
+
+// set puts a copy of s in the place of what is kept.
+func (e *event) set(s driver.Succession) {
+	e.Succession, e.attributes = s, nil
+	m := &e.Last
+	m.Content = bytes.Clone(m.Content)
+	attributes := m.Attributes
+	m.Attributes, m.Missing = nil, nil
+	if len(attributes) == 0 {
+		return
+	}
+	e.attributes = make([]string, 0, 2*len(attributes))
+	for name, value := range attributes {
+		e.attributes = append(e.attributes, name, value)
+	}
+	var few [32]*string
+	texts := append(few[:0], &m.ID, &m.Key, &m.Source, &m.MediaType)
+	for i := range e.attributes {
+		texts = append(texts, &e.attributes[i])
+	}
+	joinTexts(texts)
+}
+
+// joinTexts makes one string of several, of which they are parts then.
+func joinTexts(texts []*string) {
+	size := 0
+	for _, text := range texts {
+		size += len(*text)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, text := range texts {
+		all.WriteString(*text)
+	}
+	rest := all.String()
+	for _, text := range texts {
+		length := len(*text)
+		*text, rest = rest[:length], rest[length:]
+	}
+}
+
+// message returns a copy of what is kept.
+func (e *event) message() driver.Message {
+	m := e.Last
+	m.Content, m.Attributes = bytes.Clone(m.Content), e.attributeMap()
+	return m
+}
+
+func (e *event) attributeMap() map[string]string {
+	if len(e.attributes) == 0 {
+		return nil
+	}
+	all := make(map[string]string, len(e.attributes)/2)
+	for i := 0; i < len(e.attributes); i += 2 {
+		all[e.attributes[i]] = e.attributes[i+1]
+	}
+	return all
 }
 
 // events are those of a key, ordered by source. A key has few.
@@ -128,7 +189,7 @@ func (s *Store) persist(ctx context.Context, m driver.Message) error {
 	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
-	conflict.Stored = kept.Last.Clone()
+	conflict.Stored = kept.message()
 	return failed("persist", m.Key, m.Source, conflict)
 }
 
@@ -177,16 +238,17 @@ func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (m
 	}
 	messages = make([]driver.Message, 0, len(sources))
 	for _, source := range sources {
-		kept := events.of(source).Last
+		kept := events.of(source)
 		if source == m.Source {
-			kept.Content, kept.Attributes = m.Content, maps.Clone(kept.Attributes)
-			messages = append(messages, kept)
+			one := kept.Last
+			one.Content, one.Attributes = m.Content, kept.attributeMap()
+			messages = append(messages, one)
 			continue
 		}
-		if err := driver.Grow(ctx, len(kept.Content)); err != nil {
+		if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
 			return nil, nil, err
 		}
-		messages = append(messages, kept.Clone())
+		messages = append(messages, kept.message())
 	}
 	return messages, nil, nil
 }
@@ -217,21 +279,20 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	case later:
 		s.keep(next)
 	default:
-		return kept.Last.Clone(), nil
+		return before.message(), nil
 	}
 	return m.Clone(), nil
 }
 
 // keep stores a copy of the event. The caller holds the mutex.
 func (s *Store) keep(e driver.Succession) {
-	e.Last = e.Last.Clone()
 	kept := s.events[e.Last.Key]
 	i, found := kept.find(e.Last.Source)
-	if found {
-		kept[i].Succession = e
-		return
+	if !found {
+		kept = slices.Insert(kept, i, &event{since: time.Now()})
 	}
-	s.events[e.Last.Key] = slices.Insert(kept, i, &event{Succession: e, since: time.Now()})
+	kept[i].set(e)
+	s.events[kept[i].Last.Key] = kept
 }
 
 // LookUp implements [driver.EventStore].
@@ -252,7 +313,7 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
 		return driver.Message{}, failed("look up", key, source, err)
 	}
-	return kept.Last.Clone(), nil
+	return kept.message(), nil
 }
 
 // LookUpByKey implements [driver.EventStore].
@@ -268,7 +329,7 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 		if err := driver.Grow(ctx, len(e.Last.Content)); err != nil {
 			return nil, failed("look up", key, e.Last.Source, err)
 		}
-		found = append(found, e.Last.Clone())
+		found = append(found, e.message())
 	}
 	return found, nil
 }
