@@ -30,7 +30,7 @@ func newPipeline(c Config, s stores, business driver.Handler, logger *slog.Logge
 		idempotency = append(idempotency, cache.QuarantineOnExpiry(c.quarantine(s)))
 	}
 	handlers := []driver.Handler{
-		transformer.New(transformer.EraseContentFromSources(c.EraseSources...)),
+		transformer.NewPrompt(transformer.EraseContentFromSources(c.EraseSources...)),
 		joiner.New(c.Join().Condition, s.events, joiner.OnConflict(c.ConflictPolicy), joiner.Deadline(c.JoinDeadline), joiner.Logger(logger)),
 		cache.New(s.claims, idempotency...),
 	}

@@ -52,7 +52,7 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 // growFor counts what decoding content into a T takes, beside a copy of the content. What is no valid
 // JSON is not decoded: see decode.
 func growFor[T any](ctx context.Context, content []byte, holdsAny bool) error {
-	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted || !json.Valid(content) {
+	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted || !rawjson.Valid(content) {
 		return nil
 	}
 	size := rawjson.DecodedSize(content, reflect.TypeFor[T]())
@@ -68,7 +68,7 @@ func decode(content []byte, into any, holdsAny bool) error {
 	if !holdsAny && json.Unmarshal(content, into) == nil {
 		return nil
 	}
-	if !json.Valid(content) { // it begins with a value, perhaps, that nobody has counted
+	if !rawjson.Valid(content) { // it begins with a value, perhaps, that nobody has counted
 		into = new(undecoded)
 	}
 	d := json.NewDecoder(bytes.NewReader(content))
@@ -153,7 +153,8 @@ func jsonType(got string, t reflect.Type) string {
 // returned as it is.
 func exact[T any](ctx context.Context, content []byte) ([]byte, error) {
 	t := reflect.TypeFor[T]()
-	if t.Kind() != reflect.Struct || !folds(memberNames(content)) {
+	var few [16][]byte // most joins have no more
+	if t.Kind() != reflect.Struct || !folds(memberNames(few[:0], content)) {
 		return content, nil
 	}
 	var members map[string]json.RawMessage
@@ -196,13 +197,12 @@ func folds(names [][]byte) bool {
 // mostMembers is how many members of an object are looked at: more than a join has.
 const mostMembers = 256
 
-// memberNames returns the names of an object's members; nil for anything else. It copies
+// memberNames appends the names of an object's members to names; nothing for anything else. It copies
 // none of their values, which may be large, and no name without escapes.
-func memberNames(content []byte) [][]byte {
-	if !json.Valid(content) {
+func memberNames(names [][]byte, content []byte) [][]byte {
+	if !rawjson.Valid(content) {
 		return nil
 	}
-	names := make([][]byte, 0, 16)
 	depth := 0
 	for i := 0; i < len(content) && len(names) < mostMembers; i++ {
 		switch content[i] {

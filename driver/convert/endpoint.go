@@ -108,7 +108,7 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 		o.message = messages[0]
 	}
 	if in.warnings.Any() {
-		in.warnings.Log(ctx, e.log(), describe(in.event, outcome{message: o.message})...)
+		in.warnings.Log(ctx, e.log(), describe(nil, in.event, outcome{message: o.message})...)
 	}
 	run := e.processAll(ctx, in, &o, messages)
 	switch {

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"log/slog"
@@ -124,12 +123,11 @@ const drainLimit = 64 << 20
 // readBody reads a body of up to limit bytes. If there are more, the error is permanent, and body
 // holds as many as the limit.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, err error) {
-	if limited := io.LimitReader(r.Body, limit); r.ContentLength < 0 {
-		body, err = io.ReadAll(limited)
+	limited := io.LimitedReader{R: r.Body, N: limit}
+	if r.ContentLength < 0 {
+		body, err = io.ReadAll(&limited)
 	} else { // in one piece
-		b := bytes.NewBuffer(make([]byte, 0, min(r.ContentLength, limit)+bytes.MinRead))
-		_, err = b.ReadFrom(limited)
-		body = b.Bytes()
+		body, err = readInto(make([]byte, 0, min(r.ContentLength, limit)+1), &limited)
 	}
 	if err == nil && int64(len(body)) == limit {
 		var more int64
@@ -143,6 +141,24 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 			len(body))
 	}
 	return body, err
+}
+
+// readInto appends all that r has to b, as [io.ReadAll] does to nothing. With room for one byte more it
+// finds the end without growing b.
+func readInto(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err != nil {
+			if err == io.EOF {
+				err = nil
+			}
+			return b, err
+		}
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+	}
 }
 
 // readEvent reads the event.

@@ -150,7 +150,7 @@ func joinedData(event *cloudevents.Event) ([]byte, bool) {
 func readJoined(ctx context.Context, data []byte) ([]driver.Message, error) {
 	const malformed = "the data of an event of type " + JoinedType +
 		" is not as a dead letter has it: send the letter as it was stored"
-	if !json.Valid(data) {
+	if !rawjson.Valid(data) {
 		return nil, undecodable(malformed)
 	}
 	values := rawjson.CountValues(data)

@@ -33,7 +33,8 @@ func (e *endpoint) report(ctx context.Context, event *cloudevents.Event, o outco
 		}
 	}
 	e.tell(ctx, event, o)
-	e.log().LogAttrs(ctx, level, text, describe(event, o)...)
+	var few [8]slog.Attr
+	e.log().LogAttrs(ctx, level, text, describe(few[:0], event, o)...)
 }
 
 // log returns the logger: an event must not fail because its log line does.
@@ -44,9 +45,8 @@ func (e *endpoint) log() *slog.Logger {
 	return driver.Logger(nil)
 }
 
-// describe returns what is known of an event and its failure, except for the payload.
-func describe(event *cloudevents.Event, o outcome) []slog.Attr {
-	attrs := make([]slog.Attr, 0, 8)
+// describe appends what is known of an event and its failure to attrs, except for the payload.
+func describe(attrs []slog.Attr, event *cloudevents.Event, o outcome) []slog.Attr {
 	put := func(name, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(name, brief(value)))

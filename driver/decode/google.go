@@ -2,7 +2,6 @@ package decode
 
 import (
 	"context"
-	"encoding/json"
 	"regexp"
 	"strings"
 
@@ -96,7 +95,7 @@ func googlePayload(ctx context.Context, e *cloudevents.Event, target proto.Messa
 		return nil, badBody(e, "is empty: it must be a %s", name)
 	}
 	switch media := declared(e.DataContentType()); {
-	case isProtobuf(media) || isUndeclared(media) && !json.Valid(rawjson.WithoutMark(e.Data())):
+	case isProtobuf(media) || isUndeclared(media) && !rawjson.Valid(rawjson.WithoutMark(e.Data())):
 		return protobufPayload(ctx, e, target, limit)
 	case isJSON(media) || isUndeclared(media):
 		return jsonPayload(ctx, e, target)

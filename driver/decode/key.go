@@ -2,7 +2,6 @@ package decode
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -32,7 +31,7 @@ func (d *Decoder) key(ctx context.Context, u *unwrapped, source string) (string,
 
 // find returns the key in content, or "" if it is not there. The error is the context's.
 func (p *keyPointer) find(ctx context.Context, content []byte) (string, error) {
-	if !json.Valid(content) {
+	if !rawjson.Valid(content) {
 		return "", nil
 	}
 	found, err := rawjson.Find(ctx, content, p.tokens...)

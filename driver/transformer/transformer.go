@@ -22,15 +22,25 @@ type Rule func(driver.Message) (driver.Message, error)
 
 // Transformer is a handler that applies rules. Create it with [New].
 type Transformer struct {
-	rules []Rule
+	rules  []Rule
+	prompt bool
 }
 
 // New returns a handler that applies the rules in order and goes on with the
 // result. A rule's error ends it; wrap the error with [driver.Permanent] where
 // no redelivery can help.
 func New(rules ...Rule) *Transformer {
-	return &Transformer{slices.Clone(rules)}
+	return &Transformer{rules: slices.Clone(rules)}
 }
+
+// NewPrompt is [New] for rules that wait for nothing and always return to their caller, as those of this
+// package do: the handler is a [driver.Prompt].
+func NewPrompt(rules ...Rule) *Transformer {
+	return &Transformer{rules: slices.Clone(rules), prompt: true}
+}
+
+// Prompt implements [driver.Prompt].
+func (t *Transformer) Prompt() bool { return t.prompt || len(t.rules) == 0 }
 
 // String is how errors call the handler.
 func (t *Transformer) String() string { return "transformer" }

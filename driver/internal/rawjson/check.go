@@ -28,7 +28,7 @@ func Check(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("JSON that is not UTF-8: publish it as UTF-8")
 	}
-	if json.Valid(data) {
+	if Valid(data) {
 		return nil
 	}
 	var raw json.RawMessage

@@ -21,6 +21,7 @@ var noExample = map[string]string{
 	"driver/convert.ConverterReturns": "it says one thing about the converter, and takes nothing",
 	"driver/decode.WithWarnings":      "likewise",
 	"driver/drivertest.NewFaults":     "the type Faults has an example",
+	"driver/transformer.NewPrompt":    "the same as New, which has an example",
 }
 
 // onlyCompiled are examples that are not run, with the reason.
