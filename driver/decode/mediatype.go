@@ -26,10 +26,21 @@ func declared(contentType string) string {
 }
 
 func isToken(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?=`, r)
-	})
+	for i := range len(text) {
+		if !inToken[text[i]] {
+			return false
+		}
+	}
+	return text != ""
 }
+
+// inToken are the bytes of which tokens are made.
+var inToken = func() (all [256]bool) {
+	for c := range all {
+		all[c] = c > ' ' && c < 0x7f && strings.IndexByte(`()<>@,;:\"/[]?=`, byte(c)) < 0
+	}
+	return all
+}()
 
 // isEventFormat says whether a media type is that of a whole CloudEvent, or of a batch.
 func isEventFormat(media string) bool { return strings.HasPrefix(media, "application/cloudevents") }
