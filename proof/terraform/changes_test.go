@@ -112,11 +112,16 @@ func TestTopics(t *testing.T) {
 			"alert_channels": []string{channel},
 		}},
 		step{name: "topic again", inputs: inputs{"sources": parcel(inputs{"topic": payments})}},
-		step{name: "letters", inputs: inputs{"dead_letter_topic": inputs{"id": "company-dead-letters"}}},
+		step{name: "letters", inputs: inputs{
+			"dead_letter_topic": inputs{"id": "company-dead-letters"}, "state_moved": "letters",
+		}},
 		step{name: "letters subscription", inputs: inputs{
 			"dead_letter_subscription": inputs{"id": "projects/" + project + "/subscriptions/letters"},
+			"state_moved":              "subscription",
 		}},
-		step{name: "letters back", inputs: inputs{"dead_letter_topic": nil, "dead_letter_subscription": nil}},
+		step{name: "letters back", inputs: inputs{
+			"dead_letter_topic": nil, "dead_letter_subscription": nil, "state_moved": "back",
+		}},
 		step{name: "delete topics", inputs: inputs{"delete_topics": true}},
 	)
 	r.left("orders-event3", "orders-event4")

@@ -182,7 +182,7 @@ func TestOneRoot(t *testing.T) {
 			"shipped": inputs{"topic": inputs{"id": "${google_pubsub_topic.shipped.id}"}, "delivery": "pubsub"},
 			"packed":  inputs{"event_type": "com.example.packed", "channel": "${google_eventarc_channel.this.id}"},
 		},
-		"erase_sources": []string{}, "grant_agents": true,
+		"erase_sources":     []string{},
 		"dead_letter_topic": inputs{"id": "${google_pubsub_topic.dead.name}"},
 		"output_topic":      inputs{"id": "${google_pubsub_topic.complete.id}"},
 		"viewers":           inputs{"us": "group:support@example.com"},
@@ -192,7 +192,7 @@ func TestOneRoot(t *testing.T) {
 	r.must("init", "-no-color")
 	r.apply()
 	r.modules["invoices"] = r.module(common)
-	maps.Copy(r.modules["invoices"], inputs{"name": "invoices", "grant_agents": false})
+	maps.Copy(r.modules["invoices"], inputs{"name": "invoices"})
 	r.must("init", "-no-color")
 	r.apply()
 	r.cloud.Writes()
