@@ -1,9 +1,5 @@
 # What exists is used instead of made, and with grant_roles = false nothing is granted on it or on the project.
-mock_provider "google" {
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 variables {
   project_id     = "p-123456"

@@ -1,5 +1,5 @@
 # Inputs that can not work are refused before anything is created.
-mock_provider "google" {}
+mock_provider "google" { source = "./tests/mocks" }
 
 variables {
   project_id     = "p-123456"

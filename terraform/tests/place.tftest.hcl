@@ -1,19 +1,5 @@
 # What would lose the state is refused at plan. The runs share what the first of them applies.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-  mock_resource "google_service_account" {
-    defaults = {
-      name   = "projects/p-123456/serviceAccounts/a@p-123456.iam.gserviceaccount.com"
-      email  = "a@p-123456.iam.gserviceaccount.com"
-      member = "serviceAccount:a@p-123456.iam.gserviceaccount.com"
-    }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 variables {
   project_id     = "p-123456"

@@ -1,18 +1,5 @@
 # Each input reaches what it is for: all are set, to something else than their default.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_data "google_bigquery_default_service_account" {
-    defaults = { email = "bq-123456789012@bigquery-encryption.iam.gserviceaccount.com" }
-  }
-  mock_data "google_storage_project_service_account" {
-    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
-  }
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 # What the provider knows of an account before it is there.
 override_resource {

@@ -1,22 +1,5 @@
 # What the function is built from: a folder, a zip, or an object.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-  mock_resource "google_service_account" {
-    defaults = {
-      name   = "projects/p-123456/serviceAccounts/a@p-123456.iam.gserviceaccount.com"
-      email  = "a@p-123456.iam.gserviceaccount.com"
-      member = "serviceAccount:a@p-123456.iam.gserviceaccount.com"
-    }
-  }
-  mock_resource "google_storage_bucket_object" {
-    defaults = { generation = 1732600000000001 }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 variables {
   project_id     = "p-123456"

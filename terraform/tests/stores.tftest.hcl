@@ -1,15 +1,5 @@
 # Where the state is kept, and what happens to dead letters.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_data "google_storage_project_service_account" {
-    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
-  }
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 # What the provider knows of an account before it is there.
 override_resource {

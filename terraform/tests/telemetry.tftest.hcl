@@ -1,19 +1,5 @@
 # Traces and metrics: nothing of them by default, and all that Google needs where they go there.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-  mock_resource "google_service_account" {
-    defaults = {
-      name   = "projects/p-123456/serviceAccounts/other@p-123456.iam.gserviceaccount.com"
-      email  = "other@p-123456.iam.gserviceaccount.com"
-      member = "serviceAccount:other@p-123456.iam.gserviceaccount.com"
-    }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 override_resource {
   target = google_service_account.run

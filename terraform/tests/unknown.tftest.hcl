@@ -1,12 +1,5 @@
 # What the module counts must be known when it is planned, while what it is given is not.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_data "google_storage_project_service_account" {
-    defaults = { email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com" }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 run "key_topics_and_channel_of_the_same_root" {
   command = plan
