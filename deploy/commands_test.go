@@ -113,7 +113,7 @@ func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
 			for address, want := range map[string]bool{
 				`google_project_iam_member.people_logs["group:support@example.com"]`:   true,
 				`google_pubsub_topic_iam_member.operators["event1 principal://iam/x"]`: true,
-				`google_project_iam_member.people_logs["viewer support"]`:              false,
+				`google_project_iam_member.people_logs["support"]`:                     false,
 				`google_project_service.this["run.googleapis.com"]`:                    false,
 				`google_cloud_run_v2_service_iam_member.sweep_invoker[0]`:              false,
 			} {

@@ -3,12 +3,11 @@
 # looks at more, needs other roles on the project.
 
 # A member may be an account of the same root, whose name is not known at plan: what is counted are the names given here.
+# A viewer who becomes an operator keeps the name, and so the grants that both have: two equal ones, one taken and one
+# made in the same apply, might both be gone after it.
 
 locals {
-  people = merge(
-    { for who, member in var.viewers : "viewer ${who}" => member },
-    { for who, member in var.operators : "operator ${who}" => member },
-  )
+  people = merge(var.viewers, var.operators)
 }
 
 # --- looking ---

@@ -364,6 +364,10 @@ variable "operators" {
     condition     = length(distinct(concat(values(var.viewers), values(var.operators)))) == length(var.viewers) + length(var.operators)
     error_message = "Nobody must be twice in viewers and operators, who look, too: taking one of two equal grants takes both."
   }
+  validation {
+    condition     = length(setintersection(keys(var.viewers), keys(var.operators))) == 0
+    error_message = "Each name must be in viewers or in operators, not in both: ${join(", ", setintersection(keys(var.viewers), keys(var.operators)))}."
+  }
 }
 
 variable "invokers" {

@@ -1,22 +1,5 @@
 # A prebuilt image runs as a service that is the function in all but who builds it.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_resource "google_cloud_run_v2_service" {
-    defaults = { uri = "https://orders-abc-ew.a.run.app" }
-  }
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-  mock_resource "google_service_account" {
-    defaults = {
-      name   = "projects/p-123456/serviceAccounts/a@p-123456.iam.gserviceaccount.com"
-      email  = "a@p-123456.iam.gserviceaccount.com"
-      member = "serviceAccount:a@p-123456.iam.gserviceaccount.com"
-    }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 variables {
   project_id     = "p-123456"
@@ -53,7 +36,7 @@ run "service" {
   assert {
     condition = [for t in google_cloud_run_v2_service.image[0].template :
       "${t.service_account} ${t.timeout} ${t.max_instance_request_concurrency} ${t.scaling[0].min_instance_count} ${t.scaling[0].max_instance_count} ${t.labels.team} ${t.encryption_key}"
-    ] == ["a@p-123456.iam.gserviceaccount.com 120s 10 1 3 orders projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"]
+    ] == ["an-account@p-123456.iam.gserviceaccount.com 120s 10 1 3 orders projects/p-123456/locations/europe-west1/keyRings/r/cryptoKeys/k"]
     error_message = "Instances must run as the inputs say."
   }
   assert {
@@ -155,7 +138,7 @@ run "wiring" {
   assert {
     condition = alltrue([for grant in concat(
       [google_cloud_run_v2_service_iam_member.trigger_invoker, google_cloud_run_v2_service_iam_member.sweep_invoker[0], google_cloud_run_v2_service_iam_member.invokers["ci"]],
-      [google_cloud_run_v2_service_iam_member.operators["on-call"], google_cloud_run_v2_service_iam_member.people["operator on-call"]],
+      [google_cloud_run_v2_service_iam_member.operators["on-call"], google_cloud_run_v2_service_iam_member.people["on-call"]],
     ) : "${grant.project} ${grant.location} ${grant.name}" == "p-123456 europe-west1 orders"])
     error_message = "Whoever calls the function must be allowed to call the service."
   }

@@ -1,19 +1,5 @@
 # What people may do with cmd/eventdriver, on what the module makes.
-mock_provider "google" {
-  mock_data "google_project" {
-    defaults = { number = "123456789012" }
-  }
-  mock_resource "google_cloudfunctions2_function" {
-    defaults = { service_config = { uri = "https://orders-abc-ew.a.run.app" } }
-  }
-  mock_resource "google_service_account" {
-    defaults = {
-      name   = "projects/p-123456/serviceAccounts/other@p-123456.iam.gserviceaccount.com"
-      email  = "other@p-123456.iam.gserviceaccount.com"
-      member = "serviceAccount:other@p-123456.iam.gserviceaccount.com"
-    }
-  }
-}
+mock_provider "google" { source = "./tests/mocks" }
 
 variables {
   state_moved    = "by_default" # other than where a run moves
@@ -24,8 +10,8 @@ variables {
 
 run "state_in_cloud_storage" {
   variables {
-    viewers   = { us = "group:support@example.com" }
-    operators = { us = "user:both@example.com" }
+    viewers   = { support = "group:support@example.com" }
+    operators = { both = "user:both@example.com" }
     sources   = { placed = {}, paid = { topic = { id = "projects/p-123456/topics/theirs" } } }
   }
   assert {
@@ -79,8 +65,8 @@ run "state_in_bigquery" {
     state_moved = "state_in_bigquery"
     store       = "bigquery"
     claim_store = "bigquery"
-    viewers     = { a = "group:support@example.com" }
-    operators   = { a = "group:on-call@example.com" }
+    viewers     = { support = "group:support@example.com" }
+    operators   = { on-call = "group:on-call@example.com" }
   }
   assert {
     condition = toset([for grant in concat(values(google_bigquery_dataset_iam_member.viewers), values(google_bigquery_dataset_iam_member.operators)) :
@@ -98,6 +84,23 @@ run "state_in_bigquery" {
   assert {
     condition     = length(google_storage_bucket_iam_member.viewers) + length(google_storage_bucket_iam_member.operators) == 0
     error_message = "There is no bucket to grant anything on."
+  }
+}
+
+# Of this the addresses tell: what keeps its address is neither taken nor made.
+run "viewers_become_operators_by_name" {
+  variables {
+    state_moved = "viewers_become_operators_by_name"
+    store       = "bigquery"
+    claim_store = "bigquery"
+    viewers     = { on-call = "group:on-call@example.com" }
+    operators   = { support = "group:support@example.com" }
+  }
+  assert {
+    condition = alltrue([for grants in [google_cloud_run_v2_service_iam_member.people, google_project_iam_member.people_jobs, google_project_iam_member.people_logs] :
+      { for who, grant in grants : who => grant.member } == { on-call = "group:on-call@example.com", support = "group:support@example.com" }
+    ])
+    error_message = "What viewers and operators both have must go by their names alone, as in the run before, where they were the other way round."
   }
 }
 
@@ -147,6 +150,15 @@ run "somebody_twice" {
   variables {
     viewers   = { support = "group:both@example.com" }
     operators = { on-call = "group:both@example.com" }
+  }
+  expect_failures = [var.operators]
+}
+
+run "one_name_for_two" {
+  command = plan
+  variables {
+    viewers   = { us = "group:support@example.com" }
+    operators = { us = "group:on-call@example.com" }
   }
   expect_failures = [var.operators]
 }
