@@ -84,6 +84,8 @@ func (e EntryPoint) open(started bool) *Function {
 	if started {
 		logger = NewLogger(os.Stderr, config.LogLevel)
 		slog.SetDefault(logger) // for the business handler and for libraries
+		// By package log a process says why it ends, which must be seen at any level.
+		slog.SetLogLoggerLevel(max(slog.LevelWarn, config.LogLevel))
 	}
 	handler, businessErr := e.OpenBusiness()
 	f := newFunction(config, handler, errors.Join(err, businessErr))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -105,6 +106,27 @@ func (p instance) terminate(t *testing.T) []map[string]any {
 		t.Errorf("exit code %d after SIGTERM", code)
 	}
 	return orders
+}
+
+// The main that the buildpack writes says by package log why it ends.
+func TestProcessSaysWhyItEndsAtAnyLevel(t *testing.T) {
+	program, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = instances.Start(t.Context(), program, []string{"PORT=" + port, "LOG_LEVEL=error"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("its log says nothing of the port: %v", err)
+	}
 }
 
 func TestProcessNeedsOnlyTargetAndPort(t *testing.T) {
