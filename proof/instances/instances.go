@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -136,12 +137,14 @@ func (p *Process) ExitCode() int {
 func (p *Process) Log() string { return p.log.String() }
 
 // FreePort returns a free port of 127.0.0.1 below 32768. The system gives outgoing
-// connections ports from there up, so none of them takes it.
+// connections ports from there up, so none of them takes it. This process gets each port
+// once, until it had all: what connects to it would take another instance for the one that
+// is about to listen.
 func FreePort() (string, error) {
 	const first, last = 20000, 32000
 	var err error
 	for range 100 {
-		port := strconv.Itoa(first + rand.IntN(last-first))
+		port := strconv.Itoa(first + int(nextPort.Add(1)%(last-first)))
 		var listener net.Listener
 		if listener, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
 			return port, listener.Close()
@@ -149,6 +152,11 @@ func FreePort() (string, error) {
 	}
 	return "", err
 }
+
+// nextPort begins anywhere, since other processes need ports, too.
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(rand.Uint32N(1 << 20)) }
 
 // log keeps the end of what is written to it.
 type log struct {

@@ -7,6 +7,20 @@ import (
 	"example.com/eventdriver/proof/instances"
 )
 
+func TestPortsAreGivenOnce(t *testing.T) {
+	given := make(map[string]bool)
+	for range 1000 {
+		port, err := instances.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if given[port] {
+			t.Fatalf("%s was given twice", port)
+		}
+		given[port] = true
+	}
+}
+
 func TestLines(t *testing.T) {
 	var got []string
 	w := instances.Lines(func(line []byte) { got = append(got, string(line)) })
