@@ -22,9 +22,9 @@ import (
 	"example.com/eventdriver/proof/instances"
 )
 
-// TestProcessLogsWithTheTraceOfTheDetectedProject: the lines of a delivery and of the joined run name their span, in the
+// TestTraceInTheLogNamesTheDetectedProject: the lines of a delivery and of the joined run name their span, in the
 // project that the metadata server names, and whether it is sampled.
-func TestProcessLogsWithTheTraceOfTheDetectedProject(t *testing.T) {
+func TestTraceInTheLogNamesTheDetectedProject(t *testing.T) {
 	server, err := otlp.Start()
 	if err != nil {
 		t.Fatal(err)
