@@ -223,10 +223,14 @@ func TestStatementThatIsQueuedTooLong(t *testing.T) {
 				t.Errorf("%v; want an ErrHeld that tells of the queue", err)
 			}
 			<-cancels
+			if cancelled {
+				awaitCancelled(t, server, store.JobID("claims", 1, "order-2")) // after the request for it
+			}
 			close(hold)
 			if err := <-first; err != nil {
 				t.Errorf("the first: %v", err) // it had begun in time
 			}
+			store.StartWithin(time.Minute) // nothing is before the next
 			c, err := store.Acquire(t.Context(), driver.NewClaim("order-2"), time.Hour)
 			if err != nil || c.Token != 2 || c.Takeover {
 				t.Errorf("order-2 again: %+v, %v; want the slot behind the burned one, and nobody to have held the key", c, err)
@@ -235,6 +239,18 @@ func TestStatementThatIsQueuedTooLong(t *testing.T) {
 				t.Errorf("%d more statements ran", tried)
 			}
 		})
+	}
+}
+
+// awaitCancelled returns when the job has ended, since it was cancelled.
+func awaitCancelled(t *testing.T, server *fake.Server, id string) {
+	t.Helper()
+	job, err := clientOf(t, server).JobFromIDLocation(t.Context(), id, "EU")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := job.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "cancelled") {
+		t.Errorf("job %s: %v; want it to be cancelled", id, err)
 	}
 }
 
