@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,7 +19,8 @@ import (
 // https://cloud.google.com/logging/docs/structured-logging.
 func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
 	_, file := w.(*os.File) // another may panic
-	return slog.New(traced{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging}), file})
+	lines := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging})
+	return slog.New(traced{Handler: lines, reliable: file})
 }
 
 // cloudLogging gives attributes the names that Cloud Logging knows.
@@ -48,10 +50,13 @@ func severity(level slog.Level) string {
 	return "ERROR"
 }
 
-// traced is a handler that adds the trace of the context's span, or else of its request.
+// traced is a handler that adds the trace of the context's span, or else of its request, outside of all groups:
+// Cloud Logging does not look for it inside of one.
 type traced struct {
 	slog.Handler
 	reliable bool
+	top      slog.Handler                      // before the first group
+	inner    []func(slog.Handler) slog.Handler // what makes the handler of top, from the first group on
 }
 
 var _ driver.ReliableLogs = traced{}
@@ -60,19 +65,47 @@ var _ driver.ReliableLogs = traced{}
 func (t traced) Reliable() bool { return t.reliable }
 
 func (t traced) Handle(ctx context.Context, r slog.Record) error {
-	if id, span, sampled := spanOf(ctx); id != "" {
-		r.AddAttrs(traceAttrs(id, span, sampled)...)
-	} else if trace, ok := ctx.Value(traceKey{}).(trace); ok {
-		r.AddAttrs(trace.attrs...)
+	attrs := traceIn(ctx)
+	if len(t.inner) == 0 {
+		r.AddAttrs(attrs...)
 	}
-	return t.Handler.Handle(ctx, r)
+	if len(t.inner) == 0 || len(attrs) == 0 {
+		return t.Handler.Handle(ctx, r)
+	}
+	h := t.top.WithAttrs(attrs)
+	for _, add := range t.inner {
+		h = add(h)
+	}
+	return h.Handle(ctx, r)
+}
+
+// traceIn returns the attributes of the trace in which a line is logged; nil: it is logged in no trace.
+func traceIn(ctx context.Context) []slog.Attr {
+	if id, span, sampled := spanOf(ctx); id != "" {
+		return traceAttrs(id, span, sampled)
+	}
+	of, _ := ctx.Value(traceKey{}).(trace)
+	return of.attrs
 }
 
 func (t traced) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return traced{t.Handler.WithAttrs(attrs), t.reliable}
+	if len(t.inner) > 0 {
+		return t.with(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
+	}
+	t.Handler = t.Handler.WithAttrs(attrs)
+	return t
 }
+
 func (t traced) WithGroup(name string) slog.Handler {
-	return traced{t.Handler.WithGroup(name), t.reliable}
+	if len(t.inner) == 0 {
+		t.top = t.Handler
+	}
+	return t.with(func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
+}
+
+func (t traced) with(add func(slog.Handler) slog.Handler) slog.Handler {
+	t.Handler, t.inner = add(t.Handler), append(slices.Clip(t.inner), add)
+	return t
 }
 
 type traceKey struct{}

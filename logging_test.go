@@ -1,6 +1,7 @@
 package eventdriver
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -82,6 +83,35 @@ func TestTraceOfARequest(t *testing.T) {
 		gotID, gotSpan, sampled := traceOf(http.Header{c.header: {c.value}})
 		if gotID != c.id || gotSpan != c.span || sampled != c.sampled {
 			t.Errorf("%s: %s: %q, %q, %v", c.header, c.value, gotID, gotSpan, sampled)
+		}
+	}
+}
+
+// TestTraceIsOutsideOfGroups, where Cloud Logging finds it, and all else is where the logger has put it.
+func TestTraceIsOutsideOfGroups(t *testing.T) {
+	t.Setenv("GOOGLE_CLOUD_PROJECT", "p")
+	logProject.Store(nil)
+	const id, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+	r.Header.Set("Traceparent", "00-"+id+"-"+span+"-01")
+	const traced = `"logging.googleapis.com/trace":"projects/p/traces/` + id + `","logging.googleapis.com/spanId":"` + span +
+		`","logging.googleapis.com/trace_sampled":true`
+	var log bytes.Buffer
+	top := NewLogger(&log, slog.LevelInfo).With("a", 1)
+	order := top.WithGroup("order").With("b", 2)
+	item := order.WithGroup("item")
+	order.With("other", 0) // has no effect on the item
+	for logger, want := range map[*slog.Logger]string{
+		top:   `"message":"m","a":1,"c":3,` + traced + `}`,
+		order: `"message":"m","a":1,` + traced + `,"order":{"b":2,"c":3}}`,
+		item:  `"message":"m","a":1,` + traced + `,"order":{"b":2,"item":{"c":3}}}`,
+	} {
+		for ctx, want := range map[context.Context]string{withTrace(r): want, t.Context(): strings.Replace(want, ","+traced, "", 1)} {
+			log.Reset()
+			logger.InfoContext(ctx, "m", "c", 3)
+			if !strings.HasSuffix(log.String(), want+"\n") {
+				t.Errorf("logged %s; want it to end with %s", log.String(), want)
+			}
 		}
 	}
 }
