@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
@@ -176,15 +177,15 @@ func authorized(ctx context.Context) (*http.Client, error) {
 // unread are the variables of OpenTelemetry that are set and have no effect here.
 func unread() (names []string) {
 	for _, v := range []struct {
-		name  string
-		means string // values that change nothing, with a comma around each
+		name string
+		done []string // values that ask for what is done anyway
 	}{
-		{"OTEL_LOGS_EXPORTER", ",none,"},
-		{"OTEL_PROPAGATORS", ",tracecontext,baggage,tracecontext,"},
-		{"OTEL_CONFIG_FILE", ","},
-		{"OTEL_EXPERIMENTAL_CONFIG_FILE", ","},
+		{"OTEL_LOGS_EXPORTER", []string{"none"}},
+		{"OTEL_PROPAGATORS", []string{"tracecontext,baggage", "baggage,tracecontext"}},
+		{"OTEL_CONFIG_FILE", nil},
+		{"OTEL_EXPERIMENTAL_CONFIG_FILE", nil},
 	} {
-		if value := os.Getenv(v.name); value != "" && !strings.Contains(v.means, ","+value+",") {
+		if value := os.Getenv(v.name); value != "" && !slices.Contains(v.done, value) {
 			names = append(names, v.name)
 		}
 	}

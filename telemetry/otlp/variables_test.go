@@ -106,8 +106,10 @@ func TestUnsupportedVariables(t *testing.T) {
 // TestVariablesWithoutEffectAreNamed in the log, when telemetry is opened.
 func TestVariablesWithoutEffectAreNamed(t *testing.T) {
 	for variables, named := range map[string]string{
-		"OTEL_LOGS_EXPORTER=otlp": "OTEL_LOGS_EXPORTER", "OTEL_LOGS_EXPORTER=none": "", "OTEL_PROPAGATORS=b3": "OTEL_PROPAGATORS",
-		"OTEL_PROPAGATORS=tracecontext,baggage": "", "OTEL_CONFIG_FILE=otel.yaml": "OTEL_CONFIG_FILE",
+		"OTEL_LOGS_EXPORTER=otlp": "OTEL_LOGS_EXPORTER", "OTEL_LOGS_EXPORTER=none": "",
+		"OTEL_PROPAGATORS=b3": "OTEL_PROPAGATORS", "OTEL_PROPAGATORS=baggage": "OTEL_PROPAGATORS",
+		"OTEL_PROPAGATORS=tracecontext,baggage": "", "OTEL_PROPAGATORS=baggage,tracecontext": "",
+		"OTEL_CONFIG_FILE=otel.yaml": "OTEL_CONFIG_FILE",
 	} {
 		t.Run(variables, func(t *testing.T) {
 			server, err := otlp.Start()
