@@ -15,11 +15,11 @@ import (
 	"example.com/eventdriver/proof/instances"
 )
 
-// load makes all happen that the run consists of, and ends the instances.
+// load makes all happen that the run consists of, and ends the instances. The first failure ends the run.
 func (r *run) load(ctx context.Context) error {
 	ending, cancel := context.WithTimeout(ctx, r.For)
 	defer cancel()
-	var all errgroup.Group
+	all, ending := errgroup.WithContext(ending)
 	all.Go(func() error { return r.publish(ending) })
 	all.Go(func() error { return r.sweep(ending) })
 	all.Go(func() error { return r.trouble(ctx, ending) })
