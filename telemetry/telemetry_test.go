@@ -3,13 +3,9 @@ package telemetry_test
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"reflect"
-	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -21,7 +17,6 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/driver/drivertest"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/stores/memstore"
 	"example.com/eventdriver/telemetry"
@@ -77,165 +72,6 @@ func total(t testing.TB, reader *metric.ManualReader, name, attr string) map[str
 	return sums
 }
 
-// store is a memory store, observed.
-type store struct {
-	driver.EventStore
-	driver.ClaimStore
-	driver.DeadLetterStore
-	driver.Replacer
-	driver.Decider
-	driver.Sealer
-	driver.KeepLooker
-	memory *memstore.Store
-}
-
-// TestObservedStoreKeepsItsContract by the conformance suite of stores.
-func TestObservedStoreKeepsItsContract(t *testing.T) {
-	h := drivertest.Harness[store]{
-		Open: func(t *testing.T) store {
-			observed, _, _ := open(t)
-			memory := memstore.New()
-			events := observed.EventStore("memory", memory)
-			return store{events, observed.ClaimStore("memory", memory), observed.DeadLetterStore("memory", memory),
-				events.(driver.Replacer), events.(driver.Decider), events.(driver.Sealer), events.(driver.KeepLooker), memory}
-		},
-		FakeTime: true, Exclusive: true,
-	}
-	drivertest.TestEventStore(t, h)
-	drivertest.TestClaimStore(t, h)
-	drivertest.TestDeadLetterStore(t, h, func(s store) []driver.DeadLetter { return s.memory.DeadLetters() })
-}
-
-// TestObservedStoreCanWhatTheStoreCan, and nothing else.
-func TestObservedStoreCanWhatTheStoreCan(t *testing.T) {
-	observed, _, _ := open(t)
-	memory := memstore.New()
-	type (
-		E = driver.EventStore
-		R = driver.Replacer
-		D = driver.Decider
-		S = driver.Sealer
-	)
-	kinds := []reflect.Type{reflect.TypeFor[R](), reflect.TypeFor[D](), reflect.TypeFor[S]()}
-	for _, s := range []E{
-		struct{ E }{memory},
-		struct {
-			E
-			R
-		}{memory, memory},
-		struct {
-			E
-			D
-		}{memory, memory},
-		struct {
-			E
-			S
-		}{memory, memory},
-		struct {
-			E
-			R
-			D
-		}{memory, memory, memory},
-		struct {
-			E
-			R
-			S
-		}{memory, memory, memory},
-		struct {
-			E
-			D
-			S
-		}{memory, memory, memory},
-		memory,
-	} {
-		wrapped := observed.EventStore("memory", s)
-		for _, kind := range kinds {
-			if can, want := reflect.TypeOf(wrapped).Implements(kind), reflect.TypeOf(s).Implements(kind); can != want {
-				t.Errorf("%T as %v: %v, want %v", s, kind, can, want)
-			}
-		}
-		if _, _, err := wrapped.(driver.KeepLooker).KeepAndLook(t.Context(), driver.Message{Key: "k", Source: "s"}, []string{"s"}); errors.Is(err, errors.ErrUnsupported) != (s != E(memory)) {
-			t.Errorf("%T: KeepAndLook: %v", s, err)
-		}
-	}
-}
-
-// TestTakeoversAndFencedCompletionsAreCounted, of claims whose leases run out.
-func TestTakeoversAndFencedCompletionsAreCounted(t *testing.T) {
-	observed, _, reader := open(t)
-	claims := observed.ClaimStore("memory", memstore.New())
-	old, err := claims.Acquire(t.Context(), driver.NewClaim("k"), time.Nanosecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	runs := 0
-	business := observed.Business(driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error {
-		runs++
-		return nil
-	}))
-	if err := driver.New(cache.New(claims), business).Process(t.Context(), driver.Message{Key: "k", Source: "s"}); err != nil || runs != 1 {
-		t.Fatalf("%v, %d runs", err, runs)
-	}
-	if err := claims.Complete(t.Context(), old, ""); !errors.Is(err, driver.ErrLost) {
-		t.Errorf("the old holder: %v", err)
-	}
-	if _, err := claims.Renew(t.Context(), old, time.Hour); !errors.Is(err, driver.ErrLost) {
-		t.Errorf("the old holder: %v", err)
-	}
-	for name, want := range map[string]int64{"eventdriver.takeovers": 1, "eventdriver.completions.fenced": 1, "eventdriver.leases.lost": 1, "eventdriver.joins": 1} {
-		if got := total(t, reader, name, "")[""]; got != want {
-			t.Errorf("%s is %d, want %d", name, got, want)
-		}
-	}
-	if got := total(t, reader, "eventdriver.runs", "eventdriver.repeated"); got["true"] != 1 || len(got) != 1 {
-		t.Errorf("runs, by whether one was before: %v", got)
-	}
-}
-
-// TestLostLeaseIsCountedOnce, whether the store says that it is lost or it can't be renewed in time; one that is kept is
-// not counted.
-func TestLostLeaseIsCountedOnce(t *testing.T) {
-	for name, c := range map[string]struct {
-		renew error
-		want  int64
-	}{"the store says so": {driver.ErrLost, 1}, "it can't be renewed": {errors.New("unavailable"), 1}, "it is renewed": {nil, 0}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				observed, _, reader := open(t)
-				claims := observed.ClaimStore("memory", renewing{memstore.New(), c.renew})
-				business := observed.Business(driver.HandlerFunc(func(ctx context.Context, _ driver.Message, _ driver.Next) error {
-					select {
-					case <-ctx.Done():
-						return context.Cause(ctx)
-					case <-time.After(5 * time.Minute):
-						return nil
-					}
-				}))
-				err := driver.New(cache.New(claims, cache.Lease(time.Minute)), business).Process(t.Context(), driver.Message{Key: "k", Source: "s"})
-				if (err != nil) != (c.want > 0) {
-					t.Errorf("the run ends with %v", err)
-				}
-				if got := total(t, reader, "eventdriver.leases.lost", "")[""]; got != c.want {
-					t.Errorf("%d leases are lost, want %d", got, c.want)
-				}
-			})
-		})
-	}
-}
-
-// renewing is a store whose claims can be renewed, unless err is not nil.
-type renewing struct {
-	driver.ClaimStore
-	err error
-}
-
-func (r renewing) Renew(ctx context.Context, c driver.Claim, ttl time.Duration) (driver.Claim, error) {
-	if r.err != nil {
-		return c, r.err
-	}
-	return r.ClaimStore.Renew(ctx, c, ttl)
-}
-
 // TestPanicsGoOn: a handler's panic is counted, its span ends, and it goes on.
 func TestPanicsGoOn(t *testing.T) {
 	observed, spans, reader := open(t)
@@ -271,38 +107,6 @@ func TestBytesTurnedAwayAreCounted(t *testing.T) {
 	}
 }
 
-// TestOperationThatDoesNotReturn, since it panics or ends its goroutine, is counted as a failure, and its span is
-// one.
-func TestOperationThatDoesNotReturn(t *testing.T) {
-	for name, leave := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
-		t.Run(name, func(t *testing.T) {
-			observed, spans, reader := open(t)
-			events := observed.EventStore("memory", leaving{memstore.New(), leave})
-			err := driver.Guard(func() error { return events.Persist(t.Context(), driver.Message{Key: "k", Source: "s"}) })
-			if _, panicked := errors.AsType[*driver.PanicError](err); !panicked {
-				t.Errorf("%v; want the failure", err)
-			}
-			if got := total(t, reader, "eventdriver.store.operation.duration", "eventdriver.outcome"); len(got) != 1 || got["panic"] != 1 {
-				t.Errorf("operations: %v", got)
-			}
-			if ended := spans.GetSpans(); len(ended) != 1 || ended[0].Status.Code.String() != "Error" {
-				t.Errorf("spans: %+v", ended)
-			}
-		})
-	}
-}
-
-// leaving is a store whose Persist does not return.
-type leaving struct {
-	driver.EventStore
-	leave func()
-}
-
-func (l leaving) Persist(context.Context, driver.Message) error {
-	l.leave()
-	return nil
-}
-
 // TestSeriesAreBounded: what events say makes no time series beyond a number.
 func TestSeriesAreBounded(t *testing.T) {
 	observed, _, reader := open(t, telemetry.Sources("event1"))
@@ -320,59 +124,6 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 	if got := total(t, reader, "eventdriver.dead_letters", "eventdriver.reason"); len(got) > 51 || got["other"] == 0 {
 		t.Errorf("%d reasons", len(got))
-	}
-}
-
-// TestRequestsHaveTheirBillingClass, as Google's price lists name it.
-func TestRequestsHaveTheirBillingClass(t *testing.T) {
-	observed, _, reader := open(t)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.Method == http.MethodDelete:
-			http.NotFound(w, r)
-		case strings.HasSuffix(r.URL.Path, "/again"): // and is sent again
-			w.WriteHeader(http.StatusServiceUnavailable)
-		case r.URL.Query().Has("ifGenerationMatch"):
-			w.WriteHeader(http.StatusPreconditionFailed)
-		case strings.HasSuffix(r.URL.Path, "/moved"):
-			w.WriteHeader(http.StatusTemporaryRedirect)
-		}
-	}))
-	defer server.Close()
-	send := func(service, method, path string) {
-		client := http.Client{Transport: observed.Transport(service, http.DefaultTransport)}
-		r, _ := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)
-		if answer, err := client.Do(r); err == nil {
-			_ = answer.Body.Close()
-		}
-	}
-	for _, r := range [][3]string{
-		{telemetry.CloudStorage, "POST", "/upload/storage/v1/b/bucket/o?uploadType=multipart"},
-		{telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o?prefix=x"},
-		{telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o/a%2Fb?alt=media"},
-		{telemetry.CloudStorage, "DELETE", "/storage/v1/b/bucket/o/a%2Fb"},
-		{telemetry.CloudStorage, "PATCH", "/storage/v1/b/bucket/o/a%2Fb"},
-		{telemetry.CloudStorage, "POST", "/storage/v1/b/bucket/o/a/rewriteTo/b/bucket/o/c"},
-		{telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o/again"},
-		{telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o/moved"},
-		{telemetry.CloudStorage, "POST", "/upload/storage/v1/b/bucket/o?uploadType=multipart&ifGenerationMatch=0"},
-		{telemetry.BigQuery, "POST", "/bigquery/v2/projects/p/queries"},
-		{telemetry.BigQuery, "POST", "/bigquery/v2/projects/p/datasets/d/tables/t/insertAll"},
-		{telemetry.BigQuery, "GET", "/bigquery/v2/projects/p/queries/job"},
-		{telemetry.BigQuery, "GET", "/bigquery/v2/projects/p/datasets/d/tables/t/data"},
-	} {
-		send(r[0], r[1], r[2])
-	}
-	server.Close()
-	send(telemetry.CloudStorage, "GET", "/storage/v1/b/bucket/o/gone")
-	for attr, want := range map[string]map[string]int64{
-		"eventdriver.billing_class": {"A": 4, "B": 2, "free": 6, "bytes read": 1, "bytes inserted": 1},
-		"eventdriver.status":        {"200": 9, "307": 1, "404": 1, "412": 1, "503": 1, "no-answer": 1},
-		"eventdriver.operation":     {"insert": 3, "list": 1, "get": 4, "delete": 1, "update": 1, "copy": 1, "query": 1, "job": 1, "list rows": 1},
-	} {
-		if got := total(t, reader, "eventdriver.store.requests", attr); !reflect.DeepEqual(got, want) {
-			t.Errorf("by %s: %v, want %v", attr, got, want)
-		}
 	}
 }
 
