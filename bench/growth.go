@@ -16,10 +16,10 @@ import (
 	"example.com/eventdriver/stores/memstore"
 )
 
-const growthText = `What grows with what. Keys: so many wait for an event, while others are joined; in memory
-the store takes what the second column says, on Cloud Storage the requests of a join are counted. The function's
-memory and CPU with the size of events and the number of clients are those of its process, which has 512 MiB and
-keeps events on Cloud Storage; the stand-in's share is in its own column.`
+const growthText = `What grows with what. In memory, the keys of the first column wait for an event, with the
+bytes of the second, while others are joined. On Cloud Storage the requests of a join are counted, beside objects
+of other keys. The function's memory and CPU with the size of events and the number of clients are those of its
+process, which has 512 MiB and keeps events on Cloud Storage; the stand-in's share is in its own column.`
 
 // growth measures what grows with the keys, with the size of events and with the clients.
 func growth(ctx context.Context, r *run) (section, error) {
