@@ -43,7 +43,7 @@ var steps = []step{
 		commands: []string{"go test ./cmd/eventdriver -count=1 -v -timeout 10m -run TestHundredThousandKeys"}, figure: line(`keys: (.*)`)},
 	{name: "sweeps", what: "two that sweep, killed while the last events of orders come late",
 		commands: []string{"go test . -count=1 -v -timeout 10m -run TestSweepsKilledAgainstLateEvents"}, figure: line(`sweeps: (.*)`)},
-	{name: "telemetry", what: "counters of processes under load, compared with what they answered",
+	{name: "telemetry", what: "counters of processes under load, compared with what they answered; a run recorded for the dashboard",
 		commands: []string{"go test . -count=1 -v -timeout 10m -run TestCountersAgreeWithTheLedger",
 			"go test ./proof/dashboard -count=1 -v -timeout 10m -run TestRecord"}, figure: line(`telemetry: (.*)`)},
 	{name: "local", what: "instances of the local run killed and frozen while orders come", commands: []string{
