@@ -32,7 +32,7 @@ type observed struct {
 }
 
 // openTelemetry returns the observer that config names. Events are handled whatever is wrong with it:
-// then there is none.
+// then nobody observes them.
 func openTelemetry(ctx context.Context, c Config, logger *slog.Logger) observer {
 	if c.Telemetry == TelemetryOff || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return unobserved{}

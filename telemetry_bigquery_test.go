@@ -43,7 +43,8 @@ func TestBigQueryKeepsTheTraceOfEachEvent(t *testing.T) {
 		if link := joined[0].Links[i]; spans[0].TraceID != link.TraceID || spans[0].SpanID != link.SpanID {
 			t.Errorf("link %d is %v; want the first delivery of %s, %+v", i, link, source, spans[0])
 		}
-		if slices.ContainsFunc(joined[0].Links[:i], func(l otlp.Link) bool { return l.TraceID == joined[0].Links[i].TraceID }) {
+		same := func(l otlp.Link) bool { return l.TraceID == joined[0].Links[i].TraceID }
+		if slices.ContainsFunc(joined[0].Links[:i], same) {
 			t.Errorf("link %d is to a trace for the second time", i)
 		}
 	}

@@ -91,7 +91,8 @@ func (t *Topic) publish(ctx context.Context, m *pubsub.Message) error {
 	defer t.room.Release(size)
 	within, cancel := context.WithTimeout(ctx, publishWithin)
 	defer cancel()
-	confirmed, err := t.client.TopicAdminClient.Publish(within, &pubsubpb.PublishRequest{Topic: t.name, Messages: []*pubsubpb.PubsubMessage{message}})
+	confirmed, err := t.client.TopicAdminClient.Publish(within, &pubsubpb.PublishRequest{
+		Topic: t.name, Messages: []*pubsubpb.PubsubMessage{message}})
 	switch {
 	case err == nil && len(confirmed.GetMessageIds()) != 1: // whoever has answered
 		return fmt.Errorf("topic %s: not published: the answer has no ID of the message", t.name)

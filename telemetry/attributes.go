@@ -33,7 +33,7 @@ func (s set) one(ctx context.Context, c metric.Int64Counter) { c.Add(ctx, 1, s.a
 
 // labels are the values of the attributes that tell a metric's series apart. Their names follow from the metric.
 type (
-	deliveryLabels  struct{ system, source, outcome, failure string } // failure is "" where there is none
+	deliveryLabels  struct{ system, source, outcome, failure string } // failure is "" where nothing failed
 	operationLabels struct{ store, operation, outcome string }
 	requestLabels   struct{ service, operation, status, class string }
 	runLabels       struct {
@@ -55,7 +55,8 @@ type labeled struct {
 }
 
 func (l deliveryLabels) attributes() []attribute.KeyValue {
-	attrs := []attribute.KeyValue{attribute.String("messaging.system", l.system), attribute.String("messaging.operation.name", "process"),
+	attrs := []attribute.KeyValue{
+		attribute.String("messaging.system", l.system), attribute.String("messaging.operation.name", "process"),
 		attrSource.String(l.source), attrOutcome.String(l.outcome)}
 	if l.failure != "" {
 		attrs = append(attrs, attrError.String(l.failure))
@@ -64,11 +65,13 @@ func (l deliveryLabels) attributes() []attribute.KeyValue {
 }
 
 func (l operationLabels) attributes() []attribute.KeyValue {
-	return []attribute.KeyValue{attrStore.String(l.store), attrOperation.String(l.operation), attrOutcome.String(l.outcome)}
+	return []attribute.KeyValue{
+		attrStore.String(l.store), attrOperation.String(l.operation), attrOutcome.String(l.outcome)}
 }
 
 func (l requestLabels) attributes() []attribute.KeyValue {
-	return []attribute.KeyValue{attribute.String("eventdriver.service", l.service), attribute.String("eventdriver.operation", l.operation),
+	return []attribute.KeyValue{
+		attribute.String("eventdriver.service", l.service), attribute.String("eventdriver.operation", l.operation),
 		attribute.String("eventdriver.status", l.status), attribute.String("eventdriver.billing_class", l.class)}
 }
 

@@ -115,7 +115,8 @@ func (j joined) Process(ctx context.Context, in driver.Message, next driver.Next
 		attrs = append(attrs, attrMissing.StringSlice(in.Missing))
 	}
 	attrs = j.t.private(attrs, "messaging.message.id", in.ID)
-	joinedCtx, span := j.t.tracer.Start(ctx, j.t.spanName(in.Source), trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
+	joinedCtx, span := j.t.tracer.Start(ctx, j.t.spanName(in.Source),
+		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithLinks(links...), trace.WithAttributes(attrs...))
 	deliveryFrom(ctx).completedBy(span)
 	runFrom(ctx).begin(span)

@@ -54,7 +54,8 @@ func newInstruments(m metric.Meter) (i instruments, err error) {
 	counter(&i.fenced, "eventdriver.completions.fenced", "{completion}", "Completions that the store refused, since another had taken the key.")
 	histogram(&i.operations, "eventdriver.store.operation.duration", "Operations of stores, by store, operation and outcome.", processBounds)
 	counter(&i.requests, "eventdriver.store.requests", "{request}", "Requests to Google's services, by service, operation, status and billing class.")
-	counter(&i.turnedAway, "eventdriver.memory.turned_away", "By", "Bytes of deliveries that found no memory free, as far as their requests told, by source.")
+	counter(&i.turnedAway, "eventdriver.memory.turned_away", "By",
+		"Bytes of deliveries that found no memory free, as far as their requests told, by source.")
 	return i, errors.Join(errs...)
 }
 

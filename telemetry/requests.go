@@ -38,7 +38,8 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && !charged(answer.StatusCode) {
 		class = classFree
 	}
-	c.t.labeled.requests.of(requestLabels{c.service, operation, status, class}, requestLabels.attributes).one(r.Context(), c.t.metrics.requests)
+	values := requestLabels{c.service, operation, status, class}
+	c.t.labeled.requests.of(values, requestLabels.attributes).one(r.Context(), c.t.metrics.requests)
 	return answer, err
 }
 

@@ -38,7 +38,8 @@ func (t *Telemetry) call(ctx context.Context, err *error, store, op, key, source
 var asClient = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 
 func (t *Telemetry) ofOperation(store, op, key, source string) []attribute.KeyValue {
-	attrs := append(t.private(make([]attribute.KeyValue, 0, 4), attrKey, key), attrStore.String(store), attrOperation.String(op))
+	attrs := t.private(make([]attribute.KeyValue, 0, 4), attrKey, key)
+	attrs = append(attrs, attrStore.String(store), attrOperation.String(op))
 	if source != "" {
 		attrs = append(attrs, t.source(source))
 	}
@@ -48,8 +49,9 @@ func (t *Telemetry) ofOperation(store, op, key, source string) []attribute.KeyVa
 // end ends it. To be deferred: what does not return is counted, too.
 func (c call) end() {
 	outcome := c.t.finish(c.span, *c.err)
-	labels := operationLabels{c.store, c.op, c.t.reasons.of(outcome)}
-	c.t.metrics.operations.Record(c.ctx, time.Since(c.began).Seconds(), c.t.labeled.operations.of(labels, operationLabels.attributes).record...)
+	values := operationLabels{c.store, c.op, c.t.reasons.of(outcome)}
+	labels := c.t.labeled.operations.of(values, operationLabels.attributes)
+	c.t.metrics.operations.Record(c.ctx, time.Since(c.began).Seconds(), labels.record...)
 }
 
 // EventStore returns a store that does what s does, with a span for each operation. It is a Replacer,

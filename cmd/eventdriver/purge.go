@@ -82,8 +82,8 @@ func (p *purge) run(ctx context.Context, f function, key string) error {
 	}
 	text := plain(key) + ": all that was kept of it is deleted; an event that comes now begins it anew\n"
 	if len(all.Since) > 0 {
-		text += fmt.Sprintf("Of %s, events have come meanwhile. They may have been acknowledged as if the key were completed: "+
-			"purge it again, or publish one of them again.\n", strings.Join(all.Since, ", "))
+		text += fmt.Sprintf("Of %s, events have come meanwhile. They may have been acknowledged as if the key were "+
+			"completed: purge it again, or publish one of them again.\n", strings.Join(all.Since, ", "))
 	}
 	return p.printText(text)
 }

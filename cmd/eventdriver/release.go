@@ -13,13 +13,14 @@ import (
 // keyChange is a command that changes one key.
 type keyChange struct {
 	*changing
-	name   string
-	what   string                                                                 // for the question: what it does to the key
-	forced string                                                                 // for the question: what it may do to a key that is being processed
-	check  func(k change.Keys, ctx context.Context, key string, force bool) error // says why do would be refused
-	do     func(k change.Keys, ctx context.Context, key string, force bool) error
-	force  bool
-	runs   bool // the key is to be run then
+	name string
+	// what and forced are for the question: what it does to the key, and what it may do to one that is being processed.
+	what, forced string
+	// check says why do would be refused.
+	check func(k change.Keys, ctx context.Context, key string, force bool) error
+	do    func(k change.Keys, ctx context.Context, key string, force bool) error
+	force bool
+	runs  bool // the key is to be run then
 }
 
 func newRelease(g *globals) *cobra.Command {

@@ -159,6 +159,7 @@ func TestPurgeTellsOfEventsThatCameMeanwhile(t *testing.T) {
 		}
 		return gcs.Fault{}
 	})
-	expectCall(t, b, fine, []string{"Of event2, event3, events have come meanwhile"}, "purge", "order-1", "--as=me", "--settle=0s", "--yes")
+	expectCall(t, b, fine, []string{"Of event2, event3, events have come meanwhile"},
+		"purge", "order-1", "--as=me", "--settle=0s", "--yes")
 	expectCall(t, b, found, []string{"order-1: waiting"}, "why", "order-1")
 }

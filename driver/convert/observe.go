@@ -58,7 +58,8 @@ func (e *endpoint) tell(ctx context.Context, event *cloudevents.Event, o outcome
 	if e.observe == nil {
 		return
 	}
-	out := Outcome{Verdict: verdicts[o.verdict], ID: o.message.ID, Source: o.message.Source, Key: o.message.Key, Size: o.unread, Err: o.err}
+	out := Outcome{Verdict: verdicts[o.verdict], ID: o.message.ID, Source: o.message.Source, Key: o.message.Key,
+		Size: o.unread, Err: o.err}
 	if event != nil && event.Context != nil {
 		out.ID, out.Type, out.Origin = event.ID(), event.Type(), event.Source()
 		out.Size = int64(len(event.Data()))

@@ -54,7 +54,8 @@ func (b Board) Picture(r *Recording) ([]byte, error) {
 	}
 	var picture bytes.Buffer
 	fmt.Fprintf(&picture, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" role="img">%[3]s
-<title>%[4]s</title><rect class="ground" width="%[1]d" height="%[2]d"/><text class="title" x="%[5]d" y="24" style="font-size:16px">%[4]s</text>
+<title>%[4]s</title><rect class="ground" width="%[1]d" height="%[2]d"/>`+
+		`<text class="title" x="%[5]d" y="24" style="font-size:16px">%[4]s</text>
 <text x="%[5]d" y="46">%[6]s</text>
 %[7]s</svg>
 `, width, height+heading, style, html.EscapeString(b.DisplayName), padding, html.EscapeString(r.About), panels.String())
@@ -167,8 +168,10 @@ func (p *panel) scale() float64 {
 }
 
 func (p *panel) draw(b *bytes.Buffer) {
-	fmt.Fprintf(b, `<rect class="panel" x="%d" y="%d" width="%d" height="%d" rx="4"/><text class="title" x="%d" y="%d">%s</text>`+"\n",
-		p.tile.XPos*column+padding/2, heading+p.tile.YPos*row+padding/2, p.tile.Width*column-padding, p.tile.Height*row-padding,
+	fmt.Fprintf(b, `<rect class="panel" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+
+		`<text class="title" x="%d" y="%d">%s</text>`+"\n",
+		p.tile.XPos*column+padding/2, heading+p.tile.YPos*row+padding/2,
+		p.tile.Width*column-padding, p.tile.Height*row-padding,
 		p.tile.XPos*column+padding+6, heading+p.tile.YPos*row+padding+12, html.EscapeString(p.tile.Widget.Title))
 	every := charts.NiceStep(p.scale(), 4)
 	for v := 0.0; v <= p.scale()+every/2; v += every {
@@ -191,7 +194,8 @@ func (p *panel) drawCurve(b *bytes.Buffer, c *curve, color string) {
 	case "STACKED_BAR":
 		p.drawBars(b, c, color)
 	case "STACKED_AREA":
-		fmt.Fprintf(b, `<path fill="%s" fill-opacity="0.85" d="M%.1f %.1f%sV%.1fZ"/>`+"\n", color, p.x(0), p.bottom, p.path(c, 'L'), p.bottom)
+		fmt.Fprintf(b, `<path fill="%s" fill-opacity="0.85" d="M%.1f %.1f%sV%.1fZ"/>`+"\n",
+			color, p.x(0), p.bottom, p.path(c, 'L'), p.bottom)
 	default:
 		fmt.Fprintf(b, `<path fill="none" stroke="%s" stroke-width="1.8" d="%s"/>`+"\n", color, p.path(c, 'M'))
 	}

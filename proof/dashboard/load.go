@@ -131,7 +131,8 @@ func (r *run) publishAfter(ending context.Context, after time.Duration, source, 
 
 // trouble has one thing after another go wrong.
 func (r *run) trouble(ctx, ending context.Context) error {
-	for _, do := range []func(context.Context, context.Context) error{r.kill, r.freeze, r.fill, r.kill, r.freeze, r.freeze} {
+	all := []func(ctx, ending context.Context) error{r.kill, r.freeze, r.fill, r.kill, r.freeze, r.freeze}
+	for _, do := range all {
 		pause(ending, r.For/8)
 		if ending.Err() != nil {
 			return nil

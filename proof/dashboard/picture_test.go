@@ -38,7 +38,8 @@ func TestPictureIsOfTheDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(drawn, kept) {
-		t.Errorf("%s is not drawn from %s and %s: run go run ./proof/cmd/dashboard", dashboard.Drawn, dashboard.Template, dashboard.Recorded)
+		t.Errorf("%s is not drawn from %s and %s: run go run ./proof/cmd/dashboard",
+			dashboard.Drawn, dashboard.Template, dashboard.Recorded)
 	}
 	for _, tile := range board.MosaicLayout.Tiles {
 		if !bytes.Contains(kept, []byte(">"+html.EscapeString(tile.Widget.Title)+"<")) {
@@ -101,7 +102,8 @@ func TestRecord(t *testing.T) {
 	board, _ := open(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	recording, err := dashboard.Record(ctx, dashboard.Options{For: 24 * time.Second, Rate: 3, Metrics: board.Metrics(), Say: func(line string) { t.Log(line) }})
+	recording, err := dashboard.Record(ctx, dashboard.Options{
+		For: 24 * time.Second, Rate: 3, Metrics: board.Metrics(), Say: func(line string) { t.Log(line) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +111,8 @@ func TestRecord(t *testing.T) {
 	for _, s := range recording.Sent {
 		metrics[s.Metric] = true
 	}
-	for _, want := range []string{"eventdriver.joins", "eventdriver.join.wait", "messaging.client.consumed.messages", "messaging.process.duration",
-		"eventdriver.store.requests", "eventdriver.runs", "eventdriver.memory.in_flight"} {
+	for _, want := range []string{"eventdriver.joins", "eventdriver.join.wait", "messaging.client.consumed.messages",
+		"messaging.process.duration", "eventdriver.store.requests", "eventdriver.runs", "eventdriver.memory.in_flight"} {
 		if !metrics[want] {
 			t.Errorf("nothing of %s is recorded", want)
 		}

@@ -82,8 +82,9 @@ func TestQueries(t *testing.T) {
 
 // TestQueriesThatAreNotKnown are errors, not empty panels.
 func TestQueriesThatAreNotKnown(t *testing.T) {
-	for _, query := range []string{"", "avg({\"a\"})", `sum({"a"}`, `{"a"} {"b"}`, `rate({"a"})`, `rate({"a"}[soon])`, `{job="x"}`, `sum({"a"}) * {"b"}`, `{"a" "b"}`,
-		`sum by (x y) ({"a"})`, `{"a"} and {"b"}`, `sum without (x) ({"a"})`, `{"a"} + 1`} {
+	for _, query := range []string{
+		"", `avg({"a"})`, `sum({"a"}`, `{"a"} {"b"}`, `rate({"a"})`, `rate({"a"}[soon])`, `{job="x"}`,
+		`sum({"a"}) * {"b"}`, `{"a" "b"}`, `sum by (x y) ({"a"})`, `{"a"} and {"b"}`, `sum without (x) ({"a"})`, `{"a"} + 1`} {
 		if _, err := Parse(query); err == nil {
 			t.Errorf("%s is taken", query)
 		}

@@ -5,6 +5,7 @@ package dashboard
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -123,7 +124,7 @@ func (r *Recording) Write(to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b.WriteString("{\"about\": " + string(about) + ",\n\"seconds\": " + strconv.FormatFloat(r.Seconds, 'f', 0, 64) + ",\n\"series\": [\n")
+	fmt.Fprintf(&b, "{\"about\": %s,\n\"seconds\": %.0f,\n\"series\": [\n", about, r.Seconds)
 	for i, s := range r.Sent {
 		line, err := json.Marshal(s)
 		if err != nil {
@@ -187,7 +188,8 @@ func (r *recorder) recording(about string, seconds float64) *Recording {
 		recording.Sent = append(recording.Sent, *s)
 	}
 	slices.SortFunc(recording.Sent, func(a, b Series) int {
-		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Instance, b.Instance), cmp.Compare(name(a.Attributes), name(b.Attributes)))
+		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Instance, b.Instance),
+			cmp.Compare(name(a.Attributes), name(b.Attributes)))
 	})
 	return recording
 }

@@ -65,8 +65,8 @@ func Record(ctx context.Context, o Options) (recorded *Recording, err error) {
 	if err := r.load(ctx); err != nil {
 		return nil, err
 	}
-	about := fmt.Sprintf("%d instances of the function, %v orders a second for %v, with duplicates, failures, late and missing events; "+
-		"instances are killed and stopped.", slots, o.Rate, o.For)
+	about := fmt.Sprintf("%d instances of the function, %v orders a second for %v, with duplicates, failures, "+
+		"late and missing events; instances are killed and stopped.", slots, o.Rate, o.For)
 	return r.recorder.recording(about, time.Since(r.began).Seconds()), nil
 }
 
@@ -74,7 +74,8 @@ func (r *run) start(ctx context.Context) (err error) {
 	if r.folder, err = os.MkdirTemp("", "dashboard"); err != nil {
 		return err
 	}
-	if r.program, err = instances.Build(ctx, r.folder, instances.Program{Business: "proof/dashboard/business/business.go"}); err != nil {
+	program := instances.Program{Business: "proof/dashboard/business/business.go"}
+	if r.program, err = instances.Build(ctx, r.folder, program); err != nil {
 		return err
 	}
 	if r.storage, err = gcs.Start("127.0.0.1:0"); err != nil {
@@ -100,8 +101,10 @@ func (r *run) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	r.eventarc = eventarc.New(ctx, eventarc.Config{FirstBackoff: time.Second, LongestBackoff: 20 * time.Second, Deadline: 10 * time.Second,
-		Route: func(context.Context) (string, func(), error) { return r.any().URL, func() {}, nil }, Path: convert.SourcePath})
+	r.eventarc = eventarc.New(ctx, eventarc.Config{
+		FirstBackoff: time.Second, LongestBackoff: 20 * time.Second, Deadline: 10 * time.Second,
+		Route: func(context.Context) (string, func(), error) { return r.any().URL, func() {}, nil },
+		Path:  convert.SourcePath})
 	r.began = time.Now()
 	return nil
 }
@@ -111,9 +114,12 @@ func (r *run) startInstance(ctx context.Context, slot int) error {
 	r.started++
 	name := fmt.Sprint("instance", r.started)
 	r.mu.Unlock()
-	p, err := instances.Start(ctx, r.program, []string{"GCS_BUCKET=" + orders, "STORAGE_EMULATOR_HOST=" + r.storage.Host(),
-		"LEASE=10s", "JOIN_DEADLINE=8m", "GOMEMLIMIT=160MiB", "OTEL_EXPORTER_OTLP_ENDPOINT=" + r.collector.URL, "OTEL_TRACES_EXPORTER=none",
-		"OTEL_METRIC_EXPORT_INTERVAL=30000", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id=" + name}, instances.Lines(func(line []byte) { r.line(slot, line) }))
+	variables := []string{"GCS_BUCKET=" + orders, "STORAGE_EMULATOR_HOST=" + r.storage.Host(),
+		"LEASE=10s", "JOIN_DEADLINE=8m", "GOMEMLIMIT=160MiB",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + r.collector.URL, "OTEL_TRACES_EXPORTER=none",
+		"OTEL_METRIC_EXPORT_INTERVAL=30000", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id=" + name}
+	lines := instances.Lines(func(line []byte) { r.line(slot, line) })
+	p, err := instances.Start(ctx, r.program, variables, lines)
 	if err != nil {
 		return err
 	}

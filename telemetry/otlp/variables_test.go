@@ -30,18 +30,32 @@ func TestStandardVariables(t *testing.T) {
 		resource        map[string]string
 		header          string // of requests over HTTP, with its value
 	}{
-		{"over HTTP", "OTEL_EXPORTER_OTLP_ENDPOINT=URL", 1, 7, map[string]string{"service.name": "event-driver"}, "Content-Type: application/x-protobuf"},
+		{"over HTTP",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=URL", 1, 7,
+			map[string]string{"service.name": "event-driver"}, "Content-Type: application/x-protobuf"},
 		{"over gRPC", "OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST OTEL_EXPORTER_OTLP_PROTOCOL=grpc", 1, 7, nil, ""},
-		{"each by its own", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://HOST OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=URL/v1/metrics", 1, 7, nil, ""},
-		{"one for its signal goes first", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=URL/v1/traces OTEL_METRICS_EXPORTER=none", 1, 0, nil, ""},
-		{"headers", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_EXPORTER_OTLP_HEADERS=api-key=a%20secret", 1, 7, nil, "Api-Key: a secret"},
-		{"headers of a signal", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_METRICS_EXPORTER=none OTEL_EXPORTER_OTLP_TRACES_HEADERS=api-key=b", 1, 0, nil, "Api-Key: b"},
-		{"compressed", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_EXPORTER_OTLP_COMPRESSION=gzip", 1, 7, nil, "Content-Encoding: gzip"},
+		{"each by its own",
+			"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://HOST OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc " +
+				"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=URL/v1/metrics", 1, 7, nil, ""},
+		{"one for its signal goes first",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1 OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=URL/v1/traces " +
+				"OTEL_METRICS_EXPORTER=none", 1, 0, nil, ""},
+		{"headers",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_EXPORTER_OTLP_HEADERS=api-key=a%20secret", 1, 7, nil, "Api-Key: a secret"},
+		{"headers of a signal",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_METRICS_EXPORTER=none " +
+				"OTEL_EXPORTER_OTLP_TRACES_HEADERS=api-key=b", 1, 0, nil, "Api-Key: b"},
+		{"compressed",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_EXPORTER_OTLP_COMPRESSION=gzip", 1, 7, nil, "Content-Encoding: gzip"},
 		{"no traces", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_TRACES_EXPORTER=none", 0, 7, nil, ""},
-		{"no metrics", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_METRICS_EXPORTER=none OTEL_TRACES_EXPORTER=otlp", 1, 0, nil, ""},
+		{"no metrics",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_METRICS_EXPORTER=none OTEL_TRACES_EXPORTER=otlp", 1, 0, nil, ""},
 		{"no samples", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_TRACES_SAMPLER=always_off", 0, 7, nil, ""},
-		{"a share of samples", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0", 0, 7, nil, ""},
-		{"resource", "OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_SERVICE_NAME=orders OTEL_RESOURCE_ATTRIBUTES=service.name=other,team=a%2Cb,service.instance.id=7", 1, 7,
+		{"a share of samples",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0", 0, 7, nil, ""},
+		{"resource",
+			"OTEL_EXPORTER_OTLP_ENDPOINT=URL OTEL_SERVICE_NAME=orders " +
+				"OTEL_RESOURCE_ATTRIBUTES=service.name=other,team=a%2Cb,service.instance.id=7", 1, 7,
 			map[string]string{"service.name": "orders", "team": "a,b", "service.instance.id": "7"}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +76,8 @@ func TestStandardVariables(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(server.Spans()) != c.spans || server.Total("events") != c.events {
-				t.Errorf("received %d spans and %v events; want %d and %v", len(server.Spans()), server.Total("events"), c.spans, c.events)
+				t.Errorf("received %d spans and %v events; want %d and %v",
+					len(server.Spans()), server.Total("events"), c.spans, c.events)
 			}
 			for name, want := range c.resource {
 				if got := server.Resource()[name]; got != want {
@@ -86,8 +101,9 @@ func TestStandardVariables(t *testing.T) {
 // end of the test waits for all of its goroutines.
 func TestUnsupportedVariables(t *testing.T) {
 	for _, wrong := range [][2]string{
-		{"OTEL_TRACES_EXPORTER", "console"}, {"OTEL_METRICS_EXPORTER", "prometheus"}, {"OTEL_TRACES_EXPORTER", "otlp,console"},
-		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"}, {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "x"}, {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "x"},
+		{"OTEL_TRACES_EXPORTER", "console"}, {"OTEL_TRACES_EXPORTER", "otlp,console"},
+		{"OTEL_METRICS_EXPORTER", "prometheus"}, {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"},
+		{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "x"}, {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "x"},
 		{"OTEL_TRACES_SAMPLER", "jaeger_remote"},
 	} {
 		t.Run(wrong[0], func(t *testing.T) {
@@ -162,8 +178,10 @@ func TestCredentialsGoToGoogleAlone(t *testing.T) {
 		t.Errorf("%d spans", len(server.Spans()))
 	}
 	for endpoint, want := range map[string]bool{
-		"https://telemetry.googleapis.com": true, "https://telemetry.europe-west3.rep.googleapis.com:443": true, "http://telemetry.googleapis.com": false,
-		"https://googleapis.com.example.com": false, "https://xgoogleapis.com": false, "https://example.com/.googleapis.com": false, "::": false,
+		"https://telemetry.googleapis.com": true, "https://telemetry.europe-west3.rep.googleapis.com:443": true,
+		"http://telemetry.googleapis.com":    false,
+		"https://googleapis.com.example.com": false, "https://xgoogleapis.com": false,
+		"https://example.com/.googleapis.com": false, "::": false,
 	} {
 		if got := atGoogle(endpoint); got != want {
 			t.Errorf("%s is Google's: %v", endpoint, got)

@@ -43,7 +43,7 @@ var steps = []step{
 		commands: []string{"go test ./cmd/eventdriver -count=1 -v -timeout 10m -run TestHundredThousandKeys"}, figure: line(`keys: (.*)`)},
 	{name: "sweeps", what: "two that sweep, killed while the last events of orders come late",
 		commands: []string{"go test . -count=1 -v -timeout 10m -run TestSweepsKilledAgainstLateEvents"}, figure: line(`sweeps: (.*)`)},
-	{name: "telemetry", what: "counters of processes under load, compared with what they answered; a run recorded for the dashboard",
+	{name: "telemetry", what: "counters of processes under load, compared with the answers; a run recorded for the dashboard",
 		commands: []string{"go test . -count=1 -v -timeout 10m -run TestCountersAgreeWithTheLedger",
 			"go test ./proof/dashboard -count=1 -v -timeout 10m -run TestRecord"}, figure: line(`telemetry: (.*)`)},
 	{name: "local", what: "instances of the local run killed and frozen while orders come", commands: []string{
@@ -71,7 +71,7 @@ var steps = []step{
 		commands: []string{"go test ./deploy -count=1 -v -run TestInterruptedRunsEnd"}, figure: tests},
 	{name: "terraform", what: "the module formatted, validated, planned and tested",
 		commands: []string{"make terraform"}, figure: line(`(?i)(success.*|.*passed.*)`), needs: terraform},
-	{name: "provider", what: "Google's own provider applies the module to a stand-in for Google Cloud, change after change",
+	{name: "provider", what: "Google's own provider applies the module to a stand-in for Google Cloud, change by change",
 		commands: []string{"go test ./proof/terraform -count=1 -v -timeout 2h"}, figure: tests, needs: provider},
 	{name: "buildpack", what: "the function built and started as Google's buildpack does",
 		commands: []string{"make buildpack"}, figure: count(`(?m)^(--- PASS|ok )`, "checks")},
