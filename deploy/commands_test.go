@@ -111,13 +111,15 @@ func TestCommandsOfTheGuideAreThoseOfTheScripts(t *testing.T) {
 		case strings.HasPrefix(command, "terraform state list | grep "):
 			listed := regexp.MustCompile(strings.Split(command, "'")[1])
 			for address, want := range map[string]bool{
-				`google_project_iam_member.people_logs["group:support@example.com"]`:   true,
-				`google_pubsub_topic_iam_member.operators["event1 principal://iam/x"]`: true,
-				`google_project_iam_member.people_logs["support"]`:                     false,
-				`google_project_service.this["run.googleapis.com"]`:                    false,
-				`google_cloud_run_v2_service_iam_member.sweep_invoker[0]`:              false,
+				`module.orders.google_project_iam_member.people_logs["group:support@example.com"]`:   true,
+				`module.orders.google_pubsub_topic_iam_member.operators["event1 principal://iam/x"]`: true,
+				`module.orders.google_project_iam_member.people_logs["support"]`:                     false,
+				`module.orders.google_project_service.this["run.googleapis.com"]`:                    false,
+				`module.orders.google_cloud_run_v2_service_iam_member.sweep_invoker[0]`:              false,
+				`google_project_iam_member.own["group:support@example.com"]`:                         false,
+				`module.own.google_project_iam_member.all["group:support@example.com"]`:              false,
 			} {
-				if is := listed.MatchString("module.orders." + address); is != want {
+				if is := listed.MatchString(address); is != want {
 					t.Errorf("docs/deploy.md: %s picks %s: %t", command, address, is)
 				}
 			}
