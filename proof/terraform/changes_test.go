@@ -9,6 +9,9 @@ import (
 
 var none = inputs{}
 
+// image is one that somebody else has built.
+var image = region + "-docker.pkg.dev/" + project + "/images/orders@sha256:" + strings.Repeat("0", 64)
+
 // parcel are sources of which the third is called that and comes from elsewhere.
 func parcel(from inputs) inputs {
 	return inputs{"event1": none, "event2": none, "parcel": from}
@@ -168,11 +171,8 @@ func TestSurroundings(t *testing.T) {
 func TestImage(t *testing.T) {
 	r := newRoot(t, nil)
 	r.apply()
-	image := inputs{
-		"uri": "europe-west1-docker.pkg.dev/" + project + "/images/orders@sha256:" + strings.Repeat("0", 64),
-	}
 	r.steps(
-		step{name: "image", inputs: inputs{"image": image}},
+		step{name: "image", inputs: inputs{"image": inputs{"uri": image}}},
 		step{name: "network", inputs: inputs{
 			"vpc_network": inputs{"network": "n", "subnetwork": "s"},
 			"vpc_egress":  "ALL_TRAFFIC",

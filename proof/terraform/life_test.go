@@ -16,12 +16,16 @@ func TestExamples(t *testing.T) {
 		"orders":          {"orders-event1", "orders-event2", "orders-event3"},
 		"bigquery":        {"orders-bq-event1", "orders-bq-event2", "orders-bq-event3"},
 		"existing-topics": nil,
+		"image":           {"orders-event1", "orders-event2", "orders-event3"},
 	} {
 		t.Run(example, func(t *testing.T) {
 			r := newRoot(t, nil)
 			r.modules["orders"] = inputs{
 				"source":     r.modules["orders"]["source"].(string) + "/examples/" + example,
 				"project_id": project,
+			}
+			if example == "image" {
+				r.set(inputs{"image": image})
 			}
 			r.must("init", "-no-color")
 			r.apply()
