@@ -17,7 +17,8 @@ func parcel(from inputs) inputs {
 	return inputs{"event1": none, "event2": none, "parcel": from}
 }
 
-// clearNetwork is what docs/how-to/private-networks.md has somebody do.
+// clearNetwork leaves the function as docs/how-to/private-networks.md supposes that its command does: the command changes
+// the service, from which Google reads the function back.
 func (r *root) clearNetwork() {
 	name := "cloudfunctions/" + place + "/functions/orders"
 	function := r.cloud.Item(name)
