@@ -68,7 +68,6 @@ type step struct {
 }
 
 // steps applies one change after the other.
-
 func (r *root) steps(steps ...step) {
 	r.Helper()
 	for _, s := range steps {
