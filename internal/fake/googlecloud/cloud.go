@@ -155,27 +155,37 @@ func parse(r *http.Request) (*call, error) {
 // ServeHTTP implements [http.Handler].
 func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k, err := parse(r)
-	var answer any
+	var answer []byte
 	if err == nil {
-		c.mu.Lock()
 		answer, err = c.answer(k)
-		c.mu.Unlock()
 	}
 	w.Header().Set("Content-Type", "application/json")
-	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
-		w.WriteHeader(refusal.Code)
-		answer = Item{"error": Item{"code": refusal.Code, "message": refusal.Message}}
-	} else if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		answer = Item{"error": Item{"code": 500, "message": err.Error()}}
+	if err != nil {
+		code := http.StatusInternalServerError
+		if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
+			code = refusal.Code
+		}
+		w.WriteHeader(code)
+		answer, _ = json.Marshal(Item{"error": Item{"code": code, "message": err.Error()}})
+	}
+	_, _ = w.Write(answer)
+}
+
+// answer returns JSON: the next call may change the resources that this one answers.
+func (c *Cloud) answer(k *call) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer, err := c.act(k)
+	if err != nil {
+		return nil, err
 	}
 	if answer == nil {
 		answer = Item{}
 	}
-	_ = json.NewEncoder(w).Encode(answer)
+	return json.Marshal(answer)
 }
 
-func (c *Cloud) answer(k *call) (any, error) {
+func (c *Cloud) act(k *call) (any, error) {
 	if err := c.enabled(k); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -46,5 +47,52 @@ func TestRefusals(t *testing.T) {
 		if wrote := len(c.Writes()) > 0; wrote != (answer.Code == http.StatusOK) {
 			t.Errorf("%s %s, which was answered with %d, has written: %t", test.method, test.path, answer.Code, wrote)
 		}
+	}
+}
+
+// TestAnswersAtOnce: one call changes what another one answers. The race detector tells.
+func TestAnswersAtOnce(t *testing.T) {
+	c := New()
+	c.Enable("p", "pubsub")
+	const topic, subscription = "/pubsub/v1/projects/p/topics/t", "/pubsub/v1/projects/p/subscriptions/s"
+	call := func(method, path, body string) {
+		request := httptest.NewRequest(method, path, strings.NewReader(body))
+		request.Header.Set("Content-Type", "application/json")
+		answer := httptest.NewRecorder()
+		c.ServeHTTP(answer, request)
+		if answer.Code != http.StatusOK {
+			t.Errorf("%s %s: %d %s", method, path, answer.Code, answer.Body)
+		}
+	}
+	call("PUT", topic, `{}`)
+	call("PUT", subscription, `{"topic":"projects/p/topics/t"}`)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 100 {
+				call("GET", subscription, "")
+			}
+		})
+	}
+	call("DELETE", topic, "") // which the subscription then says
+	all.Wait()
+}
+
+// TestPanicKeepsNoLock: a call that the stand-in can't take fails alone.
+func TestPanicKeepsNoLock(t *testing.T) {
+	c := New()
+	c.Enable("p", "iam")
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("an account without a name is taken")
+			}
+		}()
+		request := httptest.NewRequest("POST", "/iam/v1/projects/p/serviceAccounts", strings.NewReader(`{}`))
+		request.Header.Set("Content-Type", "application/json")
+		c.ServeHTTP(httptest.NewRecorder(), request)
+	}()
+	if !c.mu.TryLock() {
+		t.Error("calls after it wait, too")
 	}
 }

@@ -54,14 +54,14 @@ func (c *Cloud) resource(k *call) (any, error) {
 			return nil, refuse(501, "the stand-in does not know %s %s", k.method, k.name)
 		}
 	}
-	item, err := c.act(k, kind, existing)
+	item, err := c.actOn(k, kind, existing)
 	if err != nil || !kind.operation || k.method == "GET" {
 		return item, err
 	}
 	return Item{"name": fmt.Sprintf("operations/%d", c.next()), "done": true, "response": item}, nil
 }
 
-func (c *Cloud) act(k *call, kind kind, existing bool) (any, error) {
+func (c *Cloud) actOn(k *call, kind kind, existing bool) (any, error) {
 	if !existing {
 		if k.method == "POST" {
 			return c.create(c.newName(k, kind), k.body, kind)
