@@ -100,7 +100,7 @@ func (c *keyChange) run(ctx context.Context, f function, key string) error {
 		return fails(err)
 	}
 	k := change.Keys{Claims: f.state.Claims, Store: store, Scope: f.config.Join().Scope, By: c.as}
-	if !c.yes && c.as != "" { // nobody is asked about what can't be done
+	if (c.dryRun || !c.yes) && c.as != "" { // nobody is asked about what can't be done
 		if err := c.check(k, ctx, key, c.force); err != nil {
 			return nothingOr(err)
 		}

@@ -37,6 +37,7 @@ func TestReleaseAndComplete(t *testing.T) {
 		expectCall(t, b, found, []string{"is not completed"}, "rerun", "quarantined", "--as=me", flag)
 		expectCall(t, b, failed, []string{"a run is under way"}, "release", "held", "--as=me", flag)
 	}
+	expectCall(t, b, found, []string{"nothing is kept"}, "complete", "unknown", "--as=me", "--dry-run", "--yes")
 
 	expectCall(t, b, fine, []string{`"action":"complete"`}, "complete", "failed", "--as=me", "--yes")
 	expectCall(t, b, fine, []string{"completed: operator", "owner operator-me-"}, "why", "failed")
