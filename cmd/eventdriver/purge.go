@@ -74,9 +74,11 @@ func (p *purge) run(ctx context.Context, f function, key string) error {
 	if err != nil {
 		return nothingOr(err)
 	}
-	if now, err := p.look(ctx, k, key); err == nil {
-		all.Since = now.Events
+	now, err := p.look(ctx, k, key)
+	if err != nil && !errors.Is(err, change.ErrNothing) {
+		fmt.Fprintf(p.err, "%s: whether events have come meanwhile is not known: %v\n", plain(key), err)
 	}
+	all.Since = now.Events
 	if p.json {
 		return p.printJSON(all)
 	}

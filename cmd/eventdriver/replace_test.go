@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"example.com/eventdriver/driver"
@@ -162,4 +163,21 @@ func TestPurgeTellsOfEventsThatCameMeanwhile(t *testing.T) {
 	expectCall(t, b, fine, []string{"Of event2, event3, events have come meanwhile"},
 		"purge", "order-1", "--as=me", "--settle=0s", "--yes")
 	expectCall(t, b, found, []string{"order-1: waiting"}, "why", "order-1")
+}
+
+// TestPurgeSaysWhereItCannotTell whether events have come meanwhile.
+func TestPurgeSaysWhereItCannotTell(t *testing.T) {
+	b := newBucket(t)
+	b.persist(t, "order-1", "event1", "event2")
+	var deleted atomic.Bool
+	b.server.OnRequest(func(r gcs.Request) gcs.Fault {
+		if r.Kind == gcs.Delete {
+			deleted.Store(deleted.Load() || strings.HasSuffix(r.Object, "/claim"))
+		} else if deleted.Load() {
+			return gcs.Fault{Status: 403} // which no client repeats
+		}
+		return gcs.Fault{}
+	})
+	expectCall(t, b, fine, []string{"all that was kept of it is deleted", "have come meanwhile is not known"},
+		"purge", "order-1", "--as=me", "--settle=0s", "--yes")
 }
