@@ -168,12 +168,13 @@ func TestSurroundings(t *testing.T) {
 	r.left("orders-event1", "orders-event2", "orders-event3")
 }
 
-// TestImage goes from a source to an image, and back.
+// TestImage goes from a source to an image, and back. The state stays, and what delivers to it.
 func TestImage(t *testing.T) {
 	r := newRoot(t, nil)
 	r.apply()
+	state := []string{"eventarc/", "pubsub/", "storage/" + project + "-orders-events"}
 	r.steps(
-		step{name: "image", inputs: inputs{"image": inputs{"uri": image}}},
+		step{name: "image", inputs: inputs{"image": inputs{"uri": image}}, keeps: state},
 		step{name: "network", inputs: inputs{
 			"vpc_network": inputs{"network": "n", "subnetwork": "s"},
 			"vpc_egress":  "ALL_TRAFFIC",
@@ -190,7 +191,7 @@ func TestImage(t *testing.T) {
 		step{name: "pushed", inputs: inputs{
 			"sources": inputs{"event1": none, "event2": none, "event3": inputs{"delivery": "pubsub"}},
 		}},
-		step{name: "source", inputs: inputs{"image": nil}},
+		step{name: "source", inputs: inputs{"image": nil}, keeps: state},
 	)
 	r.left("orders-event1", "orders-event2", "orders-event3")
 }

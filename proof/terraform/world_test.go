@@ -65,6 +65,7 @@ type step struct {
 	name   string
 	inputs inputs
 	first  func()
+	keeps  []string // what is not deleted: the beginnings of names
 }
 
 // steps applies one change after the other.
@@ -77,7 +78,15 @@ func (r *root) steps(steps ...step) {
 			s.first()
 		}
 		output, code := r.run("apply", "-no-color", "-auto-approve")
-		r.Logf("%s:\n\t%s", s.name, strings.Join(r.cloud.Writes(), "\n\t"))
+		writes := r.cloud.Writes()
+		r.Logf("%s:\n\t%s", s.name, strings.Join(writes, "\n\t"))
+		for _, kept := range s.keeps {
+			for _, write := range writes {
+				if strings.HasPrefix(write, "delete "+kept) {
+					r.Errorf("%s: %s", s.name, write)
+				}
+			}
+		}
 		if code != 0 {
 			r.Errorf("%s: %s", s.name, tail(output))
 			continue
