@@ -92,7 +92,7 @@ func (l line) draw(b *bytes.Buffer, color int, x, y axis) {
 	}
 	b.WriteString(`"/>`)
 	for _, p := range l.points {
-		fmt.Fprintf(b, `<circle cx="%[1].1f" cy="%[2].1f" r="2.5"/><path d="M%[1].1f %[3].1fV%[4].1f"/>`,
+		fmt.Fprintf(b, `<circle cx="%.1[1]f" cy="%.1[2]f" r="2.5"/><path d="M%.1[1]f %.1[3]fV%.1[4]f"/>`,
 			x.at(p.x), y.at(p.y), y.at(p.low), y.at(p.high))
 	}
 	b.WriteString("</g>\n")
