@@ -286,3 +286,28 @@ func TestRenewedLeaseCountsFromTheRequest(t *testing.T) {
 		}
 	})
 }
+
+// A key is completed once the renewal under way has its answer, and by the claim that it renewed.
+func TestRenewalUnderWayIsAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const lease, late = time.Minute, 10 * time.Second
+		start := time.Now()
+		var completed time.Duration
+		claims := &failing{
+			ClaimStore: &slowRenewal{ClaimStore: memstore.New(), late: late},
+			before: func(call string) error {
+				if call == "Complete" {
+					completed = time.Since(start)
+				}
+				return nil
+			},
+		}
+		returns := &business{do: func(ctx context.Context, _ int) error { return pause(ctx, lease/3+time.Second) }}
+		if err := driver.New(cache.New(claims, cache.Lease(lease)), returns).Process(t.Context(), order); err != nil {
+			t.Error(err)
+		}
+		if want := lease/3 + late; completed != want {
+			t.Errorf("completed after %v; want the renewal's answer, %v", completed, want)
+		}
+	})
+}

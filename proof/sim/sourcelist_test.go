@@ -7,9 +7,6 @@ type sourceMutant struct {
 	to     string // what stands there instead
 	// scenario and schedule are with what it was found, so that this is tried first.
 	scenario, schedule string
-	// missed says why the explorer does not find it, mostly since no promise is
-	// broken; empty: it must be found.
-	missed string
 	// test is of the package itself, and finds what the explorer can not.
 	test string
 }
@@ -194,7 +191,7 @@ var memoryMutants = []sourceMutant{
 		test: "TestHandlerContextEndsAtOnceWhenTheClaimIsLost"},
 	{name: "renewed on after the return", anchor: anchor{folder: "driver/cache", in: "lease.process",
 		at: "if begun {\nkept.Wait()\n}"}, to: `_ = begun`,
-		missed: "no promise is broken: the request's context ends soon after, and with it the renewal"},
+		test: "TestRenewalUnderWayIsAwaited"},
 	{name: "the handler gets no claim", anchor: anchor{folder: "driver/cache", in: "lease.process",
 		at: `driver.WithClaim(ctx, l.claim)`}, to: `ctx`},
 	{name: "the handler is called twice", anchor: anchor{folder: "driver/cache", in: "lease.process",

@@ -50,18 +50,12 @@ func TestSourceMutantsAreFound(t *testing.T) {
 		}
 		tried++
 		found, broken := explore(t, m)
-		switch {
-		case found == "" && m.missed != "":
-			t.Logf("%-70s not found: %s", m.name, m.missed)
-		case found == "":
+		if found == "" {
 			t.Errorf("%-70s NOT FOUND", m.name)
-		case m.missed != "":
-			detected++
-			t.Errorf("%-70s is said to be missed, and breaks: %s", m.name, broken)
-		default:
-			detected++
-			t.Logf("%-70s %s: %s", m.name, found, broken)
+			continue
 		}
+		detected++
+		t.Logf("%-70s %s: %s", m.name, found, broken)
 	}
 	t.Logf("%d of %d mutants were found, of %d in the list", detected, tried, len(allMutants()))
 }
