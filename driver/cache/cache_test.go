@@ -274,9 +274,9 @@ func TestHandlerContextEndsBeforeTheLeaseDoes(t *testing.T) {
 		b := &business{do: func(ctx context.Context, _ int) error {
 			claim, _ := driver.ClaimFrom(ctx)
 			expires = claim.Expires
-			<-ctx.Done()
+			err := pause(ctx, time.Hour)
 			ended = time.Now()
-			return ctx.Err()
+			return err
 		}}
 		err := driver.New(cache.New(claims, cache.Lease(time.Minute), cache.ClockSkew(5*time.Second)), b).Process(t.Context(), order)
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "lease") {
@@ -293,7 +293,7 @@ func TestHandlerContextEndsAtOnceWhenTheClaimIsLost(t *testing.T) {
 		store := memstore.New()
 		claims := &failing{ClaimStore: store, before: once("Renew", fmt.Errorf("renew: %w", driver.ErrLost))}
 		start := time.Now()
-		b := &business{do: func(ctx context.Context, _ int) error { <-ctx.Done(); return context.Cause(ctx) }}
+		b := &business{do: func(ctx context.Context, _ int) error { return pause(ctx, time.Hour) }}
 		err := driver.New(cache.New(claims, cache.Lease(time.Minute)), b).Process(t.Context(), order)
 		if !errors.Is(err, driver.ErrLost) || time.Since(start) != 20*time.Second {
 			t.Errorf("error %v after %v; want ErrLost at the first renewal, 20s", err, time.Since(start))
