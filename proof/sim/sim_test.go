@@ -21,7 +21,7 @@ var (
 	together = flag.Int("sim.together", ifProved(10, 1), "explore to so many deviations and faults together, if the bound is not smaller")
 	first    = flag.Bool("sim.first", false, "stop when a scenario fails")
 	random   = flag.Int("sim.random", ifProved(100, 20), "how many random schedules of each scenario to run")
-	seed     = flag.Uint64("sim.seed", 0, "the seed of the random schedules; 0: another each time")
+	seed     = flag.Uint64("sim.seed", 0, "the seed of the random schedules, 0: another each time; with -sim.every the first mutant")
 	replayed = flag.String("sim.scenario", "event1 twice", "the scenario of -sim.schedule")
 	replay   = flag.String("sim.schedule", "none", "a schedule to run and to show, as a failure prints it")
 )
