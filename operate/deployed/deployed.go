@@ -126,9 +126,10 @@ type Bucket struct {
 
 // Dataset is a dataset of BigQuery, with those of the store's tables that exist.
 type Dataset struct {
-	Info   *bigquery.Dataset
-	Gone   bool
-	Tables map[string]*bigquery.Table
+	Info    *bigquery.Dataset
+	Gone    bool
+	Tables  map[string]*bigquery.Table
+	Missing []string // tables of the store that do not exist
 }
 
 // Policy says who has which role.

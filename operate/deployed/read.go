@@ -284,6 +284,8 @@ func (r *reader) dataset(project, name string) *Dataset {
 		table, err := r.bigquery.Tables.Get(project, name, id).Context(r.ctx).Do()
 		if r.read("table "+project+"."+name+"."+id, roleBigQuery, err) {
 			d.Tables[id] = table
+		} else if absent(err) {
+			d.Missing = append(d.Missing, id)
 		}
 	}
 	return d

@@ -18,6 +18,7 @@ type Revision struct {
 	Secret      []string // names of variables whose values are secrets
 	Limits      map[string]string
 	CPUIdle     bool // it has CPU only while it handles a request
+	Liveness    bool // Cloud Run ends it when it does not answer a probe
 	Timeout     time.Duration
 	Concurrency int64
 	Account     string // "": the project's default
@@ -91,6 +92,7 @@ func revisionOf(containers []*run.GoogleCloudRunV2Container, timeout string) Rev
 		func(c *run.GoogleCloudRunV2Container) bool { return len(c.Ports) > 0 }); i >= 0 {
 		c = containers[i]
 	}
+	r.Liveness = c.LivenessProbe != nil
 	for _, v := range c.Env {
 		if v.ValueSource != nil {
 			r.Secret = append(r.Secret, v.Name)

@@ -32,6 +32,12 @@ func dataset(f facts) []Finding {
 			"no query finds it, and every event fails",
 			f.update("BIGQUERY_LOCATION="+d.Info.Location))
 	}
+	for _, id := range d.Missing {
+		if f.uses(id) {
+			n.add(Error, "its table "+id+" does not exist", "the function makes no table: what it keeps there fails",
+				"make it as Terraform's module does, with the schema stores/bqstore/schema/"+id+".json, partitioned by created_at")
+		}
+	}
 	f.newTables(n, d)
 	for _, id := range slices.Sorted(maps.Keys(d.Tables)) {
 		if f.uses(id) {

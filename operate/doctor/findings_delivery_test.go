@@ -118,6 +118,30 @@ var sourcesMistakes = []mistake{
 	}, severity: Error, problem: "with an alias in SOURCE_ALIASES"},
 	{name: "a path that redirects", make: func(w *world) { w.triggers[0].Destination.CloudRun.Path = "//events/event1" },
 		severity: Error, problem: "not clean"},
+	{name: "the path of the sweep", make: func(w *world) { w.triggers[0].Destination.CloudRun.Path = "/sweep" },
+		severity: Error, problem: "is acknowledged and lost"},
+	{name: "the path of the sweep, pushed", world: func() *world { return at(pushed(), "/sweep") }, make: func(*world) {},
+		severity: Error, problem: "is acknowledged and lost"},
+	{name: "a misspelled folder of paths", world: func() *world { return at(pushed(), "/event/event3") },
+		make: func(*world) {}, severity: Warning, problem: "/event/event3 names no source"},
+	{name: "a path with a slash more", world: func() *world { return at(pushed(), "/events/event3/") },
+		make: func(*world) {}, severity: Warning, problem: "/events/event3/ names no source"},
+	{name: "paths for an entry point that knows none", make: func(w *world) {
+		w.function.BuildConfig.EntryPoint, w.template().MaxInstanceRequestConcurrency = "EventDriverCloudEvent", 1
+		delete(w.variables, "SOURCE_ALIASES")
+	}, severity: Error, problem: `"orders-event1", which is not one of`},
+	{name: "the bucket of the state", world: ofAllKinds, make: func(w *world) {
+		for _, filter := range w.triggers[1].EventFilters {
+			if filter.Attribute == "bucket" {
+				filter.Value = "shop-prod-orders-events"
+			}
+		}
+	}, severity: Error, problem: "comes as the next event, without end"},
+	{name: "letters of Pub/Sub come back", world: pushed, make: func(w *world) {
+		w.subs["orders-event3-push"].DeadLetterPolicy = &pubsub.DeadLetterPolicy{MaxDeliveryAttempts: 50,
+			DeadLetterTopic: project + "/topics/orders-event3"}
+		w.policies[project+"/topics/orders-event3"] = []binding{grant("roles/pubsub.publisher", agentOfPubSub)}
+	}, severity: Error, problem: "comes back as a new one"},
 	{name: "dead letters come back", make: func(w *world) { w.triggers[0].Transport.Pubsub.Topic = letter },
 		severity: Error, problem: "comes back"},
 	{name: "one topic for two", make: func(w *world) {
@@ -149,6 +173,14 @@ var lettersMistakes = []mistake{
 		problem: "does not exist"},
 	{name: "no output topic", make: set("OUTPUT_TOPIC", project+"/topics/done"), severity: Error,
 		problem: "OUTPUT_TOPIC does not exist"},
+	{name: "nobody gets joined messages", make: func(w *world) { publishing(w); delete(w.subs, "complete") },
+		severity: Cost, problem: "joined messages of OUTPUT_TOPIC"},
+	{name: "only a detached subscription gets joined messages",
+		make:     func(w *world) { publishing(w).subs["complete"].Detached = true },
+		severity: Cost, problem: "joined messages of OUTPUT_TOPIC"},
+	{name: "a schema of joined messages", make: func(w *world) {
+		publishing(w).topics["complete"].SchemaSettings = &pubsub.SchemaSettings{Schema: "s"}
+	}, severity: Warning, problem: "OUTPUT_TOPIC has a schema"},
 	{name: "no subscription", make: func(w *world) { delete(w.subs, "orders-dead-letters") }, severity: Error,
 		problem: "no subscription"},
 	{name: "a detached subscription", make: func(w *world) { w.subs["orders-dead-letters"].Detached = true },

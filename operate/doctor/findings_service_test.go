@@ -24,6 +24,12 @@ var settingsMistakes = []mistake{
 		w.template().Containers[0].Env = append(w.template().Containers[0].Env,
 			&run.GoogleCloudRunV2EnvVar{Name: "LEASE", ValueSource: &run.GoogleCloudRunV2EnvVarSource{}})
 	}, severity: Warning, problem: "LEASE is a secret"},
+	{name: "an emulator of Cloud Storage", make: set("STORAGE_EMULATOR_HOST", "localhost:4443"), severity: Error,
+		problem: "STORAGE_EMULATOR_HOST is localhost:4443"},
+	{name: "an emulator of Pub/Sub", make: set("PUBSUB_EMULATOR_HOST", "localhost:8085"), severity: Error,
+		problem: "PUBSUB_EMULATOR_HOST is"},
+	{name: "another account's key", make: set("GOOGLE_APPLICATION_CREDENTIALS", "/secrets/key.json"), severity: Warning,
+		problem: "another account"},
 	{name: "memory", make: func(w *world) {
 		w.variables["EVENT_STORE"], w.variables["CLAIM_STORE"] = "memory",
 			"memory"
@@ -66,18 +72,32 @@ var memoryMistakes = []mistake{
 	}, severity: Warning, problem: "953MiB are enough for 206"},
 }
 
+// shared40 has a revision with other variables get 40% of the events.
+func shared40(w *world, changed map[string]string) {
+	w.service.TrafficStatuses[0].Percent = 60
+	w.service.TrafficStatuses = append(w.service.TrafficStatuses,
+		&run.GoogleCloudRunV2TrafficTargetStatus{Revision: "orders-00001-xyz", Percent: 40})
+	w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", changed))
+}
+
 var serviceMistakes = []mistake{
 	{name: "a revision that is not ready", make: func(w *world) {
 		w.service.LatestCreatedRevision = target.String() +
 			"/revisions/orders-00003-new"
 	},
 		severity: Warning, problem: "orders-00003-new is not ready"},
-	{name: "two places", make: func(w *world) {
-		w.service.TrafficStatuses[0].Percent = 60
-		w.service.TrafficStatuses = append(w.service.TrafficStatuses,
-			&run.GoogleCloudRunV2TrafficTargetStatus{Revision: "orders-00001-xyz", Percent: 40})
-		w.revisions = append(w.revisions, earlier(w, "2026-11-19T00:00:00Z", map[string]string{"GCS_FOLDER": "old"}))
-	}, severity: Error, problem: "gets 40% of the events"},
+	{name: "two places", make: func(w *world) { shared40(w, map[string]string{"GCS_FOLDER": "old"}) }, severity: Error,
+		problem: "gets 40% of the events"},
+	{name: "two sets of sources", make: func(w *world) { shared40(w, map[string]string{"EVENT_SOURCES": "event1,event2"}) },
+		severity: Error, problem: "gets 40% of the events and joins event1,event2, others event1,event2,event3"},
+	{name: "two pointers to the key", make: func(w *world) { shared40(w, map[string]string{"KEY_POINTER": "event2:/id"}) },
+		severity: Error, problem: "event2 by /id"},
+	{name: "a liveness probe",
+		make:     func(w *world) { w.template().Containers[0].LivenessProbe = &run.GoogleCloudRunV2Probe{} },
+		severity: Error, problem: "405"},
+	{name: "a deadline for an entry point that can't sweep", world: swept, make: func(w *world) {
+		w.function.BuildConfig.EntryPoint, w.template().MaxInstanceRequestConcurrency = "EventDriverCloudEvent", 1
+	}, severity: Error, problem: "can't sweep"},
 	{name: "a roll back that was forgotten", make: func(w *world) {
 		r := earlier(w, "2026-11-19T00:00:00Z", nil)
 		r.Timeout, r.MaxInstanceRequestConcurrency, r.ServiceAccount = w.template().Timeout, 80, runner

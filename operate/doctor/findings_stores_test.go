@@ -41,6 +41,10 @@ const dayMs = 24 * 3600 * 1000
 var datasetMistakes = []mistake{
 	{name: "gone", world: bigQueryOnly, make: func(w *world) { w.datasets = nil }, severity: Error,
 		problem: "the dataset does not exist"},
+	{name: "a table that does not exist", world: bigQueryOnly, make: func(w *world) { delete(w.tables, "orders.claims") },
+		severity: Error, problem: "table claims does not exist"},
+	{name: "no table of letters", world: mixed, make: func(w *world) { delete(w.tables, "orders.dead_letters") },
+		severity: Error, problem: "table dead_letters does not exist"},
 	{name: "a sandbox", world: bigQueryOnly, make: func(w *world) { w.dataset().DefaultTableExpirationMs = 60 * dayMs },
 		severity: Warning, problem: "60 days"},
 	{name: "a sandbox without tables", world: bigQueryOnly, make: func(w *world) {
@@ -72,6 +76,13 @@ var datasetMistakes = []mistake{
 		w.tables["orders.events"].Schema = &bigquery.TableSchema{Fields: []*bigquery.TableFieldSchema{{Name: "key",
 			Collation: "und:ci"}}}
 	}, severity: Error, problem: "letter case"},
+}
+
+// when returns a mistake in the condition of the bucket's grant to the function.
+func when(expression string) func(*world) {
+	return func(w *world) {
+		w.policies["shop-prod-orders-events"][0]["condition"] = map[string]string{"expression": expression}
+	}
 }
 
 // rule returns a rule that deletes objects.
@@ -169,6 +180,11 @@ var permissionsMistakes = []mistake{
 		ended := map[string]string{"expression": `request.time < timestamp("2026-01-01T00:00:00Z")`}
 		w.policies["shop-prod-orders-events"][0]["condition"] = ended
 	}, severity: Error, problem: "roles/storage.objectUser"},
+	{name: "a grant that has not begun", make: when(`request.time >= timestamp("2027-01-01T00:00:00Z")`), severity: Error,
+		problem: "roles/storage.objectUser"},
+	{name: "a grant on another folder",
+		make:     when(`resource.name.startsWith("projects/_/buckets/shop-prod-orders-events/objects/returns/")`),
+		severity: Error, problem: "storage.objects.create"},
 	{name: "another account's", make: func(w *world) {
 		w.template().ServiceAccount = "new@shop-prod.iam.gserviceaccount.com"
 		w.accounts = append(w.accounts, "new@shop-prod.iam.gserviceaccount.com")
@@ -185,8 +201,7 @@ var permissionsMistakes = []mistake{
 		w.sub().DeadLetterPolicy = &pubsub.DeadLetterPolicy{DeadLetterTopic: letter, MaxDeliveryAttempts: 50}
 	}, severity: Error, problem: "gcp-sa-pubsub"},
 	{name: "output", make: func(w *world) {
-		w.addTopic("complete")
-		w.variables["OUTPUT_TOPIC"] = project + "/topics/complete"
+		publishing(w).policies[project+"/topics/complete"] = nil
 	}, severity: Error, problem: "OUTPUT_TOPIC"},
 	{name: "calling", make: func(w *world) { w.policies[target.String()] = nil }, severity: Error,
 		problem: "roles/run.invoker"},

@@ -28,7 +28,7 @@ func (f facts) may(account, permission string, policies ...deployed.Policy) (v v
 			v = max(v, unknown)
 		}
 		for _, b := range p.Bindings {
-			if grants := f.grants(b, permission); grants != no && !f.expired(b) {
+			if grants := f.grants(b, permission); grants != no && !f.expired(b) && !f.elsewhere(b, permission) {
 				v = max(v, min(grants, f.in(account, b.Members)))
 			}
 		}
@@ -51,16 +51,39 @@ func (f facts) grants(b deployed.Binding, permission string) verdict {
 	return unknown
 }
 
-// until finds the end of a grant in its condition.
-var until = regexp.MustCompile(`request\.time\s*<=?\s*timestamp\("([^"]+)"\)`)
+// until and since find the end and the beginning of a grant in its condition, and within finds the objects
+// that it is for.
+var (
+	until  = regexp.MustCompile(`request\.time\s*<=?\s*timestamp\("([^"]+)"\)`)
+	since  = regexp.MustCompile(`request\.time\s*>=?\s*timestamp\("([^"]+)"\)`)
+	within = regexp.MustCompile(`resource\.name\.startsWith\(["']projects/_/buckets/[^/"']+/objects/([^"']*)["']\)`)
+)
 
-func (f facts) expired(b deployed.Binding) bool {
-	m := until.FindStringSubmatch(b.Condition.Expression)
-	if m == nil {
-		return false
+// condition returns what a pattern finds in the condition of a binding, where all of the condition must hold.
+func condition(b deployed.Binding, pattern *regexp.Regexp) (text string, found bool) {
+	m := pattern.FindStringSubmatch(b.Condition.Expression)
+	if m == nil || strings.ContainsAny(b.Condition.Expression, "|!?") {
+		return "", false
 	}
-	end, err := time.Parse(time.RFC3339, m[1])
-	return err == nil && end.Before(f.Now)
+	return m[1], true
+}
+
+// expired says that a binding has ended, or has not begun.
+func (f facts) expired(b deployed.Binding) bool {
+	if end, found := condition(b, until); found {
+		if end, err := time.Parse(time.RFC3339, end); err == nil && end.Before(f.Now) {
+			return true
+		}
+	}
+	begin, _ := condition(b, since)
+	at, err := time.Parse(time.RFC3339, begin)
+	return err == nil && at.After(f.Now)
+}
+
+// elsewhere says that a binding is for objects that are not the function's.
+func (f facts) elsewhere(b deployed.Binding, permission string) bool {
+	prefix, found := condition(b, within)
+	return found && strings.HasPrefix(permission, "storage.objects.") && !strings.HasPrefix(f.Config.Folder+"/", prefix)
 }
 
 // in says whether an account is one of members.

@@ -26,14 +26,32 @@ func letters(f facts) (all []Finding) {
 			all = append(all, letterTopic(name, t)...)
 		}
 	}
-	if t := f.Topics[f.Config.OutputTopic]; t != nil && t.Gone {
-		n := on(f.Config.OutputTopic)
-		n.add(Error, "OUTPUT_TOPIC does not exist",
-			"no joined message can be published: each order is processed again and again, and never completed",
-			"gcloud pubsub topics create "+f.Config.OutputTopic)
-		all = append(all, n.all...)
+	if t := f.Topics[f.Config.OutputTopic]; t != nil {
+		all = append(all, outputTopic(f.Config.OutputTopic, t)...)
 	}
 	return all
+}
+
+// outputTopic looks whether somebody gets the joined messages.
+func outputTopic(name string, t *deployed.Topic) []Finding {
+	n := on(name)
+	if t.Gone {
+		n.add(Error, "OUTPUT_TOPIC does not exist",
+			"no joined message can be published: each order is processed again and again, and never completed",
+			"gcloud pubsub topics create "+name)
+	}
+	if t.Info != nil && t.Info.SchemaSettings != nil {
+		n.add(Warning, "OUTPUT_TOPIC has a schema",
+			"a joined message that does not fit can't be published: its order is processed again and again, and never completed",
+			"gcloud pubsub topics update "+name+" --clear-schema-settings")
+	}
+	if t.Listed && len(slices.DeleteFunc(slices.Clone(t.Subscriptions), broken)) == 0 {
+		n.add(Cost, "no subscription gets the joined messages of OUTPUT_TOPIC", "Pub/Sub deletes each message at once: if "+
+			"somebody should act upon them, nobody does; else they are paid for in vain",
+			"create the subscription of whoever acts upon them: gcloud pubsub subscriptions create NAME --topic="+name+
+				"; or remove OUTPUT_TOPIC")
+	}
+	return n.all
 }
 
 // withoutLetters says that Pub/Sub does not dead-letter a route's events either.

@@ -1,7 +1,10 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"example.com/eventdriver/operate/deployed"
 )
@@ -27,12 +30,29 @@ func service(f facts) []Finding {
 			"retention",
 			"gcloud beta run services update "+f.flags()+" --scaling=auto")
 	}
-	if f.entryPoint() == "EventDriverCloudEvent" && f.serving.Concurrency != 1 {
+	f.probe(n)
+	if f.entryPoint() == withoutPaths && f.serving.Concurrency != 1 {
 		n.add(Error, fmt.Sprintf("the entry point is EventDriverCloudEvent, and an instance handles %d events at once",
 			f.serving.Concurrency), "under concurrent requests some of them hang",
 			"deploy with --entry-point=EventDriver, or with --concurrency=1")
 	}
+	if f.entryPoint() == withoutPaths && f.Config.JoinDeadline > 0 {
+		n.add(Error, "the entry point is EventDriverCloudEvent, which can't sweep, and JOIN_DEADLINE is set", neverEnds,
+			"deploy with --entry-point=EventDriver")
+	}
 	return n.all
+}
+
+// withoutPaths is the entry point that gets events without the paths of their requests.
+const withoutPaths = "EventDriverCloudEvent"
+
+// probe looks for a liveness probe of a function: the framework serves all paths with it.
+func (f facts) probe(n *notes) {
+	if f.serving.Liveness && f.entryPoint() != "" {
+		n.add(Error, "the container has a liveness probe", "the function answers requests other than POST with 405, so "+
+			"Cloud Run ends instances again and again, in the middle of runs",
+			"gcloud run services update "+f.flags()+" --liveness-probe=''")
+	}
 }
 
 // rollout looks at revisions that are not ready, and at those that share the events.
@@ -53,6 +73,12 @@ func (f facts) rollout(n *notes) {
 			n.add(Error, fmt.Sprintf("revision %s gets %d%% of the events and keeps its state in %s, others in %s",
 				r.Name, r.Percent, theirs, most),
 				"the events of one order are split between two places, so neither sees it complete",
+				"gcloud run services update-traffic "+f.flags()+" --to-latest")
+		}
+		if theirs, most := joins(f, r), joins(f, f.serving); r.Percent > 0 && theirs != most {
+			n.add(Error, fmt.Sprintf("revision %s gets %d%% of the events and joins %s, others %s", r.Name, r.Percent,
+				theirs, most),
+				"which events make an order depends on which revision gets the last one: it is processed without some, or never",
 				"gcloud run services update-traffic "+f.flags()+" --to-latest")
 		}
 	}
@@ -77,4 +103,17 @@ func places(f facts, r deployed.Revision) string {
 		return string(events)
 	}
 	return string(events) + " and " + string(claims)
+}
+
+// joins says which events a revision joins, and where their keys are.
+func joins(f facts, r deployed.Revision) string {
+	c, _ := deployed.ConfigOf(f.Target.Service, r.Variables)
+	sources := slices.Sorted(slices.Values(c.Sources))
+	by := ""
+	for _, source := range sources {
+		if pointer := cmp.Or(c.KeyPointers[source], c.KeyPointer); pointer != "" {
+			by += fmt.Sprintf(", %s by %s", source, pointer)
+		}
+	}
+	return strings.Join(sources, ",") + by
 }

@@ -25,6 +25,17 @@ func settings(f facts) []Finding {
 		n.add(Warning, sentence, "a misspelled setting has no effect, and its default holds",
 			"rename the variable, or remove it")
 	}
+	for _, name := range []string{"STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"} {
+		if value := f.Variables[name]; value != "" {
+			n.add(Error, name+" is "+value, "what is kept or published goes to an emulator, which the service does not have, or "+
+				"which forgets it", "gcloud run services update "+f.flags()+" --remove-env-vars="+name)
+		}
+	}
+	if f.Variables["GOOGLE_APPLICATION_CREDENTIALS"] != "" {
+		n.add(Warning, "GOOGLE_APPLICATION_CREDENTIALS is set", "the function acts as another account than the service's, "+
+			"whose roles doctor has looked at, and fails when the key is gone",
+			"gcloud run services update "+f.flags()+" --remove-env-vars=GOOGLE_APPLICATION_CREDENTIALS")
+	}
 	if f.keepsIn(eventdriver.StoreMemory) {
 		n.add(Error, "EVENT_STORE or CLAIM_STORE is memory",
 			"each instance has a store of its own and forgets it when it ends: orders are lost and doubled",

@@ -187,6 +187,34 @@ var sound = map[string]func() *world{
 		w.job.HttpTarget.OidcToken.Audience = w.service.Uri
 		return w
 	},
+	"sweeps once a month without a deadline": func() *world {
+		w := swept()
+		delete(w.variables, "JOIN_DEADLINE")
+		w.job.Schedule = "0 3 1 * *"
+		return w
+	},
+	"a deadline, and sweeps every day": func() *world {
+		w := swept()
+		w.job.Schedule = "30 4 * * *"
+		return w
+	},
+	"joined messages for a subscription": func() *world { return publishing(byTerraform()) },
+	"two revisions that join the same": func() *world {
+		w := byTerraform()
+		shared40(w, map[string]string{"EVENT_SOURCES": "event3,event1,event2", "LOG_LEVEL": "debug"})
+		return w
+	},
+	"a grant on the function's folder, from now on": func() *world {
+		w := byTerraform()
+		when(`request.time > timestamp("2026-01-01T00:00:00Z") && ` +
+			`resource.name.startsWith("projects/_/buckets/shop-prod-orders-events/objects/orders/")`)(w)
+		return w
+	},
+	"a grant on another folder or on all": func() *world {
+		w := byTerraform()
+		when(`resource.name.startsWith("projects/_/buckets/b/objects/returns/") || resource.name.startsWith("projects")`)(w)
+		return w
+	},
 	"no deadline, and no Cloud Scheduler": func() *world {
 		w := byTerraform()
 		w.instead[schedulerJobs] = disabledAPI

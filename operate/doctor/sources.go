@@ -19,9 +19,17 @@ func sources(f facts) (all []Finding) {
 	}
 	brought, unclear := make(map[string][]deployed.Route), 0
 	for _, r := range f.Routes {
+		all = append(all, f.loops(r)...)
+		if r.Path == sweepPath && f.pathsCount() {
+			n := on(r.Name())
+			n.add(Error, "its path is "+sweepPath, "each of its events starts a sweep, is acknowledged and lost",
+				"set the path to that of a source, as in "+pathOf(f.first()))
+			all = append(all, n.all...)
+		}
 		source, clear := f.sourceOf(r)
 		if !clear {
 			unclear++
+			all = append(all, f.odd(r)...)
 			continue
 		}
 		brought[source] = append(brought[source], r)
@@ -46,6 +54,47 @@ func pathOf(source string) string {
 	return "/, with an alias in SOURCE_ALIASES"
 }
 
+// odd reports the path of a route whose source only its events can say, if it looks misspelled.
+func (f facts) odd(r deployed.Route) []Finding {
+	if strings.Trim(r.Path, "/") == "" || strings.Contains(r.Path, "/topics/") || r.Path == sweepPath || !f.pathsCount() {
+		return nil
+	}
+	return []Finding{{Severity: Warning, Resource: r.Name(), Problem: "its path " + r.Path + " names no source",
+		Why: "its events are taken like those of /: one that does not say of which source it is is dead-lettered as " +
+			"unknown-source, and its order waits",
+		Remedy: "set the path to that of a source, as in " + pathOf(f.first()) + ", or to /"}}
+}
+
+// sweepPath is where the function sweeps, and takes no event.
+const sweepPath = "/sweep"
+
+// pathsCount says whether the entry point knows the paths of requests.
+func (f facts) pathsCount() bool { return f.entryPoint() != withoutPaths }
+
+// loops reports a route that brings what the function writes itself, or what Pub/Sub could not deliver.
+func (f facts) loops(r deployed.Route) []Finding {
+	n := on(r.Name())
+	if topic := r.Topic(); topic != "" && (topic == f.Config.DeadLetterTopic || topic == f.Config.OutputTopic) {
+		n.add(Error, "it brings what the function publishes to "+topic, "each message comes back as an event",
+			"use another topic for one of the two")
+	}
+	if r.Trigger != nil && f.gcs() && strings.HasPrefix(filter(r, "type"), "google.cloud.storage.") &&
+		filter(r, "bucket") == f.Config.Bucket {
+		n.add(Error, "it brings an event for each object in gs://"+f.Config.Bucket+", where the function keeps its state",
+			"each event that is kept is an object, which comes as the next event, without end",
+			"use another bucket for one of the two")
+	}
+	if withoutLetters(r) {
+		return n.all
+	}
+	topic := r.Subscription.DeadLetterPolicy.DeadLetterTopic
+	if i := slices.IndexFunc(f.Routes, func(other deployed.Route) bool { return other.Topic() == topic }); i >= 0 {
+		n.add(Error, "Pub/Sub dead-letters its events to "+topic+", of which "+f.Routes[i].Name()+" brings the messages",
+			"an event that Pub/Sub gives up on comes back as a new one, without end", "use a topic that no event comes from")
+	}
+	return n.all
+}
+
 // route looks at one route, which brings events of a source, or of one that is not joined.
 func (f facts) route(r deployed.Route, source string) (all []Finding) {
 	add := func(problem, why, remedy string) {
@@ -62,10 +111,6 @@ func (f facts) route(r deployed.Route, source string) (all []Finding) {
 		"/") {
 		add("the path "+r.Path+" is not clean", "the function answers it with a redirect, which is not followed: no "+
 			"event arrives", "set the path to "+clean)
-	}
-	if topic := r.Topic(); topic != "" && (topic == f.Config.DeadLetterTopic || topic == f.Config.OutputTopic) {
-		add("it brings what the function publishes to "+topic, "each message comes back as an event",
-			"use another topic for one of the two")
 	}
 	if r.Trigger == nil {
 		return all
@@ -93,7 +138,8 @@ func (f facts) first() string {
 // sourceOf returns the source of a route's events. It is not clear where only each event can
 // say it.
 func (f facts) sourceOf(r deployed.Route) (source string, clear bool) {
-	if name := strings.TrimPrefix(r.Path, "/events/"); convert.SourcePath(name) == r.Path && r.Path != "" {
+	name := strings.TrimPrefix(r.Path, "/events/")
+	if convert.SourcePath(name) == r.Path && r.Path != "" && f.pathsCount() {
 		return name, true
 	}
 	names := namesOf(r)

@@ -1,7 +1,10 @@
 package doctor
 
 import (
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	scheduler "google.golang.org/api/cloudscheduler/v1"
 )
@@ -47,6 +50,7 @@ func (f facts) job(job *scheduler.Job) []Finding {
 	if job.State == "PAUSED" || job.State == "DISABLED" {
 		n.add(severity, "the job is "+job.State, why, "gcloud scheduler jobs resume "+job.Name)
 	}
+	f.often(n, job)
 	if target.HttpMethod != "" && target.HttpMethod != "POST" {
 		n.add(severity, "the job sends "+target.HttpMethod, "the function answers 405, and sweeps nothing",
 			"gcloud scheduler jobs update http "+job.Name+" --http-method=POST")
@@ -67,4 +71,38 @@ func (f facts) job(job *scheduler.Job) []Finding {
 		n.all = append(n.all, f.invokes(target.OidcToken.ServiceAccountEmail)...)
 	}
 	return n.all
+}
+
+// often looks whether a job comes before what it looks for is deleted.
+func (f facts) often(n *notes, job *scheduler.Job) {
+	a, known := f.ages()
+	deadline, pause := f.Config.JoinDeadline, rarest(job.Schedule)
+	if !known || deadline == 0 {
+		return
+	}
+	if events, _, _ := f.shortest(a); events > deadline && events-deadline < pause {
+		n.add(Error, fmt.Sprintf("the job runs once in %s, JOIN_DEADLINE is %s, and an event is deleted after %s", days(pause),
+			days(deadline), days(events)), neverEnds,
+			"gcloud scheduler jobs update http "+job.Name+" --schedule='*/15 * * * *'")
+	}
+}
+
+// rarest returns the pause of a schedule of cron that names one month, day of the month or day of the week; 0 for
+// all others, which are not that rare.
+func rarest(schedule string) time.Duration {
+	fields := strings.Fields(schedule)
+	if len(fields) != 5 {
+		return 0
+	}
+	month, date, weekday := fields[3], fields[2], fields[4]
+	one := func(field string) bool { return field != "*" && field != "?" && !strings.ContainsAny(field, ",-/") }
+	switch {
+	case one(month):
+		return 365 * day
+	case one(date) && !one(weekday):
+		return 31 * day
+	case one(weekday) && !one(date):
+		return 7 * day
+	}
+	return 0
 }

@@ -40,6 +40,10 @@ var sweepMistakes = []mistake{
 		delete(w.variables, "JOIN_DEADLINE")
 		w.job.State = "PAUSED"
 	}, severity: Warning, problem: "nobody acts upon"},
+	{name: "once a month", world: swept, make: func(w *world) { w.job.Schedule = "0 3 1 * *" }, severity: Error,
+		problem: "the job runs once in 31 days"},
+	{name: "once a week", world: swept, make: func(w *world) { w.job.Schedule = "0 3 * * MON" }, severity: Error,
+		problem: "the job runs once in 7 days"},
 	{name: "failing", world: swept, make: func(w *world) { w.job.Status = &scheduler.Status{Code: 7, Message: "no"} },
 		severity: Warning, problem: "failed: no"},
 }

@@ -57,6 +57,14 @@ func at(w *world, path string) *world {
 	return w
 }
 
+// publishing has joined messages published to a topic with a subscription.
+func publishing(w *world) *world {
+	w.addTopic("complete", grant("roles/pubsub.publisher", account(runner)))
+	w.variables["OUTPUT_TOPIC"] = project + "/topics/complete"
+	w.subs["complete"] = &pubsub.Subscription{Topic: project + "/topics/complete", AckDeadlineSeconds: 60, State: "ACTIVE"}
+	return w
+}
+
 func bigQueryOnly() *world {
 	w := byTerraform()
 	w.buckets = nil
