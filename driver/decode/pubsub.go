@@ -101,7 +101,7 @@ func decodeBase64(text []byte) ([]byte, error) {
 	return decoded[:n], err
 }
 
-const notPush = `the Pub/Sub body must be JSON as {"message": {"data": "…"}}`
+const notPush = `the Pub/Sub body must be JSON as {"message": {"data": "..."}}`
 
 // parsePush reads the body of a push. D decodes the message's data.
 func parsePush[D any](body []byte, w *Warnings) (m pubsubMessage, data D, err error) {

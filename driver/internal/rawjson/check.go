@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 )
@@ -46,9 +47,28 @@ func Fault(err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("malformed JSON at byte %d", syntax.Offset)
 	case errors.As(err, &mismatch):
-		return fmt.Errorf("field %q, at byte %d, does not fit a %s", mismatch.Field, mismatch.Offset, mismatch.Type)
+		return fmt.Errorf("field %q, at byte %d, must be %s", mismatch.Field, mismatch.Offset, kind(mismatch.Type))
 	}
 	return errors.New("malformed JSON")
+}
+
+// kind says what JSON a Go type is read from.
+func kind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Pointer:
+		return kind(t.Elem())
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	}
+	return "a whole number that is not too large"
 }
 
 // byteOrderMark is what some programs write before a text in UTF-8.
