@@ -105,7 +105,7 @@ func (a *acquisition) begin(ctx context.Context) (standing, error) {
 		}
 	}
 	st.record = written
-	return st, errors.Join(err, errDone)
+	return st, both(err, errDone)
 }
 
 // replace claims a key that st says is free, and returns what is recorded then.

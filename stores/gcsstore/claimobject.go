@@ -298,5 +298,5 @@ func (s *Store) look(ctx context.Context, c driver.Claim) (standing, error) {
 		r, err = record{}, nil
 	}
 	st.record = r
-	return st, errors.Join(err, errDone)
+	return st, both(err, errDone)
 }

@@ -46,7 +46,7 @@ func (s *Store) inspect(ctx context.Context, key string) (driver.KeyState, error
 	if nothing {
 		k, err = driver.KeyState{Key: key}, nil
 	}
-	if err := errors.Join(err, <-listed); err != nil {
+	if err := both(err, <-listed); err != nil {
 		return driver.KeyState{}, err
 	}
 	k.Letters, k.Problems = letters, append(k.Problems, problems...)

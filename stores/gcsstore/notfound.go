@@ -141,3 +141,11 @@ func isCloudStorages(err error) bool {
 func (s *Store) noBucket() error {
 	return fmt.Errorf("%w: bucket %q does not exist", ErrNoBucket, s.settings.bucket)
 }
+
+// both returns the failures of two requests that were sent at once: together, unless they say the same.
+func both(err, other error) error {
+	if errors.Is(err, ErrNoBucket) && errors.Is(other, ErrNoBucket) {
+		return err
+	}
+	return errors.Join(err, other)
+}

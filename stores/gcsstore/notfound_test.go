@@ -21,9 +21,10 @@ import (
 
 // TestMissingBucket runs every operation against a bucket that does not exist.
 func TestMissingBucket(t *testing.T) {
-	store, ctx := open(t, gcs.New(t, "another"), gcsstore.Config("mistyped")), t.Context()
+	store, ctx := open(t, gcs.New(t, "another"), gcsstore.Config("mistyped").WithFolder("event-driver")), t.Context()
 	claim := driver.Claim{Key: "order-1", Token: 1, Owner: "me"}
 	m := driver.Message{Key: "order-1", Source: "event1"}
+	const letter = "event-driver/deadletters/2026-01-31/gone-0123456789abcdef0123456789abcdef.json"
 	results := make(map[string]error)
 	_, results["LookUp"] = store.LookUp(ctx, m.Key, m.Source)
 	results["Persist"] = store.Persist(ctx, m)
@@ -36,9 +37,16 @@ func TestMissingBucket(t *testing.T) {
 	results["Complete"] = store.Complete(ctx, claim, driver.OutcomeProcessed)
 	results["AddDeadLetter"] = store.AddDeadLetter(ctx, driver.DeadLetter{})
 	_, results["DeadLetters"] = store.DeadLetters(ctx)
+	_, results["ListLetters"] = store.ListLetters(ctx, driver.LetterQuery{})
+	_, results["ReadLetter"] = store.ReadLetter(ctx, letter)
+	results["DeleteLetter"] = store.DeleteLetter(ctx, letter)
+	_, results["Inspect"] = store.Inspect(ctx, m.Key)
+	_, results["ListKeys"] = store.ListKeys(ctx, driver.KeyQuery{})
 	for name, err := range results {
 		if !errors.Is(err, gcsstore.ErrNoBucket) || errors.Is(err, driver.ErrNotFound) || !strings.Contains(err.Error(), `"mistyped"`) {
 			t.Errorf("%s: got %v, want ErrNoBucket and the bucket's name", name, err)
+		} else if strings.Count(err.Error(), `"mistyped"`) > 1 {
+			t.Errorf("%s says it twice: %v", name, err)
 		}
 	}
 }
