@@ -116,7 +116,9 @@ func newLettersList(of *lettersOf) *cobra.Command {
 		Example: "  eventdriver letters list --reason=permanent-error --limit=1000 --json | jq -r '.letters[].ref'",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			q.Reason = driver.Reason(reason)
+			if q.Reason = driver.Reason(reason); reason == "" && c.Flags().Changed("reason") {
+				return errors.New("--reason is empty: give it a value, or leave it out")
+			}
 			return of.look(c.Context(), func(ctx context.Context, box driver.LetterBox) error {
 				return of.list(ctx, box, q)
 			})

@@ -43,6 +43,12 @@ func TestUsage(t *testing.T) {
 		{"no project", nil, []string{"doctor", "--service=orders", "--region=r"}, "GOOGLE_CLOUD_PROJECT"},
 		{"no service", nil, []string{"doctor", "--region=r", "--project=p"}, "--region is given without --service"},
 		{"nothing to look at", []string{"GOOGLE_CLOUD_PROJECT=p"}, []string{"doctor"}, "give --service and --region"},
+		{"an empty key", nil, []string{"why", ""}, "an argument is empty"},
+		{"one of two arguments", nil, []string{"replace", "order-1", "", "--file=f", "--reason=r"}, "an argument is empty"},
+		{"an empty letter", nil, []string{"letters", "drop", "a", "", "--yes"}, "an argument is empty"},
+		{"an empty key of letters", nil, []string{"letters", "list", "--key="}, "--key is empty"},
+		{"an empty reason of letters", nil, []string{"letters", "list", "--reason="}, "--reason is empty"},
+		{"an empty service", nil, []string{"waiting", "--service", "", "--region=r"}, "--service is empty"},
 		{"no such severity", nil, []string{"doctor", "--service=orders", "--region=r", "--project=p", "--severity=bad"},
 			"error, warning or cost"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -109,7 +110,7 @@ func newRoot(s surroundings) *cobra.Command {
 		Use: "eventdriver", Short: "Look at a deployed function", Long: about, Version: version(),
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: checkNumbers,
+		PersistentPreRunE: checkCommandLine,
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.target.Service, "service", "", "the function's Cloud Run `service`")
@@ -126,7 +127,24 @@ func newRoot(s surroundings) *cobra.Command {
 // notNegative are the flags that are numbers and lengths of time: less than 0 means nothing for them.
 var notNegative = []string{"limit", "older-than", "settle", "since", "within"}
 
-func checkNumbers(c *cobra.Command, _ []string) error {
+// notEmpty are the flags that are texts, by which a command chooses what it looks at or where.
+var notEmpty = []string{"endpoint", "for", "from", "key", "project", "region", "service", "severity",
+	"subscription", "topic", "url"}
+
+// checkCommandLine refuses what means nothing for any command. A variable of a shell that is not set, as in
+// --key="$KEY", must not have the command look at all keys.
+func checkCommandLine(c *cobra.Command, args []string) error {
+	if strings.HasPrefix(c.Name(), cobra.ShellCompRequestCmd) {
+		return nil // what is to be completed may be empty
+	}
+	if slices.Contains(args, "") {
+		return fmt.Errorf("an argument is empty: %s", c.UseLine())
+	}
+	for _, name := range notEmpty {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return fmt.Errorf("--%s is empty: give it a value, or leave it out", name)
+		}
+	}
 	for _, name := range notNegative {
 		if f := c.Flags().Lookup(name); f != nil && strings.HasPrefix(f.Value.String(), "-") {
 			return fmt.Errorf("--%s must not be negative, as %s is", name, f.Value)
