@@ -89,6 +89,9 @@ func (f *follower) poll(ctx context.Context) error {
 	request := &logging.ListLogEntriesRequest{ResourceNames: []string{"projects/" + f.target.Project}, Filter: f.filter(),
 		OrderBy: "timestamp asc", PageSize: perPage}
 	err := f.client.Entries.List(request).Pages(ctx, func(page *logging.ListLogEntriesResponse) error {
+		if page == nil {
+			return errors.New("the answer is empty, so it is not Cloud Logging's own: look at proxies and --endpoint")
+		}
 		for _, e := range page.Entries {
 			if err := f.add(e); err != nil {
 				return err

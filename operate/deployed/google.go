@@ -170,3 +170,25 @@ func absent(err error) bool {
 	var failed *googleapi.Error
 	return errors.As(err, &failed) && failed.Code == http.StatusNotFound
 }
+
+// errNothing: an answer without a failure and without content, such as null. It is not Google's own: a proxy has answered.
+var errNothing = errors.New("the answer is empty, so it is not the API's own: look at proxies and --endpoint")
+
+// got returns what an API has answered, which is something unless there is an error.
+func got[T any](answer *T, err error) (*T, error) {
+	if err == nil && answer == nil {
+		err = errNothing
+	}
+	return answer, err
+}
+
+// each returns what uses the pages of a list.
+func each[T any](use func(page *T)) func(page *T) error {
+	return func(page *T) error {
+		if page == nil {
+			return errNothing
+		}
+		use(page)
+		return nil
+	}
+}

@@ -94,7 +94,7 @@ func (r *reader) policy(resource string, policy any, err error) (p Policy) {
 // service reads the service and its revisions.
 func (r *reader) service() (err error) {
 	name := r.d.Target.String()
-	if r.d.Service, err = r.run.Projects.Locations.Services.Get(name).Context(r.ctx).Do(); absent(err) {
+	if r.d.Service, err = got(r.run.Projects.Locations.Services.Get(name).Context(r.ctx).Do()); absent(err) {
 		return fmt.Errorf("there is no Cloud Run service %s: list them with gcloud run services list --project=%s", name,
 			r.d.Project)
 	}
@@ -107,10 +107,9 @@ func (r *reader) service() (err error) {
 	}
 	var list []*run.GoogleCloudRunV2Revision
 	err = r.run.Projects.Locations.Services.Revisions.List(name).Pages(r.ctx,
-		func(page *run.GoogleCloudRunV2ListRevisionsResponse) error {
+		each(func(page *run.GoogleCloudRunV2ListRevisionsResponse) {
 			list = append(list, page.Revisions...)
-			return nil
-		})
+		}))
 	r.read("revisions of "+name, roleRun, err)
 	r.d.Revisions = revisions(r.d.Service, list)
 	r.d.Variables = r.d.Serving().Variables
@@ -120,12 +119,12 @@ func (r *reader) service() (err error) {
 // project reads the project's number, and who may do what in it.
 func (r *reader) project() {
 	name := "projects/" + r.d.Project
-	info, err := r.projects.Projects.Get(name).Context(r.ctx).Do()
+	info, err := got(r.projects.Projects.Get(name).Context(r.ctx).Do())
 	if r.read(name, rolePolicies, err) {
 		r.d.Number = last(info.Name)
 	}
-	policy, err := r.projects.Projects.GetIamPolicy(name, &projects.GetIamPolicyRequest{
-		Options: &projects.GetPolicyOptions{RequestedPolicyVersion: policyVersion}}).Context(r.ctx).Do()
+	policy, err := got(r.projects.Projects.GetIamPolicy(name, &projects.GetIamPolicyRequest{
+		Options: &projects.GetPolicyOptions{RequestedPolicyVersion: policyVersion}}).Context(r.ctx).Do())
 	r.d.Policies[name] = r.policy(name, policy, err)
 }
 
@@ -136,11 +135,11 @@ const policyVersion = 3
 func (r *reader) access() {
 	name := r.d.Target.String()
 	call := r.run.Projects.Locations.Services.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion)
-	policy, err := call.Context(r.ctx).Do()
+	policy, err := got(call.Context(r.ctx).Do())
 	r.d.Policies[name] = r.policy(name, policy, err)
 	if r.d.Service.Labels["goog-managed-by"] == "cloudfunctions" {
 		function := strings.Replace(name, "/services/", "/functions/", 1)
-		r.d.Function, err = r.functions.Projects.Locations.Functions.Get(function).Context(r.ctx).Do()
+		r.d.Function, err = got(r.functions.Projects.Locations.Functions.Get(function).Context(r.ctx).Do())
 		r.read(function, roleFunctions, err)
 	}
 }
@@ -151,14 +150,13 @@ func (r *reader) neighbours() {
 	for _, region := range r.regions() {
 		parent := "projects/" + r.d.Project + "/locations/" + region
 		err := r.run.Projects.Locations.Services.List(parent).Pages(r.ctx,
-			func(page *run.GoogleCloudRunV2ListServicesResponse) error {
+			each(func(page *run.GoogleCloudRunV2ListServicesResponse) {
 				for _, s := range page.Services {
 					if s.Name != r.d.Service.Name {
 						r.d.Neighbours = append(r.d.Neighbours, s)
 					}
 				}
-				return nil
-			})
+			}))
 		r.read("services in "+parent, roleRun, err)
 	}
 }
@@ -196,7 +194,7 @@ func (r *reader) listJobs() {
 	r.d.JobsRead = true
 	for _, region := range r.regions() {
 		parent := "projects/" + r.d.Project + "/locations/" + region
-		err := r.scheduler.Projects.Locations.Jobs.List(parent).Pages(r.ctx, func(page *scheduler.ListJobsResponse) error {
+		err := r.scheduler.Projects.Locations.Jobs.List(parent).Pages(r.ctx, each(func(page *scheduler.ListJobsResponse) {
 			for _, job := range page.Jobs {
 				if job.HttpTarget == nil {
 					continue
@@ -205,8 +203,7 @@ func (r *reader) listJobs() {
 					r.d.Jobs = append(r.d.Jobs, job)
 				}
 			}
-			return nil
-		})
+		}))
 		r.d.JobsRead = r.read("jobs of Cloud Scheduler in "+parent, roleScheduler, err) && r.d.JobsRead
 	}
 }
@@ -226,8 +223,8 @@ func (r *reader) accounts() {
 		if _, known := r.d.Accounts[email]; known || !strings.HasSuffix(email, ".gserviceaccount.com") {
 			continue
 		}
-		account, err := r.iam.Projects.ServiceAccounts.Get("projects/" + projectOf(email, r.d.Project) +
-			"/serviceAccounts/" + email).Context(r.ctx).Do()
+		account, err := got(r.iam.Projects.ServiceAccounts.Get("projects/" + projectOf(email, r.d.Project) +
+			"/serviceAccounts/" + email).Context(r.ctx).Do())
 		if r.read("service account "+email, rolePolicies, err) || noAccount(err) {
 			r.d.Accounts[email] = account
 		}
@@ -257,17 +254,17 @@ func (r *reader) stores() {
 }
 
 func (r *reader) bucket(name string) *Bucket {
-	info, err := r.storage.Buckets.Get(name).Context(r.ctx).Do()
+	info, err := got(r.storage.Buckets.Get(name).Context(r.ctx).Do())
 	if !r.read("bucket "+name, roleBuckets, err) {
 		return &Bucket{Gone: absent(err)}
 	}
 	if c := info.IamConfiguration; c == nil || c.UniformBucketLevelAccess == nil || !c.UniformBucketLevelAccess.Enabled {
-		full, err := r.storage.Buckets.Get(name).Projection("full").Context(r.ctx).Do()
+		full, err := got(r.storage.Buckets.Get(name).Projection("full").Context(r.ctx).Do())
 		if r.read("access control lists of the bucket "+name, rolePolicies, err) {
 			info = full
 		}
 	}
-	policy, err := r.storage.Buckets.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(r.ctx).Do()
+	policy, err := got(r.storage.Buckets.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion).Context(r.ctx).Do())
 	return &Bucket{Info: info, Policy: r.policy("the bucket "+name, policy, err)}
 }
 
@@ -275,13 +272,13 @@ func (r *reader) bucket(name string) *Bucket {
 var tables = []string{"events", "claims", "dead_letters"}
 
 func (r *reader) dataset(project, name string) *Dataset {
-	info, err := r.bigquery.Datasets.Get(project, name).Context(r.ctx).Do()
+	info, err := got(r.bigquery.Datasets.Get(project, name).Context(r.ctx).Do())
 	if !r.read("dataset "+project+"."+name, roleBigQuery, err) {
 		return &Dataset{Gone: absent(err)}
 	}
 	d := &Dataset{Info: info, Tables: make(map[string]*bigquery.Table)}
 	for _, id := range tables {
-		table, err := r.bigquery.Tables.Get(project, name, id).Context(r.ctx).Do()
+		table, err := got(r.bigquery.Tables.Get(project, name, id).Context(r.ctx).Do())
 		if r.read("table "+project+"."+name+"."+id, roleBigQuery, err) {
 			d.Tables[id] = table
 		} else if absent(err) {

@@ -28,11 +28,11 @@ func (r *reader) roles() {
 func (r *reader) role(name string) (*iam.Role, error) {
 	switch {
 	case strings.HasPrefix(name, "projects/"):
-		return r.iam.Projects.Roles.Get(name).Context(r.ctx).Do()
+		return got(r.iam.Projects.Roles.Get(name).Context(r.ctx).Do())
 	case strings.HasPrefix(name, "organizations/"):
-		return r.iam.Organizations.Roles.Get(name).Context(r.ctx).Do()
+		return got(r.iam.Organizations.Roles.Get(name).Context(r.ctx).Do())
 	}
-	return r.iam.Roles.Get(name).Context(r.ctx).Do()
+	return got(r.iam.Roles.Get(name).Context(r.ctx).Do())
 }
 
 // ofAccount says whether a member is one of the accounts that run or call the function.

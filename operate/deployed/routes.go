@@ -19,12 +19,11 @@ const pageSize = 1000
 func (r *reader) routes() {
 	parent := "projects/" + r.d.Project
 	err := r.pubsub.Projects.Subscriptions.List(parent).PageSize(pageSize).Pages(r.ctx,
-		func(page *pubsub.ListSubscriptionsResponse) error {
+		each(func(page *pubsub.ListSubscriptionsResponse) {
 			for _, s := range page.Subscriptions {
 				r.d.subscribed[s.Name] = s
 			}
-			return nil
-		})
+		}))
 	listed := r.read("subscriptions of "+parent, rolePubsub, err)
 	r.d.Hidden = !r.listTriggers() || !listed
 	for _, t := range r.triggers {
@@ -50,15 +49,14 @@ func (r *reader) listTriggers() (complete bool) {
 	complete = true
 	parent := "projects/" + r.d.Project + "/locations/-"
 	err := r.eventarc.Projects.Locations.Triggers.List(parent).PageSize(pageSize).Pages(r.ctx,
-		func(page *eventarc.ListTriggersResponse) error {
+		each(func(page *eventarc.ListTriggersResponse) {
 			r.triggers = append(r.triggers, page.Triggers...)
 			for _, location := range page.Unreachable {
 				complete = false
 				r.d.Unread = append(r.d.Unread, Unread{"triggers in " + location, "Eventarc can't reach the location",
 					"try again later"})
 			}
-			return nil
-		})
+		}))
 	return r.read("triggers in "+parent, roleEventarc, err) && complete
 }
 
@@ -93,7 +91,7 @@ func (r *reader) subscription(name string) (s *pubsub.Subscription, gone bool) {
 	if s, read := r.d.subscribed[name]; read {
 		return s, s == nil
 	}
-	s, err := r.pubsub.Projects.Subscriptions.Get(name).Context(r.ctx).Do()
+	s, err := got(r.pubsub.Projects.Subscriptions.Get(name).Context(r.ctx).Do())
 	if r.read("subscription "+name, rolePubsub, err) || absent(err) {
 		r.d.subscribed[name] = s
 	}
@@ -121,7 +119,7 @@ func (r *reader) topic(name string, published bool) {
 	t := &Topic{}
 	r.d.Topics[name] = t
 	if published {
-		info, err := r.pubsub.Projects.Topics.Get(name).Context(r.ctx).Do()
+		info, err := got(r.pubsub.Projects.Topics.Get(name).Context(r.ctx).Do())
 		if t.Gone = absent(err); !r.read("topic "+name, rolePubsub, err) {
 			return
 		}
@@ -129,20 +127,19 @@ func (r *reader) topic(name string, published bool) {
 		r.subscriptionsOf(name, t)
 	}
 	call := r.pubsub.Projects.Topics.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion)
-	policy, err := call.Context(r.ctx).Do()
+	policy, err := got(call.Context(r.ctx).Do())
 	t.Policy = r.policy("the topic "+name, policy, err)
 }
 
 func (r *reader) subscriptionsOf(name string, t *Topic) {
 	err := r.pubsub.Projects.Topics.Subscriptions.List(name).Pages(r.ctx,
-		func(page *pubsub.ListTopicSubscriptionsResponse) error {
+		each(func(page *pubsub.ListTopicSubscriptionsResponse) {
 			for _, name := range page.Subscriptions {
 				if s, gone := r.subscription(name); !gone {
 					t.Subscriptions = append(t.Subscriptions, s)
 				}
 			}
-			return nil
-		})
+		}))
 	t.Listed = r.read("subscriptions of "+name, rolePubsub, err)
 }
 
