@@ -19,7 +19,7 @@ type DeadLetter struct {
 	Time    time.Time           // when it was dead-lettered
 	Header  map[string][]string // of the request's, those that say what it is
 	Body    []byte              // the request's, as it came
-	Cut     bool                // Body is only the beginning, as much as the store takes: it must not be sent again
+	Cut     bool                // Body is only the beginning, as much as the function or the store takes: it must not be sent again
 }
 
 // DeadLetterStore keeps dead letters. Safe for concurrent use.

@@ -27,7 +27,7 @@ func (t *Topic) PublishAgain(ctx context.Context, d driver.DeadLetter) error {
 
 // ParseLetter returns the dead letter of which [Letters] made a message with this data and these
 // attributes, and what was left out of it: "headers", "body", "headers, body" or nothing. What else
-// was cut or left out is so in the letter, too.
+// was cut or left out is so in the letter, too. A letter of which the body is nowhere whole is cut.
 func ParseLetter(data []byte, attributes map[string]string) (d driver.DeadLetter, leftOut string) {
 	d = driver.DeadLetter{Reason: driver.Reason(attributes["reason"]), Error: attributes["error"], Handler: attributes["handler"],
 		ID: attributes["id"], Key: attributes["key"], Source: attributes["source"], Path: attributes["path"], Body: data}
@@ -42,7 +42,9 @@ func ParseLetter(data []byte, attributes map[string]string) (d driver.DeadLetter
 			setHeader(&d, name, attributes[name])
 		}
 	}
-	return d, attributes["left-out"]
+	leftOut = attributes["left-out"]
+	d.Cut = strings.Contains(leftOut, "body") && attributes["whole"] == ""
+	return d, leftOut
 }
 
 func setHeader(d *driver.DeadLetter, name, value string) {

@@ -38,7 +38,8 @@ import (
 // out instead, since cut it would be another. Of an event that does not fit, the message has
 // the headers that fit and the beginning of the body; the attribute left-out is then
 // "headers", "body" or "headers, body", and no function takes the message for the event. The
-// whole event is in another store, and the attribute whole says so.
+// whole event is in another store, and the attribute whole says so. Of a letter that is cut, body is
+// left out, too, and the whole is nowhere.
 type Letters struct {
 	topic *Topic
 	whole driver.DeadLetterStore // nil: nowhere
@@ -58,11 +59,12 @@ func NewLetters(topic *Topic, whole driver.DeadLetterStore) *Letters {
 // not fit into a message, it is whole in the other store before.
 func (l *Letters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	m := letterMessage(d, l.limit)
-	if m.Attributes["left-out"] != "" && l.whole != nil {
+	all := d.Cut && len(d.Body) <= l.limit // that there is
+	if m.Attributes["left-out"] != "" && l.whole != nil && !all {
 		// Where the other store can never take it, a part is better than nothing.
-		if err := l.whole.AddDeadLetter(ctx, d); err == nil {
+		if err := l.whole.AddDeadLetter(ctx, d); err == nil && !d.Cut {
 			m.Attributes["whole"] = "in the event store"
-		} else if !driver.IsPermanent(err) {
+		} else if err != nil && !driver.IsPermanent(err) {
 			return fmt.Errorf("a dead letter too large for topic %s: %w", l.topic.name, err)
 		}
 	}
@@ -77,9 +79,9 @@ func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
 	if !addEvent(attributes, d.Header, maxAttributes-more) {
 		leftOut = append(leftOut, "headers")
 	}
-	body := d.Body
-	if len(body) > limit {
-		body, leftOut = body[:limit], append(leftOut, "body")
+	body := d.Body[:min(len(d.Body), limit)]
+	if d.Cut || len(body) < len(d.Body) {
+		leftOut = append(leftOut, "body")
 	}
 	if leftOut != nil {
 		attributes["left-out"] = strings.Join(leftOut, ", ")

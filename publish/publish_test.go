@@ -150,6 +150,29 @@ func TestLetterThatIsKeptNowhereWhole(t *testing.T) {
 	}
 }
 
+// TestLetterThatIsCut: the beginning of an event is not taken for the event, though it fits into a message. What does
+// not fit is kept as far as there is any, and nothing says that this is the whole.
+func TestLetterThatIsCut(t *testing.T) {
+	for size, stored := range map[int]int{80: 0, 100: 1} {
+		server, store := fake(t), memstore.New()
+		topic := open(t)
+		d := driver.DeadLetter{Reason: driver.ReasonUndecodable, Body: make([]byte, size), Cut: true}
+		if err := publish.NewLetters(topic, store).Limit(90).AddDeadLetter(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		got := only(t, server)
+		if got.Attributes["left-out"] != "body" || got.Attributes["whole"] != "" || len(store.DeadLetters()) != stored {
+			t.Errorf("%d bytes: published with %q, and %d stored, want %d", size, got.Attributes, len(store.DeadLetters()), stored)
+		}
+		if parsed, _ := publish.ParseLetter(got.Data, got.Attributes); !parsed.Cut {
+			t.Errorf("%d bytes: read as a whole letter", size)
+		}
+		if err := topic.PublishAgain(t.Context(), d); driver.ReasonOf(err) != driver.ReasonTooLarge {
+			t.Errorf("%d bytes: sent again, %v", size, err)
+		}
+	}
+}
+
 // TestLetterIsNotAcknowledgedBeforeItIsWhole: nothing is published either, so that the
 // next delivery begins anew.
 func TestLetterIsNotAcknowledgedBeforeItIsWhole(t *testing.T) {

@@ -69,6 +69,7 @@ func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {
 		Time:    time.Now().UTC(),
 		Header:  keptHeaders(original.header),
 		Body:    original.body,
+		Cut:     in.cut,
 	}
 	if in.event != nil && decode.IsPush(original.header) {
 		// It is kept as Eventarc would have sent it, so that it can be sent again in any way.

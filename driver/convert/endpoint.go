@@ -90,6 +90,7 @@ func (o outcome) failure() error {
 type incoming struct {
 	event    *cloudevents.Event // nil if it could not be read
 	err      error              // why it could not be read
+	cut      bool               // its body is only the beginning
 	resent   bool               // it is the dead letter of a join
 	path     string             // of the source, if the request named one
 	warnings decode.Warnings

@@ -73,7 +73,7 @@ func (e *endpoint) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		e.cutShort(w, r, err)
 		return
 	}
-	coming := incoming{err: err, path: SourcePath(source), original: func() original { return original{r.Header, body} }}
+	coming := incoming{err: err, cut: err != nil, path: SourcePath(source), original: func() original { return original{r.Header, body} }}
 	if err == nil {
 		coming.event, coming.err = readEvent(r, body, &coming.warnings)
 	}

@@ -141,7 +141,7 @@ func TestBodyLimit(t *testing.T) {
 			t.Fatalf("%d bytes: %d, %d dead letters", size, status, len(store.DeadLetters()))
 		}
 		d := store.DeadLetters()[i]
-		if len(d.Body) != 1000 || d.Reason != driver.ReasonUndecodable || !strings.Contains(d.Error, "1000 bytes") || d.ID != "id-1" {
+		if len(d.Body) != 1000 || !d.Cut || d.Reason != driver.ReasonUndecodable || !strings.Contains(d.Error, "1000 bytes") || d.ID != "id-1" {
 			t.Errorf("%d bytes kept, %s: %s", len(d.Body), d.Reason, d.Error)
 		}
 	}

@@ -14,6 +14,7 @@ var letterFlaws = []struct {
 }{
 	{"drops the header", []string{"A letter is kept"}},
 	{"drops the path", []string{"A letter is kept"}},
+	{"forgets that it is cut", []string{"A letter is kept"}},
 	{"needs an ID", []string{"A letter of which nothing"}},
 	{"one at a time", []string{"Letters that come at once"}},
 	{"rejects what it has", []string{"The same event"}},
@@ -46,6 +47,8 @@ func (f *flawedLetters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) 
 		d.Header = nil
 	case "drops the path":
 		d.Path = ""
+	case "forgets that it is cut":
+		d.Cut = false
 	case "needs an ID":
 		if d.ID == "" {
 			return nil

@@ -57,6 +57,7 @@ func letter(id string) driver.DeadLetter {
 		Time:    time.Date(2024, 2, 29, 23, 59, 58, 123456000, time.UTC),
 		Header:  map[string][]string{"Ce-Id": {id}, "X-Many": {"b", "a", ""}, "X-Odd": {"é\xff"}},
 		Body:    []byte("{\"n\": 1}\x00\xff\r\n"),
+		Cut:     id == "2",
 	}
 }
 
@@ -90,6 +91,7 @@ func expectLetter(got, want driver.DeadLetter) error {
 		expectEqual("Attempt", got.Attempt, want.Attempt),
 		expectTime(got.Time, want.Time),
 		expectContent("Body", got.Body, want.Body),
+		expectEqual("Cut", got.Cut, want.Cut),
 		expectTrue(fmt.Sprintf("Header %.200q is %.200q", got.Header, want.Header), maps.EqualFunc(got.Header, want.Header, slices.Equal)),
 	)
 }

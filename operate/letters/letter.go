@@ -54,7 +54,7 @@ func Describe(ref string, d driver.DeadLetter, payload bool) Letter {
 }
 
 // Parse returns the letter of which [Describe], with its payload, made the JSON. The JSON of a
-// letter in Cloud Storage is read, too.
+// letter in Cloud Storage is read, too. A letter that was cut is whole where its body has another size by now.
 func Parse(text []byte) (driver.DeadLetter, error) {
 	var l Letter
 	if err := json.Unmarshal(text, &l); err != nil {
@@ -64,12 +64,12 @@ func Parse(text []byte) (driver.DeadLetter, error) {
 		return driver.DeadLetter{}, errors.New("it has no body: write it with letters show --payload --json")
 	}
 	d := driver.DeadLetter{Reason: l.Reason, Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key, Source: l.Source,
-		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body), Cut: l.Cut}
-	if l.BodyEncoding != "base64" {
-		return d, nil
-	}
+		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body)}
 	var err error
-	d.Body, err = base64.StdEncoding.DecodeString(*l.Body)
+	if l.BodyEncoding == "base64" {
+		d.Body, err = base64.StdEncoding.DecodeString(*l.Body)
+	}
+	d.Cut = l.Cut && (l.Size == 0 || l.Size == len(d.Body))
 	return d, err
 }
 

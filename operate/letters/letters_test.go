@@ -129,6 +129,10 @@ func TestSendRefusesACutLetter(t *testing.T) {
 	if err != nil || !d.Cut {
 		t.Errorf("%s: %+v, %v; want a letter that is cut", text, d, err)
 	}
+	corrected := strings.Replace(string(text), "the begin", "the whole event", 1)
+	if d, err := letters.Parse([]byte(corrected)); err != nil || d.Cut {
+		t.Errorf("%s: %+v, %v; want one that is whole by now", corrected, d, err)
+	}
 	f := letters.Function{URL: "http://function.invalid", Client: &http.Client{}}
 	for _, sender := range []letters.Sender{f, letters.Topic{}} {
 		if _, err := sender.Send(t.Context(), d); !driver.IsPermanent(err) || !strings.Contains(err.Error(), "beginning") {

@@ -42,7 +42,8 @@ type Sender interface {
 
 // errCut refuses a letter without its whole event.
 var errCut = driver.Reject(driver.ReasonTooLarge, errors.New("the letter has only the beginning of its event, which was too "+
-	"large for the store: have the producer send it again, smaller or as a reference to the data"))
+	"large for the function or its store: have the producer send it again, smaller or as a reference to the data; or put all of "+
+	"the event into a copy of the letter (letters show ID --payload --json, then letters resend --file)"))
 
 // Function sends letters to a function. Sending one twice does no harm.
 type Function struct {

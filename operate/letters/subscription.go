@@ -164,7 +164,7 @@ func (s *Subscription) find(ctx context.Context, id string) (*pubsubpb.PubsubMes
 	return nil, fmt.Errorf("subscription %s: message %.80q: %w", s.name, id, driver.ErrNotFound)
 }
 
-// ReadLetter implements [driver.LetterBox]. A letter of which a part was left out is refused: the
+// ReadLetter implements [driver.LetterBox]. A letter of which a part was left out is refused where the
 // event store has the whole.
 func (s *Subscription) ReadLetter(ctx context.Context, ref string) (driver.DeadLetter, error) {
 	m, err := s.find(ctx, ref)
@@ -172,7 +172,7 @@ func (s *Subscription) ReadLetter(ctx context.Context, ref string) (driver.DeadL
 		return driver.DeadLetter{}, err
 	}
 	d, leftOut := publish.ParseLetter(m.Data, m.Attributes)
-	if leftOut != "" {
+	if leftOut != "" && !d.Cut {
 		return d, driver.Permanent(fmt.Errorf("message %s lacks its %s, which did not fit: look for the whole letter in the "+
 			"event store", ref, leftOut))
 	}

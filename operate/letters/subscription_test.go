@@ -125,6 +125,28 @@ func TestSubscriptionLeavesWhatIsNotWhole(t *testing.T) {
 	}
 }
 
+// TestSubscriptionHasACutLetter: the whole is nowhere, so what there is can be looked at, and is not sent.
+func TestSubscriptionHasACutLetter(t *testing.T) {
+	topic := newTopic(t)
+	d := driver.DeadLetter{Reason: driver.ReasonUndecodable, Body: []byte("the begin"), Cut: true}
+	if err := publish.NewLetters(topic, nil).AddDeadLetter(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	s := openLetters(t)
+	defer s.Close()
+	l, err := Find(t.Context(), s, Query{Limit: 1})
+	if err != nil || l.Found != 1 {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	read, err := s.ReadLetter(t.Context(), l.Letters[0].Ref)
+	if err != nil || !read.Cut || string(read.Body) != "the begin" {
+		t.Errorf("%+v, %v", read, err)
+	}
+	if _, err := (Topic{topic}).Send(t.Context(), read); !driver.IsPermanent(err) {
+		t.Errorf("published the beginning of an event: %v", err)
+	}
+}
+
 // TestSubscriptionOutOfReach: nothing but an answer says that there are no letters.
 func TestSubscriptionOutOfReach(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

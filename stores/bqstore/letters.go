@@ -67,8 +67,11 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 	if !d.Time.IsZero() {
 		row["dead_lettered_at"] = d.Time.UTC().Truncate(time.Microsecond)
 	}
-	if len(d.Body) < size {
+	switch {
+	case len(d.Body) < size:
 		row["body_size"] = size
+	case d.Cut:
+		row["body_size"] = size + 1 // or more: nobody has read on
 	}
 	return s.do(ctx, "add dead letter", of(d.Key, d.Source), nil, func(ctx context.Context) error {
 		return s.db.InsertAll(ctx, letterTable, row)

@@ -30,6 +30,7 @@ type letter struct {
 	Attempt int    `json:"attempt,omitempty"`
 	moment
 	Header map[string][]string `json:"header,omitempty"`
+	Cut    bool                `json:"cut,omitempty"` // Body is only the beginning
 	// BodyEncoding is "base64" where Body is, which has no mark of its own.
 	BodyEncoding string `json:"bodyEncoding"`
 	Body         string `json:"body"`
@@ -133,6 +134,7 @@ func encodeLetter(d driver.DeadLetter) (content, error) {
 		Attempt:      d.Attempt,
 		moment:       toMoment(d.Time),
 		Header:       make(map[string][]string, len(d.Header)),
+		Cut:          d.Cut,
 		BodyEncoding: "utf-8",
 	}
 	for name, values := range d.Header {
@@ -235,7 +237,7 @@ func decodeLetter(content []byte) (driver.DeadLetter, error) {
 		return driver.DeadLetter{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return driver.DeadLetter{Reason: driver.Reason(l.Reason), Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key,
-		Source: l.Source, Path: l.Path, Attempt: l.Attempt, Time: at, Header: header, Body: body}, nil
+		Source: l.Source, Path: l.Path, Attempt: l.Attempt, Time: at, Header: header, Body: body, Cut: l.Cut}, nil
 }
 
 func decodeHeaders(texts map[string][]string) (map[string][]string, error) {
