@@ -124,13 +124,16 @@ func shortened(text string) string {
 	return text
 }
 
-// addEvent adds those headers that are a CloudEvent's in binary mode, or name its encoding,
-// and says whether all of them fit.
+// addEvent adds those headers that are a CloudEvent's in binary mode, or name its media type,
+// and says whether all of them fit. An encoding of the body fits nowhere.
 func addEvent(attributes map[string]string, header map[string][]string, room int) (all bool) {
 	all = true
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		values, lower := header[name], strings.ToLower(name)
 		isType := lower == "content-type"
+		if lower == "content-encoding" && decode.ContentEncoding(values) != "" {
+			all = false // without it the body is another
+		}
 		if len(values) == 0 || !isType && !strings.HasPrefix(lower, "ce-") {
 			continue
 		}

@@ -110,6 +110,8 @@ func TestLetterThatDoesNotFitIsKeptWhole(t *testing.T) {
 		"too many headers":    {driver.DeadLetter{Header: many, Body: small}, "headers"},
 		"a name that is long": {driver.DeadLetter{Header: map[string][]string{"Ce-" + strings.Repeat("x", 300): {"v"}}, Body: small}, "headers"},
 		"a body too large":    {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"1"}}, Body: large}, "body"},
+		"a body in gzip":      {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"1"}, "Content-Encoding": {"gzip"}}, Body: small}, "headers"},
+		"a body as it is":     {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"1"}, "Content-Encoding": {"identity"}}, Body: small}, ""},
 		"both":                {driver.DeadLetter{Header: map[string][]string{"Ce-Id": {"1", "2"}}, Body: large}, "headers, body"},
 		"nothing at all":      {driver.DeadLetter{}, ""},
 	} {

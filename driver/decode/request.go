@@ -64,7 +64,7 @@ func Attempt(header http.Header, attributes map[string]string) int {
 // event may share the body's memory. A request that is no event is rejected with
 // [driver.ReasonUndecodable].
 func Request(r *http.Request, body []byte, w *Warnings) (*cloudevents.Event, error) {
-	if encoding := contentEncoding(r.Header); encoding != "" {
+	if encoding := ContentEncoding(r.Header["Content-Encoding"]); encoding != "" {
 		return nil, undecodable("the body has content encoding %q: send it as it is, without a header Content-Encoding",
 			encoding)
 	}
@@ -84,10 +84,10 @@ func Request(r *http.Request, body []byte, w *Warnings) (*cloudevents.Event, err
 		"application/cloudevents+json nor application/json, as a Pub/Sub push has", media)
 }
 
-// contentEncoding returns the first encoding of the body that is not identity, or "". Each
-// header may list several (RFC 9110, section 8.4).
-func contentEncoding(header http.Header) string {
-	for _, value := range header["Content-Encoding"] {
+// ContentEncoding returns the first encoding that is not identity in the values of headers Content-Encoding, or "". Each
+// value may list several (RFC 9110, section 8.4).
+func ContentEncoding(values []string) string {
+	for _, value := range values {
 		for encoding := range strings.SplitSeq(value, ",") {
 			if encoding = strings.TrimSpace(encoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
 				return encoding

@@ -69,7 +69,7 @@ func TestSend(t *testing.T) {
 	}))
 	defer server.Close()
 	d := driver.DeadLetter{Path: "/events/event1", Body: []byte("\x00\xff"), Header: map[string][]string{
-		"Ce-Id": {"1", "2"}, "ce-source": {"/a"}, "Content-Type": {"text/plain"}, "Authorization": {"secret"}, "X-Trace": {"t"}, "Ce-None": {}}}
+		"Ce-Id": {"1", "2"}, "ce-source": {"/a"}, "Content-Type": {"text/plain"}, "Content-Encoding": {"gzip"}, "Authorization": {"secret"}, "X-Trace": {"t"}, "Ce-None": {}}}
 	f := letters.Function{URL: server.URL + "/", Token: "token", Client: server.Client()}
 	for _, c := range []struct {
 		status int
@@ -88,7 +88,7 @@ func TestSend(t *testing.T) {
 	header := got.Header
 	if got.Method != http.MethodPost || got.URL.Path != "/events/event1" || body != "\x00\xff" || header.Get("Ce-Id") != "1" ||
 		header.Get("Ce-Source") != "/a" || header.Get("Content-Type") != "text/plain" || header.Get("Authorization") != "Bearer token" ||
-		header.Get("X-Trace") != "" {
+		header.Get("X-Trace") != "" || header.Get("Content-Encoding") != "gzip" || len(header["Ce-Id"]) != 2 {
 		t.Errorf("sent %s %s with %v: %q", got.Method, got.URL, header, body)
 	}
 	status = http.StatusNotFound // Google's answer, with a page

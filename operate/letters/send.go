@@ -67,7 +67,7 @@ func (f Function) Send(ctx context.Context, d driver.DeadLetter) (Answer, error)
 	}
 	for name, values := range d.Header {
 		if isEvents(name) && len(values) > 0 {
-			request.Header.Set(name, values[0])
+			request.Header[http.CanonicalHeaderKey(name)] = values // one that has two may be what is wrong
 		}
 	}
 	if f.Token != "" {
@@ -99,10 +99,10 @@ func (f Function) to(path string) (string, error) {
 	return base.JoinPath(cmp.Or(path, "/")).String(), nil
 }
 
-// isEvents says whether a header is the event's own.
+// isEvents says whether a header is the event's own, or says how its body is to be read.
 func isEvents(name string) bool {
 	name = strings.ToLower(name)
-	return strings.HasPrefix(name, "ce-") || name == "content-type"
+	return strings.HasPrefix(name, "ce-") || name == "content-type" || name == "content-encoding"
 }
 
 // resultOf reads the answers that package convert lists.
