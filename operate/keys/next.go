@@ -34,7 +34,7 @@ func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 	case len(s.Sealed) > 0:
 		return sealed(k, s)
 	case s.State == joiner.Complete:
-		return complete(c)
+		return complete(k, c)
 	}
 	return waits(k, s)
 }
@@ -47,7 +47,7 @@ func sealed(k driver.KeyState, s joiner.Standing) string {
 	return ended + "the next sweep ends it."
 }
 
-func complete(c driver.ClaimState) string {
+func complete(k driver.KeyState, c driver.ClaimState) string {
 	if c.ByOperator() {
 		return "An operator opened it, to be run: the next delivery or sweep runs it; if none comes, send one of its letters, or " +
 			"publish one of its events again."
@@ -56,8 +56,23 @@ func complete(c driver.ClaimState) string {
 		return "The last run failed" + attempt(c) + " and gave the key up, to be tried again: the next delivery runs it; if none comes, " +
 			"publish one of the events again."
 	}
+	if reason := beforeRun(k.Letters); reason != "" {
+		return fmt.Sprintf("All events are there, and one was dead-lettered as %s before a run began, as the next will be: fix "+
+			"the cause that its letter names, then send that again: letters resend.", reason)
+	}
 	return "All events are there, and nobody acts upon them: the next delivery runs the key; if none comes, publish one " +
 		"of the events again."
+}
+
+// beforeRun returns for which reason the last letter was written that keeps a join from being composed; "": none was.
+func beforeRun(letters []driver.LetterRef) (reason driver.Reason) {
+	for _, l := range letters {
+		switch l.Reason {
+		case driver.ReasonCorrupt, driver.ReasonTooLarge, driver.ReasonGone:
+			reason = l.Reason
+		}
+	}
+	return reason
 }
 
 func failed(c driver.ClaimState) string {
