@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path"
@@ -51,6 +52,9 @@ func newLettersResend(of *lettersOf) *cobra.Command {
 			if (r.file == "") == (len(refs) == 0) {
 				return errors.New("give the IDs of letters, or --file")
 			}
+			if err := r.checkPlace(); err != nil {
+				return err
+			}
 			return of.open(c.Context(), func(f function, box driver.LetterBox) error {
 				return r.resend(c.Context(), f, box, refs)
 			})
@@ -64,6 +68,21 @@ func newLettersResend(of *lettersOf) *cobra.Command {
 	flags.StringVar(&r.file, "file", "", "a `file` with a letter to send, instead of those that are kept")
 	flags.BoolVar(&r.keep, "keep", false, "delete no letter")
 	return c
+}
+
+// checkPlace says what is wrong with the flags that say where letters go.
+func (r *resend) checkPlace() error {
+	if r.url == "" {
+		return nil
+	}
+	if r.topic != "" {
+		return errors.New("give --url or --topic, not both")
+	}
+	u, err := url.Parse(r.url)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Path, "/events/") {
+		return fmt.Errorf("--url must be the function's, as in https://orders-abc.a.run.app, without the path of a source; it is %q", r.url)
+	}
+	return nil
 }
 
 func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, refs []string) error {
