@@ -104,6 +104,19 @@ func TestOddKeys(t *testing.T) {
 	}
 }
 
+// TestAddressesOfNothing: an address that names no view, and a filter that is no choice, show all keys.
+func TestAddressesOfNothing(t *testing.T) {
+	l, p := start(t, nil), browse(t)
+	l.send(t, "event1", "order-1", `{}`)
+	for _, address := range []string{"#/nothing", "#/constructor", "#/keys?sort=nothing", "#/keys?sort=constructor", "#/keys?state=nothing", "#/keys?missing=nothing"} {
+		p.do(chromedp.Navigate("about:blank"))
+		p.open(l, address)
+		p.sees("#grid-rows tr", "order-1")
+		p.sees("#states a[aria-current]", "all")
+		p.until(`document.getElementById("sort").value === "old" && document.getElementById("missing").value === ""`)
+	}
+}
+
 // TestKeyboard: everything can be reached and done by keys, the focus is seen, and updates leave it where it is.
 func TestKeyboard(t *testing.T) {
 	l, p := start(t, nil), browse(t)

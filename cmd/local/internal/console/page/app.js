@@ -25,7 +25,7 @@ let shown = {};
 function route() {
   const [path, parameters] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const [name, ...rest] = path.split("/");
-  const view = views[name] ? name : "keys";
+  const view = Object.hasOwn(views, name) ? name : "keys";
   let item = null;
   try { item = rest.length && rest[0] !== "" ? decodeURIComponent(rest.join("/")) : null; } catch { /* it is no URL of ours */ }
   for (const other of Object.keys(views)) $("view-" + other).hidden = other !== view;

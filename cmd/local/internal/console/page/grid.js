@@ -10,12 +10,13 @@ let filter = { state: "", missing: "", q: "", sort: "old" };
 let selected = null;
 let linked = ""; // the query that the rows' links have
 
-// showGrid shows the keys that a URL's query asks for, and which of them is open.
+// showGrid shows the keys that a URL's query asks for, and which of them is open. What is no choice of
+// the page's is left out.
 export function showGrid(query, key) {
-  filter = { state: query.get("state") ?? "", missing: query.get("missing") ?? "", q: query.get("q") ?? "", sort: query.get("sort") ?? "old" };
+  const one = (name, known) => known.includes(query.get(name)) ? query.get(name) : "";
+  filter = { state: one("state", [...states, "letter"]), missing: query.get("missing") ?? "", q: query.get("q") ?? "", sort: one("sort", Object.keys(orders)) || "old" };
   selected = key;
   if ($("find").value !== filter.q) $("find").value = filter.q;
-  $("missing").value = filter.missing;
   $("sort").value = filter.sort;
   render();
 }
@@ -45,6 +46,8 @@ const byKey = new Intl.Collator("en", { numeric: true }).compare;
 
 function render() {
   if (!known.about) return;
+  if (!known.about.sources.includes(filter.missing)) filter.missing = "";
+  $("missing").value = filter.missing;
   const rows = [...known.rows.values()].filter(passes), now = query({});
   rows.sort((a, b) => orders[filter.sort](a, b) || byKey(a.key, b.key));
   reconcile($("grid-rows"), rows, (r) => r.key, make, update);
@@ -117,7 +120,6 @@ function head() {
   const names = ["key", ...sources, "state", "for"];
   $("grid-head").replaceChildren(...names.map((name) => h("th", { role: "columnheader", scope: "col" }, name)));
   $("missing").replaceChildren(h("option", { value: "" }, "any"), ...sources.map((name) => h("option", { value: name }, name)));
-  $("missing").value = filter.missing;
   $("grid-rows").replaceChildren();
   $("grid-rows").byKey = new Map();
 }
