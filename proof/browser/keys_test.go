@@ -117,6 +117,30 @@ func TestAddressesOfNothing(t *testing.T) {
 	}
 }
 
+// TestFocusStays: a button that can't be used any more, or goes, does not take the focus with it.
+func TestFocusStays(t *testing.T) {
+	l, p := start(t, nil, "-instances", "2"), browse(t)
+	press := func(button, until, then string) {
+		t.Helper()
+		js[bool](p, fmt.Sprintf(`(%s.focus(), true)`, element("button", button)))
+		p.do(chromedp.KeyEvent(kb.Enter))
+		p.until(until)
+		if at := js[string](p, `["body", "main"].find((name) => document.activeElement === document.querySelector(name)) ?? document.activeElement.innerText`); at != then {
+			t.Errorf("after %s the focus is on %q, want %q", button, at, then)
+		}
+	}
+	p.open(l, "#/trouble")
+	press("freeze", `document.getElementById("instances").textContent.includes("frozen")`, "freeze")
+	p.do(chromedp.KeyEvent(kb.Enter)) // which does nothing
+	p.do(chromedp.KeyEvent(kb.Tab))
+	p.until(`document.activeElement.innerText === "thaw" && document.querySelector("#instances button[name=freeze]").disabled`)
+	press("Slow the store down", `document.getElementById("troubles").children.length === 1`, "Slow the store down")
+	press("Clear all troubles", `document.getElementById("troubles").children.length === 0`, "Clear all troubles")
+	p.open(l, "#/publish")
+	press("Hold back", `document.getElementById("holds").children.length === 1`, "Hold back events like this")
+	press("Let go", `document.getElementById("holds").children.length === 0`, "main")
+}
+
 // TestKeyboard: everything can be reached and done by keys, the focus is seen, and updates leave it where it is.
 func TestKeyboard(t *testing.T) {
 	l, p := start(t, nil), browse(t)

@@ -24,6 +24,14 @@ export function attribute(e, name, to) {
   else if (e.getAttribute(name) !== String(to)) e.setAttribute(name, to);
 }
 
+// enable lets a button be used, or not. One that has the focus keeps it: it is disabled when the focus goes on.
+export function enable(button, can) {
+  const later = !can && button === document.activeElement;
+  button.disabled = !can && !later;
+  attribute(button, "aria-disabled", later && "true");
+  button.onblur = later && (() => enable(button, false));
+}
+
 // reconcile makes parent's children those of items, in their order. Elements of the same key are
 // kept, and moved only where they must; what has the focus keeps it.
 export function reconcile(parent, items, keyOf, make, update) {
@@ -47,6 +55,7 @@ export function reconcile(parent, items, keyOf, make, update) {
     else parent.insertBefore(e, at);
   }
   if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
+  if (focused && document.activeElement === document.body) $("main").focus({ preventScroll: true }); // nothing is left beside it
 }
 
 // facts fills a description list with [name, value] pairs, values being texts or elements.
@@ -99,6 +108,7 @@ export function ask({ title, text: sentence, yes, fields = [] }) {
 // doing runs what calls the server for a form or a button, and says how it ended.
 export const doing = (work) => async (e) => {
   e?.preventDefault();
+  if (e?.currentTarget?.ariaDisabled === "true") return;
   try {
     const said = await work(e);
     if (said) say(said);

@@ -1,5 +1,5 @@
 // A key: how it stands, its story, what is kept of it, and what can be done to it.
-import { $, ask, attribute, clock, doing, facts, h, pretty, reconcile, text, time } from "./dom.js";
+import { $, ask, attribute, clock, doing, enable, facts, h, pretty, reconcile, text, time } from "./dom.js";
 import { act, get, on } from "./live.js";
 import { stateText } from "./grid.js";
 import { letterURL } from "./letters.js";
@@ -69,7 +69,7 @@ function contents(page) {
       ...Object.entries(s.content?.attributes ?? {}).sort(), ...(s.corrections ?? []).map((c) => ["replaced", `at ${clock(c.when)} by ${c.by}: ${c.why}`])]);
     if (!again.replace) again.prepend(again.replace = h("button", { type: "button", onclick: doing(() => replace(s.name)) }, `Replace ${s.name}…`));
     again.replace.hidden = !s.arrived || !s.content;
-    again.replace.disabled = page.state === "done";
+    enable(again.replace, page.state !== "done");
     pre.hidden = list.hidden = !s.arrived;
     reconcile(again, page.published.filter((p) => p.topic === s.name && !p.heldBack).slice(0, 1), (p) => p.id, (p) => h("button",
       { type: "button", onclick: doing(async () => (await act("duplicate", { id: p.id })).said) }, `Deliver ${s.name} again`), () => {});
@@ -104,7 +104,7 @@ const actions = [
 function buttons(page) {
   const group = $("key-actions");
   if (!group.firstChild) group.append(...actions.map((a) => h("button", { type: "button", onclick: doing(() => change(a)) }, a.label)));
-  actions.forEach((a, i) => { group.children[i].disabled = !a.can(page); });
+  actions.forEach((a, i) => { enable(group.children[i], a.can(page)); });
   group.page = page;
 }
 

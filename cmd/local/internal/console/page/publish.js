@@ -1,5 +1,5 @@
 // Publishing: an event, a whole order, once more, or not yet.
-import { $, attributes, doing, h, lines, reconcile, time } from "./dom.js";
+import { $, attributes, doing, enable, h, lines, reconcile, time } from "./dom.js";
 import { act, get, known, on } from "./live.js";
 import { keyURL } from "./app.js";
 
@@ -54,7 +54,7 @@ function render() {
     { type: "button", onclick: doing(async () => (await act("letgo", e)).said), "aria-label": "Let go " + place(e) }, "Let go")), () => {});
   $("no-holds").hidden = holds?.length > 0;
   reconcile($("published"), published ?? [], (e) => e.id, row, (tr, e) => {
-    tr.lastChild.firstChild.disabled = !!e.heldBack;
+    enable(tr.lastChild.firstChild, !e.heldBack);
     tr.lastChild.firstChild.textContent = e.heldBack ? "held back" : "Deliver again";
   });
   $("no-published").hidden = published?.length > 0;

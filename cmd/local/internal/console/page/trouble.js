@@ -1,5 +1,5 @@
 // Trouble: what goes wrong now, and what is to go wrong. And the sweep.
-import { $, attribute, clock, doing, duration, facts, h, reconcile, text } from "./dom.js";
+import { $, attribute, clock, doing, duration, enable, facts, h, reconcile, text } from "./dom.js";
 import { act, known, on } from "./live.js";
 
 const kinds = { fail: "the handler fails", panic: "the handler panics", hang: "the handler hangs", lose: "the store loses answers", slow: "the store is slow" };
@@ -16,7 +16,7 @@ function instance(tr, i) {
   text(state.firstChild, i.state);
   attribute(state.firstChild, "class", "state " + (i.state === "running" ? "done" : "bad"));
   text(pid, i.pid ? String(i.pid) : "this program");
-  for (const b of buttons.firstChild.children) b.disabled = one || !can[i.state].includes(b.name);
+  for (const b of buttons.firstChild.children) enable(b, !one && can[i.state].includes(b.name));
 }
 
 function render() {
@@ -24,7 +24,7 @@ function render() {
   const numbered = (troubles ?? []).map((t, i) => ({ i, words: words(t) }));
   reconcile($("troubles"), numbered, (t) => `${t.i} ${t.words}`, (t) => h("li", { class: "bad" }, t.words), () => {});
   $("no-troubles").hidden = numbered.length > 0;
-  $("clear").disabled = numbered.length === 0;
+  enable($("clear"), numbered.length > 0);
   reconcile($("instances"), instances, (i) => i.id, (i) => h("tr", null, h("td", null, i.id), h("td", null, h("span", { class: "state" })), h("td", null),
     h("td", null, h("div", { class: "actions" }, ...["kill", "freeze", "thaw", "start"].map((name) => h("button", { type: "button", name, "aria-label": `${name} instance ${i.id}`,
       onclick: doing(async () => (await act("instance", { id: i.id, do: name })).said) }, name))))), instance);
@@ -45,7 +45,7 @@ function nextSweep() {
 }
 
 async function sweep() {
-  $("sweep-now").disabled = true;
+  enable($("sweep-now"), false);
   try {
     const { report } = await act("sweep", {});
     facts($("swept"), [["keys seen", String(report.seen)], ["expired", String(report.expired)], ["processed", String(report.processed)], ["failed", String(report.failed)],
@@ -53,8 +53,7 @@ async function sweep() {
     $("not-swept").hidden = true;
     return `The sweep has seen ${report.seen} keys: ${report.expired} expired, ${report.processed} processed.`;
   } finally {
-    $("sweep-now").disabled = false;
-    $("sweep-now").focus();
+    enable($("sweep-now"), true);
   }
 }
 
