@@ -160,6 +160,27 @@ func TestTour(t *testing.T) {
 	p.until(`document.querySelectorAll("#grid-rows tr").length === 6`)
 }
 
+// TestTourOfAHandlerThatRefuses: where the business takes no order, the tour says so, and goes on when it does.
+func TestTourOfAHandlerThatRefuses(t *testing.T) {
+	l, p := start(t, []string{"MAX_ATTEMPTS=1"}), browse(t)
+	p.open(l, "#/trouble")
+	p.set("handler-times", "0")
+	p.click("#handler-form button", "Make handler trouble")
+	p.sees("#troubles li", "the handler fails")
+	p.do(chromedp.Navigate(l.console + "/#/tour"))
+	for _, step := range []string{"Publish the whole order", "Publish, and deliver all again"} {
+		p.click("#tour button", step)
+		p.sees("#tour li:has(button[aria-label*='"+step+"']) .check", "Your handler does not take this order")
+	}
+	p.sees("#said", "That failed: Your handler does not take this order")
+	p.do(chromedp.Navigate(l.console + "/#/trouble"))
+	p.click("#clear", "Clear")
+	p.sees("#no-troubles", "There are none")
+	p.do(chromedp.Navigate(l.console + "/#/tour"))
+	p.click("#tour button", "Publish the whole order")
+	p.sees("#tour .check.ok", "It was processed once")
+}
+
 // TestHostileContents: what comes from outside is text, wherever it is shown.
 func TestHostileContents(t *testing.T) {
 	l, p := start(t, nil), browse(t)

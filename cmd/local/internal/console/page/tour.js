@@ -16,9 +16,14 @@ async function until(key, passes) {
   for (;;) {
     const page = await get("key", { key });
     if (passes(page)) return page;
+    if (refused(page)) throw new Error(advice);
     await pause(200);
   }
 }
+
+// refused says whether the business does not take the order: it is dead-lettered, or fails more often than a step has it fail.
+const refused = (page) => page.letters?.length > 0 || runs(page.story).filter((r) => r.how === "failed").length > 2;
+const advice = "Your handler does not take this order. Publish each event as it takes them, and do this step again: it publishes the last contents.";
 
 const killable = () => known.lab?.instances.length > 1;
 
@@ -103,7 +108,7 @@ async function refresh(step) {
   if (!page) return;
   step.page = page;
   const seen = step.check(page), ok = step.ends ? step.ends(page) : !!seen;
-  text(step.status, (ok ? "✓ " : "") + (seen || "Under way…"));
+  text(step.status, (ok ? "✓ " : "") + (seen || (refused(page) ? advice : "Under way…")));
   attribute(step.status, "class", "check" + (ok ? " ok" : ""));
   step.ok = ok;
   if (step.next) step.next.hidden = !step.more.can(page);
