@@ -20,6 +20,7 @@ func TestKeyIsJoined(t *testing.T) {
 	p.sees("#grid-rows .state", "waiting")
 	p.click("#grid-rows a", "order-1")
 	p.sees("#key-why", "It waits for event1, event3")
+	p.until(`document.getElementById("object-names").innerText.split("/").slice(-2).join("/") === "events/event2"`)
 	l.send(t, "event1", "order-1", `{}`)
 	l.send(t, "event3", "order-1", `{"to":"Bergen"}`)
 	p.sees("#grid-rows .state", "done")
@@ -27,7 +28,7 @@ func TestKeyIsJoined(t *testing.T) {
 	p.sees("#joined", "9007199254740993")
 	p.sees("#story .ok", "the run succeeds")
 	p.sees("#story li", "event3")
-	p.sees("#object-names li", "/order-1/done")
+	p.until(`[...document.querySelectorAll("#object-names li")].map((e) => e.innerText.split("/order-1/")[1]).join() === "claim,done,events/event1,events/event2,events/event3"`)
 }
 
 // fill publishes an event of a source for many keys at once.

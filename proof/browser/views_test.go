@@ -128,16 +128,19 @@ func TestReplaceAndPurge(t *testing.T) {
 	p.sees("#no-keys", "There are no keys yet")
 }
 
-// TestSweepView: a sweep by hand, and the time of the next one by the clock.
+// TestSweepView: a sweep by hand, and the time of the next one by the clock. It ends a join, and seals what is missing.
 func TestSweepView(t *testing.T) {
-	l, p := start(t, []string{"JOIN_DEADLINE=1h"}), browse(t)
+	l, p := start(t, []string{"JOIN_DEADLINE=2s"}), browse(t)
 	l.send(t, "event2", "order-1", "{}")
 	p.open(l, "#/sweep")
 	p.sees("#next-sweep", "the next one is at")
-	p.until(`fetch("/api/key?key=order-1").then((r) => r.json()).then((k) => k.state === "waiting")`)
+	p.until(`fetch("/api/key?key=order-1").then((r) => r.json()).then((k) => Date.now() - Date.parse(k.sources[1].kept) > 2500)`)
 	p.click("#sweep-now", "Sweep now")
 	p.sees("#said", "has seen 1 keys")
 	p.sees("#swept dd", "1")
+	p.do(chromedp.Navigate(l.console + "/#/keys/order-1"))
+	p.sees("#key-state", "done · expired · letter")
+	p.until(`[...document.querySelectorAll("#object-names li")].map((e) => e.innerText.split("/order-1/")[1]).join() === "claim,done,events/event1,events/event2,events/event3"`)
 }
 
 // TestTour: all six steps, and the sum against the store's contents.

@@ -48,9 +48,15 @@ function render(page) {
   text($("joined"), page.joined ? pretty(page.joined) : "");
   reconcile($("key-letters"), page.letters ?? [], (l) => l.ref, letterItem, () => {});
   $("no-key-letters").hidden = !!page.letters?.length;
-  const names = [...new Set(page.story.filter((r) => r.kind === "store" && r.key === page.key).map((r) => r.attributes?.object))].sort();
+  const names = [...new Set(page.story.filter((r) => r.kind === "store" && r.key === page.key && kept(page, r)).map((r) => r.attributes.object))].sort();
   reconcile($("object-names"), names, (n) => n, (n) => h("li", null, n), () => {});
   text($("objects"), JSON.stringify(page.objects, null, 2));
+}
+
+// kept says whether there is the object that a request to the store was about.
+function kept(page, { source, attributes: { object } }) {
+  if (source) return page.sources?.some((s) => s.name === source && (s.arrived || s.sealed));
+  return object.endsWith("/done") ? page.claim?.done : page.claim;
 }
 
 function letterItem(l) {
