@@ -108,6 +108,28 @@ func TestLettersView(t *testing.T) {
 	p.sees("#no-letters", "There are no dead letters")
 }
 
+// TestUnreadable: what can't be read shows why, and nothing of what was shown before.
+func TestUnreadable(t *testing.T) {
+	l, p := start(t, nil), browse(t)
+	l.send(t, "event2", "", `{"no":"key"}`)
+	l.send(t, "event2", "order-1", `{}`)
+	p.open(l, "#/letters")
+	p.click("#letter-rows a", "1")
+	p.sees("#letter-form button", "Send again")
+	p.do(chromedp.Navigate(l.console + "/#/letters/gone"))
+	p.sees("#letter-error", "It can't be read")
+	p.do(chromedp.Navigate(l.console + "/#/keys/order-1"))
+	p.sees("#contents summary", "event2")
+	js[bool](p, `(window.fetch = () => Promise.reject(), true)`)
+	p.do(chromedp.Navigate(l.console + "/#/keys/order-2"))
+	p.sees("#key-why", "It can't be looked at")
+	for _, view := range []string{"letter", "key"} {
+		if n := js[int](p, fmt.Sprintf(`[...document.querySelectorAll("#%s :is(button, dd, li, pre, textarea)")].filter((e) => getComputedStyle(e).visibility !== "hidden").length`, view)); n > 0 {
+			t.Errorf("%d elements of what was shown before are still seen in %s", n, view)
+		}
+	}
+}
+
 // TestReplaceAndPurge: an event is corrected with a reason, and then the key is deleted.
 func TestReplaceAndPurge(t *testing.T) {
 	l, p := start(t, nil), browse(t)

@@ -16,6 +16,7 @@ export function showKey(key) {
   text($("key-name"), key);
   text($("key-state"), "");
   text($("key-why"), "");
+  $("key").classList.add("unread");
   load();
 }
 
@@ -31,6 +32,7 @@ async function load() {
 }
 
 function render(page) {
+  $("key").classList.remove("unread");
   text($("key-state"), stateText(page));
   attribute($("key-state"), "class", "state " + page.state);
   text($("key-why"), page.next);

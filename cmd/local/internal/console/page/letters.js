@@ -26,6 +26,7 @@ async function load() {
   text($("letter-name"), "");
   text($("letter-reason"), "");
   text($("letter-error"), "");
+  $("letter").classList.add("unread");
   try {
     const read = await get("letter", { ref });
     if (ref === open) render((letter = read));
@@ -35,6 +36,7 @@ async function load() {
 }
 
 function render(l) {
+  $("letter").classList.remove("unread");
   text($("letter-name"), l.id || "an event without an ID");
   text($("letter-reason"), l.reason);
   text($("letter-error"), l.error ?? "");
