@@ -9,7 +9,7 @@ import (
 )
 
 // placeholders are what commands in documents have for names, and names that gcloud takes.
-var placeholders = strings.NewReplacer("PROJECT", "my-project-123", "REGION", "europe-west1", "SERVICE", "orders", "BUCKET", "my-bucket", "GENERATION", "123", "…", "x")
+var placeholders = strings.NewReplacer("PROJECT", "my-project-123", "REGION", "europe-west1", "SERVICE", "orders", "BUCKET", "my-bucket", "GENERATION", "123", "=dashboard.json", "=terraform/dashboard.json", "…", "x")
 
 // TestGcloudKnowsTheCommandsOfTheDocuments has the real gcloud read each kind of command that is shown.
 func TestGcloudKnowsTheCommandsOfTheDocuments(t *testing.T) {
@@ -24,6 +24,23 @@ func TestGcloudKnowsTheCommandsOfTheDocuments(t *testing.T) {
 	}
 	if kinds := gcloud.Knows(t, root, commands); kinds < 10 {
 		t.Errorf("the documents show %d kinds of commands only: %q", kinds, commands)
+	}
+}
+
+// TestGcloudIsAskedInShells: commands of gcloud are in blocks of the shell, which the test above reads. One that grants a
+// role on the project names the condition: without, gcloud asks which is meant where a grant of the project has one.
+func TestGcloudIsAskedInShells(t *testing.T) {
+	for _, name := range documents(t) {
+		for _, block := range document(t, name).Blocks {
+			for _, command := range gcloudCommands(block.Text) {
+				if block.Language != "sh" {
+					t.Errorf("%s: a block of %s, want sh: gcloud %s", name, block.Language, command)
+				}
+				if strings.HasPrefix(command, "projects add-iam-policy-binding") && !strings.Contains(command, " --condition=") {
+					t.Errorf("%s: without a condition: gcloud %s", name, command)
+				}
+			}
+		}
 	}
 }
 
