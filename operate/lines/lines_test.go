@@ -2,13 +2,16 @@ package lines_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/eventdriver"
+	"example.com/eventdriver/driver"
 	"example.com/eventdriver/operate/lines"
 )
 
@@ -65,12 +68,29 @@ func TestFunctionsOwnRecords(t *testing.T) {
 	}
 }
 
+// TestPanicShowsTheHandler: of a real pipeline's panic the lines show the handler's calls, and count the others.
+func TestPanicShowsTheHandler(t *testing.T) {
+	broken := driver.Named("business", driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { panic("no") }))
+	err := driver.New(broken).Process(t.Context(), driver.Message{ID: "1", Key: "k", Source: "s"})
+	p, ok := errors.AsType[*driver.PanicError](err)
+	if !ok {
+		t.Fatalf("%v, want a panic", err)
+	}
+	var log bytes.Buffer
+	eventdriver.NewLogger(&log, slog.LevelDebug).Warn("event failed, to be redelivered", "stack", string(p.Stack))
+	line, _ := lines.Format(log.Bytes(), false)
+	if calls := strings.Split(line, "\n")[1:]; len(calls) > 4 || !strings.Contains(calls[0], "lines_test.go") ||
+		!regexp.MustCompile(`^ +… \d+ calls of the pipeline$`).MatchString(calls[len(calls)-1]) {
+		t.Errorf("the lines are\n%s", line)
+	}
+}
+
 // TestEntriesOfCloudLogging formats what its API returns.
 func TestEntriesOfCloudLogging(t *testing.T) {
 	time.Local = time.UTC
 	for entry, want := range map[string]string{
 		`{"insertId":"1","timestamp":"2026-01-31T12:03:04.5Z","severity":"WARNING","logName":"projects/p/logs/run.googleapis.com%2Fstderr",
-		  "jsonPayload":{"message":"event held, to be redelivered","key":"k","source":"event1","event":"e"}}`: "12:03:04 WARNING k event1 held by another run, to be redelivered",
+		  "jsonPayload":{"message":"event held, to be redelivered","key":"k","source":"event1","event":"e"}}`: "12:03:04 WARNING k event1 held, to be redelivered",
 		`{"timestamp":"2026-01-31T12:03:04Z","logName":"l","textPayload":"fatal error: x\n\ngoroutine 1:\n\tf.go:1"}`: "12:03:04 fatal error: x\n" +
 			"         goroutine 1:\n             f.go:1",
 		`{"timestamp":"2026-01-31T12:03:04Z","logName":"l","severity":"NOTICE","jsonPayload":

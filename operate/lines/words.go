@@ -2,6 +2,8 @@ package lines
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,7 +48,7 @@ func (f fields) what() string {
 	case "event failed, to be redelivered":
 		message = "failed, to be redelivered"
 	case "event held, to be redelivered":
-		message = "held by another run, to be redelivered"
+		message = "held, to be redelivered" // the error says by what
 	case "audit":
 		message = f.text("action") + " by " + cmp.Or(f.text("account"), f.text("by"))
 		if why := f.text("why"); why != "" {
@@ -61,7 +63,8 @@ func (f fields) what() string {
 
 func isBreak(r rune) bool { return r == '\n' }
 
-// frames returns the calls of a stack, the one that panicked first, as FUNCTION FILE:LINE.
+// frames returns the calls of a stack, the one that panicked first, as FUNCTION FILE:LINE. Those of the pipeline that
+// called the handler, which are the same for each panic, are only counted.
 func frames(stack string) (calls []string) {
 	all := strings.Split(strings.TrimSpace(stack), "\n")
 	for i := 0; i+1 < len(all); i++ {
@@ -78,6 +81,10 @@ func frames(stack string) (calls []string) {
 			calls = nil // those before belong to the recovery
 		}
 		i++
+	}
+	isStep := func(call string) bool { return strings.Contains(call, "/driver.(*step).call") }
+	if end := slices.IndexFunc(calls, isStep); end >= 0 {
+		calls = append(calls[:end:end], fmt.Sprintf("… %d calls of the pipeline", len(calls)-end))
 	}
 	return calls
 }
