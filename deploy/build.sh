@@ -132,7 +132,11 @@ check() {
   stop
   case $status in
     202 | 204) echo "built as the buildpack does, started, and an event was answered $status" ;;
-    *) echo "the event was answered $status: $(cat "$tmp/answer" "$tmp/out")" >&2; exit 1 ;;
+    *)
+      echo "the event was answered $status: $(cat "$tmp/answer" "$tmp/out")" >&2
+      [ "$status" != 200 ] || echo "It became a dead letter. If \"$source\" is no source of the function any more, name one in $0." >&2
+      exit 1
+      ;;
   esac
   [ ! -d proof ] || check_stores
 }

@@ -27,6 +27,13 @@ func TestProjectElsewhere(t *testing.T) {
 		if out := in(t, dir, "deploy/build.sh", "--check"); !strings.Contains(out, "an event was answered 202") {
 			t.Errorf("deploy/build.sh --check printed\n%s", out)
 		}
+		rename(t, filepath.Join(dir, "deploy/build.sh"), "source=placed", "source=ordered")
+		check := exec.CommandContext(t.Context(), "deploy/build.sh", "--check")
+		check.Dir = dir
+		if out, err := check.CombinedOutput(); err == nil || !strings.Contains(string(out), `"ordered" is no source of the function any more, name one in deploy/build.sh`) {
+			t.Errorf("after a source was renamed deploy/build.sh --check printed\n%s", out)
+		}
+		rename(t, filepath.Join(dir, "deploy/build.sh"), "source=ordered", "source=placed")
 	})
 	t.Run("lint", func(t *testing.T) { in(t, dir, "make", "lint", "test") })
 	t.Run("the command", func(t *testing.T) {
@@ -41,6 +48,18 @@ func TestProjectElsewhere(t *testing.T) {
 	})
 	t.Run("local", func(t *testing.T) { runLocally(t, dir) })
 	t.Run("terraform", func(t *testing.T) { checkTerraform(t, dir) })
+}
+
+// rename replaces a text in a file.
+func rename(t *testing.T, name, old, by string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil || !strings.Contains(string(text), old) {
+		t.Fatalf("%s has no %q: %v", name, old, err)
+	}
+	if err := os.WriteFile(name, []byte(strings.Replace(string(text), old, by, 1)), 0o755); err != nil {
+		t.Fatal(err)
+	}
 }
 
 var publishes = regexp.MustCompile(`http://[^/]+/publish/\w+`)

@@ -22,7 +22,8 @@ var Function = eventdriver.EntryPoint{
 
 func init() { functions.HTTP(Function.Name, Function.Serve()) }
 
-// sources are the events that are joined. Each has a trigger, in terraform/main.tf.
+// sources are the events that are joined. Each has a trigger, in terraform/main.tf. README.md says
+// where else they are named.
 var sources = []string{
 	"placed",
 }
