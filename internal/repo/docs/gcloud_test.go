@@ -27,14 +27,18 @@ func TestGcloudKnowsTheCommandsOfTheDocuments(t *testing.T) {
 	}
 }
 
-// TestGcloudIsAskedInShells: commands of gcloud are in blocks of the shell, which the test above reads. One that grants a
-// role on the project names the condition: without, gcloud asks which is meant where a grant of the project has one.
+// TestGcloudIsAskedInShells: commands of gcloud are in blocks of the shell, which the test above reads, and name the project:
+// at night the default may be another. One that grants a role on the project names the condition: without, gcloud asks
+// which is meant where a grant of the project has one.
 func TestGcloudIsAskedInShells(t *testing.T) {
 	for _, name := range documents(t) {
 		for _, block := range document(t, name).Blocks {
 			for _, command := range gcloudCommands(block.Text) {
 				if block.Language != "sh" {
 					t.Errorf("%s: a block of %s, want sh: gcloud %s", name, block.Language, command)
+				}
+				if !strings.Contains(command, placeholders.Replace("PROJECT")) && !strings.Contains(command, "gs://") {
+					t.Errorf("%s: for whichever project: gcloud %s", name, command)
 				}
 				if strings.HasPrefix(command, "projects add-iam-policy-binding") && !strings.Contains(command, " --condition=") {
 					t.Errorf("%s: without a condition: gcloud %s", name, command)
