@@ -118,6 +118,7 @@ func TestUnreadable(t *testing.T) {
 	p.sees("#letter-form button", "Send again")
 	p.do(chromedp.Navigate(l.console + "/#/letters/gone"))
 	p.sees("#letter-error", "It can't be read")
+	p.sees("#letter-title", "Letter")
 	p.do(chromedp.Navigate(l.console + "/#/keys/order-1"))
 	p.sees("#contents summary", "event2")
 	js[bool](p, `(window.fetch = () => Promise.reject(), true)`)

@@ -23,7 +23,7 @@ function current() {
 
 async function load() {
   const ref = open;
-  text($("letter-name"), "");
+  text($("letter-name"), known.letters.find((l) => l.ref === ref)?.id || "Letter"); // the heading has the focus
   text($("letter-reason"), "");
   text($("letter-error"), "");
   $("letter").classList.add("unread");
