@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"fmt"
-	"net"
 
 	"example.com/eventdriver/cmd/local/internal/console"
 	"example.com/eventdriver/cmd/local/internal/records"
@@ -20,9 +19,9 @@ func (l *local) startConsole(ctx context.Context) error {
 		l.Records.Add(records.Record{Kind: records.Log, Severity: "WARNING", Message: "there is no console: " + err.Error()})
 		return nil
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := listen("-console-addr", addr)
 	if err != nil {
-		return fmt.Errorf("-console-addr: %w", err)
+		return err
 	}
 	l.consoleAddr = listener.Addr().String()
 	ctx, cancel := context.WithCancel(ctx)

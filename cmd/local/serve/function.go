@@ -34,7 +34,7 @@ func (l *local) startFunction(ctx context.Context) (err error) {
 	}
 	host, port, err := freePort(l.options.addr)
 	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
+		return err
 	}
 	addr := net.JoinHostPort(host, port)
 	l.FunctionURL = "http://" + addr
@@ -79,15 +79,4 @@ func listening(addr string) error {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("the function's server does not come up on %s", addr)
-}
-
-// freePort splits addr, and replaces port 0 by a free one, since the framework does not
-// say which port it took. It fails if the port is taken.
-func freePort(addr string) (host, port string, err error) {
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return "", "", err
-	}
-	defer listener.Close()
-	return net.SplitHostPort(listener.Addr().String())
 }

@@ -32,9 +32,9 @@ const (
 
 // startProcesses runs the instances as processes, and serves the function before them.
 func (l *local) startProcesses(ctx context.Context) error {
-	listener, err := net.Listen("tcp", l.options.addr)
+	listener, err := listen("-addr", l.options.addr)
 	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
+		return err
 	}
 	l.FunctionURL = "http://" + listener.Addr().String()
 	control, err := l.startControl()

@@ -3,8 +3,6 @@ package serve
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -115,9 +113,9 @@ func (l *local) startInstances(ctx context.Context) error {
 }
 
 func (l *local) startPublisher(ctx context.Context) error {
-	listener, err := net.Listen("tcp", l.options.publishAddr)
+	listener, err := listen("-publish-addr", l.options.publishAddr)
 	if err != nil {
-		return fmt.Errorf("-publish-addr: %w", err)
+		return err
 	}
 	l.publishAddr = listener.Addr().String()
 	l.eventarc = eventarc.New(ctx, eventarc.Config{Route: l.Fleet.Route, Path: triggers(l.Config), Deadline: deliveryDeadline,
