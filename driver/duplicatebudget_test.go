@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -30,12 +29,8 @@ func TestWaitingDuplicateStaysWithinItsBudget(t *testing.T) {
 		instance := func() *driver.Pipeline {
 			transport := &gcs.Transport{Server: server}
 			t.Cleanup(transport.Wait)
-			client, err := storage.NewClient(t.Context(), storage.WithJSONReads(), option.WithEndpoint(server.Endpoint()),
+			store, err := gcsstore.New(t.Context(), gcsstore.Config("my-bucket"), option.WithEndpoint(server.Endpoint()),
 				option.WithHTTPClient(&http.Client{Transport: transport}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			store, err := gcsstore.New(t.Context(), gcsstore.Config("my-bucket").WithClient(client))
 			if err != nil {
 				t.Fatal(err)
 			}

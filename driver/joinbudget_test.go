@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -136,12 +135,8 @@ func warmStore(t *testing.T, server *gcs.Server, free *answers) *gcsstore.Store 
 	t.Helper()
 	transport := &gcs.Transport{Server: server}
 	t.Cleanup(transport.Wait)
-	client, err := storage.NewClient(t.Context(), storage.WithJSONReads(), option.WithEndpoint(server.Endpoint()),
+	store, err := gcsstore.New(t.Context(), gcsstore.Config("my-bucket"), option.WithEndpoint(server.Endpoint()),
 		option.WithHTTPClient(&http.Client{Transport: counted{free, transport}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := gcsstore.New(t.Context(), gcsstore.Config("my-bucket").WithClient(client))
 	if err != nil {
 		t.Fatal(err)
 	}

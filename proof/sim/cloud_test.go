@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -22,11 +21,8 @@ func onCloud(s sim.Scenario) sim.Scenario { return waitingFor(storeTimeout, s) }
 func waitingFor(d time.Duration, s sim.Scenario) sim.Scenario {
 	s.Store, s.Backoff = nil, max(s.Backoff, lease/2+time.Millisecond) // fewer tries, and so steps, until a lease has run out
 	s.Cloud = func(http *http.Client) sim.Stores {
-		client, err := storage.NewClient(context.Background(), storage.WithJSONReads(), option.WithHTTPClient(http))
-		if err != nil {
-			panic(err)
-		}
-		store, err := gcsstore.New(context.Background(), gcsstore.Config("bucket").WithClient(client).WithTimeout(gcsstore.Timeout{Default: &d}))
+		store, err := gcsstore.New(context.Background(), gcsstore.Config("bucket").WithTimeout(gcsstore.Timeout{Default: &d}),
+			option.WithHTTPClient(http))
 		if err != nil {
 			panic(err)
 		}

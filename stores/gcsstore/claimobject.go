@@ -185,13 +185,13 @@ func (s *Store) readRecord(ctx context.Context, c driver.Claim) (record, error) 
 	if err != nil {
 		return record{}, err
 	}
-	r, err := parseRecord(attrs.Metadata)
+	r, err := parseRecord(attrs.metadata)
 	if err != nil {
 		return record{}, s.unexpected(ctx, name, err)
 	}
-	// Created is when this generation was stored. Updated is the same at first,
+	// It is when this generation was stored. Updated is the same at first,
 	// but moves whenever something changes the object's metadata.
-	r.generation, r.stored = attrs.Generation, attrs.Created
+	r.generation, r.stored = attrs.generation, attrs.created
 	return r, nil
 }
 
@@ -240,11 +240,11 @@ func (s *Store) readDone(ctx context.Context, c driver.Claim) (completion, bool,
 	if err != nil {
 		return completion{}, false, err
 	}
-	done, err := parseCompletion(attrs.Metadata)
+	done, err := parseCompletion(attrs.metadata)
 	if err != nil {
 		return completion{}, false, s.unexpected(ctx, name, err)
 	}
-	done.generation = attrs.Generation
+	done.generation = attrs.generation
 	return done, !done.reopened, nil
 }
 

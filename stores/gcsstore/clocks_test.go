@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -27,12 +26,8 @@ func inBubble(t *testing.T, server *gcs.Server, test func(t *testing.T, open fun
 		test(t, func(ahead time.Duration) *gcsstore.Store {
 			t.Helper()
 			transport := &gcs.Transport{Server: server, Ahead: ahead}
-			client, err := storage.NewClient(t.Context(), storage.WithJSONReads(), option.WithEndpoint(server.Endpoint()),
+			store, err := gcsstore.New(t.Context(), gcsstore.Config(bucket), option.WithEndpoint(server.Endpoint()),
 				option.WithHTTPClient(&http.Client{Transport: transport}))
-			if err != nil {
-				t.Fatal(err)
-			}
-			store, err := gcsstore.New(t.Context(), gcsstore.Config(bucket).WithClient(client))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"cloud.google.com/go/storage"
 )
 
 // DefaultTimeout is how long an operation may take where nothing else is set.
@@ -21,7 +19,6 @@ type Settings struct {
 	bucket  string
 	folder  string
 	timeout Timeout
-	client  *storage.Client
 }
 
 // Config returns the settings of a store in bucket, a name without "gs://": no
@@ -95,16 +92,6 @@ func (s Settings) WithTimeout(t Timeout) Settings {
 // default, "", is the bucket itself.
 func (s Settings) WithFolder(folder string) Settings {
 	s.folder = folder
-	return s
-}
-
-// WithClient has the store use a ready client, such as one from
-// storage.NewGRPCClient, instead of making one. [New] then takes no options, and
-// [Store.Close] leaves the client open. An HTTP client should have been made with
-// storage.WithJSONReads: the XML API's answers, as the client passes them on,
-// don't tell a missing bucket from a missing object.
-func (s Settings) WithClient(client *storage.Client) Settings {
-	s.client = client
 	return s
 }
 

@@ -1,7 +1,6 @@
 package gcsstore
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -10,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -144,9 +144,9 @@ func encodeLetter(d driver.DeadLetter) (content, error) {
 		}
 		l.Header[driver.ToText(name)] = texts
 	}
-	writeBody := writeText
+	escape := appendText
 	if !readable(d.Body) {
-		l.BodyEncoding, writeBody = "base64", writeBase64
+		l.BodyEncoding, escape = "base64", base64.StdEncoding.AppendEncode
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -157,51 +157,55 @@ func encodeLetter(d driver.DeadLetter) (content, error) {
 	}
 	const end = "\"\n}\n" // of the body, which is the last and still empty
 	start := bytes.TrimSuffix(b.Bytes(), []byte(end))
-	return func(w io.Writer) error {
-		if _, err := w.Write(start); err != nil {
-			return err
-		}
-		if err := writeBody(w, d.Body); err != nil {
-			return err
-		}
-		_, err := io.WriteString(w, end)
-		return err
+	return func() io.Reader {
+		return io.MultiReader(bytes.NewReader(start), &escaped{rest: d.Body, escape: escape}, strings.NewReader(end))
 	}, nil
 }
 
-// writeText writes UTF-8 as the inside of a JSON string.
-func writeText(w io.Writer, text []byte) error {
-	b := bufio.NewWriterSize(w, 32<<10)
-	written := 0
-	for i, c := range text {
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		b.Write(text[written:i])
-		written = i + 1
-		switch c {
-		case '"', '\\':
-			b.Write([]byte{'\\', c})
-		case '\n':
-			b.WriteString(`\n`)
-		case '\r':
-			b.WriteString(`\r`)
-		case '\t':
-			b.WriteString(`\t`)
-		default:
-			fmt.Fprintf(b, `\u%04x`, c)
-		}
-	}
-	b.Write(text[written:])
-	return b.Flush() // it has the failure of each write
+// escaped reads what becomes of bytes that are escaped, some of them at a time.
+type escaped struct {
+	rest, ready []byte
+	escape      func(to, b []byte) []byte
+	buffer      []byte
 }
 
-func writeBase64(w io.Writer, body []byte) error {
-	e := base64.NewEncoder(base64.StdEncoding, w)
-	if _, err := e.Write(body); err != nil {
-		return err
+// escapedAtOnce is how many bytes are escaped at a time: of three, base64 makes four without padding.
+const escapedAtOnce = 3 << 10
+
+// Read implements io.Reader.
+func (e *escaped) Read(p []byte) (int, error) {
+	if len(e.ready) == 0 {
+		if len(e.rest) == 0 {
+			return 0, io.EOF
+		}
+		next := e.rest[:min(len(e.rest), escapedAtOnce)]
+		e.buffer = e.escape(e.buffer[:0], next)
+		e.rest, e.ready = e.rest[len(next):], e.buffer
 	}
-	return e.Close()
+	n := copy(p, e.ready)
+	e.ready = e.ready[n:]
+	return n, nil
+}
+
+// appendText appends UTF-8 as it is inside a JSON string.
+func appendText(to, text []byte) []byte {
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			to = append(to, '\\', c)
+		case c >= ' ':
+			to = append(to, c)
+		case c == '\n':
+			to = append(to, `\n`...)
+		case c == '\r':
+			to = append(to, `\r`...)
+		case c == '\t':
+			to = append(to, `\t`...)
+		default:
+			to = fmt.Appendf(to, `\u%04x`, c)
+		}
+	}
+	return to
 }
 
 // readable says whether a body is a text that does not grow much as JSON, which has

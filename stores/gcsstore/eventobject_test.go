@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"runtime"
 	"slices"
@@ -32,13 +33,11 @@ func message(object []byte) (driver.Message, error) {
 
 // letterBytes returns a dead letter's object.
 func letterBytes(d driver.DeadLetter) ([]byte, error) {
-	write, err := encodeLetter(d)
+	content, err := encodeLetter(d)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	err = write(&b)
-	return b.Bytes(), err
+	return io.ReadAll(content())
 }
 
 // TestFrameIsReadable pins the bytes: objects outlive the version that wrote

@@ -122,7 +122,7 @@ func (s *Store) overwrite(ctx context.Context, e keptEvent, replaces int64) erro
 	}
 	metadata := describe(e.Last)
 	setField(metadata, fieldWas, e.Was)
-	metadata[fieldKept] = cmp.Or(attrs.Metadata[fieldKept], timeText(attrs.Created))
+	metadata[fieldKept] = cmp.Or(attrs.metadata[fieldKept], timeText(attrs.created))
 	_, err = s.write(ctx, e, replaces, metadata)
 	return err
 }
@@ -193,12 +193,12 @@ func (s *Store) readKept(
 		err = misplaced(e.Last)
 	}
 	if err != nil {
-		return keptEvent{}, 0, s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
+		return keptEvent{}, 0, s.unexpected(ctx, name, f.damaged(r.size, err))
 	}
 	if f.header.Sealed {
 		return keptEvent{}, 0, errSealed
 	}
-	return e, r.Attrs.Generation, nil
+	return e, r.generation, nil
 }
 
 func misplaced(m driver.Message) error {
@@ -282,7 +282,7 @@ func (s *Store) readHeader(
 		err = misplaced(f.message)
 	}
 	if err != nil {
-		return driver.Message{}, false, s.unexpected(ctx, name, f.damaged(r.Attrs.Size, err))
+		return driver.Message{}, false, s.unexpected(ctx, name, f.damaged(r.size, err))
 	}
 	return f.message, f.header.Sealed, nil
 }

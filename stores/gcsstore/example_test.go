@@ -6,7 +6,6 @@ import (
 	"log"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -67,19 +66,4 @@ func ExampleSettings_WithFolder() {
 	example(gcsstore.Config("my-bucket").WithFolder("team/orders"))
 	// Output:
 	// {"n":1} <nil>
-}
-
-// A client of your own, as one that speaks gRPC.
-func ExampleSettings_WithClient() {
-	ctx := context.Background()
-	client, err := storage.NewGRPCClient(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
-	store, err := gcsstore.New(ctx, gcsstore.Config("my-bucket").WithClient(client))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer store.Close()
 }

@@ -147,7 +147,7 @@ func (s *Store) deleteLetter(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	key, err := s.keyOfLetter(ctx, name, attrs.Metadata)
+	key, err := s.keyOfLetter(ctx, name, attrs.metadata)
 	if err != nil {
 		return err
 	}

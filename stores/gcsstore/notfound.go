@@ -8,10 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"example.com/eventdriver/driver"
 )
@@ -40,14 +37,8 @@ const (
 // kept. So the answer must have the form of the JSON API's errors; or be one of the two
 // sentences alone, which is how downloads say it.
 func missing(err error) absence {
-	e, isHTTP := errors.AsType[*googleapi.Error](err)
-	if !isHTTP {
-		if st, ok := status.FromError(err); ok && err != nil && st.Code() == codes.NotFound {
-			return saysOf(st.Message(), missingObject)
-		}
-		return present
-	}
-	if e.Code != http.StatusNotFound {
+	e, isAnswer := errors.AsType[*googleapi.Error](err)
+	if !isAnswer || e.Code != http.StatusNotFound {
 		return present
 	}
 	var answer struct {
@@ -89,7 +80,7 @@ func saysOf(text string, otherwise absence) absence {
 // have the bucket; the first write tells.
 func (s *Store) notThere(ctx context.Context, name string, err error) error {
 	what := missing(err)
-	if what == present && errors.Is(err, storage.ErrObjectNotExist) {
+	if what == present && isStatus(err, http.StatusNotFound) {
 		what, err = s.lookAgain(ctx, name, err)
 	}
 	switch what {
@@ -105,13 +96,11 @@ func (s *Store) notThere(ctx context.Context, name string, err error) error {
 const plainNotFound = "Not Found\n"
 
 // lookAgain asks for the object's metadata, which always takes the JSON API, where a
-// download's 404 is not Cloud Storage's own by its form, and may still be: the client
-// hides what the XML API says, and fake-gcs-server says no more than any server does.
-// Of the latter one object is proof enough, if it has words of its own for the metadata,
-// too: in front of Cloud Storage it may be a proxy that answers, sometimes.
+// download's 404 is not Cloud Storage's own by its form, and may still be fake-gcs-server's,
+// which says no more than any server does. One object is proof enough, if it has words of its
+// own for the metadata, too: in front of Cloud Storage it may be a proxy that answers, sometimes.
 func (s *Store) lookAgain(ctx context.Context, name string, err error) (absence, error) {
-	e, isHTTP := errors.AsType[*googleapi.Error](err)
-	if isHTTP && e.Body != plainNotFound {
+	if e, _ := errors.AsType[*googleapi.Error](err); e.Body != plainNotFound {
 		return present, err
 	}
 	select {
@@ -120,22 +109,22 @@ func (s *Store) lookAgain(ctx context.Context, name string, err error) (absence,
 	case <-ctx.Done():
 		return present, ctx.Err()
 	}
-	if isHTTP && s.plainSeen {
+	if s.plainSeen {
 		return missingObject, err
 	}
-	_, errAttrs := s.bucket.Object(name).Attrs(ctx)
+	_, errAttrs := s.attributes(ctx, name)
 	if errAttrs == nil {
 		return present, fmt.Errorf("the object exists, and can't be read: %w", err)
 	}
 	what := missing(errAttrs)
-	s.plainSeen = s.plainSeen || isHTTP && what == missingObject && !isCloudStorages(errAttrs)
+	s.plainSeen = s.plainSeen || what == missingObject && !isCloudStorages(errAttrs)
 	return what, errAttrs
 }
 
 // isCloudStorages says whether a 404 has the words of Cloud Storage itself.
 func isCloudStorages(err error) bool {
-	e, isHTTP := errors.AsType[*googleapi.Error](err)
-	return isHTTP && saysOf(e.Message, present) != present
+	e, isAnswer := errors.AsType[*googleapi.Error](err)
+	return isAnswer && saysOf(e.Message, present) != present
 }
 
 func (s *Store) noBucket() error {

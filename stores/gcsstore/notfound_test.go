@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -117,32 +116,6 @@ func TestForeignNotFoundIsAFailure(t *testing.T) {
 			if err == nil || errors.Is(err, driver.ErrNotFound) || errors.Is(err, gcsstore.ErrNoBucket) || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) {
 				t.Errorf("404 with the body %q: %s returns %v, want a failure that is tried again", body, name, err)
 			}
-		}
-	}
-}
-
-// A client that takes the XML API for reads hides what a 404 says.
-func TestNotFoundByTheXMLAPI(t *testing.T) {
-	for own, want := range map[bool]error{true: driver.ErrNotFound, false: nil} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(http.StatusNotFound)
-			if own && strings.HasPrefix(r.URL.Path, "/storage/v1/") {
-				io.WriteString(w, `{"error":{"code":404,"message":"No such object: bucket/x","errors":[{"reason":"notFound"}]}}`)
-			}
-		}))
-		defer server.Close()
-		t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(server.URL, "http://"))
-		client, err := storage.NewClient(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		store, err := gcsstore.New(t.Context(), gcsstore.Config(bucket).WithClient(client))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.LookUp(t.Context(), "order-1", "event1"); err == nil || errors.Is(err, driver.ErrNotFound) != (want != nil) {
-			t.Errorf("the answer is the service's: %v; got %v", own, err)
 		}
 	}
 }

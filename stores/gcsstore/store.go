@@ -2,7 +2,6 @@ package gcsstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"cloud.google.com/go/storage"
@@ -36,18 +35,18 @@ var (
 type Store struct {
 	settings Settings
 	layout   layout
-	client   *storage.Client
-	bucket   *storage.BucketHandle
+	clients  clients
+	bucket   *storage.BucketHandle // for lists and deletions
 	held     held.Claims[known]
 
 	plainLook chan struct{} // full while an object is looked for a second time; guards plainSeen
 	plainSeen bool          // the server is one that answers downloads with plainNotFound
 }
 
-// New returns a store with the settings. The options are those of the client
-// that it makes, for example option.WithoutAuthentication or
-// option.WithCredentialsFile; the environment variable STORAGE_EMULATOR_HOST
-// works too. Requests that fail with 408, 429, 5xx or on their connection are
+// New returns a store with the settings. The options are those of Google's client
+// libraries, for example option.WithoutAuthentication, option.WithCredentialsFile, or
+// option.WithHTTPClient for a client of one's own; the environment variable
+// STORAGE_EMULATOR_HOST works too. Requests that fail with 408, 429, 5xx or on their connection are
 // repeated, until the operation's timeout.
 //
 // The settings are checked, and an error names each that is wrong. No request is
@@ -57,35 +56,23 @@ func New(ctx context.Context, settings Settings, opts ...option.ClientOption) (*
 	if err := settings.Check(); err != nil {
 		return nil, fmt.Errorf("gcsstore: %w", err)
 	}
-	client := settings.client
-	switch {
-	case client != nil && len(opts) > 0:
-		return nil, errors.New("gcsstore: client options have no effect on a ready client: use WithClient or options, not both")
-	case client == nil:
-		var err error
-		// JSON, since the client hides what the XML API says of a 404. Spans of single requests would cost
-		// 200 allocations a join also where nobody collects them.
-		opts = append([]option.ClientOption{storage.WithJSONReads(), option.WithTelemetryDisabled()}, opts...)
-		if client, err = storage.NewClient(ctx, opts...); err != nil {
-			return nil, fmt.Errorf("gcsstore: client: %w", err)
-		}
+	clients, err := connect(ctx, settings.bucket, opts)
+	if err != nil {
+		return nil, fmt.Errorf("gcsstore: client: %w", err)
 	}
 	return &Store{
 		settings:  settings,
 		layout:    layout{settings.folder},
-		client:    client,
-		bucket:    client.Bucket(settings.bucket).Retryer(retries()...),
+		clients:   clients,
+		bucket:    clients.storage.Bucket(settings.bucket).Retryer(storage.WithBackoff(backoff())),
 		plainLook: make(chan struct{}, 1),
 	}, nil
 }
 
-// Close closes the connections of the client that New made. Operations that are
-// under way fail.
+// Close closes the connections that are idle. The store can't be used after it.
 func (s *Store) Close() error {
-	if s.settings.client != nil {
-		return nil
-	}
-	return s.client.Close()
+	s.clients.http.CloseIdleConnections()
+	return s.clients.storage.Close()
 }
 
 // anySource stands for the source where an operation is on a key alone.

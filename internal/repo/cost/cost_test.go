@@ -10,7 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
 
 	"example.com/eventdriver/driver"
@@ -93,12 +92,8 @@ func countJoin(t *testing.T, n int) func(joins float64) cost.Deployment {
 	t.Helper()
 	server := gcs.New(t, "b")
 	charged := &charges{}
-	client, err := storage.NewClient(t.Context(), storage.WithJSONReads(), option.WithEndpoint(server.Endpoint()),
+	store, err := gcsstore.New(t.Context(), gcsstore.Config("b"), option.WithEndpoint(server.Endpoint()),
 		option.WithHTTPClient(&http.Client{Transport: charged}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := gcsstore.New(t.Context(), gcsstore.Config("b").WithClient(client))
 	if err != nil {
 		t.Fatal(err)
 	}

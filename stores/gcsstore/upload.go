@@ -1,0 +1,124 @@
+package gcsstore
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+
+	"google.golang.org/api/googleapi"
+	raw "google.golang.org/api/storage/v1"
+)
+
+// errRefused: the object is not, or no longer, of the generation that a write
+// was to replace. Another has written it; or this very write has, and its answer
+// was lost.
+var errRefused = errors.New("the precondition does not hold")
+
+// absent is the generation of an object that is not there.
+const absent int64 = 0
+
+// object is what insert writes.
+type object struct {
+	name        string
+	content     content
+	contentType string
+	metadata    map[string]string
+}
+
+// content returns a reader of an object's bytes, the same each time that it is called.
+type content func() io.Reader
+
+// bytesOf is the content that consists of the parts.
+func bytesOf(parts ...[]byte) content {
+	return func() io.Reader {
+		b := net.Buffers(slices.Clone(parts)) // which takes no buffer for the checksum
+		return &b
+	}
+}
+
+// insert writes o in place of the given generation, or errRefused. It returns
+// the new generation. Class A.
+//
+// The object goes up in a single request, straight from where its content is. The request
+// may be repeated because its condition holds once.
+func (s *Store) insert(ctx context.Context, o object, replaces int64) (generation int64, err error) {
+	checksum := crc32.New(castagnoli)
+	size, err := io.Copy(checksum, o.content())
+	if err != nil {
+		return 0, fmt.Errorf("encode: %w", err)
+	}
+	stored := &raw.Object{Name: o.name, ContentType: o.contentType, Metadata: o.metadata,
+		Crc32c: base64.StdEncoding.EncodeToString(checksum.Sum(nil))} // the service refuses what is not whole
+	err = try(ctx, func() error {
+		sent := &media{rest: o.content(), size: size}
+		defer sent.end()
+		generation, err = s.upload(ctx, stored, sent, replaces)
+		return err
+	})
+	switch {
+	case err == nil:
+		return generation, nil
+	case isStatus(err, http.StatusPreconditionFailed):
+		return 0, errRefused
+	case missing(err) != present: // of a write, that can only be the bucket
+		return 0, s.noBucket()
+	}
+	return 0, s.unexpected(ctx, o.name, err)
+}
+
+// upload sends one request with the whole object. It returns the new generation.
+func (s *Store) upload(ctx context.Context, o *raw.Object, content *media, replaces int64) (int64, error) {
+	stored, err := s.clients.objects.Insert(s.settings.bucket, o).Name(o.Name).IfGenerationMatch(replaces).
+		Media(content, googleapi.ContentType(o.ContentType), googleapi.ChunkSize(0)).
+		Fields("generation").Context(ctx).Do()
+	if err != nil {
+		return 0, err
+	}
+	if stored == nil || stored.Generation == absent {
+		return 0, errForeign
+	}
+	return stored.Generation, nil
+}
+
+// media is a content that is being sent. The client passes it on in a goroutine of its own, through a buffer that is no
+// larger than need be.
+type media struct {
+	size int64
+
+	mu    sync.Mutex // held while the content is read
+	rest  io.Reader
+	ended bool
+}
+
+// mostBuffered is the size of a buffer at most.
+const mostBuffered = 32 << 10
+
+// WriteTo implements io.WriterTo.
+func (m *media) WriteTo(w io.Writer) (int64, error) {
+	return io.CopyBuffer(w, struct{ io.Reader }{m}, make([]byte, max(1, min(m.size, mostBuffered))))
+}
+
+// Read implements io.Reader.
+func (m *media) Read(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ended {
+		return 0, net.ErrClosed
+	}
+	return m.rest.Read(p)
+}
+
+// end returns when the content is left alone: the client may still send when the answer has come, or the context has
+// ended.
+func (m *media) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended = true
+}
