@@ -291,5 +291,7 @@ var platformVariables = []struct{ name, setBy, use string }{
 		"tells that the process runs in the cloud, where the memory store is worth a warning; the default of `GCS_FOLDER`"},
 	{"GOOGLE_CLOUD_PROJECT", "you, if at all",
 		"links the log lines of a request in Cloud Logging; the default of `BIGQUERY_PROJECT`"},
+	{"GOGC", "you, if at all", "how much garbage there may be, in percent of what is in use, before Go collects it; " +
+		"400 where the memory is known"},
 	{"OTEL_SDK_DISABLED", "you, if at all", "`true` turns traces and metrics off, whatever `TELEMETRY` says"},
 }

@@ -3,6 +3,7 @@ package eventdriver
 import (
 	"log/slog"
 	"math"
+	"os"
 	"runtime/debug"
 	"sync"
 
@@ -18,6 +19,10 @@ const (
 	// eventPercent is how much of the process's memory events may hold at once. What is
 	// left of the heap's is for everything else, and for what is not collected yet.
 	eventPercent = 50
+	// garbagePercent is how much garbage there may be, beside what is in use, before Go collects it, as
+	// long as the limit is far. Little is in use, and by Go's default all of it would be looked at for each few
+	// megabytes of events.
+	garbagePercent = 400
 )
 
 // processMemory is how many bytes the process may take: what GOMEMLIMIT says, or else the
@@ -34,7 +39,7 @@ var processMemory = sync.OnceValue(func() int64 {
 })
 
 // limitHeap has Go collect garbage as often as it takes for the process to stay within
-// its memory.
+// its memory, and no oftener than that pays. GOGC has precedence.
 func limitHeap(memory int64, logger *slog.Logger) {
 	if memory <= 0 {
 		if inCloud() {
@@ -45,6 +50,9 @@ func limitHeap(memory int64, logger *slog.Logger) {
 		return
 	}
 	debug.SetMemoryLimit(memory / 100 * heapPercent)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	logger.Debug("memory is limited", "bytes", memory, "events", eventMemory(memory))
 }
 

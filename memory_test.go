@@ -184,3 +184,21 @@ func TestUnknownMemoryIsWarnedAbout(t *testing.T) {
 		}
 	}
 }
+
+// TestGarbageIsCollectedSeldom: where the memory is known, which Go collects for anyway, unless GOGC says how often.
+func TestGarbageIsCollectedSeldom(t *testing.T) {
+	const before = 77
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	defer debug.SetGCPercent(debug.SetGCPercent(before))
+	for _, c := range []struct {
+		memory int64
+		gogc   string
+		want   int
+	}{{defaultMemory, "", garbagePercent}, {defaultMemory, "77", before}, {0, "", before}} {
+		t.Setenv("GOGC", c.gogc)
+		limitHeap(c.memory, slog.New(slog.DiscardHandler))
+		if got := debug.SetGCPercent(before); got != c.want {
+			t.Errorf("%d bytes, GOGC=%q: collected at %d %%, want %d", c.memory, c.gogc, got, c.want)
+		}
+	}
+}
