@@ -92,7 +92,7 @@ var operatorMutants = []sourceMutant{
 		at: `s.purged = max(s.purged, l.claim.Token)`}, to: ``,
 		scenario: "an operator purges a key"},
 	{name: "a reopened key stays completed", anchor: anchor{folder: "stores/memstore", in: "Store.Reopen",
-		at: `s.leases[id] = l`}, to: ``,
+		at: `l.state, l.outcome, l.changed = free, "", time.Now()`}, to: ``,
 		scenario: "an operator opens a key again"},
 	{name: "a late completion closes a reopened key", anchor: anchor{folder: "stores/memstore", in: "Store.Complete",
 		at: `l.state == free`}, to: `$0 && l.opened == 0`,

@@ -27,7 +27,7 @@ type lease struct {
 
 // mine says whether c is the newest claim. Expires is left out: it may have been
 // renewed.
-func (l lease) mine(c driver.Claim) bool {
+func (l *lease) mine(c driver.Claim) bool {
 	return l.claim.Token == c.Token && l.claim.Owner == c.Owner
 }
 
@@ -52,9 +52,10 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	defer s.mu.Unlock()
 
 	id := claimed{c.Scope, c.Key}
-	l, claimedBefore := s.leases[id]
-	if !claimedBefore {
-		l.claim.Token = s.purged
+	l := s.leases[id]
+	isNew := l == nil
+	if isNew {
+		l = &lease{claim: driver.Claim{Token: s.purged}}
 	}
 	now := time.Now()
 	switch {
@@ -73,12 +74,14 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	}
 	l.claim.Expires = now.Add(ttl)
 	l.state, l.said, l.paused, l.changed = held, driver.Released{}, time.Time{}, now
-	s.leases[id] = l
+	if isNew {
+		s.leases[id] = l
+	}
 	return l.claim, nil
 }
 
 // successor returns the claim that comes after l's.
-func (l lease) successor(c driver.Claim) driver.Claim {
+func (l *lease) successor(c driver.Claim) driver.Claim {
 	c.Token, c.Takeover, c.Mark, c.Attempts = l.claim.Token+1, l.state == held, l.said.Mark, l.said.Attempts
 	if c.Takeover {
 		c.Attempts = l.claim.Attempts + 1
@@ -137,13 +140,12 @@ func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	id := claimed{c.Scope, c.Key}
-	l := s.leases[id]
+	l := s.leases[claimed{c.Scope, c.Key}]
 	switch {
+	case l == nil:
 	case l.state == done && l.claim.Token == c.Token:
 		l.state, l.outcome, l.changed = free, "", time.Now()
 		l.opened, l.opener = c.Token, c.Owner
-		s.leases[id] = l
 		return nil
 	case l.state != done && l.opened == c.Token && l.opened != 0:
 		return nil
@@ -151,7 +153,7 @@ func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
 	return failedClaim("reopen", c, driver.ErrLost)
 }
 
-// change lets the holder of c change the lease of its key, in one step.
+// change lets the holder of c change the lease of its key, in one step. Where by fails, it has changed nothing.
 func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func(*lease) error) error {
 	if err := cmp.Or(ctx.Err(), driver.ValidKey(c.Key)); err != nil {
 		return failedClaim(what, c, err)
@@ -159,19 +161,17 @@ func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	id := claimed{c.Scope, c.Key}
-	l, ok := s.leases[id]
+	l, ok := s.leases[claimed{c.Scope, c.Key}]
 	if !ok || !l.mine(c) {
 		return failedClaim(what, c, driver.ErrLost)
 	}
-	was := l
-	if err := by(&l); err != nil {
+	was := *l
+	if err := by(l); err != nil {
 		return failedClaim(what, c, err)
 	}
-	if l != was {
+	if *l != was {
 		l.changed = time.Now()
 	}
-	s.leases[id] = l
 	return nil
 }
 

@@ -88,7 +88,7 @@ func (s *Store) PurgeClaims(ctx context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	maps.DeleteFunc(s.leases, func(id claimed, l lease) bool {
+	maps.DeleteFunc(s.leases, func(id claimed, l *lease) bool {
 		if id.key == key {
 			s.purged = max(s.purged, l.claim.Token)
 		}

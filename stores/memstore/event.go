@@ -2,7 +2,7 @@ package memstore
 
 import (
 	"bytes"
-	"strings"
+	"encoding/binary"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -12,14 +12,14 @@ import (
 // them again and again.
 type event struct {
 	driver.Succession                    // without the Attributes, which are
-	attributes        []string           // names and values in turn
+	attributes        texts              // names and values in turn
 	since             time.Time          // when the first of them was kept
 	corrections       []driver.Corrected // in the order in which they were made
 }
 
 // set puts a copy of s in the place of what is kept.
 func (e *event) set(s driver.Succession) {
-	e.Succession, e.attributes = s, nil
+	e.Succession, e.attributes = s, ""
 	m := &e.Last
 	m.Content = bytes.Clone(m.Content)
 	attributes := m.Attributes
@@ -27,34 +27,38 @@ func (e *event) set(s driver.Succession) {
 	if len(attributes) == 0 {
 		return
 	}
-	e.attributes = make([]string, 0, 2*len(attributes))
+	var few [512]byte // most events have no more
+	packed := few[:0]
+	for _, text := range []*string{&m.ID, &m.Key, &m.Source, &m.MediaType} {
+		packed = appendText(packed, *text)
+	}
 	for name, value := range attributes {
-		e.attributes = append(e.attributes, name, value)
+		packed = appendText(appendText(packed, name), value)
 	}
-	var few [32]*string
-	texts := append(few[:0], &m.ID, &m.Key, &m.Source, &m.MediaType)
-	for i := range e.attributes {
-		texts = append(texts, &e.attributes[i])
+	e.attributes = texts(packed)
+	for _, text := range []*string{&m.ID, &m.Key, &m.Source, &m.MediaType} {
+		*text = e.attributes.next()
 	}
-	joinTexts(texts)
 }
 
-// joinTexts makes one string of several, of which they are parts then.
-func joinTexts(texts []*string) {
-	size := 0
-	for _, text := range texts {
-		size += len(*text)
+// texts are several in one string, each behind its length.
+type texts string
+
+func appendText(packed []byte, text string) []byte {
+	return append(binary.AppendUvarint(packed, uint64(len(text))), text...)
+}
+
+// next takes the first text off.
+func (t *texts) next() string {
+	length, digits := uint64(0), 0
+	for more := true; more; digits++ {
+		c := (*t)[digits]
+		length |= uint64(c&0x7f) << (7 * digits)
+		more = c >= 0x80
 	}
-	var all strings.Builder
-	all.Grow(size)
-	for _, text := range texts {
-		all.WriteString(*text)
-	}
-	rest := all.String()
-	for _, text := range texts {
-		length := len(*text)
-		*text, rest = rest[:length], rest[length:]
-	}
+	text := string((*t)[digits:][:length])
+	*t = (*t)[digits:][length:]
+	return text
 }
 
 // message returns a copy of what is kept.
@@ -65,12 +69,13 @@ func (e *event) message() driver.Message {
 }
 
 func (e *event) attributeMap() map[string]string {
-	if len(e.attributes) == 0 {
+	if e.attributes == "" {
 		return nil
 	}
-	all := make(map[string]string, len(e.attributes)/2)
-	for i := 0; i < len(e.attributes); i += 2 {
-		all[e.attributes[i]] = e.attributes[i+1]
+	all := make(map[string]string, 8)
+	for rest := e.attributes; rest != ""; {
+		name := rest.next()
+		all[name] = rest.next()
 	}
 	return all
 }

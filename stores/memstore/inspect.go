@@ -104,7 +104,7 @@ func (s *Store) claims() map[string][]driver.ClaimState {
 	return claims
 }
 
-func (l lease) describe() driver.ClaimState {
+func (l *lease) describe() driver.ClaimState {
 	c := driver.ClaimState{Scope: l.claim.Scope, Token: l.claim.Token, Owner: l.claim.Owner,
 		Takeover: l.claim.Takeover, Changed: l.changed}
 	switch l.state {

@@ -41,7 +41,7 @@ type Store struct {
 	events  map[string]events              // by key
 	decided map[string]map[string][]string // by key, then by the join's name
 	sealed  map[string]map[string]bool     // by key, then by source
-	leases  map[claimed]lease
+	leases  map[claimed]*lease
 	letters []letter // in the order they came, which is that of their numbers
 	added   int      // how many letters there have ever been
 
@@ -62,7 +62,7 @@ func New() *Store {
 		events:  make(map[string]events),
 		decided: make(map[string]map[string][]string),
 		sealed:  make(map[string]map[string]bool),
-		leases:  make(map[claimed]lease),
+		leases:  make(map[claimed]*lease),
 
 		corrected: make(map[string]driver.Message),
 	}
@@ -197,6 +197,9 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 // keep stores a copy of the event. The caller holds the mutex.
 func (s *Store) keep(e driver.Succession) {
 	kept := s.events[e.Last.Key]
+	if kept == nil {
+		kept = make(events, 0, 4) // rather than one, two, four
+	}
 	i, found := kept.find(e.Last.Source)
 	if !found {
 		kept = slices.Insert(kept, i, &event{since: time.Now()})
