@@ -3,6 +3,7 @@ package joiner
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,27 +14,29 @@ import (
 // plan is how the events of one key, ordered by source, are to be joined.
 type plan struct {
 	events []driver.Message
-	forms  []form
-	size   int // of the joined content
+	parts  []part // of the joined content, one for each
+	size   int    // of that
 }
 
 func planOf(events []driver.Message) plan {
-	p := plan{events: events, forms: make([]form, len(events)), size: len("{}") + max(len(events)-1, 0)}
-	for i, event := range events {
-		p.forms[i] = formOf(event)
-		p.size += textSize([]byte(driver.ToText(event.Source))) + len(":") + valueSize(event.Content, p.forms[i])
+	p := plan{events: events, parts: make([]part, len(events)), size: len("{}") + max(len(events)-1, 0)}
+	for i := range events {
+		event := &events[i]
+		f := formOf(event)
+		p.parts[i].form = f
+		p.size += textSize([]byte(driver.ToText(event.Source))) + len(":") + valueSize(event.Content, f)
 	}
 	return p
 }
 
-// compose makes the message that the joiner called name goes on with. It also returns the
-// events as they can be restored from that message's content, so that they need no memory
-// of their own.
-func (p plan) compose(name, key string) (driver.Message, []part) {
+// compose makes the message that the joiner called name goes on with, and notes where in its content
+// the parts are.
+func (p plan) compose(name, key string) driver.Message {
 	joined := driver.Message{ID: name + "/" + key, Key: key, Source: name, MediaType: "application/json"}
 	content := make([]byte, 0, p.size)
-	parts, events := make([]part, len(p.events)), p.events
-	for i, event := range events {
+	events := p.events
+	for i := range events {
+		event, part := &events[i], &p.parts[i]
 		if event.Time.After(joined.Time) {
 			joined.Time = event.Time
 		}
@@ -44,18 +47,16 @@ func (p plan) compose(name, key string) (driver.Message, []part) {
 		}
 		content = appendText(content, []byte(driver.ToText(event.Source)))
 		content = append(content, ':')
-		parts[i] = part{event: event, start: len(content), form: p.forms[i]}
-		content = appendValue(content, event.Content, p.forms[i])
-		parts[i].end = len(content)
-		parts[i].event.Content = nil
+		part.start = len(content)
+		content = appendValue(content, event.Content, part.form)
+		part.end = len(content)
 	}
 	joined.Content = append(content, '}')
-	return joined, parts
+	return joined
 }
 
 // part is where an event's content is in the joined content.
 type part struct {
-	event      driver.Message // without its content
 	start, end int
 	form       form
 }
@@ -70,13 +71,21 @@ const (
 	asBase64
 )
 
-// restore returns the events of a joined content, as they were.
-func restore(content []byte, parts []part) []driver.Message {
-	events := make([]driver.Message, len(parts))
-	for i, p := range parts {
-		events[i] = p.event
-		value := content[p.start:p.end]
-		switch p.form {
+// dropContents takes the contents of the events away: they can be restored from the joined content, so
+// that they need no memory of their own.
+func (p plan) dropContents() {
+	for i := range p.events {
+		p.events[i].Content = nil
+	}
+}
+
+// restore returns the events as they were, from the joined content.
+func (p plan) restore(content []byte) []driver.Message {
+	events := slices.Clone(p.events)
+	for i, part := range p.parts {
+		events[i].Content = nil
+		value := content[part.start:part.end]
+		switch part.form {
 		case asItIs:
 			events[i].Content = value
 		case asText:
@@ -92,7 +101,7 @@ func restore(content []byte, parts []part) []driver.Message {
 
 // formOf returns how an event's content becomes a JSON value, with nothing lost: see
 // [Joiner].
-func formOf(event driver.Message) form {
+func formOf(event *driver.Message) form {
 	content, media := event.Content, event.MediaType
 	switch {
 	case len(content) == 0:

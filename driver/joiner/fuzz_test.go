@@ -27,8 +27,9 @@ func FuzzCompose(f *testing.F) {
 			return // a key has one event of a source
 		}
 		events := []driver.Message{{Source: a, Content: first, MediaType: media}, {Source: b, Content: second, MediaType: media}}
-		joined, parts := planOf(events).compose(ComposedSource, "k")
-		for i, e := range restore(joined.Content, parts) {
+		plan := planOf(events)
+		joined := plan.compose(ComposedSource, "k")
+		for i, e := range plan.restore(joined.Content) {
 			if e.Source != events[i].Source || e.MediaType != media || !bytes.Equal(e.Content, events[i].Content) {
 				t.Errorf("%+v was restored as %+v", events[i], e)
 			}
@@ -80,7 +81,7 @@ func expectValue(t *testing.T, got json.RawMessage, content []byte, media string
 func TestDeepContentIsJoined(t *testing.T) {
 	for _, depth := range []int{deepest - 1, deepest, deepest + 1} {
 		content := strings.Repeat("[", depth) + strings.Repeat("]", depth)
-		joined, _ := planOf([]driver.Message{{Source: "deep", Content: []byte(content)}, {Source: "n", Content: []byte("1")}}).compose(ComposedSource, "k")
+		joined := planOf([]driver.Message{{Source: "deep", Content: []byte(content)}, {Source: "n", Content: []byte("1")}}).compose(ComposedSource, "k")
 		var got struct {
 			Deep json.RawMessage
 			N    int

@@ -215,9 +215,11 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	if err := driver.Grow(ctx, 2*plan.size-counted(in, messages)); err != nil {
 		return err
 	}
-	joined, parts := plan.compose(j.name, in.Key)
+	joined := plan.compose(j.name, in.Key)
+	plan.dropContents()
 	joined.Missing = w.sealed
-	driver.RunFrom(ctx).Joined(func() []driver.Message { return restore(joined.Content, parts) })
+	content := joined.Content
+	driver.RunFrom(ctx).Joined(func() []driver.Message { return plan.restore(content) })
 	return next.Call(context.WithValue(ctx, feederKey{}, &j.feeds), joined)
 }
 

@@ -34,8 +34,7 @@ type Join struct {
 // Message returns the message that a joiner goes on with when these events of a key, ordered by
 // source, make the join.
 func (j Join) Message(key string, events []driver.Message) driver.Message {
-	joined, _ := planOf(events).compose(j.name(), key)
-	return joined
+	return planOf(events).compose(j.name(), key)
 }
 
 // Standing says how a key stands with a join.

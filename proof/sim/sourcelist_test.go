@@ -38,7 +38,7 @@ var memoryMutants = []sourceMutant{
 		at: `j.policy == KeepLast`}, to: `j.policy == KeepLast && len(p.messages) == 0`,
 		scenario: "other content, the last is kept, without times", schedule: "6=1 12=9"},
 	{name: "the joined content lacks the last event", anchor: anchor{folder: "driver/joiner", in: "plan.compose",
-		at: `parts, events := _, p.events`}, to: `parts, events := make([]part, len(p.events)), p.events[:len(p.events)-1]`},
+		at: `events := p.events`}, to: `events := p.events[:len(p.events)-1]`},
 	{name: "a failed look is taken for absence", anchor: anchor{folder: "driver/joiner", in: "Joiner.complete",
 		at: "if err := p.failure(i); err != nil {\nreturn nil, unlessMissing(err)\n}"}, to: "if err := p.failure(i); err != nil {\nreturn nil, nil\n}"},
 	{name: "the failure of Persist is ignored", anchor: anchor{folder: "driver/joiner", in: "Joiner.complete",
