@@ -86,8 +86,8 @@ type events []*event
 // find returns where the event of the source is, or would be.
 func (e events) find(source string) (int, bool) {
 	for i, one := range e {
-		if one.Last.Source >= source {
-			return i, one.Last.Source == source
+		if found := one.Last.Source == source; found || one.Last.Source > source {
+			return i, found
 		}
 	}
 	return len(e), false
@@ -99,4 +99,13 @@ func (e events) of(source string) *event {
 		return e[i]
 	}
 	return nil
+}
+
+// next returns the event of the source, or nil, and the events behind it.
+func (e events) next(source string) (*event, events) {
+	i, found := e.find(source)
+	if !found {
+		return nil, e[i:]
+	}
+	return e[i], e[i+1:]
 }

@@ -126,17 +126,19 @@ func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []str
 	return messages, missing, err
 }
 
-// look returns the events of sources, or those sources that are missing. m has the content
+// look returns the events of sources, which are in order, or those sources that are missing. m has the content
 // that is kept for its source. The caller holds the mutex.
 func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (messages []driver.Message, missing []string, err error) {
 	events, sealed := s.events[m.Key], len(s.sealed[m.Key]) > 0
+	rest := events
 	for _, source := range sources {
 		if sealed {
 			if err := s.checkSealed(m.Key, source); err != nil {
 				return nil, nil, err
 			}
 		}
-		if events.of(source) == nil {
+		var kept *event
+		if kept, rest = rest.next(source); kept == nil {
 			if missing == nil {
 				missing = make([]string, 0, len(sources))
 			}
@@ -146,9 +148,10 @@ func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (m
 	if missing != nil {
 		return nil, missing, nil
 	}
-	messages = make([]driver.Message, 0, len(sources))
+	messages, rest = make([]driver.Message, 0, len(sources)), events
 	for _, source := range sources {
-		kept := events.of(source)
+		var kept *event
+		kept, rest = rest.next(source)
 		if source == m.Source {
 			one := kept.Last
 			one.Content, one.Attributes = m.Content, kept.attributeMap()
