@@ -18,9 +18,12 @@ import (
 // lines with severity, message and, within a request, its trace. See
 // https://cloud.google.com/logging/docs/structured-logging.
 func NewLogger(w io.Writer, level slog.Level) *slog.Logger {
-	_, file := w.(*os.File) // another may panic
-	lines := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging})
-	return slog.New(traced{Handler: lines, reliable: file})
+	var lines slog.Handler = slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudLogging})
+	file, isFile := w.(*os.File) // another may panic
+	if isFile {
+		lines = plainLines{lines, file}
+	}
+	return slog.New(traced{Handler: lines, reliable: isFile})
 }
 
 // cloudLogging gives attributes the names that Cloud Logging knows.
