@@ -35,6 +35,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -239,6 +240,21 @@ type holding struct {
 }
 
 type holdingKey struct{}
+
+// holdingContext is the context of a run under a lease, with its holding. All that the run needs is one allocation.
+type holdingContext struct {
+	context.Context
+	holding holding
+	kept    sync.WaitGroup // the goroutine that keeps the lease
+}
+
+// Value implements [context.Context].
+func (c *holdingContext) Value(key any) any {
+	if key == (holdingKey{}) {
+		return &c.holding
+	}
+	return c.Context.Value(key)
+}
 
 func holdingFrom(ctx context.Context) *holding {
 	h, _ := ctx.Value(holdingKey{}).(*holding)

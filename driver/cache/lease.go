@@ -81,9 +81,10 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 		l.giveBack(ctx)
 		return fmt.Errorf("%v: %w", l.claim, errTooLate)
 	}
-	ctx = context.WithValue(ctx, holdingKey{}, &holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)})
+	under := &holdingContext{ctx, holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)}, sync.WaitGroup{}}
+	ctx = under
 	handlerCtx, cancel := context.WithCancelCause(driver.WithClaim(ctx, l.claim))
-	var kept sync.WaitGroup
+	kept := &under.kept
 	kept.Add(1)
 	due := time.AfterFunc(min(l.untilRenewal(l.asked), time.Until(l.safeEnd())), func() {
 		defer kept.Done()
@@ -251,8 +252,9 @@ func (l *lease) completeWithin(ctx context.Context) time.Duration {
 // call that has begun may take a little longer: a store that is slow is not down.
 func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
 	end := time.Now().Add(within)
-	ctx, cancel := withTimeout(context.WithoutCancel(ctx), max(within, oneCall))
-	defer cancel()
+	timed := withTimeout(context.WithoutCancel(ctx), max(within, oneCall))
+	defer timed.stop()
+	ctx = timed
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := driver.Recover(func() error { return op(ctx) })
 		if err == nil || errors.Is(err, driver.ErrLost) || driver.IsPermanent(err) || time.Now().Add(pause).After(end) || !sleep(ctx, pause) {

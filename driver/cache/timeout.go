@@ -18,13 +18,13 @@ type timeout struct {
 	over   bool // it was canceled before anybody waited
 }
 
-// withTimeout is [context.WithTimeout].
-func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+// withTimeout is [context.WithTimeout]. Call stop as its CancelFunc.
+func withTimeout(ctx context.Context, d time.Duration) *timeout {
 	t := &timeout{Context: ctx, end: time.Now().Add(d)}
 	if end, ok := ctx.Deadline(); ok && end.Before(t.end) {
 		t.end = end
 	}
-	return t, t.stop
+	return t
 }
 
 // Deadline implements [context.Context].

@@ -23,15 +23,15 @@ func TestTimeoutEnds(t *testing.T) {
 		for _, waits := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				parent, cancelParent := context.WithCancel(t.Context())
-				ctx, cancel := withTimeout(parent, time.Second)
-				defer cancel()
-				child := ctx
+				ctx := withTimeout(parent, time.Second)
+				defer ctx.stop()
+				var child context.Context = ctx
 				if waits {
 					var stop func()
 					child, stop = context.WithCancel(ctx)
 					defer stop()
 				}
-				c.do(cancelParent, cancel)
+				c.do(cancelParent, ctx.stop)
 				synctest.Wait()
 				if err := ctx.Err(); !errors.Is(err, c.want) {
 					t.Errorf("%s, waits %v: %v", name, waits, err)
@@ -61,8 +61,8 @@ func TestTimeoutEndsWithTheEarlierDeadline(t *testing.T) {
 	parent, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	want, _ := parent.Deadline()
-	ctx, stop := withTimeout(parent, time.Hour)
-	defer stop()
+	ctx := withTimeout(parent, time.Hour)
+	defer ctx.stop()
 	if end, ok := ctx.Deadline(); !ok || !end.Equal(want) {
 		t.Errorf("it ends at %v, want %v", end, want)
 	}
