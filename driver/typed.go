@@ -32,12 +32,15 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	holdsAny := holdsAny(reflect.TypeFor[T](), nil)
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
 		var value T
-		if err := growFor[T](ctx, in.Content, holdsAny); err != nil {
-			return err
-		}
-		content, err := exact[T](ctx, in.Content)
-		if err != nil {
-			return err
+		content := in.Content
+		if rawjson.Valid(content) { // anything else is not decoded: see decode
+			if err := growFor[T](ctx, content, holdsAny); err != nil {
+				return err
+			}
+			var err error
+			if content, err = exact[T](ctx, content); err != nil {
+				return err
+			}
 		}
 		if err := decode(content, &value, holdsAny); err != nil {
 			return Permanent(err)
@@ -49,10 +52,9 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	})
 }
 
-// growFor counts what decoding content into a T takes, beside a copy of the content. What is no valid
-// JSON is not decoded: see decode.
+// growFor counts what decoding valid JSON into a T takes, beside a copy of the JSON.
 func growFor[T any](ctx context.Context, content []byte, holdsAny bool) error {
-	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted || !rawjson.Valid(content) {
+	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted {
 		return nil
 	}
 	size := rawjson.DecodedSize(content, reflect.TypeFor[T]())
@@ -147,7 +149,7 @@ func jsonType(got string, t reflect.Type) string {
 	return t.String()
 }
 
-// exact returns a JSON object for a T without the members that encoding/json would take
+// exact returns a JSON object, which is valid, for a T without the members that encoding/json would take
 // for a field of the struct T though their names differ from it in case, where another
 // member has the field's name: sources may differ in case alone. Anything else is
 // returned as it is.
@@ -197,12 +199,9 @@ func folds(names [][]byte) bool {
 // mostMembers is how many members of an object are looked at: more than a join has.
 const mostMembers = 256
 
-// memberNames appends the names of an object's members to names; nothing for anything else. It copies
-// none of their values, which may be large, and no name without escapes.
+// memberNames appends the names of the members of a valid JSON object to names; nothing for anything else. It
+// copies none of their values, which may be large, and no name without escapes.
 func memberNames(names [][]byte, content []byte) [][]byte {
-	if !rawjson.Valid(content) {
-		return nil
-	}
 	depth := 0
 	for i := 0; i < len(content) && len(names) < mostMembers; i++ {
 		switch content[i] {
