@@ -80,6 +80,21 @@ func (e *event) attributeMap() map[string]string {
 	return all
 }
 
+// attributesLike is attributeMap, or same where that has the same.
+func (e *event) attributesLike(same map[string]string) map[string]string {
+	count := 0
+	for rest := e.attributes; rest != ""; count++ {
+		name := rest.next()
+		if value, has := same[name]; !has || value != rest.next() {
+			return e.attributeMap()
+		}
+	}
+	if count != len(same) || count == 0 {
+		return e.attributeMap()
+	}
+	return same
+}
+
 // events are those of a key, ordered by source. A key has few.
 type events []*event
 

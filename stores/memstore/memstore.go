@@ -154,7 +154,7 @@ func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (m
 		kept, rest = rest.next(source)
 		if source == m.Source {
 			one := kept.Last
-			one.Content, one.Attributes = m.Content, kept.attributeMap()
+			one.Content, one.Attributes = m.Content, kept.attributesLike(m.Attributes)
 			messages = append(messages, one)
 			continue
 		}
