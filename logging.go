@@ -148,7 +148,7 @@ func traceAttrs(id, span string, sampled bool) []slog.Attr {
 // traceOf reads the W3C's traceparent (version-trace-span-flags), or else the
 // older X-Cloud-Trace-Context (trace/span;options).
 func traceOf(h http.Header) (id, span string, sampled bool) {
-	if parent := h.Get("traceparent"); parent != "" {
+	if parent := h.Get("Traceparent"); parent != "" {
 		if parts := strings.Split(parent, "-"); len(parts) >= 4 && isHex(parts[1], 32) && isHex(parts[2], 16) {
 			flags, err := strconv.ParseUint(parts[3], 16, 8)
 			return parts[1], parts[2], err == nil && flags&1 == 1
