@@ -36,7 +36,7 @@ func shown(prefix, name string) string {
 // in lower case; errors show them with prefix. The SDK could read the attributes, too, but it
 // rewrites sources and refuses events for malformed optional attributes.
 func newEvent(prefix string, texts map[string]string, others map[string]any, w *Warnings) (*cloudevents.Event, error) {
-	if err := checkContext(prefix, texts); err != nil {
+	if err := checkContext(prefix, texts["specversion"], texts["id"], texts["source"], texts["type"]); err != nil {
 		return nil, err
 	}
 	c := &event.EventContextV1{
@@ -114,28 +114,28 @@ func setOptional(c *event.EventContextV1, prefix string, texts map[string]string
 // becomes another text, for example with its scheme in lower case.
 func asWritten(text string) url.URL { return url.URL{Opaque: text} }
 
-// sourceURL returns an event's source as the SDK keeps it.
-func sourceURL(e *cloudevents.Event) (source url.URL) {
+// sourceURL returns an event's source as the SDK keeps it, which is not to be changed.
+func sourceURL(e *cloudevents.Event) *url.URL {
 	switch c := e.Context.(type) {
 	case *event.EventContextV1:
-		source = c.Source.URL
+		return &c.Source.URL
 	case *event.EventContextV03:
-		source = c.Source.URL
+		return &c.Source.URL
 	}
-	return source
+	return &url.URL{}
 }
 
 // writtenSource says whether the event's source is what the producer wrote. It is not if the SDK
 // has read the event.
 func writtenSource(e *cloudevents.Event) bool {
 	source := sourceURL(e)
-	return source == asWritten(source.Opaque)
+	return *source == url.URL{Opaque: source.Opaque}
 }
 
 // sourceOf returns an event's ce-source. It allocates nothing for an event that this package has read.
 func sourceOf(e *cloudevents.Event) string {
-	if source := sourceURL(e); source.Opaque != "" && source == asWritten(source.Opaque) {
-		return source.Opaque
+	if source := sourceURL(e).Opaque; source != "" && writtenSource(e) {
+		return source
 	}
 	return e.Source()
 }
@@ -163,14 +163,14 @@ func coreAttribute(name string) bool {
 
 // checkContext checks the attributes that every CloudEvent must have. Its errors show the name of
 // the wrong one with prefix, and what it should be.
-func checkContext(prefix string, attributes map[string]string) error {
-	for _, required := range []struct{ name, remedy string }{
-		{"specversion", `set it to "1.0"`},
-		{"id", "set it to a name of the event that stays the same when it is delivered again"},
-		{"source", "set it to a URI of where the event comes from"},
-		{"type", "set it to the event's type"},
+func checkContext(prefix, specversion, id, source, eventType string) error {
+	for _, required := range [...]struct{ name, value, remedy string }{
+		{"specversion", specversion, `set it to "1.0"`},
+		{"id", id, "set it to a name of the event that stays the same when it is delivered again"},
+		{"source", source, "set it to a URI of where the event comes from"},
+		{"type", eventType, "set it to the event's type"},
 	} {
-		value := attributes[required.name]
+		value := required.value
 		if strings.TrimSpace(value) == "" {
 			return undecodable("%s%s is missing: %s", prefix, required.name, required.remedy)
 		}
@@ -181,12 +181,12 @@ func checkContext(prefix string, attributes map[string]string) error {
 			return err
 		}
 	}
-	switch version := attributes["specversion"]; version {
+	switch specversion {
 	case event.CloudEventsVersionV1, event.CloudEventsVersionV03:
 	default:
-		return undecodable(`%sspecversion is %q: it must be "1.0"`, prefix, version)
+		return undecodable(`%sspecversion is %q: it must be "1.0"`, prefix, specversion)
 	}
-	if !possibleSource(attributes["source"]) {
+	if !possibleSource(source) {
 		return undecodable("%ssource is no URI reference: percent-encode control characters, and write %% as %%25", prefix)
 	}
 	return nil
@@ -211,10 +211,7 @@ func validate(e *cloudevents.Event) error {
 	if e == nil || e.Context == nil {
 		return undecodable("there is no CloudEvent: specversion, id, source and type are missing")
 	}
-	attributes := map[string]string{
-		"specversion": e.SpecVersion(), "id": e.ID(), "source": sourceOf(e), "type": e.Type(),
-	}
-	if err := checkContext("", attributes); err != nil {
+	if err := checkContext("", e.SpecVersion(), e.ID(), sourceOf(e), e.Type()); err != nil {
 		return err
 	}
 	return checkCount("the CloudEvent", len(extensionsOf(e)))
