@@ -75,15 +75,14 @@ func (l *lease) safe() bool {
 // on the run does not end with its client, but still at ctx's deadline.
 func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
 	l.outcome = outcomeOf(in)
-	ctx, stop := detached(ctx)
+	under := &holdingContext{ctx, holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)}, sync.WaitGroup{}}
+	ctx, stop := detached(driver.WithClaim(under, l.claim))
 	defer stop()
 	if !l.safe() || ctx.Err() != nil {
 		l.giveBack(ctx)
 		return fmt.Errorf("%v: %w", l.claim, errTooLate)
 	}
-	under := &holdingContext{ctx, holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)}, sync.WaitGroup{}}
-	ctx = under
-	handlerCtx, cancel := context.WithCancelCause(driver.WithClaim(ctx, l.claim))
+	handlerCtx, cancel := context.WithCancelCause(ctx)
 	kept := &under.kept
 	kept.Add(1)
 	due := time.AfterFunc(min(l.untilRenewal(l.asked), time.Until(l.safeEnd())), func() {

@@ -193,7 +193,7 @@ var memoryMutants = []sourceMutant{
 		at: "if begun {\nkept.Wait()\n}"}, to: `_ = begun`,
 		test: "TestRenewalUnderWayIsAwaited"},
 	{name: "the handler gets no claim", anchor: anchor{folder: "driver/cache", in: "lease.process",
-		at: `driver.WithClaim(ctx, l.claim)`}, to: `ctx`},
+		at: `driver.WithClaim(under, l.claim)`}, to: `under`},
 	{name: "the handler is called twice", anchor: anchor{folder: "driver/cache", in: "lease.process",
 		at: `next.Call(handlerCtx, in)`}, to: `errors.Join(next.Call(handlerCtx, in), next.Call(handlerCtx, in))`},
 	{name: "a handler cut short is acknowledged", anchor: anchor{folder: "driver/cache", in: "lease.settle",
