@@ -101,9 +101,10 @@ type incoming struct {
 // outside of this package by [driver.Guard].
 func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 	var o outcome
+	var one [1]driver.Message // most events are one
 	var messages []driver.Message
 	if o.err = in.err; o.err == nil {
-		messages, in.resent, o.err = e.messages(decode.WithWarnings(ctx, &in.warnings), in.event)
+		messages, in.resent, o.err = e.messages(decode.WithWarnings(ctx, &in.warnings), in.event, one[:0])
 	}
 	if len(messages) > 0 {
 		o.message = messages[0]
@@ -135,9 +136,9 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 	return o
 }
 
-// messages returns the message of an event, or all those of a joined dead letter: see
+// messages returns the message of an event, appended to into, or all those of a joined dead letter: see
 // [JoinedType], and says which. Beside an error it returns what is known of the message.
-func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (
+func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event, into []driver.Message) (
 	messages []driver.Message, joined bool, err error,
 ) {
 	var data []byte
@@ -151,7 +152,7 @@ func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event) (
 		return messages, joined, err
 	}
 	m, err := e.convert(ctx, event)
-	return []driver.Message{m}, false, err
+	return append(into, m), false, err
 }
 
 // processAll processes the messages one after the other until one fails, and returns the run
@@ -255,5 +256,9 @@ func (e *endpoint) process(ctx context.Context, m driver.Message) error {
 	if p, is := e.p.(*driver.Pipeline); is {
 		return p.Process(ctx, m)
 	}
+	return e.processGuarded(ctx, m)
+}
+
+func (e *endpoint) processGuarded(ctx context.Context, m driver.Message) error {
 	return driver.Guard(func() error { return e.p.Process(ctx, m) })
 }

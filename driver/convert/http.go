@@ -123,10 +123,10 @@ const drainLimit = 64 << 20
 // readBody reads a body of up to limit bytes. If there are more, the error is permanent, and body
 // holds as many as the limit.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, err error) {
-	limited := io.LimitedReader{R: r.Body, N: limit}
 	if r.ContentLength < 0 {
-		body, err = io.ReadAll(&limited)
+		body, err = io.ReadAll(io.LimitReader(r.Body, limit))
 	} else { // in one piece
+		limited := io.LimitedReader{R: r.Body, N: limit}
 		body, err = readInto(make([]byte, 0, min(r.ContentLength, limit)+1), &limited)
 	}
 	if err == nil && int64(len(body)) == limit {
@@ -145,7 +145,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (body []byte,
 
 // readInto appends all that r has to b, as [io.ReadAll] does to nothing. With room for one byte more it
 // finds the end without growing b.
-func readInto(b []byte, r io.Reader) ([]byte, error) {
+func readInto(b []byte, r *io.LimitedReader) ([]byte, error) {
 	for {
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
