@@ -11,8 +11,8 @@ import (
 // says of names, concurrency, contexts and of what can't be read holds for KeepLooker, too.
 type KeepLooker interface {
 	// KeepAndLook keeps m as Persist does, and then looks for the events of sources. Where all of
-	// them are kept, it returns those, in the order of sources. Otherwise it returns no messages,
-	// but the sources that are missing.
+	// them are kept, it returns those, in the order of sources, in a list that the caller may change.
+	// Otherwise it returns no messages, but the sources that are missing.
 	//
 	// Where other content is kept for m's source, it changes nothing there and returns a
 	// *[ConflictError], as Persist does, beside what it found: among the messages is the one that

@@ -63,6 +63,7 @@ func (l look) hasNow(want ...driver.Message) error {
 	for i := range min(len(l.messages), len(want)) {
 		failures = append(failures, expectMessage(fmt.Sprint("KeepAndLook, place ", i), l.messages[i], want[i]))
 	}
+	clear(l.messages) // which nobody sees who looks later
 	return errors.Join(failures...)
 }
 
