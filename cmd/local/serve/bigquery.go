@@ -43,7 +43,8 @@ func (l *local) startBigQuery(ctx context.Context) error {
 func (l *local) startBigQueryEmulator(ctx context.Context) error {
 	programs, err := filepath.Glob(".cache/bqemulator/*/bqemulator")
 	if err != nil || len(programs) == 0 {
-		return errors.New("no emulator here: run make emulators in the clone's root (minutes, once), or set BIGQUERY_EMULATOR_HOST")
+		return errors.New("no emulator here: set BIGQUERY_EMULATOR_HOST to the address of one; " +
+			"or, in the root of a clone of Event Driver, run make emulators (minutes, once)")
 	}
 	folder, err := os.MkdirTemp("", "bqemulator")
 	if err != nil {
