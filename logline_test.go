@@ -23,8 +23,13 @@ func TestLinesAreThoseOfSlog(t *testing.T) {
 		attrs []slog.Attr
 	}{
 		{true, at, "m", nil},
-		{true, at.UTC(), "event processed", []slog.Attr{slog.String("event", "1"), slog.String("key", "<a&b> '~"), slog.Int("n", -7), slog.Bool("b", true)}},
-		{true, at, "", []slog.Attr{slog.String("1", ""), slog.String("2", ""), slog.String("3", ""), slog.String("4", ""), slog.String("5", ""), slog.String("6", long)}},
+		{true, at.UTC(), "event processed", []slog.Attr{
+			slog.String("event", "1"), slog.String("key", "<a&b> '~"), slog.Int("n", -7), slog.Bool("b", true),
+		}},
+		{true, at, "", []slog.Attr{ // more than a record holds in one piece
+			slog.String("1", ""), slog.String("2", ""), slog.String("3", ""), slog.String("4", ""), slog.String("5", ""),
+			slog.String("6", long),
+		}},
 		{false, time.Time{}, "m", nil},
 		{false, at, "line\nbreak", nil},
 		{false, at, "m", []slog.Attr{slog.String("key", `"`)}},
@@ -37,7 +42,9 @@ func TestLinesAreThoseOfSlog(t *testing.T) {
 		{false, at, "m", []slog.Attr{slog.String("level", "a")}},
 		{false, at, "m", []slog.Attr{{}}},
 		{false, at, "m", []slog.Attr{slog.Group("g", "a", 1)}},
-		{false, at, "m", []slog.Attr{slog.Float64("f", math.Inf(1)), slog.Any("error", errors.New("oops")), slog.Duration("d", 5)}},
+		{false, at, "m", []slog.Attr{
+			slog.Float64("f", math.Inf(1)), slog.Any("error", errors.New("oops")), slog.Duration("d", 5),
+		}},
 	} {
 		for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 			r := slog.NewRecord(c.at, level, c.text, 0)

@@ -78,7 +78,10 @@ func TestWithoutProject(t *testing.T) {
 // TestRefusals: where a store refuses, the error says what to do, and nothing is printed that looks like an answer.
 func TestRefusals(t *testing.T) {
 	b := newBucket(t)
-	for status, says := range map[int]string{http.StatusForbidden: "Roles in docs/operations.md", http.StatusUnauthorized: "gcloud auth application-default login"} {
+	for status, says := range map[int]string{
+		http.StatusForbidden:    "Roles in docs/operations.md",
+		http.StatusUnauthorized: "gcloud auth application-default login",
+	} {
 		b.server.OnRequest(func(gcs.Request) gcs.Fault { return gcs.Fault{Status: status} })
 		for _, args := range [][]string{{"why", "order-1"}, {"waiting"}, {"letters", "list"}, {"purge", "order-1", "--as=me", "--yes"}} {
 			if out := expectCall(t, b, failed, []string{says}, args...); out != "" {

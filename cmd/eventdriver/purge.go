@@ -68,8 +68,9 @@ func (p *purge) run(ctx context.Context, f function, key string) error {
 		return err
 	}
 	err = p.carryOut(ctx, f, operation{
-		action: "purge", within: changeWithin + p.settle, about: []any{"key", key, "events", len(all.Events), "letters", all.Letters, "force", p.force},
-		do: func(ctx context.Context) ([]any, error) { return nil, k.Purge(ctx, key, p.force) },
+		action: "purge", within: changeWithin + p.settle,
+		about: []any{"key", key, "events", len(all.Events), "letters", all.Letters, "force", p.force},
+		do:    func(ctx context.Context) ([]any, error) { return nil, k.Purge(ctx, key, p.force) },
 	})
 	if err != nil {
 		return nothingOr(err)

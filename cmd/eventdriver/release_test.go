@@ -74,7 +74,9 @@ func (s silent) Read([]byte) (int, error) {
 func TestCtrlCWhileAQuestionWaits(t *testing.T) {
 	b := newBucket(t)
 	b.persist(t, "order-1", "event1")
-	for _, args := range [][]string{{"complete", "order-1"}, {"letters", "drop", "1"}, {"letters", "resend", "1", "--url=http://127.0.0.1:1"}} {
+	for _, args := range [][]string{
+		{"complete", "order-1"}, {"letters", "drop", "1"}, {"letters", "resend", "1", "--url=http://127.0.0.1:1"},
+	} {
 		ctx, interrupt := context.WithCancel(t.Context())
 		in := silent{make(chan struct{})}
 		go func() {

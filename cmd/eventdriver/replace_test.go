@@ -40,11 +40,13 @@ func TestReplace(t *testing.T) {
 	expectCall(t, b, failed, []string{"nothing was changed", "is       13", "will be  12", "application/json", "replace the event"}, args...)
 	expectCall(t, b, fine, []string{"would do this: order-1, event2: replace the event"}, append(args, "--dry-run")...)
 	expectCall(t, b, found, []string{"order-1: failed"}, "why", "order-1")
-	out := expectCall(t, b, fine, []string{`"action":"replace"`, `"why":"the amount was negative"`, `"source":"event2"`, "send one of its letters"}, append(args, "--yes")...)
+	out := expectCall(t, b, fine, []string{`"action":"replace"`, `"why":"the amount was negative"`, `"source":"event2"`,
+		"send one of its letters"}, append(args, "--yes")...)
 	if strings.Contains(out, "amount\":") {
 		t.Errorf("the data is printed: %s", out)
 	}
-	expectCall(t, b, found, []string{"order-1: complete", "event2: corrected by me at ", ": the amount was negative", "orders/"}, "why", "order-1")
+	expectCall(t, b, found, []string{"order-1: complete", "event2: corrected by me at ", ": the amount was negative",
+		"orders/"}, "why", "order-1")
 	expectCall(t, b, found, []string{"the content that is kept"}, append(args, "--yes")...)
 	var a keys.Answer
 	if err := json.Unmarshal([]byte(expectCall(t, b, found, nil, "why", "order-1", "--json")), &a); err != nil {

@@ -30,7 +30,8 @@ func TestProjectElsewhere(t *testing.T) {
 		rename(t, filepath.Join(dir, "deploy/build.sh"), "source=placed", "source=ordered")
 		check := exec.CommandContext(t.Context(), "deploy/build.sh", "--check")
 		check.Dir = dir
-		if out, err := check.CombinedOutput(); err == nil || !strings.Contains(string(out), `"ordered" is no source of the function any more, name one in deploy/build.sh`) {
+		const says = `"ordered" is no source of the function any more, name one in deploy/build.sh`
+		if out, err := check.CombinedOutput(); err == nil || !strings.Contains(string(out), says) {
 			t.Errorf("after a source was renamed deploy/build.sh --check printed\n%s", out)
 		}
 		rename(t, filepath.Join(dir, "deploy/build.sh"), "source=ordered", "source=placed")
