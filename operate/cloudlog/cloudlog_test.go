@@ -120,6 +120,26 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestForeignEntries: an answer of a proxy is trouble that may pass, and nothing panics.
+func TestForeignEntries(t *testing.T) {
+	for _, answer := range []any{nil, map[string]any{"entries": []any{nil}}} {
+		l, err := Open(t.Context(), googleapis.New(t, map[string]any{"/v2/entries:list": answer}).URL, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		err = l.Follow(ctx, Query{Trouble: func(err error) {
+			cancel()
+			if !strings.Contains(err.Error(), "look at proxies") {
+				t.Error(err)
+			}
+		}}, func([]byte) error { return errors.New("an entry") })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v: %v", answer, err)
+		}
+	}
+}
+
 // TestWriteAudit: what is written is an entry of the service, which Follow returns.
 func TestWriteAudit(t *testing.T) {
 	l, kept := open(t)

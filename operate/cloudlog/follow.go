@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/api/googleapi"
 	logging "google.golang.org/api/logging/v2"
+
+	"example.com/eventdriver/operate/deployed"
 )
 
 // Query says which entries [Log.Follow] returns.
@@ -89,8 +91,8 @@ func (f *follower) poll(ctx context.Context) error {
 	request := &logging.ListLogEntriesRequest{ResourceNames: []string{"projects/" + f.target.Project}, Filter: f.filter(),
 		OrderBy: "timestamp asc", PageSize: perPage}
 	err := f.client.Entries.List(request).Pages(ctx, func(page *logging.ListLogEntriesResponse) error {
-		if page == nil {
-			return errors.New("the answer is empty, so it is not Cloud Logging's own: look at proxies and --endpoint")
+		if err := deployed.Check(page); err != nil {
+			return fmt.Errorf("entries of Cloud Logging: %w: look at proxies and --endpoint", err)
 		}
 		for _, e := range page.Entries {
 			if err := f.add(e); err != nil {

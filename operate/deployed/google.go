@@ -79,6 +79,9 @@ func (g *Google) Caller(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if info == nil || info.Email == "" {
+		return "", fmt.Errorf("the answer names no account: %w", errForeign)
+	}
 	return info.Email, nil
 }
 
@@ -122,12 +125,15 @@ func Roles() []string {
 		rolePolicies}
 }
 
+// tryAgain is the remedy where it may be that no API has answered.
+const tryAgain = "try again; if that does not help, look at proxies and --endpoint"
+
 // unreadable says why something could not be read, and what helps.
 func (t Target) unreadable(resource, role string, err error) Unread {
 	var failed *googleapi.Error
 	switch {
 	case !errors.As(err, &failed):
-		return Unread{resource, err.Error(), "try again"}
+		return Unread{resource, err.Error(), tryAgain}
 	case disabled(failed):
 		return Unread{resource, "the API is disabled in the project, or in that of your credentials: " + said(failed),
 			"gcloud services enable " + apis[role] + " --project=" + t.Project}
@@ -138,6 +144,9 @@ func (t Target) unreadable(resource, role string, err error) Unread {
 			"have " + role + " granted to you on its project"}
 	case failed.Code == http.StatusUnauthorized:
 		return Unread{resource, said(failed), "gcloud auth application-default login"}
+	}
+	if failed.Message == "" {
+		return Unread{resource, fmt.Sprintf("the answer is %d without a word: %v", failed.Code, errForeign), tryAgain}
 	}
 	return Unread{resource, fmt.Sprintf("the API answered %d: %s", failed.Code, said(failed)), "try again"}
 }
@@ -165,28 +174,28 @@ func noAccount(err error) bool {
 	return absent(err) && errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Message), "service account")
 }
 
-// absent says that the API does not know the thing.
+// absent says that the API does not know the thing. A proxy also answers 404, without the words of an API.
 func absent(err error) bool {
 	var failed *googleapi.Error
-	return errors.As(err, &failed) && failed.Code == http.StatusNotFound
+	return errors.As(err, &failed) && failed.Code == http.StatusNotFound && failed.Message != ""
 }
 
-// errNothing: an answer without a failure and without content, such as null. It is not Google's own: a proxy has answered.
-var errNothing = errors.New("the answer is empty, so it is not the API's own: look at proxies and --endpoint")
-
-// got returns what an API has answered, which is something unless there is an error.
+// got returns what an API has answered, which is whole unless there is an error.
 func got[T any](answer *T, err error) (*T, error) {
-	if err == nil && answer == nil {
-		err = errNothing
+	if err == nil {
+		err = Check(answer)
 	}
-	return answer, err
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
 // each returns what uses the pages of a list.
 func each[T any](use func(page *T)) func(page *T) error {
 	return func(page *T) error {
-		if page == nil {
-			return errNothing
+		if err := Check(page); err != nil {
+			return err
 		}
 		use(page)
 		return nil

@@ -117,3 +117,12 @@ func TestRoutes(t *testing.T) {
 		t.Errorf("%q, want %q", found, want)
 	}
 }
+
+// TestForeignCaller: the answer of a proxy names no account.
+func TestForeignCaller(t *testing.T) {
+	for _, answer := range []any{nil, map[string]any{}} {
+		if account, err := connect(t, map[string]any{"/oauth2/v2/userinfo": answer}).Caller(t.Context()); err == nil {
+			t.Errorf("%v: %q", answer, account)
+		}
+	}
+}

@@ -92,7 +92,7 @@ func byTerraform() *world {
 				}},
 			},
 		},
-		function: &cloudfunctions.Function{BuildConfig: &cloudfunctions.BuildConfig{EntryPoint: "EventDriver"}},
+		function: &cloudfunctions.Function{Name: "orders", BuildConfig: &cloudfunctions.BuildConfig{EntryPoint: "EventDriver"}},
 		subs:     map[string]*pubsub.Subscription{},
 		topics:   map[string]*pubsub.Topic{},
 		buckets: map[string]*storage.Bucket{"shop-prod-orders-events": {
@@ -231,6 +231,7 @@ func (w *world) answers() map[string]any {
 	}
 	for name, b := range w.buckets {
 		path := "/storage/v1/b/" + name
+		b.Kind = "storage#bucket"
 		a[path], a[path+"/iam"] = b, policy(w.policies[name])
 	}
 	for name, objects := range w.objects {
@@ -238,17 +239,20 @@ func (w *world) answers() map[string]any {
 		for _, object := range objects {
 			items = append(items, map[string]string{"name": object})
 		}
-		a["/storage/v1/b/"+name+"/o"] = map[string]any{"items": items}
+		a["/storage/v1/b/"+name+"/o"] = map[string]any{"kind": "storage#objects", "items": items}
 	}
 	for name, d := range w.datasets {
+		d.Kind = "bigquery#dataset"
 		a["/bigquery/v2/"+project+"/datasets/"+name] = d
 	}
 	for name, table := range w.tables {
 		dataset, id, _ := strings.Cut(name, ".")
+		table.Kind = "bigquery#table"
 		a["/bigquery/v2/"+project+"/datasets/"+dataset+"/tables/"+id] = table
 	}
 	for _, email := range w.accounts {
-		a["/v1/"+project+"/serviceAccounts/"+email] = map[string]any{"email": email, "disabled": email == w.disabled}
+		a["/v1/"+project+"/serviceAccounts/"+email] = map[string]any{"name": email, "email": email,
+			"disabled": email == w.disabled}
 	}
 	for name, permissions := range w.roles {
 		a["/v1/"+name] = map[string]any{"name": name, "includedPermissions": permissions}
@@ -257,7 +261,9 @@ func (w *world) answers() map[string]any {
 	return a
 }
 
-func policy(bindings []binding) any { return map[string]any{"version": 3, "bindings": bindings} }
+func policy(bindings []binding) any {
+	return map[string]any{"kind": "storage#policy", "version": 3, "etag": "BwYx", "bindings": bindings}
+}
 
 func env(variables map[string]string) (all []*run.GoogleCloudRunV2EnvVar) {
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
