@@ -44,7 +44,7 @@ func (s *Store) read(ctx context.Context, name string) (*download, error) {
 	d.size, d.body = response.ContentLength, response.Body
 	d.generation, _ = strconv.ParseInt(response.Header.Get("X-Goog-Generation"), 10, 64)
 	if d.generation <= absent {
-		return nil, s.unexpected(ctx, name, errors.Join(errForeign, d.Close()))
+		return nil, s.unexpected(ctx, name, errors.Join(s.foreign(noGeneration), d.Close()))
 	}
 	if !response.Uncompressed && response.Header.Get("X-Goog-Stored-Content-Encoding") != "gzip" {
 		d.want, d.checked = checksumOf(response.Header)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +15,9 @@ import (
 
 // A success of whoever else is between says nothing either: nothing was stored, and nothing is corrupt.
 func TestForeignSuccessIsAFailure(t *testing.T) {
-	for _, body := range []string{"", "{}", "null", `{"status":"ok"}`, `{"kind":"storage#object","generation":"0"}`, "<html>Sign in</html>"} {
+	for _, body := range []string{"", "{}", "null", `{"status":"ok"}`, `{"kind":"storage#object","generation":"0"}`,
+		"<html>Sign in</html>", `{"items":[]}`, `{"kind":"storage#objects","items":[null]}`,
+		`{"kind":"storage#objects","items":[{"name":""}]}`} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
 			store, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +34,20 @@ func TestForeignSuccessIsAFailure(t *testing.T) {
 	}
 }
 
-// failures returns what the operations return that read or write one object first.
+// TestForeignListSaysWhoseItIs: the error names the address that answered, and what to look at.
+func TestForeignListSaysWhoseItIs(t *testing.T) {
+	var host atomic.Value
+	store, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		host.Store(r.Host)
+		_, _ = io.WriteString(w, "{}")
+	})
+	_, err := store.Inspect(t.Context(), "order-1")
+	if err == nil || !strings.Contains(err.Error(), host.Load().(string)) || !strings.Contains(err.Error(), "STORAGE_EMULATOR_HOST") {
+		t.Error(err)
+	}
+}
+
+// failures returns what the operations return that read, list or write first.
 func failures(t *testing.T, store *gcsstore.Store) map[string]error {
 	ctx, m := t.Context(), driver.Message{Key: "order-1", Source: "event1", Content: []byte("{}")}
 	claim := driver.Claim{Key: "order-1", Token: 1, Owner: "me", Expires: time.Now().Add(time.Hour)}
@@ -38,8 +55,15 @@ func failures(t *testing.T, store *gcsstore.Store) map[string]error {
 	_, errReplace := store.Replace(ctx, m)
 	_, errAcquire := store.Acquire(ctx, driver.NewClaim(m.Key), time.Minute)
 	_, errRenew := store.Renew(ctx, claim, time.Minute)
+	_, errInspect := store.Inspect(ctx, m.Key)
+	_, errKeys := store.ListKeys(ctx, driver.KeyQuery{})
+	_, errLetters := store.ListLetters(ctx, driver.LetterQuery{})
+	_, errEvents := store.LookUpByKey(ctx, m.Key)
+	_, errSources := store.ListSourcesByKey(ctx, m.Key)
 	return map[string]error{
 		"LookUp": errLookUp, "Replace": errReplace, "Acquire": errAcquire, "Renew": errRenew,
+		"Inspect": errInspect, "ListKeys": errKeys, "ListLetters": errLetters, "LookUpByKey": errEvents, "ListSourcesByKey": errSources,
+		"PurgeEvents":   store.PurgeEvents(ctx, m.Key),
 		"Persist":       store.Persist(ctx, m),
 		"Complete":      store.Complete(ctx, claim, driver.OutcomeProcessed),
 		"Release":       store.Release(ctx, claim, driver.Released{}),

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"cloud.google.com/go/storage"
-
 	"example.com/eventdriver/driver"
 )
 
@@ -157,15 +155,12 @@ func (s *Store) listPart(ctx context.Context, sp span, most int) (p part) {
 	if folder != "" {
 		folder += "/"
 	}
-	query := storage.Query{Prefix: folder, StartOffset: folder + sp.from, EndOffset: folder + hashFolder(sp.to)}
-	pages, err := s.pages(ctx, query, most)
-	if err != nil {
-		return part{err: err}
-	}
+	pages := s.pages(ctx, names{folder, folder + sp.from, folder + hashFolder(sp.to)}, most)
 	var objects []listed
 	var keys [][]listed
 	for more := true; more; {
 		var page []listed
+		var err error
 		if page, more, err = pages.next(); err != nil {
 			return part{err: err}
 		}

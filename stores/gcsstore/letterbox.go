@@ -47,11 +47,7 @@ func (s *Store) listLetters(ctx context.Context, q driver.LetterQuery) (page dri
 		limit = driver.DefaultLimit
 	}
 	letters := s.layout.deadLetters()
-	query := storage.Query{Prefix: letters, StartOffset: q.Cursor, EndOffset: letters + letterRefFolder}
-	pages, err := s.pages(ctx, query, min(limit+1, mostListed))
-	if err != nil {
-		return page, err
-	}
+	pages := s.pages(ctx, names{letters, q.Cursor, letters + letterRefFolder}, min(limit+1, mostListed))
 	for more := true; more; {
 		var objects []listed
 		if objects, more, err = pages.next(); err != nil {

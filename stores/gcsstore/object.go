@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
-	"cloud.google.com/go/storage"
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/googleapi"
-	"google.golang.org/api/iterator"
+	raw "google.golang.org/api/storage/v1"
 
 	"example.com/eventdriver/driver"
 )
@@ -49,7 +49,7 @@ func (s *Store) stat(ctx context.Context, name string) (listed, error) {
 		return listed{}, s.notThere(ctx, name, err)
 	}
 	if o.Generation == absent {
-		return listed{}, s.unexpected(ctx, name, errForeign)
+		return listed{}, s.unexpected(ctx, name, s.foreign(noGeneration))
 	}
 	return listed{name, o.Metadata, o.TimeCreated, o.Generation}, nil
 }
@@ -89,13 +89,11 @@ type listed struct {
 // list returns the objects whose names begin with prefix, ordered by the names'
 // bytes. Class A, once for each 1,000.
 func (s *Store) list(ctx context.Context, prefix string) ([]listed, error) {
-	pages, err := s.pages(ctx, storage.Query{Prefix: prefix}, mostListed)
-	if err != nil {
-		return nil, err
-	}
+	pages := s.pages(ctx, names{prefix: prefix}, mostListed)
 	var found []listed
 	for more := true; more; {
 		var page []listed
+		var err error
 		if page, more, err = pages.next(); err != nil {
 			return nil, err
 		}
@@ -107,41 +105,70 @@ func (s *Store) list(ctx context.Context, prefix string) ([]listed, error) {
 // mostListed is how many objects Cloud Storage returns at once, at most.
 const mostListed = 1000
 
+// names are those with a prefix which do not come before one name, and come before another; "": any.
+type names struct{ prefix, from, to string }
+
 // pages are the answers to a list, of a number of objects each at most.
 type pages struct {
-	store   *Store
-	ctx     context.Context
-	prefix  string
-	objects *storage.ObjectIterator
+	store  *Store
+	ctx    context.Context
+	prefix string
+	call   *raw.ObjectsListCall
 }
 
-func (s *Store) pages(ctx context.Context, query storage.Query, most int) (pages, error) {
-	query.Projection = storage.ProjectionNoACL
-	if err := query.SetAttrSelection([]string{"Name", "Metadata", "Created", "Generation"}); err != nil {
-		return pages{}, err
-	}
-	objects := s.bucket.Objects(ctx, &query)
-	objects.PageInfo().MaxSize = most
-	return pages{s, ctx, query.Prefix, objects}, nil
+func (s *Store) pages(ctx context.Context, n names, most int) pages {
+	call := s.clients.objects.List(s.settings.bucket).Projection("noAcl").MaxResults(int64(most)).
+		Fields("kind", "nextPageToken", "items(name,metadata,timeCreated,generation)").
+		Prefix(n.prefix).StartOffset(n.from).EndOffset(n.to).Context(ctx)
+	return pages{s, ctx, n.prefix, call}
 }
 
 // next returns the next page, and whether there may be more after it. Class A.
 func (p pages) next() (page []listed, more bool, err error) {
 	for {
-		attrs, err := p.objects.Next()
+		answer, err := p.ask()
 		switch {
-		case errors.Is(err, iterator.Done):
-			return page, false, nil
 		case err != nil && missing(err) != present:
 			return nil, false, p.store.noBucket()
 		case err != nil:
 			return nil, false, p.store.unexpected(p.ctx, p.prefix, err)
 		}
-		page = append(page, listed{attrs.Name, attrs.Metadata, attrs.Created, attrs.Generation})
-		if info := p.objects.PageInfo(); info.Remaining() == 0 {
-			return page, info.Token != "", nil
+		for _, o := range answer.Items {
+			created, _ := time.Parse(time.RFC3339, o.TimeCreated)
+			page = append(page, listed{o.Name, o.Metadata, created, o.Generation})
+		}
+		if len(page) > 0 || answer.NextPageToken == "" {
+			p.call.PageToken(answer.NextPageToken)
+			return page, answer.NextPageToken != "", nil
+		}
+		p.call.PageToken(answer.NextPageToken)
+	}
+}
+
+func (p pages) ask() (answer *raw.Objects, err error) {
+	err = try(p.ctx, func() error {
+		if answer, err = p.call.Do(); err != nil {
+			return err
+		}
+		return p.store.checkList(answer)
+	})
+	return answer, err
+}
+
+// kindsOfList are what Cloud Storage, fake-gcs-server and ours, and the emulator of Firebase say that a list is.
+var kindsOfList = []string{"storage#objects", "#storage/objects"}
+
+// checkList says what the answer to a list lacks. Without this, what stands between would make a bucket look empty.
+func (s *Store) checkList(answer *raw.Objects) error {
+	if answer == nil || !slices.Contains(kindsOfList, answer.Kind) {
+		return s.foreign("it is no list of objects")
+	}
+	for _, o := range answer.Items {
+		if o == nil || o.Name == "" || o.Generation == absent {
+			return s.foreign("it lists an object without a name or a generation")
 		}
 	}
+	return nil
 }
 
 // unexpected names the object that err happened to. If the context has ended, err

@@ -3,6 +3,7 @@ package gcsstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,8 +22,8 @@ import (
 // clients send the requests of a store, all over one client of HTTP. For those that each event
 // takes, storage would need twice the memory.
 type clients struct {
-	storage *storage.Client     // lists and deletes
-	objects *raw.ObjectsService // uploads: what storage is built on
+	storage *storage.Client     // deletes
+	objects *raw.ObjectsService // uploads and lists: what storage is built on
 	http    *http.Client        // reads
 	base    string              // of objects: https://storage.googleapis.com/storage/v1/b/BUCKET/o/
 }
@@ -93,9 +94,17 @@ func escapeInURL(name string) string {
 	return strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
 }
 
-// errForeign: a proxy has answered, or another service at that address, since each object has a generation.
-// Nothing is known of the object then: it may not be stored, and it is not corrupt.
-var errForeign = errors.New("the answer is not Cloud Storage's own: it says no generation of the object")
+// errForeign: a proxy has answered, or another service at that address. Nothing is known of the object then: it
+// may not be stored, and it is not corrupt.
+var errForeign = errors.New("the answer is not Cloud Storage's own")
+
+// noGeneration is what tells such an answer about one object.
+const noGeneration = "it says no generation of the object"
+
+// foreign says what tells that an answer is not Cloud Storage's, whose it is, and what to do.
+func (s *Store) foreign(lacks string) error {
+	return fmt.Errorf("%w: %s; look at STORAGE_EMULATOR_HOST, and at proxies before %s", errForeign, lacks, s.clients.base)
+}
 
 // try sends a request, and repeats it after a pause for as long as its failure may pass. The requests
 // that are sent by it can be repeated: those that change something have a condition that holds once.

@@ -36,7 +36,7 @@ type Store struct {
 	settings Settings
 	layout   layout
 	clients  clients
-	bucket   *storage.BucketHandle // for lists and deletions
+	bucket   *storage.BucketHandle // for deletions
 	held     held.Claims[known]
 
 	plainLook chan struct{} // full while an object is looked for a second time; guards plainSeen

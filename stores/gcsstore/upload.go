@@ -82,7 +82,7 @@ func (s *Store) upload(ctx context.Context, o *raw.Object, content *media, repla
 		return 0, err
 	}
 	if stored == nil || stored.Generation == absent {
-		return 0, errForeign
+		return 0, s.foreign(noGeneration)
 	}
 	return stored.Generation, nil
 }

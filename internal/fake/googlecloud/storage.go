@@ -142,7 +142,7 @@ func (c *Cloud) objects(k *call, bucket, id string) (any, error) {
 				found = append(found, c.items[other])
 			}
 		}
-		return Item{"items": found}, nil
+		return Item{"kind": "storage#objects", "items": found}, nil
 	case c.items[name] == nil:
 		return nil, refuse(404, "No such object: %s", name)
 	case k.method == "GET":
