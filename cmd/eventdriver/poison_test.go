@@ -254,6 +254,28 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// TestCompleteWhatIsCorrupt: the events of such a key are not acknowledged when they come again. The command says so, and
+// what comes of them, also where the key is opened again. A purge ends it.
+func TestCompleteWhatIsCorrupt(t *testing.T) {
+	s := openShop(t)
+	s.others(t, http.StatusAccepted)
+	s.server.Put("bucket", s.object(t, "order-1/events/event3"), []byte("cut"))
+	s.send(t, "event2", "order-1", right, http.StatusOK)
+	const says = "is dead-lettered as corrupt"
+	for _, command := range []string{"complete", "rerun"} {
+		if out := expectCall(t, s.bucket, fine, nil, command, "order-1", "--as=me", "--yes"); !strings.Contains(out, says) {
+			t.Errorf("%s says %s", command, out)
+		}
+		s.send(t, "event1", "order-1", right, http.StatusOK)
+	}
+	if n := len(listed(t, s.bucket, found, "--reason=corrupt").Letters); n != 2 {
+		t.Errorf("there are %d letters", n)
+	}
+	s.do(t, "purge", "purge", "order-1", "--settle=0s")
+	s.send(t, "event1", "order-1", right, http.StatusAccepted)
+	expectCall(t, s.bucket, found, []string{"order-1: waiting"}, "why", "order-1")
+}
+
 // codeOf returns the exit code of why: a join that has ended is done.
 func codeOf(reason driver.Reason) int {
 	if reason == driver.ReasonIncomplete || reason == driver.ReasonTooLate {

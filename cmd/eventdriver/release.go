@@ -51,6 +51,7 @@ func newComplete(g *globals) *cobra.Command {
 	return c.command(&cobra.Command{
 		Short: "Complete a key that needs no run any more",
 		Long: "complete completes a key with the outcome operator: its events are acknowledged, and not run any more.\n" +
+			"Where they can't be joined, since one is corrupt for example, one that comes again is dead-lettered.\n" +
 			"Use it when the last run did act, or somebody has done its work by hand.",
 	})
 }
@@ -125,6 +126,9 @@ func (c *keyChange) run(ctx context.Context, f function, key string) error {
 		}
 		return c.told(says, says)
 	}
-	says := changed{Key: key, State: joiner.Done, Next: "Its events are acknowledged from now on, and not run."}
+	says, err := c.stands(ctx, f, key)
+	if err != nil {
+		says = changed{Key: key, State: joiner.Done, Next: fmt.Sprintf("No run begins any more. More can't be said: %v", err)}
+	}
 	return c.told(says, says)
 }

@@ -96,18 +96,10 @@ type changed struct {
 
 // haveItRun starts a sweep that runs a key which was released or reopened, if that can be.
 func (c *changing) haveItRun(ctx context.Context, f function, key string) (says changed, err error) {
-	within, cancel := context.WithTimeout(ctx, readWithin)
-	defer cancel()
-	k, err := f.keys()
-	if err != nil {
-		return says, err
-	}
-	a, err := k.Why(within, key)
-	if err != nil {
+	if says, err = c.stands(ctx, f, key); err != nil {
 		return says, fails(fmt.Errorf("the key was changed, and no sweep was started: %w", err))
 	}
-	says = changed{Key: key, State: a.State, Next: a.Next}
-	if a.State == joiner.Complete {
+	if says.State == joiner.Complete {
 		job, err := c.sweepFor(ctx, f)
 		if err != nil {
 			says.Why = err.Error()
@@ -116,6 +108,18 @@ func (c *changing) haveItRun(ctx context.Context, f function, key string) (says 
 		}
 	}
 	return says, nil
+}
+
+// stands says how a key stands that was changed.
+func (c *changing) stands(ctx context.Context, f function, key string) (changed, error) {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	k, err := f.keys()
+	if err != nil {
+		return changed{}, err
+	}
+	a, err := k.Why(ctx, key)
+	return changed{Key: key, State: a.State, Next: a.Next}, err
 }
 
 // told prints what became of a key that was opened: for programs, all.

@@ -25,6 +25,12 @@ func TestAnswer(t *testing.T) {
 	of := func(events []driver.EventState, c driver.ClaimState) driver.KeyState {
 		return driver.KeyState{Key: "order-1", Events: events, Claims: []driver.ClaimState{c}}
 	}
+	corrupt := []driver.LetterRef{{Reason: driver.ReasonCorrupt, Added: now}}
+	completed := func(outcome driver.Outcome, when time.Time) driver.KeyState {
+		k := of(both, driver.ClaimState{Token: 3, Done: &driver.Completion{Outcome: outcome, Time: when}})
+		k.Letters = corrupt
+		return k
+	}
 	said := make(map[string]bool)
 	for _, c := range []struct {
 		name string
@@ -54,6 +60,14 @@ func TestAnswer(t *testing.T) {
 		{"paused", of(both, driver.ClaimState{Token: 3, Attempts: 1, NotBefore: now.Add(time.Hour)}), joiner.Paused,
 			"comes back at 2026-01-02T04:04:05Z"},
 		{"quarantined", of(both, driver.ClaimState{Token: 3, Mark: driver.MarkQuarantined}), joiner.Quarantined, "release"},
+		{"opened by an operator, and corrupt", driver.KeyState{Events: both, Letters: corrupt, Claims: []driver.ClaimState{{Token: 3,
+			Owner: driver.NewOperator("me")}}}, joiner.Complete, "the next is dead-lettered as corrupt"},
+		{"completed by an operator, and corrupt", completed(driver.OutcomeOperator, now.Add(time.Hour)), joiner.Done,
+			"one that comes again is dead-lettered as corrupt"},
+		{"processed, and corrupt since", completed(driver.OutcomeProcessed, now.Add(-time.Hour)), joiner.Done,
+			"one that comes again is dead-lettered as corrupt"},
+		{"processed after it was corrupt", completed(driver.OutcomeProcessed, now.Add(time.Hour)), joiner.Done,
+			"(processed), and duplicates are acknowledged"},
 		{"done", of(nil, driver.ClaimState{Token: 3, Done: &driver.Completion{Outcome: "operator"}}), joiner.Done, "(operator)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

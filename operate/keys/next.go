@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,7 @@ import (
 func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 	switch s.State {
 	case joiner.Done:
-		return fmt.Sprintf("Nothing happens any more: the key is completed (%s), and duplicates are acknowledged without "+
-			"a run.", c.Done.Outcome)
+		return done(k, *c.Done)
 	case joiner.Held:
 		return fmt.Sprintf("A run is under way: wait until it ends, or until its lease runs out at %s; then the next "+
 			"delivery takes over.", stamp(c.Expires))
@@ -39,6 +39,20 @@ func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 	return waits(k, s)
 }
 
+// done tells what comes of events that come again. They are joined before the completion is looked at.
+func done(k driver.KeyState, d driver.Completion) string {
+	letters := k.Letters
+	if d.Outcome != driver.OutcomeOperator { // then all before has been fixed
+		letters = slices.DeleteFunc(slices.Clone(letters), func(l driver.LetterRef) bool { return l.Added.Before(d.Time) })
+	}
+	if reason := beforeRun(letters); reason != "" {
+		return fmt.Sprintf("No run begins any more: the key is completed (%s). Its events can't be joined, so one that comes "+
+			"again is dead-lettered as %s, unless the cause that the letter names is fixed: drop such letters.", d.Outcome, reason)
+	}
+	return fmt.Sprintf("Nothing happens any more: the key is completed (%s), and duplicates are acknowledged without "+
+		"a run.", d.Outcome)
+}
+
 func sealed(k driver.KeyState, s joiner.Standing) string {
 	ended := "Its deadline has passed, and the events of " + strings.Join(s.Sealed, ", ") + " are awaited no more: "
 	if len(k.Events) == 0 {
@@ -49,6 +63,10 @@ func sealed(k driver.KeyState, s joiner.Standing) string {
 
 func complete(k driver.KeyState, c driver.ClaimState) string {
 	if c.ByOperator() {
+		if reason := beforeRun(k.Letters); reason != "" {
+			return fmt.Sprintf("An operator opened it, to be run, and its events can't be joined: the next is dead-lettered as %s, unless the "+
+				"cause that its letter names is fixed; then send that again: letters resend.", reason)
+		}
 		return "An operator opened it, to be run: the next delivery or sweep runs it; if none comes, send one of its letters, or " +
 			"publish one of its events again."
 	}
