@@ -122,6 +122,9 @@ var bad = []badVariable{
 	{"EVENT_SOURCES", "a," + strings.Repeat("b", 4097), "up to 4096 bytes", ""},
 	{"EVENT_SOURCES", sourceNames(101), "these are 101", ""},
 	{"OUTPUT_TOPIC", "projects/my project/topics/out", "projects/my-project/topics/my-topic", ""},
+	{"ERASE_SOURCES", "event1,", "a name is empty", ""},
+	{"SOURCE_ALIASES", "event1:x,,event2:y", "a comma too many", ""},
+	{"KEY_POINTER", "/order/id,", "a comma too many", ""},
 	{"ERASE_SOURCES", "event9", `"event9" is not one of EVENT_SOURCES`, ""},
 	{"SOURCE_ALIASES", "event1", "event1:orders-created", ""},
 	{"SOURCE_ALIASES", "event9:x", `"event9:x" does not`, ""},
@@ -181,6 +184,24 @@ func TestBadConfigNamesTheVariableAndWhatItShouldBe(t *testing.T) {
 		first, _, _ := strings.Cut(err.Error(), "\n")
 		if !strings.HasPrefix(first, c.name+" must be ") || !strings.Contains(first, quoted(c.value)) || !strings.Contains(first, c.says) {
 			t.Errorf("%s=%.40q: %s\nwant the variable, its value and %q", c.name, c.value, first, c.says)
+		}
+	}
+}
+
+// TestOneErrorForAFault: one line names it, and other variables are not blamed.
+func TestOneErrorForAFault(t *testing.T) {
+	for _, variables := range []string{
+		"EVENT_SOURCES=a,,b ERASE_SOURCES=a SOURCE_ALIASES=a:x CONTENT=a:json KEY_POINTER=a:/id",
+		"EVENT_SOURCES=a,b,", "EVENT_SOURCES=,a", "EVENT_SOURCES=,", "EVENT_SOURCES=a,a,a",
+		"EVENT_SOURCES= ERASE_SOURCES=a SOURCE_ALIASES=a:x CONTENT=a:json KEY_POINTER=a:/id",
+		"ERASE_SOURCES=event1,", "ERASE_SOURCES=,,",
+		"SOURCE_ALIASES=event1:x,", "SOURCE_ALIASES=,event1:x,,event2:y,", "SOURCE_ALIASES=,", "SOURCE_ALIASES=event1:",
+		"CONTENT=event1:json,,", "CONTENT=event1:json,event1:json,event1:json",
+		"KEY_POINTER=event1:/id,", "KEY_POINTER=/id,", "KEY_POINTER=,",
+	} {
+		_, err := configFrom(goodVariables{variables: variables}.all())
+		if err == nil || strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "; ") != 1 { // ; it is
+			t.Errorf("%s: %v", variables, err)
 		}
 	}
 }

@@ -15,8 +15,12 @@ import (
 
 // The checks of settings that take more than a line.
 
+// errNoName is about lists of names.
+var errNoName = errors.New("a name is empty")
+
 func (c Config) checkSources() error {
 	var problems []error
+	var twice []string
 	if len(c.Sources) == 0 {
 		return errInvalid
 	}
@@ -25,12 +29,18 @@ func (c Config) checkSources() error {
 	}
 	for i, source := range c.Sources {
 		switch {
+		case slices.Contains(c.Sources[:i], source):
+			twice = append(twice, source)
 		case source == "":
-			problems = append(problems, errors.New("a name is empty"))
+			problems = append(problems, errNoName)
 		case len(source) > decode.MaxName || !utf8.ValidString(source):
 			problems = append(problems, fmt.Errorf("%.40q can't arrive: names are UTF-8 of up to %d bytes",
 				source, decode.MaxName))
-		case slices.Contains(c.Sources[:i], source):
+		}
+	}
+	slices.Sort(twice)
+	for _, source := range slices.Compact(twice) {
+		if source != "" {
 			problems = append(problems, fmt.Errorf("%q is there twice", source))
 		}
 	}
@@ -45,11 +55,17 @@ func (c Config) ifJoined(name string) string {
 	return ""
 }
 
-// checkNames says which names are not those of events.
+// checkNames says which names are not those of events. Where there are no events, EVENT_SOURCES is to blame.
 func (c Config) checkNames(names []string) error {
 	var problems []error
+	if len(c.Sources) == 0 {
+		return nil
+	}
+	if slices.Contains(names, "") {
+		problems = append(problems, errNoName)
+	}
 	for _, name := range names {
-		if !slices.Contains(c.Sources, name) {
+		if name != "" && !slices.Contains(c.Sources, name) {
 			problems = append(problems, fmt.Errorf("%s is not one of EVENT_SOURCES", quoted(name)))
 		}
 	}
@@ -57,6 +73,7 @@ func (c Config) checkNames(names []string) error {
 }
 
 func (c Config) checkAliases() error {
+	c.Sources = slices.DeleteFunc(slices.Clone(c.Sources), func(s string) bool { return s == "" }) // EVENT_SOURCES is to blame
 	_, err := decode.New(c.sourceNames())
 	return errors.Join(c.checkNames(slices.Sorted(maps.Keys(c.SourceAliases))), err)
 }

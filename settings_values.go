@@ -206,18 +206,32 @@ func (v pointers) Set(s string) (err error) {
 			return errors.New("name the event before each pointer, or give one pointer for all events")
 		}
 	}
+	if strings.HasSuffix(s, ",") {
+		return errComma
+	}
 	v.KeyPointer, v.KeyPointers = s, nil
 	return nil
 }
 
-// perSource reads a list of values, each behind the name of an event and a colon.
+// errComma is about lists of items.
+var errComma = errors.New("there is a comma too many")
+
+// perSource reads a list of values, each behind the name of an event and a colon. Where there are no events,
+// EVENT_SOURCES is to blame.
 func perSource(s string, sources []string) (map[string][]string, error) {
 	var problems []error
 	values := make(map[string][]string)
+	if len(sources) == 0 {
+		return nil, nil
+	}
 	for item := range strings.SplitSeq(s, ",") {
 		item = strings.TrimSpace(item)
 		source, value := cutSource(item, sources)
 		switch {
+		case item == "":
+			if !slices.Contains(problems, errComma) {
+				problems = append(problems, errComma)
+			}
 		case source == "":
 			problems = append(problems, fmt.Errorf("%s does not begin with one of EVENT_SOURCES and a colon", quoted(item)))
 		case value == "":
