@@ -90,6 +90,7 @@ func (o outcome) failure() error {
 type incoming struct {
 	event    *cloudevents.Event // nil if it could not be read
 	err      error              // why it could not be read
+	outside  *cloudevents.Event // then what its headers say; nil: too little
 	cut      bool               // its body is only the beginning
 	resent   bool               // it is the dead letter of a join
 	path     string             // of the source, if the request named one
@@ -106,8 +107,11 @@ func (e *endpoint) handle(ctx context.Context, in incoming) outcome {
 	if o.err = in.err; o.err == nil {
 		messages, in.resent, o.err = e.messages(decode.WithWarnings(ctx, &in.warnings), in.event, one[:0])
 	}
-	if len(messages) > 0 {
+	switch {
+	case len(messages) > 0:
 		o.message = messages[0]
+	case in.outside != nil: // so that the dead letter is found by its key
+		o.message, _ = e.convert(decode.WithWarnings(ctx, new(decode.Warnings)), in.outside)
 	}
 	if in.warnings.Any() {
 		in.warnings.Log(ctx, e.log(), describe(nil, in.event, outcome{message: o.message})...)

@@ -37,7 +37,8 @@ import (
 // it. No 2xx has a body: a Knative broker takes a body that is no CloudEvent for a failure.
 //
 // A request that is no valid event, or whose body is larger than [BodyLimit], is dead-lettered,
-// too, with its body and with the headers that are known to be harmless. The dead letter of a
+// too, with its body and with the headers that are known to be harmless. Its key and source are those
+// that in returns of the headers alone, where these say enough. The dead letter of a
 // Pub/Sub push also has the ce- headers with which Eventarc would have sent it. A request whose
 // body ends early is neither processed nor dead-lettered, because its client is gone.
 //
@@ -76,6 +77,9 @@ func (e *endpoint) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	coming := incoming{err: err, cut: err != nil, path: SourcePath(source), original: func() original { return original{r.Header, body} }}
 	if err == nil {
 		coming.event, coming.err = readEvent(r, body, &coming.warnings)
+	}
+	if coming.err != nil {
+		coming.outside = decode.Outside(r.Header)
 	}
 	o := e.handle(decode.WithSource(ctx, source), coming)
 	e.untilAnswered(connection)

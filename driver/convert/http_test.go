@@ -150,6 +150,48 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+// TestLetterOfAnUnreadBodyHasItsKey: what the headers say is found by the key, unless the key is in the data.
+func TestLetterOfAnUnreadBodyHasItsKey(t *testing.T) {
+	for name, change := range map[string]func(*http.Request){
+		"cut":        func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(strings.Repeat("x", 1001))) },
+		"compressed": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },
+		"two types":  func(r *http.Request) { r.Header["Content-Type"] = []string{"text/plain", "text/html"} },
+		"its subject": func(r *http.Request) {
+			r.Header.Del("Ce-Key")
+			r.Header.Set("Ce-Subject", "a%20b")
+			r.Header.Set("Content-Encoding", "br")
+		},
+	} {
+		for _, pointer := range []string{"", "/id"} {
+			var opts []decode.Option
+			if pointer != "" {
+				opts = append(opts, decode.KeyPointer(pointer))
+			}
+			d, err := decode.New(append(opts, decode.SourceAliases(map[string][]string{"event1": {"elsewhere"}}))...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := memstore.New()
+			r := eventtest.Binary("{}")
+			r.Header.Set("Ce-Key", "a%20b")
+			r.Header.Set("Ce-Source", "elsewhere")
+			change(r)
+			serve(convert.ToHTTPHandler(d.Message, never(t), convert.DeadLetters(store), convert.BodyLimit(1000), quiet), r)
+			letters := store.DeadLetters()
+			if len(letters) != 1 {
+				t.Fatalf("%s: %+v", name, letters)
+			}
+			want := "a b"
+			if pointer != "" {
+				want = ""
+			}
+			if l := letters[0]; l.Key != want || l.Source != "event1" || l.ID != "id-1" || l.Reason != driver.ReasonUndecodable {
+				t.Errorf("%s, %q: %+v", name, pointer, l)
+			}
+		}
+	}
+}
+
 func TestOuterBodyLimit(t *testing.T) {
 	store := memstore.New()
 	handler := convert.ToHTTPHandler(convert.CloudEventToInput, never(t), convert.DeadLetters(store), quiet)

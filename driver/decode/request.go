@@ -84,6 +84,19 @@ func Request(r *http.Request, body []byte, w *Warnings) (*cloudevents.Event, err
 		"application/cloudevents+json nor application/json, as a Pub/Sub push has", media)
 }
 
+// Outside returns the event of a request whose body can't be read, without data, where its headers say all else; nil:
+// they do not. Beside the data it lacks nothing, so whoever reads the key of the event from outside of the data finds it.
+func Outside(header http.Header) *cloudevents.Event {
+	if modeOf(header) != binaryMode {
+		return nil
+	}
+	e, err := binaryEvent(header, nil, DecodeHeader, nil)
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
 // ContentEncoding returns the first encoding that is not identity in the values of headers Content-Encoding, or "". Each
 // value may list several (RFC 9110, section 8.4).
 func ContentEncoding(values []string) string {
