@@ -40,6 +40,7 @@ type Deployment struct {
 	Target
 	Now    time.Time // when it was read
 	Number string    // of the project; "": unknown
+	Began  time.Time // when the project was made; zero: unknown
 
 	Service    *run.GoogleCloudRunV2Service
 	Function   *cloudfunctions.Function        // that made the service; nil: none did
@@ -53,7 +54,7 @@ type Deployment struct {
 	Buckets    map[string]*Bucket              // by their names
 	Datasets   map[string]*Dataset             // by PROJECT.DATASET
 	Accounts   map[string]*iam.ServiceAccount  // by e-mail; nil: there is none
-	Policies   map[string]Policy               // of the project and of services, by their names
+	Policies   map[string]Policy               // of the project, of services and of accounts, by their names
 	Roles      map[string][]string             // permissions of roles, by name, of those that had to be asked for
 	Waiting    map[Place]Keys                  // what lies in places that earlier revisions used
 	Config     eventdriver.Config              // of the revision that gets the events
@@ -183,6 +184,11 @@ func (d *Deployment) Account() string {
 		account = d.Number + "-compute@developer.gserviceaccount.com"
 	}
 	return account
+}
+
+// MayNotMakeTokens says that the project is older than the right of Pub/Sub's agent to make tokens of each account.
+func (d *Deployment) MayNotMakeTokens() bool {
+	return !d.Began.IsZero() && d.Began.Before(time.Date(2021, time.April, 9, 0, 0, 0, 0, time.UTC))
 }
 
 // Hosts returns the hosts of the service's URLs.

@@ -118,6 +118,7 @@ func (r *reader) project() {
 	info, err := got(r.projects.Projects.Get(name).Context(r.ctx).Do())
 	if r.read(name, rolePolicies, err) {
 		r.d.Number = last(info.Name)
+		r.d.Began, _ = time.Parse(time.RFC3339, info.CreateTime)
 	}
 	policy, err := got(r.projects.Projects.GetIamPolicy(name, &projects.GetIamPolicyRequest{
 		Options: &projects.GetPolicyOptions{RequestedPolicyVersion: policyVersion}}).Context(r.ctx).Do())
@@ -219,10 +220,15 @@ func (r *reader) accounts() {
 		if _, known := r.d.Accounts[email]; known || !strings.HasSuffix(email, ".gserviceaccount.com") {
 			continue
 		}
-		account, err := got(r.iam.Projects.ServiceAccounts.Get("projects/" + projectOf(email, r.d.Project) +
-			"/serviceAccounts/" + email).Context(r.ctx).Do())
+		name := "projects/" + projectOf(email, r.d.Project) + "/serviceAccounts/" + email
+		account, err := got(r.iam.Projects.ServiceAccounts.Get(name).Context(r.ctx).Do())
 		if r.read("service account "+email, rolePolicies, err) || noAccount(err) {
 			r.d.Accounts[email] = account
+		}
+		if account != nil && r.d.MayNotMakeTokens() {
+			call := r.iam.Projects.ServiceAccounts.GetIamPolicy(name).OptionsRequestedPolicyVersion(policyVersion)
+			policy, err := got(call.Context(r.ctx).Do())
+			r.d.Policies[email] = r.policy("the service account "+email, policy, err)
 		}
 	}
 }

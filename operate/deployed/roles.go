@@ -67,6 +67,7 @@ const (
 	Publish       = "pubsub.topics.publish"
 	Invoke        = "run.routes.invoke"
 	ReceiveEvent  = "eventarc.events.receiveEvent"
+	MakeToken     = "iam.serviceAccounts.getOpenIdToken"
 	CreateJobs    = "bigquery.jobs.create"
 	ReadData      = "bigquery.tables.getData"
 	WriteData     = "bigquery.tables.updateData"
@@ -93,7 +94,10 @@ var known = map[string][]string{
 	"roles/pubsub.subscriber": {},
 	"roles/pubsub.viewer":     {},
 
-	"roles/pubsub.serviceAgent": {}, // it makes tokens
+	"roles/pubsub.serviceAgent": {MakeToken},
+
+	"roles/iam.serviceAccountTokenCreator":       {MakeToken},
+	"roles/iam.serviceAccountOpenIdTokenCreator": {MakeToken},
 
 	"roles/run.admin":           {Invoke},
 	"roles/run.invoker":         {Invoke},

@@ -165,6 +165,10 @@ var stateMistakes = []mistake{
 var permissionsMistakes = []mistake{
 	{name: "bucket", make: func(w *world) { w.policies["shop-prod-orders-events"] = nil }, severity: Error,
 		problem: "roles/storage.objectUser"},
+	{name: "tokens in an old project", make: func(w *world) {
+		w.created = "2021-04-08T23:00:00Z"
+		w.policies[project] = w.policies[project][:2]
+	}, severity: Error, problem: "roles/iam.serviceAccountTokenCreator"},
 	{name: "reading only", make: func(w *world) {
 		w.policies["shop-prod-orders-events"] = []binding{grant("roles/storage.objectViewer", account(runner))}
 	}, severity: Error, problem: "storage.objects.create"},

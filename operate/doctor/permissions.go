@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,7 +30,7 @@ func permissions(f facts) (all []Finding) {
 				f.Config.OutputTopic))
 	}
 	for _, r := range f.Routes {
-		for _, finding := range slices.Concat(f.ofCaller(r), f.ofReceiver(r), f.ofPubSub(r)) {
+		for _, finding := range slices.Concat(f.ofCaller(r), f.ofToken(r), f.ofReceiver(r), f.ofPubSub(r)) {
 			if !slices.Contains(all, finding) { // several routes have one account
 				all = append(all, finding)
 			}
@@ -130,6 +131,23 @@ func (f facts) invokes(account string) []Finding {
 		"gcloud run services add-iam-policy-binding "+f.flags(), f.Policies[f.Target.String()], f.ofProject(f.Project))
 }
 
+// ofToken looks whether Pub/Sub may call the service as the account of a route, in a project in which it has to be
+// granted that. In younger ones it may.
+func (f facts) ofToken(r deployed.Route) []Finding {
+	account := f.Accounts[r.Account()]
+	if account == nil || f.Number == "" || !f.MayNotMakeTokens() {
+		return nil
+	}
+	return f.needs(f.agentOfPubSub(), deployed.MakeToken, "roles/iam.serviceAccountTokenCreator", r.Account(), turnedAway,
+		"gcloud iam service-accounts add-iam-policy-binding "+r.Account(), f.Policies[r.Account()],
+		f.ofProject(cmp.Or(account.ProjectId, f.Project)))
+}
+
+// agentOfPubSub is the account of Pub/Sub itself in the project.
+func (f facts) agentOfPubSub() string {
+	return "service-" + f.Number + "@gcp-sa-pubsub.iam.gserviceaccount.com"
+}
+
 // ofReceiver looks at what Eventarc asks for to get events that are no messages of a topic.
 func (f facts) ofReceiver(r deployed.Route) []Finding {
 	if r.Trigger == nil || filter(r, "type") == ofMessages {
@@ -159,7 +177,7 @@ func (f facts) ofPubSub(r deployed.Route) []Finding {
 	if t == nil || t.Info == nil {
 		return nil
 	}
-	return f.needs("service-"+f.Number+"@gcp-sa-pubsub.iam.gserviceaccount.com", deployed.Publish,
+	return f.needs(f.agentOfPubSub(), deployed.Publish,
 		"roles/pubsub.publisher", name,
 		"Pub/Sub can't dead-letter an event there, and deletes it after its retention",
 		"gcloud pubsub topics add-iam-policy-binding "+name, t.Policy, f.ofProject(projectOf(name)))

@@ -180,6 +180,22 @@ var sound = map[string]func() *world{
 		w.template().Containers[0].Resources.CpuIdle = false
 		return w
 	},
+	"an old project, in which Pub/Sub makes tokens of one account": func() *world {
+		w := byTerraform()
+		w.created, w.policies[project] = "2019-01-01T00:00:00Z", w.policies[project][:2]
+		w.policies[caller] = []binding{grant("roles/iam.serviceAccountTokenCreator", agentOfPubSub)}
+		return w
+	},
+	"an old project, in which Pub/Sub makes tokens of all": func() *world {
+		w := byTerraform()
+		w.created = "2019-01-01T00:00:00Z"
+		return w
+	},
+	"a young project": func() *world {
+		w := byTerraform()
+		w.created, w.policies[project] = "2021-04-09T00:00:00Z", w.policies[project][:2]
+		return w
+	},
 	"a deadline": swept,
 	"sweeps without a deadline": func() *world {
 		w := swept()

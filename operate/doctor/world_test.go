@@ -41,6 +41,7 @@ type world struct {
 	tables     map[string]*bigquery.Table // by DATASET.TABLE
 	policies   map[string][]binding       // by the path of the resource
 	accounts   []string                   // e-mails
+	created    string                     // when the project was
 	disabled   string                     // an account
 	roles      map[string][]string
 	instead    map[string]any // answers, by path, that prevail
@@ -203,7 +204,7 @@ func (w *world) answers() map[string]any {
 		"/v2/" + project + "/locations/" + region + "/services": map[string]any{"services": append(w.neighbours,
 			w.service)},
 		"/v2/" + project + "/locations/" + region + "/functions/orders": w.function,
-		"/v3/" + project:                   map[string]any{"name": "projects/424242", "projectId": "shop-prod"},
+		"/v3/" + project:                   map[string]any{"name": "projects/424242", "projectId": "shop-prod", "createTime": w.created},
 		lists + "/locations/-/triggers":    map[string]any{"triggers": w.triggers},
 		"/v3/" + project + ":getIamPolicy": policy(w.policies[project]),
 		service + ":getIamPolicy":          policy(w.policies[target.String()]),
@@ -252,7 +253,8 @@ func (w *world) answers() map[string]any {
 	}
 	for _, email := range w.accounts {
 		a["/v1/"+project+"/serviceAccounts/"+email] = map[string]any{"name": email, "email": email,
-			"disabled": email == w.disabled}
+			"disabled": email == w.disabled, "projectId": "shop-prod"}
+		a["/v1/"+project+"/serviceAccounts/"+email+":getIamPolicy"] = policy(w.policies[email])
 	}
 	for name, permissions := range w.roles {
 		a["/v1/"+name] = map[string]any{"name": name, "includedPermissions": permissions}
