@@ -212,3 +212,12 @@ func onEachStore(t *testing.T, test func(t *testing.T, b bucket)) {
 		})
 	}
 }
+
+// TestKeysThatLookAlike: two keys that differ by a blank are two rows of waiting, and why can be asked for each.
+func TestKeysThatLookAlike(t *testing.T) {
+	b := newBucket(t)
+	b.persist(t, "order-1", "event1")
+	b.persist(t, "order-1 ", "event1")
+	expectCall(t, b, found, []string{`"order-1 "  waiting`, "order-1     waiting"}, "waiting")
+	expectCall(t, b, found, []string{`"order-1 ": waiting`}, "why", "order-1 ")
+}

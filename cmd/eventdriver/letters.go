@@ -233,7 +233,7 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, refs []string) error {
 			return of.open(c.Context(), func(f function, box driver.LetterBox) error {
-				may, err := ch.may(c.Context(), "delete for good: "+strings.Join(refs, ", "))
+				may, err := ch.may(c.Context(), "delete for good: "+listOf(refs))
 				if err != nil || !may {
 					return err
 				}
@@ -248,6 +248,15 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 	}
 	ch.flags(c)
 	return c
+}
+
+// listOf names letters for a question.
+func listOf(refs []string) string {
+	var all []string
+	for _, ref := range refs {
+		all = append(all, plain(ref))
+	}
+	return strings.Join(all, ", ")
 }
 
 // eachLetter calls do with each letter. After one that can't succeed, or that is gone, it goes on; any other

@@ -99,7 +99,7 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	if r.file != "" {
 		refs = []string{r.file}
 	}
-	may, err := r.may(ctx, fmt.Sprintf("send again to %s: %s", to, strings.Join(refs, ", ")))
+	may, err := r.may(ctx, fmt.Sprintf("send again to %s: %s", to, listOf(refs)))
 	if err != nil || !may {
 		return err
 	}

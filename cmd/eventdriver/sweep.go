@@ -45,7 +45,7 @@ func (c *changing) sweep(ctx context.Context, f function) error {
 	if job.Paused {
 		paused = ", though it is paused"
 	}
-	may, err := c.may(ctx, fmt.Sprintf("run the job %s, which calls %s%s", job.Name, job.URI, paused))
+	may, err := c.may(ctx, fmt.Sprintf("run the job %s, which calls %s%s", plain(job.Name), plain(job.URI), paused))
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/operate/keys"
+	"example.com/eventdriver/operate/lines"
 )
 
 func newWhy(g *globals) *cobra.Command {
@@ -203,14 +204,8 @@ func table(b *strings.Builder, fill func(row func(...string))) {
 	_ = w.Flush() // to a Builder, which never fails
 }
 
-// plain returns a text as it can be printed to a terminal: what it has of control characters
-// is quoted.
-func plain(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' || 0x80 <= r && r < 0xa0 }) {
-		return fmt.Sprintf("%q", text)
-	}
-	return text
-}
+// plain returns a name or a text as it is printed for people.
+func plain(text string) string { return lines.Name(text) }
 
 // dash stands for what is unknown or absent.
 func dash(text string) string {

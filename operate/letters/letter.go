@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -58,10 +59,10 @@ func Describe(ref string, d driver.DeadLetter, payload bool) Letter {
 func Parse(text []byte) (driver.DeadLetter, error) {
 	var l Letter
 	if err := json.Unmarshal(text, &l); err != nil {
-		return driver.DeadLetter{}, err
+		return driver.DeadLetter{}, fmt.Errorf("it is no letter: %w: %s", err, howToWrite)
 	}
 	if l.Body == nil {
-		return driver.DeadLetter{}, errors.New("it has no body: write it with letters show --payload --json")
+		return driver.DeadLetter{}, errors.New("it has no body: " + howToWrite)
 	}
 	d := driver.DeadLetter{Reason: l.Reason, Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key, Source: l.Source,
 		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body)}
@@ -70,8 +71,14 @@ func Parse(text []byte) (driver.DeadLetter, error) {
 		d.Body, err = base64.StdEncoding.DecodeString(*l.Body)
 	}
 	d.Cut = l.Cut && (l.Size == 0 || l.Size == len(d.Body))
-	return d, err
+	if err != nil {
+		return driver.DeadLetter{}, fmt.Errorf("its body is not in base64, as bodyEncoding says: %w", err)
+	}
+	return d, nil
 }
+
+// howToWrite is what gives the JSON of a letter.
+const howToWrite = "write it with letters show --payload --json"
 
 // known returns nil for a time that is not known.
 func known(t time.Time) *time.Time {

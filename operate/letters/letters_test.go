@@ -161,3 +161,13 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("without a body: %v", err)
 	}
 }
+
+// TestNoLetter: the error says what a letter is.
+func TestNoLetter(t *testing.T) {
+	for _, text := range []string{"", "order-1", "[]", "{}", `{"body":1}`, `{"body":"?","bodyEncoding":"base64"}`} {
+		if _, err := letters.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "letters show --payload --json") &&
+			!strings.Contains(err.Error(), "base64") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

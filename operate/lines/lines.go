@@ -11,8 +11,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Format returns the line for a record: a JSON line as [eventdriver.NewLogger] writes it, or an
@@ -58,7 +61,12 @@ func (r record) text() string {
 	default:
 		words = append(words, Plain(r.severity))
 	}
-	for _, word := range append([]string{r.key, r.source, r.what}, r.rest...) {
+	for _, name := range []string{r.key, r.source} {
+		if name != "" {
+			words = append(words, Name(name))
+		}
+	}
+	for _, word := range append([]string{r.what}, r.rest...) {
 		if word != "" {
 			words = append(words, Plain(word))
 		}
@@ -183,10 +191,20 @@ func quoted(text string) string {
 	return text
 }
 
-// Plain returns a text as it can be printed to a terminal: one with control characters is quoted.
+// Plain returns a text as it can be printed to a terminal: one is quoted that has control characters, or others that
+// are not seen, or that change what is seen of the rest.
 func Plain(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' || 0x80 <= r && r < 0xa0 }) {
-		return fmt.Sprintf("%q", text)
+	if strings.ContainsFunc(text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
 	}
 	return text
+}
+
+// Name is Plain for a name, such as a key: no two look alike because of blanks at an end, or of quotes.
+func Name(text string) string {
+	_, notQuoted := strconv.Unquote(text)
+	if text != strings.TrimSpace(text) || notQuoted == nil {
+		return strconv.Quote(text)
+	}
+	return Plain(text)
 }

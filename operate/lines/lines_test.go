@@ -121,3 +121,16 @@ func TestOtherTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesThatLookAlike: each is seen for what it is, and can't change what is seen of the line.
+func TestNamesThatLookAlike(t *testing.T) {
+	for name, want := range map[string]string{
+		"order-1": "order-1", "Bestellung Ä": "Bestellung Ä", "注文": "注文", "-x": "-x", "a%20b": "a%20b", "": "",
+		"order-1 ": `"order-1 "`, " order-1": `" order-1"`, "order-1\u200b": `"order-1\u200b"`, "a\u00a0b": `"a\u00a0b"`,
+		"a\u202eb": `"a\u202eb"`, "a\nb": `"a\nb"`, `"a\nb"`: `"\"a\\nb\""`, "a\xff": `"a\xff"`, "\x1b[31m": `"\x1b[31m"`,
+	} {
+		if got := lines.Name(name); got != want {
+			t.Errorf("%q is written as %s, want %s", name, got, want)
+		}
+	}
+}
