@@ -64,7 +64,7 @@ func (s *Store) do(ctx context.Context, operation, what string, valid error, run
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
 		defer cancel()
-		err = run(ctx)
+		err = driver.Recover(func() error { return run(ctx) }) // the client panics at answers that are not BigQuery's
 	}
 	isHolders := slices.Contains([]string{"renew", "complete", "release"}, operation)
 	if errors.Is(err, bq.ErrQueued) && !isHolders {
