@@ -53,11 +53,18 @@ func TestUsage(t *testing.T) {
 		{"no host", nil, []string{"letters", "resend", "a", "--url=localhost:8080"}, "--url must be"},
 		{"the URL of a source", nil, []string{"letters", "resend", "a", "--url=https://x/events/event1"}, "--url must be"},
 		{"an empty service", nil, []string{"waiting", "--service", "", "--region=r"}, "--service is empty"},
+		{"a full name for a service", nil, []string{"doctor", "--service=projects/p/locations/r/services/orders", "--region=r", "--project=p"},
+			"--service must be a name alone"},
+		{"a path for a service", nil, []string{"waiting", "--service=..", "--region=r", "--project=p"}, "--service must be a name alone"},
+		{"a path for a region", nil, []string{"waiting", "--service=a", "--region=r/s", "--project=p"}, "--region must be a name alone"},
+		{"a title for a project", nil, []string{"waiting", "--service=a", "--region=r", "--project=My Project"}, "--project must be a name alone"},
+		{"a host for an endpoint", nil, []string{"tail", "--service=a", "--region=r", "--project=p", "--endpoint=127.0.0.1"}, "--endpoint must be"},
+		{"no endpoint at all", nil, []string{"doctor", "--service=a", "--region=r", "--project=p", "--endpoint=://x"}, "--endpoint must be"},
 		{"no such severity", nil, []string{"doctor", "--service=orders", "--region=r", "--project=p", "--severity=bad"},
 			"error, warning or cost"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			code, out, errs := call(t, c.environ, append(c.args, "--endpoint=http://127.0.0.1:1")...)
+			code, out, errs := call(t, c.environ, append([]string{"--endpoint=http://127.0.0.1:1"}, c.args...)...)
 			if code != usage || !strings.Contains(errs, c.says) || out != "" {
 				t.Errorf("exit code %d, printed %q and the error %q, which should say %q", code, out, errs, c.says)
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path"
@@ -78,8 +77,7 @@ func (r *resend) checkPlace() error {
 	if r.topic != "" {
 		return errors.New("give --url or --topic, not both")
 	}
-	u, err := url.Parse(r.url)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Path, "/events/") {
+	if u := addressIn(r.url); u == nil || strings.Contains(u.Path, "/events/") {
 		return fmt.Errorf("--url must be the function's, as in https://orders-abc.a.run.app, without the path of a source; it is %q", r.url)
 	}
 	return nil

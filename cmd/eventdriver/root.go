@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/url"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -150,7 +153,36 @@ func checkCommandLine(c *cobra.Command, args []string) error {
 			return fmt.Errorf("--%s must not be negative, as %s is", name, f.Value)
 		}
 	}
+	return checkNames(c)
+}
+
+// names are the flags that become parts of the paths of requests, by how they are spelled.
+var names = map[string]*regexp.Regexp{
+	"service": regexp.MustCompile(`^[a-z0-9-]+$`),
+	"region":  regexp.MustCompile(`^[a-z0-9-]+$`),
+	"project": regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z0-9-]+$`),
+}
+
+// checkNames refuses what can't be a name or an address: a full name or an URL for a short name, mostly.
+func checkNames(c *cobra.Command) error {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if f := c.Flags().Lookup(name); f != nil && f.Changed && !names[name].MatchString(f.Value.String()) {
+			return fmt.Errorf("--%s must be a name alone, of small letters, digits and hyphens; it is %q", name, f.Value)
+		}
+	}
+	if f := c.Flags().Lookup("endpoint"); f != nil && f.Changed && addressIn(f.Value.String()) == nil {
+		return fmt.Errorf("--endpoint must be a URL, as in http://127.0.0.1:8080; it is %q", f.Value)
+	}
 	return nil
+}
+
+// addressIn returns the address in a text; nil: it is none that can be called over HTTP.
+func addressIn(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil
+	}
+	return u
 }
 
 // version returns that of the module, as far as the build knows it.
