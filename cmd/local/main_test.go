@@ -170,6 +170,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{nil, []string{"-instances", "2", "-store", "memory"}, "each process would have a memory of its own"},
 		{nil, []string{"-demo", "-pubsub"}, "needs gcloud, which is not installed"}, // there is no PATH
 		{nil, []string{"-data", "here", "-store", "memory"}, "-data is for the Cloud Storage"},
+		{nil, []string{"-data", ""}, "-data is empty"},
+		{nil, []string{"-addr", ""}, "-addr is empty"},
 		{nil, []string{"now"}, `unexpected argument "now"`},
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", "0.0.0.0:0"}, "loopback"},
 		{nil, []string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", busy.Addr().String()}, "-console-addr"},

@@ -76,7 +76,15 @@ func parse() (o options, err error) {
 
 func (o options) check() error {
 	stores := eventdriver.Stores()
+	empty := ""
+	flag.Visit(func(f *flag.Flag) {
+		if f.Value.String() == "" { // of a shell's variable that is not set, as in -data "$DIR"
+			empty = f.Name
+		}
+	})
 	switch {
+	case empty != "":
+		return fmt.Errorf("-%s is empty: give it a value, or leave it out", empty)
 	case flag.NArg() > 0:
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	case !slices.Contains(stores, o.store):
