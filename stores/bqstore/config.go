@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 	"time"
 )
 
@@ -58,22 +59,28 @@ func (s Settings) WithRetention(d time.Duration) Settings {
 }
 
 var (
-	projectName  = regexp.MustCompile(`^(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{2,62}$`)
-	datasetName  = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
-	locationName = regexp.MustCompile(`^[A-Za-z0-9-]*$`)
+	projectName  = compiled(`^(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{2,62}$`)
+	datasetName  = compiled(`^[A-Za-z0-9_]+$`)
+	locationName = compiled(`^[A-Za-z0-9-]*$`)
 )
+
+// compiled returns what compiles a regular expression when it is needed first, and not in programs that only have
+// this package linked.
+func compiled(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // Check returns an error that names each setting that is wrong, or nil.
 func (s Settings) Check() error {
 	var problems []error
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if !projectName.MatchString(s.project) {
+	if !projectName().MatchString(s.project) {
 		wrong("project %q: must be the ID of a project", s.project)
 	}
-	if !datasetName.MatchString(s.dataset) {
+	if !datasetName().MatchString(s.dataset) {
 		wrong("dataset %q: must be of letters, digits and underscores", s.dataset)
 	}
-	if !locationName.MatchString(s.location) {
+	if !locationName().MatchString(s.location) {
 		wrong(`location %q: must be like "EU" or "europe-west3"`, s.location)
 	}
 	if s.retention < time.Hour || s.retention > 150*24*time.Hour {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"cloud.google.com/go/storage"
 	"example.com/eventdriver/driver"
@@ -74,19 +75,21 @@ func letterRefOf(o listed) driver.LetterRef {
 	ref := driver.LetterRef{Ref: o.name, Reason: driver.Reason(d.text(fieldReason)), Key: d.text(fieldKey),
 		Source: d.text(fieldSource), ID: d.text(fieldID), Added: o.created}
 	if ref.Reason == "" { // of an earlier version
-		reason, _ := unescape(letterName.FindStringSubmatch(o.name)[1])
+		reason, _ := unescape(letterName().FindStringSubmatch(o.name)[1])
 		ref.Reason = driver.Reason(reason)
 	}
 	return ref
 }
 
 // letterName is how the name of a letter ends; see [layout.deadLetter].
-var letterName = regexp.MustCompile(`/-?\d+-\d\d-\d\d/([^/]*)-[0-9a-f]{32}\` + letterSuffix + `$`)
+var letterName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`/-?\d+-\d\d-\d\d/([^/]*)-[0-9a-f]{32}\` + letterSuffix + `$`)
+})
 
 // isLetter says whether an object of that name is, or would be, a letter of this store.
 func (l layout) isLetter(name string) bool {
 	rest, mine := strings.CutPrefix(name, l.deadLetters())
-	return mine && letterName.FindString("/"+rest) == "/"+rest
+	return mine && letterName().FindString("/"+rest) == "/"+rest
 }
 
 // ReadLetter implements [driver.LetterBox]. It costs one Class B operation.
