@@ -5,8 +5,8 @@ const gcsstoreFolder = "stores/gcsstore"
 // cloudSourceMutants are found with the store of Cloud Storage.
 var cloudSourceMutants = []sourceMutant{
 	{name: "gcsstore: writes have no condition", anchor: anchor{folder: gcsstoreFolder, in: "upload",
-		at: `s.clients.objects.Insert(s.settings.bucket, o).Name(o.Name).IfGenerationMatch(replaces)`},
-		to: `s.clients.objects.Insert(s.settings.bucket, o).Name(o.Name)`},
+		at: `"?uploadType=multipart&prettyPrint=false&fields=generation&ifGenerationMatch="`},
+		to: `"?uploadType=multipart&prettyPrint=false&fields=generation&unconditional="`},
 	{name: "gcsstore: a refused Persist is taken for stored", anchor: anchor{folder: gcsstoreFolder, in: "create",
 		at: `return other, generation, err`}, to: "_, _ = other, err\nreturn mine, generation, nil"},
 	{name: "gcsstore: a refused seal is taken for kept", anchor: anchor{folder: gcsstoreFolder, in: "Store.seal",

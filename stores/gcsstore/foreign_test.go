@@ -16,7 +16,7 @@ import (
 // A success of whoever else is between says nothing either: nothing was stored, and nothing is corrupt.
 func TestForeignSuccessIsAFailure(t *testing.T) {
 	for _, body := range []string{"", "{}", "null", `{"status":"ok"}`, `{"kind":"storage#object","generation":"0"}`,
-		"<html>Sign in</html>", `{"items":[]}`, `{"kind":"storage#objects","items":[null]}`,
+		"<html>Sign in</html>", `{"kind":"admin#users","items":[]}`, `{"kind":"storage#objects","items":[null]}`,
 		`{"kind":"storage#objects","items":[{"name":""}]}`} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()

@@ -8,13 +8,15 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/googleapi"
-	raw "google.golang.org/api/storage/v1"
 
 	"example.com/eventdriver/driver"
 )
@@ -67,14 +69,18 @@ func (s *Store) attributes(ctx context.Context, name string) (a attributes, err 
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal(text, &a)
+		return readJSON(response, &a)
 	})
 	return a, err
+}
+
+func readJSON(response *http.Response, into any) error {
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
 }
 
 // listed is an object without its content, as a list has it.
@@ -110,17 +116,21 @@ type names struct{ prefix, from, to string }
 
 // pages are the answers to a list, of a number of objects each at most.
 type pages struct {
-	store  *Store
-	ctx    context.Context
-	prefix string
-	call   *raw.ObjectsListCall
+	store *Store
+	ctx   context.Context
+	query url.Values // of the next one
 }
 
 func (s *Store) pages(ctx context.Context, n names, most int) pages {
-	call := s.clients.objects.List(s.settings.bucket).Projection("noAcl").MaxResults(int64(most)).
-		Fields("kind", "nextPageToken", "items(name,metadata,timeCreated,generation)").
-		Prefix(n.prefix).StartOffset(n.from).EndOffset(n.to).Context(ctx)
-	return pages{s, ctx, n.prefix, call}
+	query := url.Values{"prettyPrint": {"false"}, "projection": {"noAcl"}, "maxResults": {strconv.Itoa(most)},
+		"fields": {"kind,nextPageToken,items(name,metadata,timeCreated,generation)"}, "prefix": {n.prefix}}
+	if n.from != "" {
+		query.Set("startOffset", n.from)
+	}
+	if n.to != "" {
+		query.Set("endOffset", n.to)
+	}
+	return pages{s, ctx, query}
 }
 
 // next returns the next page, and whether there may be more after it. Class A.
@@ -131,23 +141,40 @@ func (p pages) next() (page []listed, more bool, err error) {
 		case err != nil && missing(err) != present:
 			return nil, false, p.store.noBucket()
 		case err != nil:
-			return nil, false, p.store.unexpected(p.ctx, p.prefix, err)
+			return nil, false, p.store.unexpected(p.ctx, p.query.Get("prefix"), err)
 		}
 		for _, o := range answer.Items {
-			created, _ := time.Parse(time.RFC3339, o.TimeCreated)
-			page = append(page, listed{o.Name, o.Metadata, created, o.Generation})
+			page = append(page, listed{o.Name, o.Metadata, o.TimeCreated, o.Generation})
 		}
+		p.query.Set("pageToken", answer.NextPageToken)
 		if len(page) > 0 || answer.NextPageToken == "" {
-			p.call.PageToken(answer.NextPageToken)
 			return page, answer.NextPageToken != "", nil
 		}
-		p.call.PageToken(answer.NextPageToken)
 	}
 }
 
-func (p pages) ask() (answer *raw.Objects, err error) {
+// listAnswer is the answer to a list, in the form of the JSON API.
+type listAnswer struct {
+	Kind          string
+	NextPageToken string
+	Items         []struct {
+		Name string
+		attributes
+	}
+}
+
+func (p pages) ask() (answer listAnswer, err error) {
 	err = try(p.ctx, func() error {
-		if answer, err = p.call.Do(); err != nil {
+		request, err := http.NewRequestWithContext(p.ctx, http.MethodGet, p.store.clients.objects+"?"+p.query.Encode(), nil)
+		if err != nil {
+			return err
+		}
+		response, err := p.store.send(request)
+		if err != nil {
+			return err
+		}
+		answer = listAnswer{}
+		if err := readJSON(response, &answer); err != nil {
 			return err
 		}
 		return p.store.checkList(answer)
@@ -158,14 +185,19 @@ func (p pages) ask() (answer *raw.Objects, err error) {
 // kindsOfList are what Cloud Storage, fake-gcs-server and ours, and the emulator of Firebase say that a list is.
 var kindsOfList = []string{"storage#objects", "#storage/objects"}
 
-// checkList says what the answer to a list lacks. Without this, what stands between would make a bucket look empty.
-func (s *Store) checkList(answer *raw.Objects) error {
-	if answer == nil || !slices.Contains(kindsOfList, answer.Kind) {
+// checkList says what the answer to a list lacks: its kind or its objects. Without this, what stands between would
+// make a bucket look empty.
+func (s *Store) checkList(answer listAnswer) error {
+	isList := slices.Contains(kindsOfList, answer.Kind)
+	if answer.Kind == "" {
+		isList = answer.Items != nil
+	}
+	if !isList {
 		return s.foreign("it is no list of objects")
 	}
 	for _, o := range answer.Items {
-		if o == nil || o.Name == "" || o.Generation == absent {
-			return s.foreign("it lists an object without a name or a generation")
+		if o.Name == "" {
+			return s.foreign("it lists an object without a name")
 		}
 	}
 	return nil

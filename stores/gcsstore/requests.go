@@ -20,12 +20,12 @@ import (
 )
 
 // clients send the requests of a store, all over one client of HTTP. For those that each event
-// takes, storage would need twice the memory.
+// takes, storage would need several times the memory.
 type clients struct {
-	storage *storage.Client     // deletes
-	objects *raw.ObjectsService // uploads and lists: what storage is built on
-	http    *http.Client        // reads
-	base    string              // of objects: https://storage.googleapis.com/storage/v1/b/BUCKET/o/
+	storage *storage.Client // deletes
+	http    *http.Client    // uploads, reads and lists, in the form of the JSON API
+	objects string          // where they are: https://storage.googleapis.com/storage/v1/b/BUCKET/o
+	uploads string          // where they are uploaded to: https://storage.googleapis.com/upload/storage/v1/b/BUCKET/o
 }
 
 // connect returns the clients, with credentials and at an address as Google's libraries find them.
@@ -52,27 +52,30 @@ func connect(ctx context.Context, bucket string, opts []option.ClientOption) (cl
 	}
 	endpoint = strings.TrimSuffix(endpoint, "/") + "/"
 	opts = []option.ClientOption{option.WithHTTPClient(hc), option.WithEndpoint(endpoint), option.WithoutAuthentication()}
-	service, err := raw.NewService(ctx, opts...)
-	if err != nil {
-		return clients{}, err
-	}
 	client, err := storage.NewClient(ctx, opts...)
-	return clients{client, service.Objects, hc, endpoint + "b/" + escapeInURL(bucket) + "/o/"}, err
+	objects := "b/" + escapeInURL(bucket) + "/o"
+	uploads := googleapi.ResolveRelative(endpoint, "/upload/storage/v1/"+objects)
+	return clients{client, hc, endpoint + objects, uploads}, err
 }
 
 // get asks for an object, in the way that query says; for a part of it, unless that is "". The
-// caller closes the answer's body. The generated client does the same with twice as many
-// allocations, and most requests are these.
+// caller closes the answer's body.
 func (s *Store) get(ctx context.Context, name, query, part string) (*http.Response, error) {
-	url := s.clients.base + escapeInURL(name) + "?prettyPrint=false&" + query
+	url := s.clients.objects + "/" + escapeInURL(name) + "?prettyPrint=false&" + query
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header["User-Agent"], request.Header["X-Goog-Api-Client"] = userAgent, apiClient
 	if part != "" {
 		request.Header.Set("Range", part)
 	}
+	return s.send(request)
+}
+
+// send sends a request. The caller closes the answer's body. The generated client of the JSON API does the same with
+// more than twice as many allocations.
+func (s *Store) send(request *http.Request) (*http.Response, error) {
+	request.Header["User-Agent"], request.Header["X-Goog-Api-Client"] = userAgent, apiClient
 	response, err := s.clients.http.Do(request)
 	if err != nil {
 		return nil, err
@@ -103,7 +106,7 @@ const noGeneration = "it says no generation of the object"
 
 // foreign says what tells that an answer is not Cloud Storage's, whose it is, and what to do.
 func (s *Store) foreign(lacks string) error {
-	return fmt.Errorf("%w: %s; look at STORAGE_EMULATOR_HOST, and at proxies before %s", errForeign, lacks, s.clients.base)
+	return fmt.Errorf("%w: %s; look at STORAGE_EMULATOR_HOST, and at proxies before %s", errForeign, lacks, s.clients.objects)
 }
 
 // try sends a request, and repeats it after a pause for as long as its failure may pass. The requests

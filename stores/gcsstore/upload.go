@@ -2,18 +2,20 @@ package gcsstore
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
-
-	"google.golang.org/api/googleapi"
-	raw "google.golang.org/api/storage/v1"
 )
 
 // errRefused: the object is not, or no longer, of the generation that a write
@@ -54,12 +56,12 @@ func (s *Store) insert(ctx context.Context, o object, replaces int64) (generatio
 	if err != nil {
 		return 0, fmt.Errorf("encode: %w", err)
 	}
-	stored := &raw.Object{Name: o.name, ContentType: o.contentType, Metadata: o.metadata,
+	about := newObject{Name: o.name, ContentType: o.contentType, Metadata: o.metadata,
 		Crc32c: base64.StdEncoding.EncodeToString(checksum.Sum(nil))} // the service refuses what is not whole
 	err = try(ctx, func() error {
 		sent := &media{rest: o.content(), size: size}
 		defer sent.end()
-		generation, err = s.upload(ctx, stored, sent, replaces)
+		generation, err = s.upload(ctx, about, sent, replaces)
 		return err
 	})
 	switch {
@@ -73,36 +75,53 @@ func (s *Store) insert(ctx context.Context, o object, replaces int64) (generatio
 	return 0, s.unexpected(ctx, o.name, err)
 }
 
+// newObject is what an object is uploaded with, beside its content.
+type newObject struct {
+	Name        string            `json:"name"`
+	ContentType string            `json:"contentType"`
+	Crc32c      string            `json:"crc32c"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+}
+
 // upload sends one request with the whole object. It returns the new generation.
-func (s *Store) upload(ctx context.Context, o *raw.Object, content *media, replaces int64) (int64, error) {
-	stored, err := s.clients.objects.Insert(s.settings.bucket, o).Name(o.Name).IfGenerationMatch(replaces).
-		Media(content, googleapi.ContentType(o.ContentType), googleapi.ChunkSize(0)).
-		Fields("generation").Context(ctx).Do()
+func (s *Store) upload(ctx context.Context, o newObject, content *media, replaces int64) (int64, error) {
+	about, err := json.Marshal(o)
 	if err != nil {
 		return 0, err
 	}
-	if stored == nil || stored.Generation == absent {
+	boundary := rand.Text() // nobody can have put it into a content
+	before := "--" + boundary + "\r\nContent-Type: application/json\r\n\r\n" + string(about) +
+		"\r\n--" + boundary + "\r\nContent-Type: " + o.ContentType + "\r\n\r\n"
+	after := "\r\n--" + boundary + "--\r\n"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.clients.uploads+
+		"?uploadType=multipart&prettyPrint=false&fields=generation&ifGenerationMatch="+strconv.FormatInt(replaces, 10)+
+		"&name="+url.QueryEscape(o.Name), io.MultiReader(strings.NewReader(before), content, strings.NewReader(after)))
+	if err != nil {
+		return 0, err
+	}
+	request.ContentLength = int64(len(before)+len(after)) + content.size
+	request.Header.Set("Content-Type", "multipart/related; boundary="+boundary)
+	response, err := s.send(request)
+	if err != nil {
+		return 0, err
+	}
+	var stored attributes
+	if err := readJSON(response, &stored); err != nil {
+		return 0, err
+	}
+	if stored.Generation == absent {
 		return 0, s.foreign(noGeneration)
 	}
 	return stored.Generation, nil
 }
 
-// media is a content that is being sent. The client passes it on in a goroutine of its own, through a buffer that is no
-// larger than need be.
+// media is a content that is being sent.
 type media struct {
 	size int64
 
 	mu    sync.Mutex // held while the content is read
 	rest  io.Reader
 	ended bool
-}
-
-// mostBuffered is the size of a buffer at most.
-const mostBuffered = 32 << 10
-
-// WriteTo implements io.WriterTo.
-func (m *media) WriteTo(w io.Writer) (int64, error) {
-	return io.CopyBuffer(w, struct{ io.Reader }{m}, make([]byte, max(1, min(m.size, mostBuffered))))
 }
 
 // Read implements io.Reader.
@@ -115,7 +134,7 @@ func (m *media) Read(p []byte) (int, error) {
 	return m.rest.Read(p)
 }
 
-// end returns when the content is left alone: the client may still send when the answer has come, or the context has
+// end returns when the content is left alone: the transport may still send when the answer has come, or the context has
 // ended.
 func (m *media) end() {
 	m.mu.Lock()
