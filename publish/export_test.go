@@ -1,7 +1,7 @@
 package publish
 
 import (
-	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
 	"example.com/eventdriver/driver"
 )
@@ -15,4 +15,6 @@ func (l *Letters) Limit(bytes int) *Letters {
 }
 
 // LetterMessage is the message of a letter, without its being sent.
-func LetterMessage(d driver.DeadLetter) *pubsub.Message { return letterMessage(d, maxMessage-reserved) }
+func LetterMessage(d driver.DeadLetter) *pubsubpb.PubsubMessage {
+	return letterMessage(d, maxMessage-reserved)
+}

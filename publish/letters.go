@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/decode"
@@ -72,7 +72,7 @@ func (l *Letters) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error 
 }
 
 // letterMessage returns the message of a letter, with limit bytes of data at most.
-func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
+func letterMessage(d driver.DeadLetter, limit int) *pubsubpb.PubsubMessage {
 	attributes := describe(d)
 	const more = 2 // left-out and whole
 	var leftOut []string
@@ -86,7 +86,7 @@ func letterMessage(d driver.DeadLetter, limit int) *pubsub.Message {
 	if leftOut != nil {
 		attributes["left-out"] = strings.Join(leftOut, ", ")
 	}
-	return &pubsub.Message{Data: body, Attributes: attributes}
+	return &pubsubpb.PubsubMessage{Data: body, Attributes: attributes}
 }
 
 // describe returns the attributes that are not the event's own.

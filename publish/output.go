@@ -12,7 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 
 	"example.com/eventdriver/driver"
 )
@@ -96,8 +96,8 @@ func (o *Output) Process(ctx context.Context, in driver.Message, next driver.Nex
 	if fits(in.Key) {
 		attributes["ce-key"], attributes["ce-subject"] = in.Key, in.Key
 	}
-	err := o.topic.publish(ctx, &pubsub.Message{Data: in.Content, Attributes: attributes, OrderingKey: fitting(in.Key)})
-	if err != nil {
+	m := &pubsubpb.PubsubMessage{Data: in.Content, Attributes: attributes, OrderingKey: fitting(in.Key)}
+	if err := o.topic.publish(ctx, m); err != nil {
 		return fmt.Errorf("%w (%w)", err, driver.ErrActed)
 	}
 	return next.Call(ctx, in)

@@ -158,21 +158,12 @@ func TestPartsCanBeLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deps := func(tags string) []string {
-		cmd := exec.Command("go", "list", "-deps", "-tags", tags, ".")
-		cmd.Dir = root
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Fields(string(out))
-	}
-	plain := deps("")
+	plain := deps(t, "")
 	for tag, packages := range map[string][]string{
 		"nobigquery":  {module + "/stores/bqstore", "cloud.google.com/go/bigquery"},
 		"notelemetry": {module + "/telemetry", module + "/telemetry/otlp", "go.opentelemetry.io/otel/exporters/otlp/otlptrace"},
 	} {
-		without := deps(tag)
+		without := deps(t, tag)
 		for _, name := range packages {
 			if !slices.Contains(plain, name) {
 				t.Errorf("a plain build lacks %s", name)
@@ -185,6 +176,28 @@ func TestPartsCanBeLeftOut(t *testing.T) {
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("go vet -tags %s: %v\n%s", tag, err, out)
+		}
+	}
+}
+
+// deps returns the packages that are in the function, built with these tags.
+func deps(t *testing.T, tags string) []string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-tags", tags, ".")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
+}
+
+// TestNothingCountsFromTheStart: package pubsub would bring OpenCensus into the function, which takes half a
+// millisecond of each start and a goroutine.
+func TestNothingCountsFromTheStart(t *testing.T) {
+	for _, name := range deps(t, "") {
+		if strings.HasPrefix(name, "go.opencensus.io/") {
+			t.Errorf("the function contains %s", name)
 		}
 	}
 }
