@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -165,7 +166,11 @@ func acting(act action) http.Handler {
 		var asked request
 		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, requestLimit))
 		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&asked); err != nil {
+		err := decoder.Decode(&asked)
+		if _, rest := decoder.Token(); err == nil && !errors.Is(rest, io.EOF) {
+			err = errors.New("something follows the JSON object")
+		}
+		if err != nil {
 			answer(w, http.StatusBadRequest, problem{"the request can't be read: " + err.Error()})
 			return
 		}

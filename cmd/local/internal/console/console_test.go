@@ -120,6 +120,10 @@ func TestChanges(t *testing.T) {
 			t.Errorf("%s: %d %v, then %v; want %d and %s", c.name, status, said, p["state"], c.status, c.state)
 		}
 	}
+	answer, err := http.Post(s.url+"/api/purge", "application/json", strings.NewReader(`{"key":"order-1"}{"key":"order-2"}`))
+	if err != nil || answer.Body.Close() != nil || answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("two objects: %+v, %v", answer, err)
+	}
 	if status, said := s.post("complete", map[string]any{"Key": "order-1", "kee": 1}); status != http.StatusBadRequest {
 		t.Errorf("a misspelled field: %d %v", status, said)
 	}
