@@ -53,8 +53,15 @@ func serviceLink(name string) bool {
 // nearestVariable returns the known name that needs the fewest changes to be the
 // name, and whether it is so near, or begins so alike, that it may be meant.
 func nearestVariable(name string, known []string) (nearest string, suspicious bool) {
-	upper, fewest := strings.ToUpper(name), math.MaxInt
+	upper, fewest := strings.ToUpper(name), 3 // of so many changes, none is near
+	beginsAlike := slices.ContainsFunc(known, func(k string) bool { return beginsLike(upper, k) })
+	if beginsAlike {
+		fewest = math.MaxInt
+	}
 	for _, k := range known {
+		if longer := len(k) - len(upper); max(longer, -longer) >= fewest { // so the distance is, too
+			continue
+		}
 		if n := distance(upper, k); n < fewest {
 			nearest, fewest = k, n
 		}
@@ -63,7 +70,7 @@ func nearestVariable(name string, known []string) (nearest string, suspicious bo
 	if len(nearest) >= 8 { // in a short name, two changes make another word of it
 		near = 2
 	}
-	return nearest, fewest <= near || slices.ContainsFunc(known, func(k string) bool { return beginsLike(upper, k) })
+	return nearest, fewest <= near || beginsAlike
 }
 
 // beginsLike says whether a name has the first word of a known one that is the
