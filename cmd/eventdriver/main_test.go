@@ -131,9 +131,6 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// noPolicy is that of a resource that nobody has been granted anything on.
-var noPolicy = map[string]any{"kind": "storage#policy", "etag": "ACAB"}
-
 // orders is a service of which some things are wrong.
 func orders(t *testing.T) *googleapis.Server {
 	const service = "/v2/projects/p/locations/r/services/orders"
@@ -142,17 +139,17 @@ func orders(t *testing.T) *googleapis.Server {
 			"template": map[string]any{"containers": []any{map[string]any{"env": []any{
 				map[string]any{"name": "EVENT_SOURCES", "value": "placed"}, map[string]any{"name": "GCS_BUCKET",
 					"value": "b"}}}}}},
-		service + ":getIamPolicy":             noPolicy,
+		service + ":getIamPolicy":             map[string]any{},
 		service + "/revisions":                map[string]any{},
 		"/v2/projects/p/locations/r/services": map[string]any{},
 		"/v1/projects/p/locations/-/triggers": map[string]any{},
 		"/v1/projects/p/subscriptions":        map[string]any{},
 		"/v3/projects/p":                      map[string]any{"name": "projects/1"},
-		"/v3/projects/p:getIamPolicy":         noPolicy,
-		"/storage/v1/b/b": map[string]any{"kind": "storage#bucket", "versioning": map[string]any{"enabled": true},
+		"/v3/projects/p:getIamPolicy":         map[string]any{},
+		"/storage/v1/b/b": map[string]any{"versioning": map[string]any{"enabled": true},
 			"iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}}},
-		"/storage/v1/b/b/iam": noPolicy,
-		"/v1/projects/p/serviceAccounts/1-compute@developer.gserviceaccount.com": map[string]any{"name": "1-compute"},
+		"/storage/v1/b/b/iam": map[string]any{},
+		"/v1/projects/p/serviceAccounts/1-compute@developer.gserviceaccount.com": map[string]any{},
 	})
 }
 
@@ -182,12 +179,12 @@ func TestDoctorOfAService(t *testing.T) {
 // TestDoctorOfTheEnvironment: without a service the variables of the process tell where to look.
 func TestDoctorOfTheEnvironment(t *testing.T) {
 	environ := []string{"GOOGLE_CLOUD_PROJECT=p", "GCS_BUCKET=b"}
-	bucket := map[string]any{"kind": "storage#bucket", "iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}},
+	bucket := map[string]any{"iamConfiguration": map[string]any{"uniformBucketLevelAccess": map[string]any{"enabled": true}},
 		"lifecycle": map[string]any{"rule": []any{rule(7, "/events/event1", "/events/event2", "/events/event3"), rule(8,
 			"/claim"), rule(9, "/done")}}}
 	answers := map[string]any{"/v3/projects/p": map[string]any{"name": "projects/1"},
-		"/v3/projects/p:getIamPolicy": noPolicy,
-		"/storage/v1/b/b":             bucket, "/storage/v1/b/b/iam": noPolicy}
+		"/v3/projects/p:getIamPolicy": map[string]any{},
+		"/storage/v1/b/b":             bucket, "/storage/v1/b/b/iam": map[string]any{}}
 	server := googleapis.New(t, answers)
 	if code, out, errs := call(t, environ, "doctor", "--endpoint="+server.URL); code != fine || !strings.Contains(out,
 		"0 errors, 0 warnings, 0 costs") {

@@ -11,31 +11,16 @@ import (
 // is at --endpoint.
 var errForeign = errors.New("it is not the API's own")
 
-// Check says what an answer of one of Google's APIs lacks that each has: content, what it is about, and a value
-// in each place of its lists. So whoever uses the answer meets no nil there.
+// Check says what an answer of one of Google's APIs lacks that each has: content, and a value in each place of its
+// lists. So whoever uses the answer meets no nil there.
 func Check[T any](answer *T) error {
 	if answer == nil {
 		return fmt.Errorf("the answer is empty: %w", errForeign)
 	}
-	v := reflect.ValueOf(answer).Elem()
-	if place := hole(v); place != "" {
+	if place := hole(reflect.ValueOf(answer).Elem()); place != "" {
 		return fmt.Errorf("the answer has null at %s: %w", place[1:], errForeign)
 	}
-	if v.Kind() == reflect.Struct && anonymous(v) {
-		return fmt.Errorf("the answer does not say what it is about: %w", errForeign)
-	}
 	return nil
-}
-
-// anonymous says that an answer lacks the first of these that answers of its type have. Lists have none, but in
-// the older APIs.
-func anonymous(answer reflect.Value) bool {
-	for _, name := range []string{"Kind", "Name", "Etag"} {
-		if field := answer.FieldByName(name); field.IsValid() {
-			return field.IsZero()
-		}
-	}
-	return false
 }
 
 // hole returns the place of an entry of a list or map that is nil; "": there is none.

@@ -145,9 +145,6 @@ func (t Target) unreadable(resource, role string, err error) Unread {
 	case failed.Code == http.StatusUnauthorized:
 		return Unread{resource, said(failed), "gcloud auth application-default login"}
 	}
-	if failed.Message == "" {
-		return Unread{resource, fmt.Sprintf("the answer is %d without a word: %v", failed.Code, errForeign), tryAgain}
-	}
 	return Unread{resource, fmt.Sprintf("the API answered %d: %s", failed.Code, said(failed)), "try again"}
 }
 
@@ -174,10 +171,10 @@ func noAccount(err error) bool {
 	return absent(err) && errors.As(err, &failed) && strings.Contains(strings.ToLower(failed.Message), "service account")
 }
 
-// absent says that the API does not know the thing. A proxy also answers 404, without the words of an API.
+// absent says that the API does not know the thing.
 func absent(err error) bool {
 	var failed *googleapi.Error
-	return errors.As(err, &failed) && failed.Code == http.StatusNotFound && failed.Message != ""
+	return errors.As(err, &failed) && failed.Code == http.StatusNotFound
 }
 
 // got returns what an API has answered, which is whole unless there is an error.

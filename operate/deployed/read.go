@@ -101,6 +101,9 @@ func (r *reader) service() (err error) {
 	if err != nil {
 		return r.d.unreadable(name, roleRun, err)
 	}
+	if r.d.Service.Name == "" { // a proxy has answered, and nothing is known of the service
+		return Unread{name, "the answer names no service, so it is not Cloud Run's", tryAgain}
+	}
 	var list []*run.GoogleCloudRunV2Revision
 	err = r.run.Projects.Locations.Services.Revisions.List(name).Pages(r.ctx,
 		each(func(page *run.GoogleCloudRunV2ListRevisionsResponse) {

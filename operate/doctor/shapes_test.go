@@ -141,26 +141,3 @@ func walk(value any, each func(any) any) any {
 	}
 	return value
 }
-
-// TestAnswersAboutNothing: what answers {} is not the API, unless it lists what there is. So nothing is said of settings
-// that are not there.
-func TestAnswersAboutNothing(t *testing.T) {
-	for _, world := range worldsOfShapes {
-		for path := range world().answers() {
-			if strings.HasSuffix(path, "s") && !strings.HasPrefix(path, "/storage") || path == "/v2/"+target.String() {
-				continue // a list, or the service itself
-			}
-			answers := answersOf(t, world())
-			answers[path] = map[string]any{}
-			found, err := examined(t, answers)
-			if err != nil {
-				t.Errorf("%s: %v", path, err)
-			}
-			for _, f := range found {
-				if f.Check != "unread" && !strings.HasPrefix(f.Problem, "keys may wait there") {
-					t.Errorf("%s: misled: %s", path, f)
-				}
-			}
-		}
-	}
-}

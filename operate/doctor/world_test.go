@@ -93,7 +93,7 @@ func byTerraform() *world {
 				}},
 			},
 		},
-		function: &cloudfunctions.Function{Name: "orders", BuildConfig: &cloudfunctions.BuildConfig{EntryPoint: "EventDriver"}},
+		function: &cloudfunctions.Function{BuildConfig: &cloudfunctions.BuildConfig{EntryPoint: "EventDriver"}},
 		subs:     map[string]*pubsub.Subscription{},
 		topics:   map[string]*pubsub.Topic{},
 		buckets: map[string]*storage.Bucket{"shop-prod-orders-events": {
@@ -232,7 +232,6 @@ func (w *world) answers() map[string]any {
 	}
 	for name, b := range w.buckets {
 		path := "/storage/v1/b/" + name
-		b.Kind = "storage#bucket"
 		a[path], a[path+"/iam"] = b, policy(w.policies[name])
 	}
 	for name, objects := range w.objects {
@@ -240,19 +239,17 @@ func (w *world) answers() map[string]any {
 		for _, object := range objects {
 			items = append(items, map[string]string{"name": object})
 		}
-		a["/storage/v1/b/"+name+"/o"] = map[string]any{"kind": "storage#objects", "items": items}
+		a["/storage/v1/b/"+name+"/o"] = map[string]any{"items": items}
 	}
 	for name, d := range w.datasets {
-		d.Kind = "bigquery#dataset"
 		a["/bigquery/v2/"+project+"/datasets/"+name] = d
 	}
 	for name, table := range w.tables {
 		dataset, id, _ := strings.Cut(name, ".")
-		table.Kind = "bigquery#table"
 		a["/bigquery/v2/"+project+"/datasets/"+dataset+"/tables/"+id] = table
 	}
 	for _, email := range w.accounts {
-		a["/v1/"+project+"/serviceAccounts/"+email] = map[string]any{"name": email, "email": email,
+		a["/v1/"+project+"/serviceAccounts/"+email] = map[string]any{"email": email,
 			"disabled": email == w.disabled, "projectId": "shop-prod"}
 		a["/v1/"+project+"/serviceAccounts/"+email+":getIamPolicy"] = policy(w.policies[email])
 	}
@@ -264,7 +261,7 @@ func (w *world) answers() map[string]any {
 }
 
 func policy(bindings []binding) any {
-	return map[string]any{"kind": "storage#policy", "version": 3, "etag": "BwYx", "bindings": bindings}
+	return map[string]any{"version": 3, "bindings": bindings}
 }
 
 func env(variables map[string]string) (all []*run.GoogleCloudRunV2EnvVar) {
