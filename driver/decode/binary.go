@@ -18,24 +18,25 @@ import (
 func binaryEvent(
 	header http.Header, data []byte, decodeText func(name, value string) (string, error), w *Warnings,
 ) (*cloudevents.Event, error) {
-	texts := map[string]string{}
 	var few [8]string // most events have no more
+	var fewAttributes [len(few) + 1]attribute
+	all := attributes(fewAttributes[:0])
 	for _, name := range eventHeaders(few[:0], header) {
-		attribute := lower(name[len("Ce-"):])
-		text, err := oneText(attribute, header[name], decodeText)
+		attributeName := lower(name[len("Ce-"):])
+		text, err := oneText(attributeName, header[name], decodeText)
 		if err == nil {
-			texts[attribute] = text
-		} else if err = malformed("ce-", attribute, err, w); err != nil {
+			all = append(all, attribute{name: attributeName, text: text})
+		} else if err = malformed("ce-", attributeName, err, w); err != nil {
 			return nil, err
 		}
 	}
-	if err := checkCount("the CloudEvent", len(texts)); err != nil {
+	if err := checkCount("the CloudEvent", len(all)); err != nil {
 		return nil, err
 	}
 	if contentType := header.Get("Content-Type"); contentType != "" {
-		texts["datacontenttype"] = contentType // the header's, in this mode
+		all = append(all, attribute{name: "datacontenttype", text: contentType}) // the header's, in this mode
 	}
-	e, err := newEvent("ce-", texts, nil, w)
+	e, err := newEvent("ce-", all, w)
 	if err != nil {
 		return nil, err
 	}

@@ -32,35 +32,72 @@ func shown(prefix, name string) string {
 	return prefix + name
 }
 
-// newEvent makes an event of its attributes: texts, and extensions of other types. Their names are
-// in lower case; errors show them with prefix. The SDK could read the attributes, too, but it
-// rewrites sources and refuses events for malformed optional attributes.
-func newEvent(prefix string, texts map[string]string, others map[string]any, w *Warnings) (*cloudevents.Event, error) {
-	if err := checkContext(prefix, texts["specversion"], texts["id"], texts["source"], texts["type"]); err != nil {
-		return nil, err
-	}
-	c := &event.EventContextV1{
-		ID:     strings.TrimSpace(texts["id"]),
-		Type:   strings.TrimSpace(texts["type"]),
-		Source: types.URIRef{URL: asWritten(texts["source"])},
-	}
-	if err := setOptional(c, prefix, texts, w); err != nil {
-		return nil, err
-	}
-	for name, value := range texts {
-		if !coreAttribute(name) {
-			setExtension(c, name, value)
+// attribute is an attribute of an event, with its name in lower case.
+type attribute struct {
+	name, text string
+	other      any // an extension's value that is no text
+}
+
+// attributes are those of an event. Of one that is there twice, the last counts.
+type attributes []attribute
+
+// text returns the text of an attribute, and whether there is one.
+func (all attributes) text(name string) (string, bool) {
+	for i := len(all) - 1; i >= 0; i-- {
+		if a := &all[i]; a.name == name && a.other == nil {
+			return a.text, true
 		}
 	}
-	for name, value := range others {
-		if !coreAttribute(name) {
-			setExtension(c, name, value)
+	return "", false
+}
+
+// required returns the texts of the attributes that every CloudEvent has.
+func (all attributes) required() (r requiredTexts) {
+	r.specversion, _ = all.text("specversion")
+	r.id, _ = all.text("id")
+	r.source, _ = all.text("source")
+	r.eventType, _ = all.text("type")
+	return r
+}
+
+// whole is an event with all that it points to, in one piece of memory.
+type whole struct {
+	event                cloudevents.Event
+	context              event.EventContextV1
+	time                 types.Timestamp
+	subject, contentType string
+}
+
+// newEvent makes an event of its attributes; errors show their names with prefix. The SDK could read the
+// attributes, too, but it rewrites sources and refuses events for malformed optional attributes.
+func newEvent(prefix string, all attributes, w *Warnings) (*cloudevents.Event, error) {
+	required := all.required()
+	if err := required.check(prefix); err != nil {
+		return nil, err
+	}
+	e := &whole{context: event.EventContextV1{
+		ID:     strings.TrimSpace(required.id),
+		Type:   strings.TrimSpace(required.eventType),
+		Source: types.URIRef{URL: asWritten(required.source)},
+	}}
+	if err := e.setOptional(prefix, all, w); err != nil {
+		return nil, err
+	}
+	c := &e.context
+	for _, a := range all {
+		switch {
+		case coreAttribute(a.name):
+		case a.other != nil:
+			setExtension(c, a.name, a.other)
+		default:
+			setExtension(c, a.name, a.text)
 		}
 	}
-	if texts["specversion"] == event.CloudEventsVersionV03 {
-		return &cloudevents.Event{Context: c.AsV03()}, nil
+	e.event.Context = c
+	if required.specversion == event.CloudEventsVersionV03 {
+		e.event.Context = c.AsV03()
 	}
-	return &cloudevents.Event{Context: c}, nil
+	return &e.event, nil
 }
 
 var errMediaType = errors.New(`not a media type, such as "application/json": the data counts as undeclared`)
@@ -74,8 +111,9 @@ func setExtension(c *event.EventContextV1, name string, value any) {
 
 // setOptional sets the optional attributes that are well-formed. Only a time with a comma rejects
 // the event: see errComma.
-func setOptional(c *event.EventContextV1, prefix string, texts map[string]string, w *Warnings) error {
-	if text, ok := texts["time"]; ok {
+func (e *whole) setOptional(prefix string, all attributes, w *Warnings) error {
+	c := &e.context
+	if text, ok := all.text("time"); ok {
 		at, err := parseTime(text)
 		switch {
 		case errors.Is(err, errComma):
@@ -83,28 +121,29 @@ func setOptional(c *event.EventContextV1, prefix string, texts map[string]string
 		case err != nil:
 			w.leaveOut(shown(prefix, "time"), err)
 		default:
-			c.Time = &types.Timestamp{Time: at}
+			e.time.Time = at
+			c.Time = &e.time
 		}
 	}
-	if text, ok := texts["subject"]; ok {
-		if text = strings.TrimSpace(text); text != "" {
-			c.Subject = &text
+	if text, ok := all.text("subject"); ok {
+		if e.subject = strings.TrimSpace(text); e.subject != "" {
+			c.Subject = &e.subject
 		} else {
 			w.leaveOut(shown(prefix, "subject"), errors.New("empty: leave it out, or say what the event is about"))
 		}
 	}
-	if text, ok := texts["datacontenttype"]; ok {
-		if declared(text) != "" {
-			c.DataContentType = &text
+	if text, ok := all.text("datacontenttype"); ok {
+		if e.contentType = text; declared(text) != "" {
+			c.DataContentType = &e.contentType
 		} else {
 			w.leaveOut("datacontenttype", errMediaType)
 		}
 	}
-	schema := texts["dataschema"]
-	if texts["specversion"] == event.CloudEventsVersionV03 {
-		schema = texts["schemaurl"]
+	schemaName := "dataschema"
+	if specversion, _ := all.text("specversion"); specversion == event.CloudEventsVersionV03 {
+		schemaName = "schemaurl"
 	}
-	if schema != "" {
+	if schema, _ := all.text(schemaName); schema != "" {
 		c.DataSchema = &types.URI{URL: asWritten(schema)}
 	}
 	return nil
@@ -161,14 +200,16 @@ func coreAttribute(name string) bool {
 	return false
 }
 
-// checkContext checks the attributes that every CloudEvent must have. Its errors show the name of
-// the wrong one with prefix, and what it should be.
-func checkContext(prefix, specversion, id, source, eventType string) error {
+// requiredTexts are the attributes that every CloudEvent must have.
+type requiredTexts struct{ specversion, id, source, eventType string }
+
+// check checks them. Its errors show the name of the wrong one with prefix, and what it should be.
+func (r requiredTexts) check(prefix string) error {
 	for _, required := range [...]struct{ name, value, remedy string }{
-		{"specversion", specversion, `set it to "1.0"`},
-		{"id", id, "set it to a name of the event that stays the same when it is delivered again"},
-		{"source", source, "set it to a URI of where the event comes from"},
-		{"type", eventType, "set it to the event's type"},
+		{"specversion", r.specversion, `set it to "1.0"`},
+		{"id", r.id, "set it to a name of the event that stays the same when it is delivered again"},
+		{"source", r.source, "set it to a URI of where the event comes from"},
+		{"type", r.eventType, "set it to the event's type"},
 	} {
 		value := required.value
 		if strings.TrimSpace(value) == "" {
@@ -181,12 +222,12 @@ func checkContext(prefix, specversion, id, source, eventType string) error {
 			return err
 		}
 	}
-	switch specversion {
+	switch r.specversion {
 	case event.CloudEventsVersionV1, event.CloudEventsVersionV03:
 	default:
-		return undecodable(`%sspecversion is %q: it must be "1.0"`, prefix, specversion)
+		return undecodable(`%sspecversion is %q: it must be "1.0"`, prefix, r.specversion)
 	}
-	if !possibleSource(source) {
+	if !possibleSource(r.source) {
 		return undecodable("%ssource is no URI reference: percent-encode control characters, and write %% as %%25", prefix)
 	}
 	return nil
@@ -211,7 +252,8 @@ func validate(e *cloudevents.Event) error {
 	if e == nil || e.Context == nil {
 		return undecodable("there is no CloudEvent: specversion, id, source and type are missing")
 	}
-	if err := checkContext("", e.SpecVersion(), e.ID(), sourceOf(e), e.Type()); err != nil {
+	required := requiredTexts{e.SpecVersion(), e.ID(), sourceOf(e), e.Type()}
+	if err := required.check(""); err != nil {
 		return err
 	}
 	return checkCount("the CloudEvent", len(extensionsOf(e)))

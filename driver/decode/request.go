@@ -128,9 +128,13 @@ func pushEvent(path string, body []byte, w *Warnings) (*cloudevents.Event, error
 		return nil, undecodable(`the Pub/Sub push has no field "subscription", ` +
 			"and the path of the push endpoint does not contain projects/PROJECT/topics/TOPIC")
 	}
-	e, err := newEvent("", map[string]string{
-		"specversion": event.CloudEventsVersionV1, "type": pubsubType, "id": m.id, "source": source, "datacontenttype": mediaJSON,
-	}, nil, w)
+	e, err := newEvent("", attributes{
+		{name: "specversion", text: event.CloudEventsVersionV1},
+		{name: "id", text: m.id},
+		{name: "source", text: source},
+		{name: "type", text: pubsubType},
+		{name: "datacontenttype", text: mediaJSON},
+	}, w)
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func structuredMembers(media string, body []byte) (map[string]json.RawMessage, e
 // contextEvent makes an event, without its data, of the members. A member whose name can't be that
 // of an attribute is ignored.
 func contextEvent(members map[string]json.RawMessage, w *Warnings) (*cloudevents.Event, error) {
-	texts, others := map[string]string{}, map[string]any{}
+	all := make(attributes, 0, len(members))
 	for _, member := range slices.Sorted(maps.Keys(members)) { // "KEY" before "key", which prevails
 		name := strings.ToLower(member)
 		if name == "data" || !event.IsExtensionNameValid(name) || coreAttribute(name) && name != member {
@@ -82,14 +82,12 @@ func contextEvent(members map[string]json.RawMessage, w *Warnings) (*cloudevents
 			continue
 		}
 		if text, ok := value.(string); ok {
-			texts[name] = text
-			delete(others, name)
+			all = append(all, attribute{name: name, text: text})
 		} else {
-			others[name] = value
-			delete(texts, name)
+			all = append(all, attribute{name: name, other: value})
 		}
 	}
-	return newEvent("", texts, others, w)
+	return newEvent("", all, w)
 }
 
 // attributeValue returns the value of an attribute in JSON: a string, a bool or an int32. A number

@@ -35,11 +35,11 @@ func parseTime(text string) (time.Time, error) {
 
 func dateTime(text string) (time.Time, bool) {
 	s := &scanner{rest: text, ok: true}
-	year, month, day := s.number(4, 0, 9999), 0, 0
+	year := s.number(4, 0, 9999)
 	s.oneOf("-")
-	month = s.number(2, 1, 12)
+	month := s.number(2, 1, 12)
 	s.oneOf("-")
-	day = s.number(2, 1, 31)
+	day := s.number(2, 1, 31)
 	s.oneOf("Tt")
 	hour := s.number(2, 0, 23)
 	s.oneOf(":")
@@ -48,7 +48,7 @@ func dateTime(text string) (time.Time, bool) {
 	second := s.number(2, 0, 60)
 	nanos := s.fraction()
 	offset := s.offset()
-	if !s.ok || s.rest != "" || day > daysIn(year, month) {
+	if !s.ok || s.rest != "" || day > 28 && day > daysIn(year, month) {
 		return time.Time{}, false
 	}
 	leap := second == 60
@@ -88,14 +88,20 @@ func (s *scanner) oneOf(set string) byte {
 
 // number takes a number of digits, whose value must be in the range.
 func (s *scanner) number(digits, least, most int) (n int) {
-	for range digits {
-		c := s.oneOf("0123456789")
-		if !s.ok {
+	if len(s.rest) < digits {
+		s.ok = false
+		return 0
+	}
+	for i := range digits {
+		c := s.rest[i]
+		if c < '0' || c > '9' {
+			s.ok = false
 			return 0
 		}
 		n = 10*n + int(c-'0')
 	}
-	s.ok = n >= least && n <= most
+	s.rest = s.rest[digits:]
+	s.ok = s.ok && n >= least && n <= most
 	return n
 }
 
