@@ -29,12 +29,12 @@ import (
 // digits. Of members whose names differ in case alone, a field of a struct T is given the
 // one that has its name.
 func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
-	holdsAny := holdsAny(reflect.TypeFor[T](), nil)
+	t := decodedTypeOf(reflect.TypeFor[T]())
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
 		var value T
 		content := in.Content
 		if rawjson.Valid(content) { // anything else is not decoded: see decode
-			if err := growFor[T](ctx, content, holdsAny); err != nil {
+			if err := t.grow(ctx, content); err != nil {
 				return err
 			}
 			var err error
@@ -42,7 +42,7 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 				return err
 			}
 		}
-		if err := decode(content, &value, holdsAny); err != nil {
+		if err := decode(content, &value, t.holdsAny); err != nil {
 			return Permanent(err)
 		}
 		if err := fn(ctx, in.Key, value); err != nil {
@@ -52,13 +52,25 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	})
 }
 
-// growFor counts what decoding valid JSON into a T takes, beside a copy of the JSON.
-func growFor[T any](ctx context.Context, content []byte, holdsAny bool) error {
-	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted {
+// decodedType is what there is to know of a type that JSON is decoded into.
+type decodedType struct {
+	reflect.Type
+	holdsAny bool // a number may land in an any
+	grows    bool // decoding may take more than a copy of the JSON
+}
+
+func decodedTypeOf(t reflect.Type) decodedType {
+	holdsAny := holdsAny(t, nil)
+	return decodedType{t, holdsAny, holdsAny || rawjson.Takes(t)}
+}
+
+// grow counts what decoding valid JSON takes, beside a copy of it.
+func (t decodedType) grow(ctx context.Context, content []byte) error {
+	if _, counted := ctx.Value(memoryKey{}).(Memory); !counted || !t.grows {
 		return nil
 	}
-	size := rawjson.DecodedSize(content, reflect.TypeFor[T]())
-	if holdsAny {
+	size := rawjson.DecodedSize(content, t.Type)
+	if t.holdsAny {
 		size += 2 * len(content) // in the Decoder
 	}
 	return Grow(ctx, size)

@@ -86,6 +86,23 @@ func TestTypedHandlerDecodesNothingUncounted(t *testing.T) {
 	}
 }
 
+// holder decodes what it holds itself.
+type holder struct{ held any }
+
+func (h *holder) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &h.held) }
+
+// TestTypedHandlerCountsTheDecoder, which holds the content once more where a number may land in an any.
+func TestTypedHandlerCountsTheDecoder(t *testing.T) {
+	handler := driver.JSON(func(context.Context, string, struct{ A holder }) error { return nil })
+	m := driver.Message{Key: "k", Source: "s", Content: fmt.Appendf(nil, `{"A":"%s"}`, strings.Repeat("x", 100_000))}
+	for size, want := range map[int]error{100_000: driver.ErrNoMemory, 300_000: nil} {
+		account := budget(size)
+		if err := driver.New(handler).Process(driver.WithMemory(t.Context(), &account), m); !errors.Is(err, want) {
+			t.Errorf("with %d bytes: %v, want %v", size, err, want)
+		}
+	}
+}
+
 func noMemory(err error) bool { return errors.Is(err, driver.ErrNoMemory) }
 
 // manyMembers returns n members of an object, each with a name of its own.

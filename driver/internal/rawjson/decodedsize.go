@@ -31,6 +31,20 @@ func DecodedSize(valid []byte, t reflect.Type) int {
 	return s.value(t)
 }
 
+// Takes says whether [DecodedSize] is ever more than 0 for a t. For most structs of texts, numbers and raw JSON it
+// is not, so that nobody has to look.
+func Takes(t reflect.Type) bool {
+	switch p := reflect.PointerTo(t); {
+	case p.Implements(unmarshaler) || p.Implements(textUnmarshaler):
+		return false
+	case t.Kind() == reflect.Array:
+		return Takes(t.Elem())
+	case t.Kind() == reflect.Struct:
+		return slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return Takes(f.Type) })
+	}
+	return slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map}, t.Kind())
+}
+
 type sizer struct {
 	scan
 	again int // bytes that were scanned again, for another field of the same name

@@ -75,6 +75,9 @@ func TestDecodedSize(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			size := rawjson.DecodedSize([]byte(c.text), reflect.TypeOf(c.into).Elem())
+			if size > 0 && !rawjson.Takes(reflect.TypeOf(c.into).Elem()) {
+				t.Errorf("%d bytes, of a type of which nobody looks", size)
+			}
 			before := heap()
 			_ = json.Unmarshal([]byte(c.text), c.into)
 			took := heap() - before
@@ -141,5 +144,26 @@ func TestDecodedSizeOfWhatDoesNotGrow(t *testing.T) {
 		times(1000, `{"a":1}`))
 	if size := rawjson.DecodedSize([]byte(text), reflect.TypeFor[order]()); size != 0 {
 		t.Errorf("%d bytes", size)
+	}
+}
+
+// TestTakes: of what has all of its places already nobody has to look.
+func TestTakes(t *testing.T) {
+	type order struct {
+		Raw   json.RawMessage
+		Text  string
+		At    time.Time
+		Fixed [3]wide
+		Inner struct{ N int }
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[order](), reflect.TypeFor[string](), reflect.TypeFor[struct{}]()} {
+		if rawjson.Takes(of) {
+			t.Errorf("%v takes memory when it is decoded", of)
+		}
+	}
+	for _, of := range []reflect.Type{reflect.TypeFor[struct{ order *order }](), reflect.TypeFor[[2][]byte]()} {
+		if !rawjson.Takes(of) {
+			t.Errorf("%v takes no memory when it is decoded", of)
+		}
 	}
 }
