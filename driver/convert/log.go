@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 
@@ -33,8 +34,15 @@ func (e *endpoint) report(ctx context.Context, event *cloudevents.Event, o outco
 		}
 	}
 	e.tell(ctx, event, o)
+	logger := e.log()
+	if !logger.Enabled(ctx, level) {
+		return
+	}
 	var few [8]slog.Attr
-	e.log().LogAttrs(ctx, level, text, describe(few[:0], event, o)...)
+	// Without the place in the source, which is this one for all events: to find it takes as long as the rest.
+	line := slog.NewRecord(time.Now(), level, text, 0)
+	line.AddAttrs(describe(few[:0], event, o)...)
+	_ = logger.Handler().Handle(ctx, line) // as a slog.Logger does with the error
 }
 
 // log returns the logger: an event must not fail because its log line does.
