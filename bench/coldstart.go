@@ -13,7 +13,8 @@ import (
 
 const coldStartText = `From the start of a process until its first event is acknowledged, and what of that is
 CPU. The bare function with clients is linked with Google's clients for the same services, and writes one object
-for the event; the function keeps the event. The storage is in a process of its own, without a delay. All
+for the event; the function keeps the event and looks for others. What the bare one has of Pub/Sub's client is its
+opening, and of BigQuery's a query; neither is called. The storage is in a process of its own, without a delay. All
 programs are built as the deployments build them (disable_grpc_modules, -s -w). What the tags nobigquery and
 notelemetry leave out where it is not used is measured with and without it; telemetry is linked then, and off.`
 
