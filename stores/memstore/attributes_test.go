@@ -29,3 +29,19 @@ func TestLookReturnsTheAttributesThatAreKept(t *testing.T) {
 		}
 	}
 }
+
+// The contents that a look returns share one piece of memory.
+func TestContentsOfALookAreApart(t *testing.T) {
+	store, sources := memstore.New(), []string{"a", "b", "c"}
+	var found []driver.Message
+	for _, source := range sources {
+		var err error
+		if found, _, err = store.KeepAndLook(t.Context(), driver.Message{Key: "k", Source: source, Content: []byte(source)}, sources); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = append(found[0].Content, "more"...)
+	if string(found[1].Content) != "b" {
+		t.Errorf("append to one content changed another to %q", found[1].Content)
+	}
+}

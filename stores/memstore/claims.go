@@ -4,15 +4,32 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/eventdriver/driver"
 )
 
-// claimed is what a lease is on.
-type claimed struct{ scope, key string }
+// leases are those of a key, ordered by scope. A key has few.
+type leases []lease
 
-// lease is what is known of a key's claims. It outlives its holder, so that the
+// find returns where the lease of the scope is, or would be.
+func (l leases) find(scope string) (int, bool) {
+	return slices.BinarySearchFunc(l, scope, func(one lease, scope string) int {
+		return strings.Compare(one.claim.Scope, scope)
+	})
+}
+
+// of returns the lease of the scope, or nil.
+func (l leases) of(scope string) *lease {
+	if i, found := l.find(scope); found {
+		return &l[i]
+	}
+	return nil
+}
+
+// lease is what is known of the claims of a key in a scope. It outlives its holder, so that the
 // token never goes back.
 type lease struct {
 	state   state
@@ -51,12 +68,13 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	id := claimed{c.Scope, c.Key}
-	l := s.leases[id]
-	isNew := l == nil
-	if isNew {
-		l = &lease{claim: driver.Claim{Token: s.purged}}
+	r := s.record(c.Key)
+	c.Key = r.key
+	i, known := r.leases.find(c.Scope)
+	if !known {
+		r.leases = slices.Insert(r.leases, i, lease{claim: driver.Claim{Scope: c.Scope, Token: s.purged}})
 	}
+	l := &r.leases[i]
 	now := time.Now()
 	switch {
 	case l.state == done:
@@ -74,9 +92,6 @@ func (s *Store) Acquire(ctx context.Context, c driver.Claim, ttl time.Duration) 
 	}
 	l.claim.Expires = now.Add(ttl)
 	l.state, l.said, l.paused, l.changed = held, driver.Released{}, time.Time{}, now
-	if isNew {
-		s.leases[id] = l
-	}
 	return l.claim, nil
 }
 
@@ -140,7 +155,7 @@ func (s *Store) Reopen(ctx context.Context, c driver.Claim) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	l := s.leases[claimed{c.Scope, c.Key}]
+	l := s.read(c.Key).leases.of(c.Scope)
 	switch {
 	case l == nil:
 	case l.state == done && l.claim.Token == c.Token:
@@ -161,8 +176,8 @@ func (s *Store) change(ctx context.Context, what string, c driver.Claim, by func
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	l, ok := s.leases[claimed{c.Scope, c.Key}]
-	if !ok || !l.mine(c) {
+	l := s.read(c.Key).leases.of(c.Scope)
+	if l == nil || !l.mine(c) {
 		return failedClaim(what, c, driver.ErrLost)
 	}
 	was := *l

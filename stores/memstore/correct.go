@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -19,22 +18,24 @@ func (s *Store) Correct(ctx context.Context, m driver.Message, c driver.Correcti
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if err := s.checkSealed(m.Key, m.Source); err != nil {
+	r := s.read(m.Key)
+	if err := r.checkSealed(m.Source); err != nil {
 		return failed("correct", m.Key, m.Source, err)
 	}
-	kept := s.events[m.Key].of(m.Source)
+	kept := r.events.of(m.Source)
 	if kept == nil {
 		return failed("correct", m.Key, m.Source, driver.ErrNotFound)
 	}
-	next, changes := kept.Correct(m, c)
+	before := kept.succession(r.key)
+	next, changes := before.Correct(m, c)
 	if !changes {
 		return nil
 	}
 	s.corrections++
 	ref := strconv.Itoa(s.corrections)
-	s.corrected[ref] = kept.message()
-	kept.corrections = append(kept.corrections, driver.Corrected{Correction: c, Ref: ref})
-	s.keep(next)
+	s.corrected[ref] = before.Last
+	kept.set(next)
+	kept.past.corrections = append(kept.past.corrections, driver.Corrected{Correction: c, Ref: ref})
 	return nil
 }
 
@@ -68,15 +69,18 @@ func (s *Store) PurgeEvents(ctx context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	for _, e := range s.events[key] {
-		for _, c := range e.corrections {
+	s.letters = slices.DeleteFunc(s.letters, func(l letter) bool { return l.Key == key })
+	r := s.keys[key]
+	if r == nil {
+		return nil
+	}
+	for _, e := range r.events {
+		for _, c := range e.corrections() {
 			delete(s.corrected, c.Ref)
 		}
 	}
-	delete(s.events, key)
-	delete(s.sealed, key)
-	delete(s.decided, key)
-	s.letters = slices.DeleteFunc(s.letters, func(l letter) bool { return l.Key == key })
+	r.events, r.sealed, r.decided = nil, nil, nil
+	s.forget(r)
 	return nil
 }
 
@@ -88,11 +92,14 @@ func (s *Store) PurgeClaims(ctx context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	maps.DeleteFunc(s.leases, func(id claimed, l *lease) bool {
-		if id.key == key {
-			s.purged = max(s.purged, l.claim.Token)
-		}
-		return id.key == key
-	})
+	r := s.keys[key]
+	if r == nil {
+		return nil
+	}
+	for _, l := range r.leases {
+		s.purged = max(s.purged, l.claim.Token)
+	}
+	r.leases = nil
+	s.forget(r)
 	return nil
 }

@@ -19,7 +19,7 @@ func (s *Store) Inspect(ctx context.Context, key string) (driver.KeyState, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	k := s.state(key, s.claims()[key])
+	k := s.read(key).state()
 	k.Letters = s.lettersOf(key)
 	if len(k.Events)+len(k.Sealed)+len(k.Decided)+len(k.Claims)+len(k.Letters) == 0 {
 		return driver.KeyState{}, failed("inspect", key, anySource, driver.ErrNotFound)
@@ -40,7 +40,7 @@ func (s *Store) ListKeys(ctx context.Context, q driver.KeyQuery) (driver.KeyPage
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	keys, claims := s.keys(), s.claims()
+	keys := slices.Sorted(maps.Keys(s.keys))
 	begin, found := slices.BinarySearch(keys, after)
 	if found {
 		begin++
@@ -48,7 +48,7 @@ func (s *Store) ListKeys(ctx context.Context, q driver.KeyQuery) (driver.KeyPage
 	end := min(len(keys), begin+cmp.Or(max(q.Limit, 0), driver.DefaultLimit))
 	page := driver.KeyPage{Seen: end - begin, Share: 1}
 	for _, key := range keys[begin:end] {
-		if k := s.state(key, claims[key]); q.Takes(k) {
+		if k := s.read(key).state(); q.Takes(k) {
 			page.Keys = append(page.Keys, k)
 		}
 	}
@@ -67,41 +67,25 @@ func parseCursor(cursor string) (after string, err error) {
 	return after, nil
 }
 
-// keys returns the keys of which more is kept than letters, ordered. The caller holds the
-// mutex.
-func (s *Store) keys() []string {
-	keys := slices.AppendSeq(slices.Collect(maps.Keys(s.events)), maps.Keys(s.decided))
-	keys = slices.AppendSeq(keys, maps.Keys(s.sealed))
-	for id := range s.leases {
-		keys = append(keys, id.key)
+// state describes what is kept of a key, but for its letters.
+func (r record) state() driver.KeyState {
+	k := driver.KeyState{Key: r.key, Sealed: slices.Sorted(maps.Keys(r.sealed))}
+	for i := range r.events {
+		k.Events = append(k.Events, r.events[i].describe())
 	}
-	slices.Sort(keys)
-	return slices.Compact(keys)
-}
-
-// state describes what is kept of key, which has these claims, but for its letters. The caller holds the mutex.
-func (s *Store) state(key string, claims []driver.ClaimState) driver.KeyState {
-	k := driver.KeyState{Key: key, Claims: claims, Sealed: slices.Sorted(maps.Keys(s.sealed[key]))}
-	for _, e := range s.events[key] {
-		k.Events = append(k.Events, driver.EventState{Source: e.Last.Source, ID: e.Last.ID, Kept: e.since, Time: e.Last.Time,
-			Size: int64(len(e.Last.Content)), MediaType: e.Last.MediaType, Corrections: slices.Clone(e.corrections)})
+	for _, join := range slices.Sorted(maps.Keys(r.decided)) {
+		k.Decided = append(k.Decided, driver.Decision{Join: join, Sources: slices.Clone(r.decided[join])})
 	}
-	for _, join := range slices.Sorted(maps.Keys(s.decided[key])) {
-		k.Decided = append(k.Decided, driver.Decision{Join: join, Sources: slices.Clone(s.decided[key][join])})
+	for i := range r.leases {
+		k.Claims = append(k.Claims, r.leases[i].describe())
 	}
 	return k
 }
 
-// claims describes the claims of each key, ordered by scope. The caller holds the mutex.
-func (s *Store) claims() map[string][]driver.ClaimState {
-	claims := make(map[string][]driver.ClaimState)
-	for id, l := range s.leases {
-		claims[id.key] = append(claims[id.key], l.describe())
-	}
-	for _, of := range claims {
-		slices.SortFunc(of, func(a, b driver.ClaimState) int { return strings.Compare(a.Scope, b.Scope) })
-	}
-	return claims
+func (e *event) describe() driver.EventState {
+	m := e.head("")
+	return driver.EventState{Source: m.Source, ID: m.ID, Kept: e.since, Time: m.Time,
+		Size: int64(len(e.content())), MediaType: m.MediaType, Corrections: slices.Clone(e.corrections())}
 }
 
 func (l *lease) describe() driver.ClaimState {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,16 +39,22 @@ var (
 // every method a single step. Make one with [New].
 type Store struct {
 	mu      sync.Mutex
-	events  map[string]events              // by key
-	decided map[string]map[string][]string // by key, then by the join's name
-	sealed  map[string]map[string]bool     // by key, then by source
-	leases  map[claimed]*lease
+	keys    map[string]*record
 	letters []letter // in the order they came, which is that of their numbers
 	added   int      // how many letters there have ever been
 
 	corrected   map[string]driver.Message // events as they were before, by what they are called
 	corrections int                       // how many there have ever been
 	purged      int64                     // the greatest token of the claims that were purged
+}
+
+// record is all that is kept of a key but its letters.
+type record struct {
+	key     string
+	events  events
+	sealed  map[string]bool     // by source
+	decided map[string][]string // by the join's name
+	leases  leases
 }
 
 type letter struct {
@@ -58,13 +65,32 @@ type letter struct {
 
 // New returns an empty store. Leases run by [time.Now].
 func New() *Store {
-	return &Store{
-		events:  make(map[string]events),
-		decided: make(map[string]map[string][]string),
-		sealed:  make(map[string]map[string]bool),
-		leases:  make(map[claimed]*lease),
+	return &Store{keys: make(map[string]*record), corrected: make(map[string]driver.Message)}
+}
 
-		corrected: make(map[string]driver.Message),
+// read returns what is kept of a key, which may be nothing. The caller holds the mutex.
+func (s *Store) read(key string) record {
+	if r := s.keys[key]; r != nil {
+		return *r
+	}
+	return record{key: key}
+}
+
+// record returns what is kept of a key, to be added to. The caller holds the mutex.
+func (s *Store) record(key string) *record {
+	r := s.keys[key]
+	if r == nil {
+		key = strings.Clone(key) // which may be a part of a large text
+		r = &record{key: key}
+		s.keys[key] = r
+	}
+	return r
+}
+
+// forget takes the record of a key away if it is empty. The caller holds the mutex.
+func (s *Store) forget(r *record) {
+	if len(r.events)+len(r.sealed)+len(r.decided)+len(r.leases) == 0 {
+		delete(s.keys, r.key)
 	}
 }
 
@@ -79,28 +105,26 @@ func (s *Store) Persist(ctx context.Context, m driver.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.persist(ctx, m)
+	return s.record(m.Key).persist(ctx, m, 1)
 }
 
-// persist keeps m unless an event is kept already. The caller holds the mutex.
-func (s *Store) persist(ctx context.Context, m driver.Message) error {
-	if err := s.checkSealed(m.Key, m.Source); err != nil {
+// persist keeps m unless an event is kept already. expected is how many events the key is to have.
+func (r *record) persist(ctx context.Context, m driver.Message, expected int) error {
+	if err := r.checkSealed(m.Source); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
-	kept := s.events[m.Key].of(m.Source)
+	kept := r.events.of(m.Source)
 	if kept == nil {
-		s.keep(driver.Succession{Last: m})
+		r.keep(driver.Succession{Last: m}, expected)
 		return nil
 	}
-	var conflict *driver.ConflictError
-	if !errors.As(kept.Conflict(m), &conflict) {
+	if kept.content() == string(m.Content) {
 		return nil
 	}
-	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
+	if err := driver.Grow(ctx, len(kept.content())); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
-	conflict.Stored = kept.message()
-	return failed("persist", m.Key, m.Source, conflict)
+	return failed("persist", m.Key, m.Source, kept.succession(r.key).Conflict(m))
 }
 
 // KeepAndLook implements [driver.KeepLooker].
@@ -111,7 +135,8 @@ func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []str
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	err := s.persist(ctx, m)
+	r := s.record(m.Key)
+	err := r.persist(ctx, m, len(sources))
 	if err != nil {
 		var conflict *driver.ConflictError
 		if !errors.As(err, &conflict) {
@@ -119,51 +144,58 @@ func (s *Store) KeepAndLook(ctx context.Context, m driver.Message, sources []str
 		}
 		m = conflict.Stored
 	}
-	messages, missing, failure := s.look(ctx, m, sources)
+	missing, failure := r.missing(sources)
+	var messages []driver.Message
+	if failure == nil && missing == nil {
+		messages, failure = r.look(ctx, m, sources)
+	}
 	if failure != nil {
 		return nil, nil, failed("keep and look", m.Key, m.Source, failure)
 	}
 	return messages, missing, err
 }
 
-// look returns the events of sources, which are in order, or those sources that are missing. m has the content
-// that is kept for its source. The caller holds the mutex.
-func (s *Store) look(ctx context.Context, m driver.Message, sources []string) (messages []driver.Message, missing []string, err error) {
-	events, sealed := s.events[m.Key], len(s.sealed[m.Key]) > 0
-	rest := events
-	for _, source := range sources {
-		if sealed {
-			if err := s.checkSealed(m.Key, source); err != nil {
-				return nil, nil, err
-			}
+// missing returns which of the sources, which are in order, have no event.
+func (r *record) missing(sources []string) (missing []string, err error) {
+	for source, kept := range r.events.each(sources) {
+		if err := r.checkSealed(source); err != nil {
+			return nil, err
 		}
-		var kept *event
-		if kept, rest = rest.next(source); kept == nil {
+		if kept == nil {
 			if missing == nil {
 				missing = make([]string, 0, len(sources))
 			}
 			missing = append(missing, source)
 		}
 	}
-	if missing != nil {
-		return nil, missing, nil
+	return missing, nil
+}
+
+// look returns the events of sources, which are in order and all there. m has the content that is kept for its
+// source. The contents of the others share one piece of memory.
+func (r *record) look(ctx context.Context, m driver.Message, sources []string) ([]driver.Message, error) {
+	size := 0
+	for source, kept := range r.events.each(sources) {
+		if source != m.Source {
+			size += len(kept.content())
+		}
 	}
-	messages, rest = make([]driver.Message, 0, len(sources)), events
-	for _, source := range sources {
-		var kept *event
-		kept, rest = rest.next(source)
+	if err := driver.Grow(ctx, size); err != nil {
+		return nil, err
+	}
+	messages, contents := make([]driver.Message, 0, len(sources)), make([]byte, 0, size)
+	for source, kept := range r.events.each(sources) {
+		one := kept.head(r.key)
 		if source == m.Source {
-			one := kept.Last
 			one.Content, one.Attributes = m.Content, kept.attributesLike(m.Attributes)
-			messages = append(messages, one)
-			continue
+		} else {
+			begin := len(contents)
+			contents = append(contents, kept.content()...)
+			one.Content, one.Attributes = contents[begin:len(contents):len(contents)], kept.attributeMap()
 		}
-		if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
-			return nil, nil, err
-		}
-		messages = append(messages, kept.message())
+		messages = append(messages, one)
 	}
-	return messages, nil, nil
+	return messages, nil
 }
 
 // Replace implements [driver.Replacer].
@@ -174,41 +206,38 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if err := s.checkSealed(m.Key, m.Source); err != nil {
+	r := s.read(m.Key)
+	if err := r.checkSealed(m.Source); err != nil {
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
-	before := s.events[m.Key].of(m.Source)
-	var kept driver.Succession
+	before, size := r.events.of(m.Source), len(m.Content)
 	if before != nil {
-		kept = before.Succession
+		size = max(size, len(before.content()))
 	}
-	next, later := kept.Replace(m)
-	if err := driver.Grow(ctx, max(len(kept.Last.Content), len(m.Content))); err != nil {
+	if err := driver.Grow(ctx, size); err != nil {
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
-	switch {
-	case before == nil:
-		s.keep(driver.Succession{Last: m})
-	case later:
-		s.keep(next)
-	default:
-		return before.message(), nil
+	if before == nil {
+		s.record(m.Key).keep(driver.Succession{Last: m}, 1)
+		return m.Clone(), nil
 	}
+	kept := before.succession(r.key)
+	next, later := kept.Replace(m)
+	if !later {
+		return kept.Last, nil
+	}
+	before.set(next)
 	return m.Clone(), nil
 }
 
-// keep stores a copy of the event. The caller holds the mutex.
-func (s *Store) keep(e driver.Succession) {
-	kept := s.events[e.Last.Key]
-	if kept == nil {
-		kept = make(events, 0, 4) // rather than one, two, four
+// keep adds a copy of an event to a key that lacks it.
+func (r *record) keep(e driver.Succession, expected int) {
+	if r.events == nil {
+		r.events = make(events, 0, expected)
 	}
-	i, found := kept.find(e.Last.Source)
-	if !found {
-		kept = slices.Insert(kept, i, &event{since: time.Now()})
-	}
-	kept[i].set(e)
-	s.events[kept[i].Last.Key] = kept
+	i, _ := r.events.find(e.Last.Source)
+	r.events = slices.Insert(r.events, i, event{since: time.Now()})
+	r.events[i].set(e)
 }
 
 // LookUp implements [driver.EventStore].
@@ -219,17 +248,18 @@ func (s *Store) LookUp(ctx context.Context, key, source string) (driver.Message,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if err := s.checkSealed(key, source); err != nil {
+	r := s.read(key)
+	if err := r.checkSealed(source); err != nil {
 		return driver.Message{}, failed("look up", key, source, err)
 	}
-	kept := s.events[key].of(source)
+	kept := r.events.of(source)
 	if kept == nil {
 		return driver.Message{}, failed("look up", key, source, driver.ErrNotFound)
 	}
-	if err := driver.Grow(ctx, len(kept.Last.Content)); err != nil {
+	if err := driver.Grow(ctx, len(kept.content())); err != nil {
 		return driver.Message{}, failed("look up", key, source, err)
 	}
-	return kept.message(), nil
+	return kept.message(r.key), nil
 }
 
 // LookUpByKey implements [driver.EventStore].
@@ -240,12 +270,14 @@ func (s *Store) LookUpByKey(ctx context.Context, key string) ([]driver.Message, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	found := make([]driver.Message, 0, len(s.events[key]))
-	for _, e := range s.events[key] {
-		if err := driver.Grow(ctx, len(e.Last.Content)); err != nil {
-			return nil, failed("look up", key, e.Last.Source, err)
+	r := s.read(key)
+	found := make([]driver.Message, 0, len(r.events))
+	for i := range r.events {
+		e := &r.events[i]
+		if err := driver.Grow(ctx, len(e.content())); err != nil {
+			return nil, failed("look up", key, e.source(), err)
 		}
-		found = append(found, e.message())
+		found = append(found, e.message(r.key))
 	}
 	return found, nil
 }
@@ -258,15 +290,7 @@ func (s *Store) ListSourcesByKey(ctx context.Context, key string) ([]string, err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.sources(key), nil
-}
-
-// sources returns key's sources, ordered. The caller holds the mutex.
-func (s *Store) sources(key string) (sources []string) {
-	for _, e := range s.events[key] {
-		sources = append(sources, e.Last.Source)
-	}
-	return sources
+	return s.read(key).events.sources(), nil
 }
 
 // Decide implements [driver.Decider].
@@ -278,13 +302,14 @@ func (s *Store) Decide(ctx context.Context, key, name string, sources []string) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if s.decided[key] == nil {
-		s.decided[key] = make(map[string][]string)
+	r := s.record(key)
+	if r.decided == nil {
+		r.decided = make(map[string][]string)
 	}
-	if s.decided[key][name] == nil {
-		s.decided[key][name] = mine
+	if r.decided[name] == nil {
+		r.decided[name] = mine
 	}
-	return slices.Clone(s.decided[key][name]), nil
+	return slices.Clone(r.decided[name]), nil
 }
 
 // ListDecided implements [driver.Decider].
@@ -295,7 +320,8 @@ func (s *Store) ListDecided(ctx context.Context, key, name string) (sources, dec
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.sources(key), slices.Clone(s.decided[key][name]), nil
+	r := s.read(key)
+	return r.events.sources(), slices.Clone(r.decided[name]), nil
 }
 
 // anySource stands for the source where a method takes a key alone.

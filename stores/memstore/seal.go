@@ -15,19 +15,20 @@ func (s *Store) Seal(ctx context.Context, key, source string) (sealed bool, err 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if s.events[key].of(source) != nil {
+	r := s.record(key)
+	if r.events.of(source) != nil {
 		return false, nil
 	}
-	if s.sealed[key] == nil {
-		s.sealed[key] = make(map[string]bool)
+	if r.sealed == nil {
+		r.sealed = make(map[string]bool)
 	}
-	s.sealed[key][source] = true
+	r.sealed[source] = true
 	return true, nil
 }
 
-// checkSealed returns the error of a place that is sealed. The caller holds the mutex.
-func (s *Store) checkSealed(key, source string) error {
-	if s.sealed[key][source] {
+// checkSealed returns the error of a place that is sealed.
+func (r *record) checkSealed(source string) error {
+	if r.sealed[source] {
 		return driver.Reject(driver.ReasonTooLate, driver.ErrSealed)
 	}
 	return nil
