@@ -22,18 +22,18 @@ import (
 // A run whose context has ended gives nothing up: nobody may hear of it. The next one does.
 func MaxAttempts(n int) driver.Handler {
 	return driver.Named("attempts", driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
-		h := holdingFrom(ctx)
-		if n <= 0 || h == nil || h.lease.quarantined {
+		l := leaseFrom(ctx)
+		if n <= 0 || l == nil || l.quarantined {
 			return next.Call(ctx, in)
 		}
-		attempts := h.lease.attempts
+		attempts := l.attempts
 		if attempts >= n {
 			return driver.Reject(driver.ReasonTooManyAttempts, fmt.Errorf(
 				"%w: %d runs have failed or vanished, and %d may; release the key, or send the letter of its whole order again",
 				errGivenUp, attempts, n))
 		}
 		err := next.Call(ctx, in)
-		last := attempts+1 >= n && isAttempt(err) && ctx.Err() == nil && !h.lease.cache.isUnknown(err)
+		last := attempts+1 >= n && isAttempt(err) && ctx.Err() == nil && !l.cache.isUnknown(err)
 		if err == nil || driver.IsPermanent(err) || !last {
 			return err
 		}

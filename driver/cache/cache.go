@@ -35,7 +35,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -150,7 +149,7 @@ func (c *Cache) enter(ctx context.Context, key string) (context.Context, error) 
 	if err := run.Claim(ctx, c.claims, c.scope, key, c); err != nil {
 		return nil, driver.Permanent(fmt.Errorf("%w: give each cache a scope of its own (cache.Scope)", err))
 	}
-	for above := holdingFrom(ctx); above != nil; above = above.above {
+	for above := leaseFrom(ctx); above != nil; above = above.above {
 		if above.cache == c && above.key == key {
 			return nil, driver.Permanent(fmt.Errorf(
 				"key %q, scope %q is claimed again within its own run: use two caches, each with a scope of its own (cache.Scope)", key, c.scope))
@@ -229,34 +228,4 @@ func (c *Cache) afterExpiry(next driver.Next) driver.Next {
 			})
 		})
 	}
-}
-
-// holding is what a cache processes right now, in the context of those who run under it.
-type holding struct {
-	lease *lease
-	cache *Cache
-	key   string
-	above *holding // of a cache further up
-}
-
-type holdingKey struct{}
-
-// holdingContext is the context of a run under a lease, with its holding. All that the run needs is one allocation.
-type holdingContext struct {
-	context.Context
-	holding holding
-	kept    sync.WaitGroup // the goroutine that keeps the lease
-}
-
-// Value implements [context.Context].
-func (c *holdingContext) Value(key any) any {
-	if key == (holdingKey{}) {
-		return &c.holding
-	}
-	return c.Context.Value(key)
-}
-
-func holdingFrom(ctx context.Context) *holding {
-	h, _ := ctx.Value(holdingKey{}).(*holding)
-	return h
 }

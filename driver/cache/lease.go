@@ -23,10 +23,15 @@ var (
 	errTooLate = errors.New("not processed: claiming the key took too long for the lease or the request")
 )
 
-// lease is a claim that is being held. Its fields belong to one goroutine at a
-// time: to keep while that runs, to process before and after.
+// lease is a claim that is being held, and the context of those who run under it. All that the run needs is
+// one allocation. Its other fields belong to one goroutine at a time: to keep while that runs, to process before
+// and after. Those that don't change may be read by those who run.
 type lease struct {
+	timeout
 	cache  *Cache
+	key    string         // that is claimed
+	above  *lease         // of a cache further up
+	kept   sync.WaitGroup // for the goroutine that keeps the lease
 	claim  driver.Claim
 	length time.Duration
 	asked  time.Time // when the claim or its last renewal was asked for
@@ -37,19 +42,19 @@ type lease struct {
 	// sweep does not put its key into quarantine, of which nobody would hear: its lease runs out, and
 	// whoever takes over calls onExpiry. When that has failed for good, the key stays in quarantine.
 	sweep bool
+	// failed: the run has ended, and the key is released as one that failed for good.
+	failed bool
 	// attempts is how many runs have failed before; 0 again, where a person has sent the event of a key
 	// again that had failed for good. Redeliveries of that event go on to count.
 	attempts int
 	// outcome is what a completion is recorded with.
 	outcome driver.Outcome
-	// failed: the run has ended, and the key is released as one that failed for good.
-	failed bool
 }
 
 func (c *Cache) hold(ctx context.Context, claim driver.Claim, length time.Duration, asked time.Time) *lease {
 	unknown := claim.Takeover || claim.Mark == driver.MarkQuarantined
 	_, sweep := driver.SweepFrom(ctx)
-	l := &lease{cache: c, claim: claim, length: length, asked: asked, attempts: claim.Attempts,
+	l := &lease{cache: c, key: claim.Key, claim: claim, length: length, asked: asked, attempts: claim.Attempts,
 		quarantined: unknown && c.onExpiry != nil, sweep: sweep}
 	if driver.IsResent(ctx) && claim.Mark == driver.MarkFailed {
 		l.attempts = 0
@@ -74,46 +79,46 @@ func (l *lease) safe() bool {
 // process calls next while it keeps the lease, then completes or releases. From here
 // on the run does not end with its client, but still at ctx's deadline.
 func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	l.outcome = outcomeOf(in)
-	under := &holdingContext{ctx, holding{lease: l, cache: l.cache, key: l.claim.Key, above: holdingFrom(ctx)}, sync.WaitGroup{}}
-	ctx, stop := detached(driver.WithClaim(under, l.claim))
-	defer stop()
-	if !l.safe() || ctx.Err() != nil {
+	l.outcome, l.above = outcomeOf(in), leaseFrom(ctx)
+	l.end, _ = ctx.Deadline()
+	ctx = driver.WithClaim(context.WithoutCancel(ctx), l.claim)
+	l.Context = ctx
+	if !l.safe() || l.Err() != nil {
 		l.giveBack(ctx)
 		return fmt.Errorf("%v: %w", l.claim, errTooLate)
 	}
-	handlerCtx, cancel := context.WithCancelCause(ctx)
-	kept := &under.kept
-	kept.Add(1)
-	due := time.AfterFunc(min(l.untilRenewal(l.asked), time.Until(l.safeEnd())), func() {
-		defer kept.Done()
-		l.keep(handlerCtx, cancel)
-	})
+	l.kept.Add(1)
+	due := time.AfterFunc(min(l.untilRenewal(l.asked), time.Until(l.safeEnd())), l.keep)
 
 	returned := false
 	defer func() {
 		begun := !due.Stop()
-		lost := context.Cause(handlerCtx)
-		cancel(nil)
+		lost := context.Cause(l)
+		l.cancel(nil)
 		if begun {
-			kept.Wait()
+			l.kept.Wait()
 		}
 		err = l.settle(ctx, returned, err, lost)
 	}()
-	err = next.Call(handlerCtx, in)
+	err = next.Call(l, in)
 	returned = true
 	return err
 }
 
-// detached returns a context that does not end when ctx is canceled. It has ctx's
-// values and deadline.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	deadline, ok := ctx.Deadline()
-	ctx = context.WithoutCancel(ctx)
-	if !ok {
-		return ctx, func() {}
+type leaseKey struct{}
+
+// Value implements [context.Context].
+func (l *lease) Value(key any) any {
+	if key == (leaseKey{}) {
+		return l
 	}
-	return context.WithDeadline(ctx, deadline)
+	return l.timeout.Value(key)
+}
+
+// leaseFrom returns the lease under which a handler runs, or nil.
+func leaseFrom(ctx context.Context) *lease {
+	l, _ := ctx.Value(leaseKey{}).(*lease)
+	return l
 }
 
 // untilRenewal is how long to wait before the lease is renewed that was asked for then: until a third
@@ -127,22 +132,23 @@ func (l *lease) untilRenewal(asked time.Time) time.Duration {
 // A lease that outlasts the context's deadline is long enough. A claim that is lost ends the context
 // at once; a renewal that fails is tried again after another third, and the timer ends the context
 // if that comes too late.
-func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc) {
+func (l *lease) keep() {
+	defer l.kept.Done()
 	if !l.safe() {
-		cancel(errLeaseEnding)
+		l.cancel(errLeaseEnding)
 		return
 	}
-	end := time.AfterFunc(time.Until(l.safeEnd()), func() { cancel(errLeaseEnding) })
+	end := time.AfterFunc(time.Until(l.safeEnd()), func() { l.cancel(errLeaseEnding) })
 	defer end.Stop()
 	var asked time.Time
-	for more := ctx.Err() == nil; more; more = sleep(ctx, l.untilRenewal(asked)) {
-		if deadline, ok := ctx.Deadline(); ok && !deadline.After(l.safeEnd()) {
+	for more := l.Err() == nil; more; more = sleep(l, l.untilRenewal(asked)) {
+		if deadline, ok := l.Deadline(); ok && !deadline.After(l.safeEnd()) {
 			return
 		}
 		asked = time.Now()
 		var claim driver.Claim
 		err := driver.Guard(func() (err error) {
-			claim, err = l.cache.claims.Renew(ctx, l.claim, l.length)
+			claim, err = l.cache.claims.Renew(l, l.claim, l.length)
 			return err
 		})
 		switch {
@@ -150,7 +156,7 @@ func (l *lease) keep(ctx context.Context, cancel context.CancelCauseFunc) {
 			l.claim, l.asked = claim, asked
 			end.Reset(time.Until(l.safeEnd()))
 		case errors.Is(err, driver.ErrLost):
-			cancel(err)
+			l.cancel(err)
 			return
 		}
 	}
@@ -167,14 +173,14 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 	if mark != driver.MarkQuarantined || !l.sweep || l.quarantined && driver.IsPermanent(err) {
 		l.failed = l.release(ctx, l.released(mark, err)) == nil && mark == driver.MarkFailed
 	}
-	if err != nil && lost != nil && ctx.Err() == nil && !errors.Is(err, lost) {
+	if err != nil && lost != nil && !l.isLate() && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
 	}
 	return err
 }
 
 func (l *lease) complete(ctx context.Context) error {
-	err := persistently(ctx, l.completeWithin(ctx), func(ctx context.Context) error {
+	err := persistently(ctx, l.completeWithin(), func(ctx context.Context) error {
 		return l.cache.claims.Complete(ctx, l.claim, l.outcome)
 	})
 	if err == nil {
@@ -239,9 +245,9 @@ func (l *lease) release(ctx context.Context, r driver.Released) error {
 // completeWithin is how long to try to complete: the effect has happened, and if this
 // is not recorded it happens again. So it is as long as the request lives and the
 // lease safely lasts, but not less than a store needs that is slow.
-func (l *lease) completeWithin(ctx context.Context) time.Duration {
+func (l *lease) completeWithin() time.Duration {
 	end := l.safeEnd()
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
+	if deadline, ok := l.Deadline(); ok && deadline.Before(end) {
 		end = deadline
 	}
 	return max(completeWithin, time.Until(end))
@@ -252,7 +258,7 @@ func (l *lease) completeWithin(ctx context.Context) time.Duration {
 func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
 	end := time.Now().Add(within)
 	timed := withTimeout(context.WithoutCancel(ctx), max(within, oneCall))
-	defer timed.stop()
+	defer timed.cancel(nil)
 	ctx = timed
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := driver.Recover(func() error { return op(ctx) })

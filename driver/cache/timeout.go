@@ -6,19 +6,20 @@ import (
 	"time"
 )
 
-// timeout is a context that ends at a time, or with another. It is as those of [context.WithDeadline],
-// but its timer starts for the first who waits for the end: a store in memory never does.
+// timeout is a context that ends at a time, with another, or when it is canceled. It is as those of
+// [context.WithDeadline] and [context.WithCancelCause], but these are made for the first who waits for the end: a
+// store in memory never does, nor does a short handler.
 type timeout struct {
-	context.Context // the other
-	end             time.Time
+	context.Context           // the other
+	end             time.Time // zero: it has none of its own
 
-	mu     sync.Mutex
-	timed  context.Context // nil: nobody waits
-	cancel context.CancelFunc
-	over   bool // it was canceled before anybody waited
+	mu          sync.Mutex
+	timed       context.Context // nil: nobody waits
+	cancelTimed context.CancelCauseFunc
+	over        bool // it was canceled
 }
 
-// withTimeout is [context.WithTimeout]. Call stop as its CancelFunc.
+// withTimeout is [context.WithTimeout]. Call cancel with nil as its CancelFunc.
 func withTimeout(ctx context.Context, d time.Duration) *timeout {
 	t := &timeout{Context: ctx, end: time.Now().Add(d)}
 	if end, ok := ctx.Deadline(); ok && end.Before(t.end) {
@@ -28,21 +29,33 @@ func withTimeout(ctx context.Context, d time.Duration) *timeout {
 }
 
 // Deadline implements [context.Context].
-func (t *timeout) Deadline() (time.Time, bool) { return t.end, true }
+func (t *timeout) Deadline() (time.Time, bool) { return t.end, !t.end.IsZero() }
 
 // Done implements [context.Context].
 func (t *timeout) Done() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch {
-	case t.timed != nil:
-	case t.over:
-		t.timed, t.cancel = context.WithCancel(t.Context)
-		t.cancel()
-	default:
-		t.timed, t.cancel = context.WithDeadline(t.Context, t.end)
-	}
+	t.start()
 	return t.timed.Done()
+}
+
+// start makes a context of the standard library, unless there is one. The caller holds the mutex.
+func (t *timeout) start() {
+	if t.timed != nil {
+		return
+	}
+	ctx, stop := t.Context, func() {}
+	if !t.end.IsZero() && !t.over {
+		ctx, stop = context.WithDeadline(t.Context, t.end)
+	}
+	timed, cancel := context.WithCancelCause(ctx)
+	t.timed, t.cancelTimed = timed, func(cause error) {
+		cancel(cause)
+		stop()
+	}
+	if t.over {
+		t.cancelTimed(nil)
+	}
 }
 
 // Err implements [context.Context].
@@ -54,7 +67,7 @@ func (t *timeout) Err() error {
 		return t.timed.Err()
 	case t.over:
 		return context.Canceled
-	case t.Context.Err() == nil && !time.Now().Before(t.end):
+	case t.Context.Err() == nil && t.isLate():
 		return context.DeadlineExceeded
 	}
 	return t.Context.Err()
@@ -72,10 +85,17 @@ func (t *timeout) Value(key any) any {
 	return t.Context.Value(key)
 }
 
-func (t *timeout) stop() {
+// isLate says whether the time has come.
+func (t *timeout) isLate() bool { return !t.end.IsZero() && !time.Now().Before(t.end) }
+
+// cancel is a [context.CancelCauseFunc]. Who asks for a cause finds it where the standard library keeps it.
+func (t *timeout) cancel(cause error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if cause != nil {
+		t.start()
+	}
 	if t.over = true; t.timed != nil {
-		t.cancel()
+		t.cancelTimed(cause)
 	}
 }

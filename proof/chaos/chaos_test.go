@@ -51,8 +51,8 @@ var brokenProtocols = []struct {
 	found                     func(*chaos.Report) int
 }{
 	{"mark before processing", "driver/cache/lease.go",
-		"	err = next.Call(handlerCtx, in)\n",
-		"	if err = l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed); err == nil {\n		err = next.Call(handlerCtx, in)\n	}\n",
+		"	err = next.Call(l, in)\n",
+		"	if err = l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed); err == nil {\n		err = next.Call(l, in)\n	}\n",
 		func(o *chaos.Options) { leaveAlone(o); o.Fail = 0.3 },
 		func(r *chaos.Report) int { return r.Lost }},
 	{"acknowledge while another holds the key", "driver/cache/cache.go",
