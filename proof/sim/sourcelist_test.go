@@ -335,7 +335,7 @@ var memoryMutants = []sourceMutant{
 	{name: "one call: the new content is returned", anchor: anchor{folder: "stores/memstore", in: "Store.KeepAndLook",
 		at: `m = conflict.Stored`}, to: `_ = m`},
 	{name: "nothing is kept", anchor: anchor{folder: "stores/memstore", in: "record.persist",
-		at: `r.keep(driver.Succession{Last: m}, expected)`}, to: ``},
+		at: `r.insert(i, m, expected)`}, to: ``},
 	{name: "events of all keys are one", anchor: anchor{folder: "stores/memstore", in: "Store.LookUp",
 		at: "if kept == nil {\nreturn driver.Message{}, failed(\"look up\", key, source, driver.ErrNotFound)\n}"}, to: "for _, other := range s.keys {\nif kept == nil {\nkept = other.events.of(source)\n}\n}\n$0"},
 	{name: "an older event replaces a newer one", anchor: anchor{folder: "driver", in: "Succession.Replace",

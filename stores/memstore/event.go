@@ -14,8 +14,8 @@ import (
 type event struct {
 	packed string    // the texts, and behind them the content
 	texts  int       // how long the texts are: source, ID, media type, then names and values of the attributes in turn
-	time   time.Time // of the message
-	since  time.Time // when the first of them was kept
+	time   time.Time // of the message; in UTC, which has no pointer
+	since  time.Time // when the first of them was kept, likewise
 	past   *past     // nil: it is the first
 }
 

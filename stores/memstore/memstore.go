@@ -113,11 +113,12 @@ func (r *record) persist(ctx context.Context, m driver.Message, expected int) er
 	if err := r.checkSealed(m.Source); err != nil {
 		return failed("persist", m.Key, m.Source, err)
 	}
-	kept := r.events.of(m.Source)
-	if kept == nil {
-		r.keep(driver.Succession{Last: m}, expected)
+	i, found := r.events.find(m.Source)
+	if !found {
+		r.insert(i, m, expected)
 		return nil
 	}
+	kept := &r.events[i]
 	if kept.content() == string(m.Content) {
 		return nil
 	}
@@ -163,7 +164,7 @@ func (r *record) missing(sources []string) (missing []string, err error) {
 		}
 		if kept == nil {
 			if missing == nil {
-				missing = make([]string, 0, len(sources))
+				missing = make([]string, 0, max(1, len(sources)-len(r.events)))
 			}
 			missing = append(missing, source)
 		}
@@ -210,16 +211,17 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	if err := r.checkSealed(m.Source); err != nil {
 		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
-	before, size := r.events.of(m.Source), len(m.Content)
-	if before != nil {
-		size = max(size, len(before.content()))
-	}
-	if err := driver.Grow(ctx, size); err != nil {
-		return driver.Message{}, failed("replace", m.Key, m.Source, err)
-	}
-	if before == nil {
-		s.record(m.Key).keep(driver.Succession{Last: m}, 1)
+	i, found := r.events.find(m.Source)
+	if !found {
+		if err := driver.Grow(ctx, len(m.Content)); err != nil {
+			return driver.Message{}, failed("replace", m.Key, m.Source, err)
+		}
+		s.record(m.Key).insert(i, m, 1)
 		return m.Clone(), nil
+	}
+	before := &r.events[i]
+	if err := driver.Grow(ctx, max(len(before.content()), len(m.Content))); err != nil {
+		return driver.Message{}, failed("replace", m.Key, m.Source, err)
 	}
 	kept := before.succession(r.key)
 	next, later := kept.Replace(m)
@@ -230,14 +232,14 @@ func (s *Store) Replace(ctx context.Context, m driver.Message) (driver.Message, 
 	return m.Clone(), nil
 }
 
-// keep adds a copy of an event to a key that lacks it.
-func (r *record) keep(e driver.Succession, expected int) {
+// insert keeps a copy of m, of a source that has no event yet, in place i.
+func (r *record) insert(i int, m driver.Message, expected int) {
 	if r.events == nil {
 		r.events = make(events, 0, expected)
 	}
-	i, _ := r.events.find(e.Last.Source)
-	r.events = slices.Insert(r.events, i, event{since: time.Now()})
-	r.events[i].set(e)
+	e := event{since: time.Now().UTC()}
+	e.set(driver.Succession{Last: m})
+	r.events = slices.Insert(r.events, i, e)
 }
 
 // LookUp implements [driver.EventStore].
