@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 )
 
@@ -15,7 +16,7 @@ import (
 type Run struct {
 	mu      sync.Mutex
 	waiting bool
-	waits   string // for what
+	waits   []string // for what
 	claims  []runClaim
 	joined  func() []Message
 }
@@ -57,8 +58,9 @@ func RunFrom(ctx context.Context) *Run {
 	return run
 }
 
-// Wait is for handlers that keep the message until others have arrived: those that forWhat names.
-func (r *Run) Wait(forWhat string) {
+// Wait is for handlers that keep the message until others have arrived: those that forWhat names. The
+// caller must not change that list any more.
+func (r *Run) Wait(forWhat ...string) {
 	if r == nil {
 		return
 	}
@@ -77,14 +79,14 @@ func (r *Run) Waiting() bool {
 	return r.waiting
 }
 
-// WaitsFor returns what the last call of Wait has named.
+// WaitsFor returns what the last call of Wait has named, separated by commas.
 func (r *Run) WaitsFor() string {
 	if r == nil {
 		return ""
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.waits
+	return strings.Join(r.waits, ", ")
 }
 
 // Claim notes that the handler called by claims key in scope of store. ctx is the context

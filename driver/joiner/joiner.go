@@ -32,6 +32,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"example.com/eventdriver/driver"
@@ -227,9 +228,10 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 func (j *Joiner) wait(ctx context.Context, in driver.Message, w waiting) {
 	waitsFor := j.waitsFor(w)
 	if driver.LogsDebug(ctx, j.logger) {
-		driver.Logger(j.logger).DebugContext(ctx, "waiting for "+waitsFor, "key", in.Key, "source", in.Source)
+		what := strings.Join(waitsFor, ", ")
+		driver.Logger(j.logger).DebugContext(ctx, "waiting for "+what, "key", in.Key, "source", in.Source)
 	}
-	driver.RunFrom(ctx).Wait(waitsFor)
+	driver.RunFrom(ctx).Wait(waitsFor...)
 }
 
 // join keeps in, and returns the events that are joined, or nil if the join waits.

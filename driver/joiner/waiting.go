@@ -32,17 +32,16 @@ func missing(sources []string, errs []error) (missing []string) {
 	return missing
 }
 
-// waitsFor says for what the join waits: "event1, event3", "event1, and perhaps others", or "one of
+// waitsFor says for what the join waits: "event1", "event3"; "event1", "and perhaps others"; or "one of
 // event1, event3".
-func (j *Joiner) waitsFor(w waiting) string {
-	if j.needed != nil {
-		missing := strings.Join(w.missing, ", ")
-		if w.others {
-			missing += ", and perhaps others"
-		}
-		return missing
+func (j *Joiner) waitsFor(w waiting) []string {
+	switch {
+	case j.needed == nil:
+		return []string{lacking(j.condition, w.arrived)}
+	case w.others:
+		return append(w.missing, "and perhaps others")
 	}
-	return lacking(j.condition, w.arrived)
+	return w.missing
 }
 
 // lacking says what the condition, which does not hold, needs beside what has arrived.
