@@ -25,12 +25,12 @@ const (
 func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 	want := driver.NewClaim(key)
 	want.Scope = c.scope
-	giveUp := time.Now().Add(c.wait)
+	asked := time.Now()
+	giveUp := asked.Add(c.wait)
 	look, retry := firstLook, firstPause
-	for failures := 0; ; {
+	for failures := 0; ; asked = time.Now() {
 		var length time.Duration
-		length, want.Margin = c.terms(ctx)
-		asked := time.Now()
+		length, want.Margin = c.terms(ctx, asked)
 		claim, err := c.claim(ctx, want, length)
 		var pause time.Duration
 		switch {
@@ -96,12 +96,12 @@ func (c *Cache) giveBack(ctx context.Context, want driver.Claim, length time.Dur
 // ended a request, and not before. A length that was not chosen to leave room for
 // the skew has a quarter as its margin at most, so that two renewals, each after a
 // third, can be tried before.
-func (c *Cache) terms(ctx context.Context) (length, margin time.Duration) {
+func (c *Cache) terms(ctx context.Context, now time.Time) (length, margin time.Duration) {
 	if c.lease > 0 {
 		return c.lease, min(c.skew, c.lease/4)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		return max(time.Until(deadline), 0) + c.skew, c.skew
+		return max(deadline.Sub(now), 0) + c.skew, c.skew
 	}
 	return DefaultLease, min(c.skew, DefaultLease/4)
 }

@@ -133,8 +133,8 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 			return c.skip(ctx, key, in, next)
 		case r.held != nil:
 			return r.held
-		case r.failed != nil && sameEvent(r.message, in):
-			return r.failed
+		case r.failed != nil && sameEvent(r.failed.message, in):
+			return r.failed.err
 		}
 	}
 }
@@ -199,7 +199,7 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 	}
 	err = held.process(ctx, in, next)
 	if r.completed = err == nil; held.failed {
-		r.failed, r.message = err, in
+		r.failed = &failed{in, err}
 	}
 	return err
 }

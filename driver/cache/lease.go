@@ -71,8 +71,8 @@ func (l *lease) safeEnd() time.Time {
 // safe says whether the lease can still be relied upon, by both clocks of the
 // process: the monotonic one stands still while a machine is suspended, the wall
 // clock can be set back.
-func (l *lease) safe() bool {
-	now, end := time.Now(), l.safeEnd()
+func (l *lease) safe(now time.Time) bool {
+	end := l.safeEnd()
 	return now.Before(end) && now.Round(0).Before(end.Round(0))
 }
 
@@ -83,12 +83,13 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 	l.end, _ = ctx.Deadline()
 	ctx = driver.WithClaim(context.WithoutCancel(ctx), l.claim)
 	l.Context = ctx
-	if !l.safe() || l.Err() != nil {
+	now := time.Now()
+	if !l.safe(now) || l.Err() != nil {
 		l.giveBack(ctx)
 		return fmt.Errorf("%v: %w", l.claim, errTooLate)
 	}
 	l.kept.Add(1)
-	due := time.AfterFunc(min(l.untilRenewal(l.asked), time.Until(l.safeEnd())), l.keep)
+	due := time.AfterFunc(min(l.untilRenewal(l.asked, now), l.safeEnd().Sub(now)), l.keep)
 
 	returned := false
 	defer func() {
@@ -123,8 +124,8 @@ func leaseFrom(ctx context.Context) *lease {
 
 // untilRenewal is how long to wait before the lease is renewed that was asked for then: until a third
 // of it has passed, though not less than a second.
-func (l *lease) untilRenewal(asked time.Time) time.Duration {
-	return max(time.Until(asked.Add(l.length/3)), renewAtMost)
+func (l *lease) untilRenewal(asked, now time.Time) time.Duration {
+	return max(asked.Add(l.length/3).Sub(now), renewAtMost)
 }
 
 // keep renews the lease each time that it is due, until the context ends. It begins when the first
@@ -134,14 +135,14 @@ func (l *lease) untilRenewal(asked time.Time) time.Duration {
 // if that comes too late.
 func (l *lease) keep() {
 	defer l.kept.Done()
-	if !l.safe() {
+	if !l.safe(time.Now()) {
 		l.cancel(errLeaseEnding)
 		return
 	}
 	end := time.AfterFunc(time.Until(l.safeEnd()), func() { l.cancel(errLeaseEnding) })
 	defer end.Stop()
 	var asked time.Time
-	for more := l.Err() == nil; more; more = sleep(l, l.untilRenewal(asked)) {
+	for more := l.Err() == nil; more; more = sleep(l, l.untilRenewal(asked, time.Now())) {
 		if deadline, ok := l.Deadline(); ok && !deadline.After(l.safeEnd()) {
 			return
 		}
@@ -256,8 +257,9 @@ func (l *lease) completeWithin() time.Duration {
 // persistently calls op until it succeeds, the claim is lost or the time is up. A
 // call that has begun may take a little longer: a store that is slow is not down.
 func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
-	end := time.Now().Add(within)
-	timed := withTimeout(context.WithoutCancel(ctx), max(within, oneCall))
+	now := time.Now()
+	end := now.Add(within)
+	timed := withDeadline(context.WithoutCancel(ctx), now.Add(max(within, oneCall)))
 	defer timed.cancel(nil)
 	ctx = timed
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {

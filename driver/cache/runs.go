@@ -21,8 +21,13 @@ type run struct {
 	ended     chan struct{} // nil: nobody waits
 	completed bool          // the key is completed
 	held      error         // another instance holds the key
-	failed    error         // why message can never succeed
-	message   driver.Message
+	failed    *failed       // nil: it has not
+}
+
+// failed says that a message can never succeed, and why.
+type failed struct {
+	message driver.Message
+	err     error
 }
 
 // sameEvent says whether two messages are of one event, or of one join.

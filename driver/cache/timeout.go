@@ -19,13 +19,12 @@ type timeout struct {
 	over        bool // it was canceled
 }
 
-// withTimeout is [context.WithTimeout]. Call cancel with nil as its CancelFunc.
-func withTimeout(ctx context.Context, d time.Duration) *timeout {
-	t := &timeout{Context: ctx, end: time.Now().Add(d)}
-	if end, ok := ctx.Deadline(); ok && end.Before(t.end) {
-		t.end = end
+// withDeadline is [context.WithDeadline]. Call cancel with nil as its CancelFunc.
+func withDeadline(ctx context.Context, end time.Time) *timeout {
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(end) {
+		end = earlier
 	}
-	return t
+	return &timeout{Context: ctx, end: end}
 }
 
 // Deadline implements [context.Context].

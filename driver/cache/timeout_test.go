@@ -32,7 +32,7 @@ func TestTimeoutEnds(t *testing.T) {
 		for _, waits := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				parent, cancelParent := context.WithCancel(t.Context())
-				ctx := withTimeout(parent, time.Second)
+				ctx := withDeadline(parent, time.Now().Add(time.Second))
 				defer ctx.cancel(nil)
 				var child context.Context = ctx
 				if waits {
@@ -72,7 +72,7 @@ func TestTimeoutEndsWithTheEarlierDeadline(t *testing.T) {
 	parent, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	want, _ := parent.Deadline()
-	ctx := withTimeout(parent, time.Hour)
+	ctx := withDeadline(parent, time.Now().Add(time.Hour))
 	defer ctx.cancel(nil)
 	if end, ok := ctx.Deadline(); !ok || !end.Equal(want) {
 		t.Errorf("it ends at %v, want %v", end, want)

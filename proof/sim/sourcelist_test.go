@@ -234,7 +234,7 @@ var memoryMutants = []sourceMutant{
 		at: `c.giveBack(ctx, want, length)`}, to: ``,
 		test: "TestClaimThatNobodyHeardOfIsGivenBack"},
 	{name: "a claim that comes too late is used", anchor: anchor{folder: "driver/cache", in: "lease.process",
-		at: `!l.safe()`}, to: `$0 && l.cache == nil`},
+		at: `!l.safe(now)`}, to: `$0 && l.cache == nil`},
 	{name: "what ended with its context is run again", anchor: anchor{folder: "driver/cache", in: "lease.mark",
 		at: `l.quarantined || lost != nil`}, to: `l.quarantined`},
 	{name: "a mark of quarantine is overlooked", anchor: anchor{folder: "driver/cache", in: "Cache.hold",
