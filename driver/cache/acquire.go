@@ -78,7 +78,7 @@ func tokenOf(err error) int64 {
 func (c *Cache) giveBack(ctx context.Context, want driver.Claim, length time.Duration) {
 	// If this fails as well, the lease runs out by itself.
 	var claim driver.Claim
-	err := persistently(ctx, releaseWithin, func(ctx context.Context) (err error) {
+	err := persistently(context.WithoutCancel(ctx), releaseWithin, func(ctx context.Context) (err error) {
 		claim, err = c.claim(ctx, want, length)
 		if errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone) {
 			err = driver.Permanent(err) // it is not ours
@@ -86,7 +86,7 @@ func (c *Cache) giveBack(ctx context.Context, want driver.Claim, length time.Dur
 		return err
 	})
 	if err == nil {
-		c.hold(ctx, claim, length, time.Now()).giveBack(ctx)
+		c.hold(ctx, claim, length, time.Now()).giveBack()
 	}
 }
 

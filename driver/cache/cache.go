@@ -185,7 +185,7 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 		return err
 	}
 	if held.sweep && held.claim.Mark != driver.MarkNone {
-		held.giveBack(ctx)
+		held.giveBack()
 		return fmt.Errorf("%v is marked as %s: %w", held.claim, held.claim.Mark, driver.ErrMarked)
 	}
 	if held.claim.Takeover {
@@ -197,7 +197,7 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 			"key", key, "scope", c.scope, "source", in.Source, "token", held.claim.Token)
 		next = c.afterExpiry(next)
 	}
-	err = held.process(ctx, in, next)
+	err = held.process(in, next)
 	if r.completed = err == nil; held.failed {
 		r.failed = &failed{in, err}
 	}

@@ -51,11 +51,15 @@ type lease struct {
 	outcome driver.Outcome
 }
 
+// hold returns the lease of a claim. From here on the run does not end with its client, but still at ctx's
+// deadline, and what the store is told of it by calls in the lease's Context does not end at all.
 func (c *Cache) hold(ctx context.Context, claim driver.Claim, length time.Duration, asked time.Time) *lease {
 	unknown := claim.Takeover || claim.Mark == driver.MarkQuarantined
 	_, sweep := driver.SweepFrom(ctx)
-	l := &lease{cache: c, key: claim.Key, claim: claim, length: length, asked: asked, attempts: claim.Attempts,
-		quarantined: unknown && c.onExpiry != nil, sweep: sweep}
+	l := &lease{cache: c, key: claim.Key, above: leaseFrom(ctx), claim: claim, length: length, asked: asked,
+		attempts: claim.Attempts, quarantined: unknown && c.onExpiry != nil, sweep: sweep}
+	l.Context = driver.WithClaim(context.WithoutCancel(ctx), claim)
+	l.end, _ = ctx.Deadline()
 	if driver.IsResent(ctx) && claim.Mark == driver.MarkFailed {
 		l.attempts = 0
 	}
@@ -76,16 +80,12 @@ func (l *lease) safe(now time.Time) bool {
 	return now.Before(end) && now.Round(0).Before(end.Round(0))
 }
 
-// process calls next while it keeps the lease, then completes or releases. From here
-// on the run does not end with its client, but still at ctx's deadline.
-func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next) (err error) {
-	l.outcome, l.above = outcomeOf(in), leaseFrom(ctx)
-	l.end, _ = ctx.Deadline()
-	ctx = driver.WithClaim(context.WithoutCancel(ctx), l.claim)
-	l.Context = ctx
+// process calls next while it keeps the lease, then completes or releases.
+func (l *lease) process(in driver.Message, next driver.Next) (err error) {
+	l.outcome = outcomeOf(in)
 	now := time.Now()
 	if !l.safe(now) || l.Err() != nil {
-		l.giveBack(ctx)
+		l.giveBack()
 		return fmt.Errorf("%v: %w", l.claim, errTooLate)
 	}
 	l.kept.Add(1)
@@ -99,7 +99,7 @@ func (l *lease) process(ctx context.Context, in driver.Message, next driver.Next
 		if begun {
 			l.kept.Wait()
 		}
-		err = l.settle(ctx, returned, err, lost)
+		err = l.settle(returned, err, lost)
 	}()
 	err = next.Call(l, in)
 	returned = true
@@ -163,16 +163,16 @@ func (l *lease) keep() {
 	}
 }
 
-// settle tells the store how the run ended. It does so even when ctx has ended,
+// settle tells the store how the run ended. It does so even when the run's time is up,
 // since whoever waited for the answer may be gone, but the key is still there. lost
 // is why the handler's context ended while it ran, or nil.
-func (l *lease) settle(ctx context.Context, returned bool, err, lost error) error {
+func (l *lease) settle(returned bool, err, lost error) error {
 	if returned && err == nil {
-		return l.complete(ctx)
+		return l.complete()
 	}
 	mark := l.mark(returned && !panicked(err), err, lost)
 	if mark != driver.MarkQuarantined || !l.sweep || l.quarantined && driver.IsPermanent(err) {
-		l.failed = l.release(ctx, l.released(mark, err)) == nil && mark == driver.MarkFailed
+		l.failed = l.release(l.released(mark, err)) == nil && mark == driver.MarkFailed
 	}
 	if err != nil && lost != nil && !l.isLate() && !errors.Is(err, lost) {
 		return fmt.Errorf("%w (%w)", err, lost)
@@ -180,15 +180,15 @@ func (l *lease) settle(ctx context.Context, returned bool, err, lost error) erro
 	return err
 }
 
-func (l *lease) complete(ctx context.Context) error {
-	err := persistently(ctx, l.completeWithin(), func(ctx context.Context) error {
+func (l *lease) complete() error {
+	err := persistently(l.Context, l.completeWithin(), func(ctx context.Context) error {
 		return l.cache.claims.Complete(ctx, l.claim, l.outcome)
 	})
 	if err == nil {
 		return nil
 	}
 	if l.cache.onExpiry != nil && !l.sweep { // otherwise the key must not be released: it would be processed again
-		_ = l.release(ctx, driver.Released{Mark: driver.MarkQuarantined, Attempts: l.attempts})
+		_ = l.release(driver.Released{Mark: driver.MarkQuarantined, Attempts: l.attempts})
 	}
 	return fmt.Errorf("processed, but not recorded as completed: %w", err)
 }
@@ -224,7 +224,7 @@ func (l *lease) mark(reported bool, err, lost error) driver.Mark {
 
 // giveBack releases a claim under which nothing was called, so that the next holder
 // knows what this one was told.
-func (l *lease) giveBack(ctx context.Context) {
+func (l *lease) giveBack() {
 	mark := l.claim.Mark
 	if l.quarantined {
 		mark = driver.MarkQuarantined
@@ -232,13 +232,13 @@ func (l *lease) giveBack(ctx context.Context) {
 	if l.sweep && l.quarantined && l.claim.Mark == driver.MarkNone {
 		return
 	}
-	_ = l.release(ctx, driver.Released{Mark: mark, Attempts: l.claim.Attempts})
+	_ = l.release(driver.Released{Mark: mark, Attempts: l.claim.Attempts})
 }
 
 // release gives the key up. A claim that can't be released runs out by itself, so callers
 // report the failure that came before instead of this one.
-func (l *lease) release(ctx context.Context, r driver.Released) error {
-	return persistently(ctx, releaseWithin, func(ctx context.Context) error {
+func (l *lease) release(r driver.Released) error {
+	return persistently(l.Context, releaseWithin, func(ctx context.Context) error {
 		return l.cache.claims.Release(ctx, l.claim, r)
 	})
 }
@@ -254,12 +254,12 @@ func (l *lease) completeWithin() time.Duration {
 	return max(completeWithin, time.Until(end))
 }
 
-// persistently calls op until it succeeds, the claim is lost or the time is up. A
+// persistently calls op until it succeeds, the claim is lost or the time is up. ctx does not end before. A
 // call that has begun may take a little longer: a store that is slow is not down.
 func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
 	now := time.Now()
 	end := now.Add(within)
-	timed := withDeadline(context.WithoutCancel(ctx), now.Add(max(within, oneCall)))
+	timed := withDeadline(ctx, now.Add(max(within, oneCall)))
 	defer timed.cancel(nil)
 	ctx = timed
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {

@@ -52,7 +52,7 @@ var brokenProtocols = []struct {
 }{
 	{"mark before processing", "driver/cache/lease.go",
 		"	err = next.Call(l, in)\n",
-		"	if err = l.cache.claims.Complete(ctx, l.claim, driver.OutcomeProcessed); err == nil {\n		err = next.Call(l, in)\n	}\n",
+		"	if err = l.cache.claims.Complete(l.Context, l.claim, driver.OutcomeProcessed); err == nil {\n		err = next.Call(l, in)\n	}\n",
 		func(o *chaos.Options) { leaveAlone(o); o.Fail = 0.3 },
 		func(r *chaos.Report) int { return r.Lost }},
 	{"acknowledge while another holds the key", "driver/cache/cache.go",
