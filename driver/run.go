@@ -14,11 +14,10 @@ import (
 // it passes on, unless there is one. It is safe for concurrent use, and the methods
 // of a nil Run do nothing.
 type Run struct {
-	mu      sync.Mutex
-	waiting bool
-	waits   []string // for what
-	claims  []runClaim
-	joined  func() []Message
+	mu     sync.Mutex
+	waits  []string // for what; nil: it does not wait
+	claims []runClaim
+	joined func() []Message
 }
 
 // runClaim is what a handler claims in a run.
@@ -66,7 +65,9 @@ func (r *Run) Wait(forWhat ...string) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting, r.waits = true, forWhat
+	if r.waits = forWhat; forWhat == nil {
+		r.waits = []string{}
+	}
 }
 
 // Waiting reports whether a handler has called Wait.
@@ -76,7 +77,7 @@ func (r *Run) Waiting() bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.waiting
+	return r.waits != nil
 }
 
 // WaitsFor returns what the last call of Wait has named, separated by commas.

@@ -15,7 +15,7 @@ type event struct {
 	packed string    // the texts, and behind them the content
 	texts  int       // how long the texts are: source, ID, media type, then names and values of the attributes in turn
 	time   time.Time // of the message; in UTC, which has no pointer
-	since  time.Time // when the first of them was kept, likewise
+	since  int64     // when the first of them was kept, in nanoseconds of Unix
 	past   *past     // nil: it is the first
 }
 

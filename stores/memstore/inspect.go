@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -84,7 +85,7 @@ func (r record) state() driver.KeyState {
 
 func (e *event) describe() driver.EventState {
 	m := e.head("")
-	return driver.EventState{Source: m.Source, ID: m.ID, Kept: e.since, Time: m.Time,
+	return driver.EventState{Source: m.Source, ID: m.ID, Kept: time.Unix(0, e.since), Time: m.Time,
 		Size: int64(len(e.content())), MediaType: m.MediaType, Corrections: slices.Clone(e.corrections())}
 }
 

@@ -237,7 +237,7 @@ func (r *record) insert(i int, m driver.Message, expected int) {
 	if r.events == nil {
 		r.events = make(events, 0, expected)
 	}
-	e := event{since: time.Now().UTC()}
+	e := event{since: time.Now().UnixNano()}
 	e.set(driver.Succession{Last: m})
 	r.events = slices.Insert(r.events, i, e)
 }
