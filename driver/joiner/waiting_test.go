@@ -40,17 +40,36 @@ func TestWaitingSaysForWhat(t *testing.T) {
 				var log bytes.Buffer
 				logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 				p := driver.New(joiner.New(test.condition, store, joiner.Logger(logger)))
+				var run *driver.Run
 				for _, source := range strings.Split(test.arrive, "") {
 					log.Reset()
-					if err := p.Process(t.Context(), driver.Message{Key: "k", Source: source, Content: []byte(`1`)}); err != nil {
+					var ctx context.Context
+					ctx, run = driver.WithRun(t.Context())
+					if err := p.Process(ctx, driver.Message{Key: "k", Source: source, Content: []byte(`1`)}); err != nil {
 						t.Fatal(err)
 					}
 				}
 				if want := `level=DEBUG msg="waiting for ` + test.want + `" key=k source=`; !strings.Contains(log.String(), want) {
 					t.Errorf("%s: it logs %s\nwant %s", kind, log.String(), want)
 				}
+				if !run.Waiting() || run.WaitsFor() != test.want {
+					t.Errorf("%s: the run waits for %q, want %q", kind, run.WaitsFor(), test.want)
+				}
 			}
 		})
+	}
+}
+
+// TestWaitingForSourcesThatNobodyLookedAt: of many sources, some are looked at.
+func TestWaitingForSourcesThatNobodyLookedAt(t *testing.T) {
+	store := bothStores()["several calls"]
+	p := driver.New(joiner.New(joiner.MatchAll("a", "b", "c", "d", "e"), store, joiner.LookAtAll(1)))
+	ctx, run := driver.WithRun(t.Context())
+	if err := p.Process(ctx, driver.Message{Key: "k", Source: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if waits := run.WaitsFor(); !strings.HasSuffix(waits, ", and perhaps others") {
+		t.Errorf("it waits for %q", waits)
 	}
 }
 
