@@ -156,6 +156,23 @@ func TestUploadIsWholeAndConditional(t *testing.T) {
 	}
 }
 
+// TestUploadTakesNoBuffer: io.MultiReader's WriteTo takes one of 32 KB, and net/http calls it where a body has one.
+func TestUploadTakesNoBuffer(t *testing.T) {
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		if _, is := r.Body.(io.WriterTo); is {
+			t.Errorf("the body is a %T, which writes itself", r.Body)
+		}
+		return nil, errors.New("not sent")
+	})
+	s, err := New(t.Context(), Config("b"), option.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.insert(t.Context(), object{name: "n", content: bytesOf([]byte("123")), contentType: "text/plain"}, absent); err == nil {
+		t.Error("it is stored")
+	}
+}
+
 // partsOf returns the types and the contents of a request's parts.
 func partsOf(t *testing.T, r *http.Request) (parts []string) {
 	t.Helper()

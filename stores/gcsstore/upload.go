@@ -93,9 +93,11 @@ func (s *Store) upload(ctx context.Context, o newObject, content *media, replace
 	before := "--" + boundary + "\r\nContent-Type: application/json\r\n\r\n" + string(about) +
 		"\r\n--" + boundary + "\r\nContent-Type: " + o.ContentType + "\r\n\r\n"
 	after := "\r\n--" + boundary + "--\r\n"
+	// Without its WriteTo, which would take a buffer of 32 KB.
+	body := struct{ io.Reader }{io.MultiReader(strings.NewReader(before), content, strings.NewReader(after))}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.clients.uploads+
 		"?uploadType=multipart&prettyPrint=false&fields=generation&ifGenerationMatch="+strconv.FormatInt(replaces, 10)+
-		"&name="+url.QueryEscape(o.Name), io.MultiReader(strings.NewReader(before), content, strings.NewReader(after)))
+		"&name="+url.QueryEscape(o.Name), body)
 	if err != nil {
 		return 0, err
 	}
