@@ -175,7 +175,7 @@ func TestDamagedOnItsWayIsNotCorrupt(t *testing.T) {
 			store, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Query().Get("alt") != "media" {
 					sha := sha256.Sum256([]byte(source))
-					fmt.Fprintf(w, `{"kind":"storage#objects","items":[{"name":"0b/order-1/events/==%x","generation":"1"}]}`, sha)
+					fmt.Fprintf(w, `{"items":[{"name":"0b/order-1/events/==%x"}]}`, sha)
 					return
 				}
 				if r.Header.Get("Range") != "" { // the rest does not come either

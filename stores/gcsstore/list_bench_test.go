@@ -102,13 +102,13 @@ func (s *stored) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if last < end {
 		next = s.names[last]
 	}
-	fmt.Fprintf(w, `{"kind": "storage#objects", "nextPageToken": %q, "items": [`, next)
+	fmt.Fprintf(w, `{"nextPageToken": %q, "items": [`, next)
 	for i, name := range s.names[first:last] {
 		if i > 0 {
 			fmt.Fprint(w, ",")
 		}
 		kind := name[strings.LastIndexByte(name, '/')+1:]
-		fmt.Fprintf(w, `{"name": %q, "generation": "1", "timeCreated": "2026-01-02T03:04:05.123Z", "metadata": %s}`, name, s.metadata[kind])
+		fmt.Fprintf(w, `{"name": %q, "timeCreated": "2026-01-02T03:04:05.123Z", "metadata": %s}`, name, s.metadata[kind])
 	}
 	fmt.Fprint(w, "]}")
 }

@@ -163,7 +163,7 @@ type listAnswer struct {
 	}
 }
 
-func (p pages) ask() (answer listAnswer, err error) {
+func (p pages) ask() (answer *listAnswer, err error) {
 	err = try(p.ctx, func() error {
 		request, err := http.NewRequestWithContext(p.ctx, http.MethodGet, p.store.clients.objects+"?"+p.query.Encode(), nil)
 		if err != nil {
@@ -173,7 +173,7 @@ func (p pages) ask() (answer listAnswer, err error) {
 		if err != nil {
 			return err
 		}
-		answer = listAnswer{}
+		answer = nil
 		if err := readJSON(response, &answer); err != nil {
 			return err
 		}
@@ -182,17 +182,13 @@ func (p pages) ask() (answer listAnswer, err error) {
 	return answer, err
 }
 
-// kindsOfList are what Cloud Storage, fake-gcs-server and ours, and the emulator of Firebase say that a list is.
-var kindsOfList = []string{"storage#objects", "#storage/objects"}
+// kindsOfList are what Cloud Storage and the emulators say that a list is, as far as they say so.
+var kindsOfList = []string{"storage#objects", "#storage/objects", ""}
 
-// checkList says what the answer to a list lacks: its kind or its objects. Without this, what stands between would
-// make a bucket look empty.
-func (s *Store) checkList(answer listAnswer) error {
-	isList := slices.Contains(kindsOfList, answer.Kind)
-	if answer.Kind == "" {
-		isList = answer.Items != nil
-	}
-	if !isList {
+// checkList says what in the answer to a list can't be Cloud Storage's. Without this, what stands between could make a
+// bucket look empty.
+func (s *Store) checkList(answer *listAnswer) error {
+	if answer == nil || !slices.Contains(kindsOfList, answer.Kind) {
 		return s.foreign("it is no list of objects")
 	}
 	for _, o := range answer.Items {
