@@ -53,7 +53,7 @@ func serviceLink(name string) bool {
 // nearestVariable returns the known name that needs the fewest changes to be the
 // name, and whether it is so near, or begins so alike, that it may be meant.
 func nearestVariable(name string, known []string) (nearest string, suspicious bool) {
-	upper, fewest := strings.ToUpper(name), 3 // of so many changes, none is near
+	upper, fewest := strings.ToUpper(name), 3 // a name that needs as many changes is not near
 	beginsAlike := slices.ContainsFunc(known, func(k string) bool { return beginsLike(upper, k) })
 	if beginsAlike {
 		fewest = math.MaxInt

@@ -84,7 +84,9 @@ func TestWhy(t *testing.T) {
 	}
 	b.claim(t, "held")
 	letter := driver.DeadLetter{Key: "failed", Reason: driver.ReasonPermanent, Source: "event3", ID: "event3-id", Body: []byte("secret")}
-	if err := errors.Join(b.store.Release(t.Context(), b.claim(t, "failed"), driver.Released{Mark: driver.MarkFailed}), b.store.AddDeadLetter(t.Context(), letter),
+	if err := errors.Join(
+		b.store.Release(t.Context(), b.claim(t, "failed"), driver.Released{Mark: driver.MarkFailed}),
+		b.store.AddDeadLetter(t.Context(), letter),
 		b.store.Complete(t.Context(), b.claim(t, "done"), driver.OutcomeProcessed)); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,8 @@ func TestWhy(t *testing.T) {
 		code int
 		says []string
 	}{
-		"waits":    {found, []string{"waits: waiting", "event1  present", "event3  MISSING", "application/json", "event2-id", "It waits for event3", "claim: none"}},
+		"waits": {found, []string{"waits: waiting", "event1  present", "event3  MISSING", "application/json", "event2-id",
+			"It waits for event3", "claim: none"}},
 		"complete": {found, []string{"complete: complete", "All events are there"}},
 		"held":     {fine, []string{"held: held", "claim: held, token", "lease until"}},
 		"failed":   {found, []string{"failed: failed", "claim: released as failed", "permanent-error", "no retry can help"}},
@@ -149,7 +152,8 @@ func TestWaiting(t *testing.T) {
 	if err := b.store.Complete(t.Context(), b.claim(t, "done"), driver.OutcomeProcessed); err != nil {
 		t.Fatal(err)
 	}
-	expectCall(t, b, found, []string{"30    waiting  event3\n", "1     waiting  event2, event3\n", "31 of 32 keys are not completed"}, "waiting")
+	expectCall(t, b, found, []string{"30    waiting  event3\n", "1     waiting  event2, event3\n",
+		"31 of 32 keys are not completed"}, "waiting")
 	expectCall(t, b, found, []string{"1 of 32"}, "waiting", "--for=event2")
 	expectCall(t, b, fine, []string{"0 of "}, "waiting", "--older-than=1h")
 	expectCall(t, b, failed, []string{"--within is over", "no page was listed"}, "waiting", "--within=1ns")

@@ -63,7 +63,8 @@ func TestReplace(t *testing.T) {
 	function.fixed.Store(true)
 	function.send(t, "/events/event2", "order-1", `{"amount":-1}`, http.StatusNoContent) // processed
 	expectCall(t, b, fine, []string{"processed"}, "letters", "resend", ref, "--url="+function.url, "--as=me", "--yes")
-	if n, content := function.acted.Load(), function.content.Load(); n != 1 || content != `{"event1":null,"event2":{"amount":1},"event3":{"n":3}}` {
+	const want = `{"event1":null,"event2":{"amount":1},"event3":{"n":3}}`
+	if n, content := function.acted.Load(), function.content.Load(); n != 1 || content != want {
 		t.Errorf("the business acted %d times, on %s", n, content)
 	}
 	expectCall(t, b, found, []string{"open it first, with rerun"}, append(args, "--yes")...)

@@ -176,7 +176,7 @@ func checkNames(c *cobra.Command) error {
 	return nil
 }
 
-// addressIn returns the address in a text; nil: it is none that can be called over HTTP.
+// addressIn returns the address in a text; nil: nothing can be called there over HTTP.
 func addressIn(text string) *url.URL {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {

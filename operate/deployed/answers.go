@@ -23,7 +23,7 @@ func Check[T any](answer *T) error {
 	return nil
 }
 
-// hole returns the place of an entry of a list or map that is nil; "": there is none.
+// hole returns where a list or map has nil for an entry; "": each has a value.
 func hole(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.Pointer:

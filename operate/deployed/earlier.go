@@ -25,7 +25,7 @@ var ofKey = regexp.MustCompile(`^([0-9a-f]{2}/[^/]+)/(events/|claim$|done$)`)
 
 // waiting looks at the first objects of a folder.
 func (r *reader) waiting(bucket, folder string) Keys {
-	list, err := got(r.storage.Objects.List(bucket).Prefix(folder+"/").Fields("kind", "items/name",
+	list, err := got(r.storage.Objects.List(bucket).Prefix(folder+"/").Fields("items/name",
 		"nextPageToken").Context(r.ctx).Do())
 	if !r.read("objects in gs://"+bucket+"/"+folder, RoleOfBucket, err) {
 		return Keys{}

@@ -260,9 +260,7 @@ func (w *world) answers() map[string]any {
 	return a
 }
 
-func policy(bindings []binding) any {
-	return map[string]any{"version": 3, "bindings": bindings}
-}
+func policy(bindings []binding) any { return map[string]any{"version": 3, "bindings": bindings} }
 
 func env(variables map[string]string) (all []*run.GoogleCloudRunV2EnvVar) {
 	for _, name := range slices.Sorted(maps.Keys(variables)) {

@@ -130,15 +130,20 @@ func TestDecodedSizeScansOnce(t *testing.T) {
 	}
 }
 
+// placed has the places of all that is decoded into it.
+type placed struct {
+	Raw   json.RawMessage
+	Text  string
+	At    time.Time
+	Fixed [3]wide
+	Inner struct{ N int }
+}
+
 // Only what grows is counted: what is not decoded, or has its place already, takes nothing.
 func TestDecodedSizeOfWhatDoesNotGrow(t *testing.T) {
 	type order struct {
-		Raw   json.RawMessage
-		Text  string
-		At    time.Time
-		Fixed [3]wide
-		Inner struct{ N int }
-		None  *wide
+		placed
+		None *wide
 	}
 	text := fmt.Sprintf(`{"raw":%s,"TEXT":"x,{[","at":"2026-03-01T08:15:00Z","fixed":[{},{"A":"x"}],"inner":{"N":1},"none":null,"other":%[1]s}`,
 		times(1000, `{"a":1}`))
@@ -149,19 +154,12 @@ func TestDecodedSizeOfWhatDoesNotGrow(t *testing.T) {
 
 // TestTakes: of what has all of its places already nobody has to look.
 func TestTakes(t *testing.T) {
-	type order struct {
-		Raw   json.RawMessage
-		Text  string
-		At    time.Time
-		Fixed [3]wide
-		Inner struct{ N int }
-	}
-	for _, of := range []reflect.Type{reflect.TypeFor[order](), reflect.TypeFor[string](), reflect.TypeFor[struct{}]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[placed](), reflect.TypeFor[string](), reflect.TypeFor[struct{}]()} {
 		if rawjson.Takes(of) {
 			t.Errorf("%v takes memory when it is decoded", of)
 		}
 	}
-	for _, of := range []reflect.Type{reflect.TypeFor[struct{ order *order }](), reflect.TypeFor[[2][]byte]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[struct{ of *placed }](), reflect.TypeFor[[2][]byte]()} {
 		if !rawjson.Takes(of) {
 			t.Errorf("%v takes no memory when it is decoded", of)
 		}
