@@ -40,8 +40,12 @@ func TestMain(m *testing.M) {
 // process's.
 func command(t *testing.T, variables []string, args ...string) *exec.Cmd {
 	t.Helper()
-	// A test that waits in vain fails, and one on a slow emulator does not.
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	// A test that waits in vain fails, and one on a slow emulator does not: there a lease may run out, too.
+	within := 5 * time.Minute
+	if bigquery.OnEmulator() {
+		within = 15 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), within)
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Env = append([]string{"HOME=" + t.TempDir()}, variables...)

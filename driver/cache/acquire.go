@@ -21,8 +21,15 @@ const (
 
 // acquire claims the key. While another holds it, it waits for the key to be
 // completed or released. A failure of the store may be an answer that was lost,
-// so it asks again as the same owner, who would be given the claim again.
+// so it asks again as the same owner, who would be given the claim again. A call
+// that has begun does not end with the client: the key may have been claimed, and
+// a slow store would never get to answer an impatient one.
 func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	run := lasting(ctx)
+	defer run.cancel(nil)
 	want := driver.NewClaim(key)
 	want.Scope = c.scope
 	asked := time.Now()
@@ -31,11 +38,11 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 	for failures := 0; ; asked = time.Now() {
 		var length time.Duration
 		length, want.Margin = c.terms(ctx, asked)
-		claim, err := c.claim(ctx, want, length)
+		claim, err := c.claim(run, want, length)
 		var pause time.Duration
 		switch {
 		case err == nil:
-			return c.hold(ctx, claim, length, asked), nil
+			return c.hold(ctx, run, claim, length, asked), nil
 		case errors.Is(err, driver.ErrDone) || errors.Is(err, driver.ErrLater) || driver.IsPermanent(err):
 			return nil, err
 		case errors.Is(err, driver.ErrHeld):
@@ -46,8 +53,8 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 			pause, retry = retry, 2*retry
 		}
 		if pause <= 0 || failures == acquireAttempts || !sleep(ctx, pause) {
-			if !errors.Is(err, driver.ErrHeld) {
-				c.giveBack(ctx, want, length)
+			if failures > 0 {
+				c.giveBack(ctx, run, want, length)
 			}
 			return nil, err
 		}
@@ -75,18 +82,18 @@ func tokenOf(err error) int64 {
 // claim was stored: it would be held by nobody until its lease runs out. Claiming
 // it once more, as the same owner, also keeps a request that is still under way
 // from storing it later.
-func (c *Cache) giveBack(ctx context.Context, want driver.Claim, length time.Duration) {
+func (c *Cache) giveBack(ctx context.Context, run *timeout, want driver.Claim, length time.Duration) {
 	// If this fails as well, the lease runs out by itself.
 	var claim driver.Claim
-	err := persistently(context.WithoutCancel(ctx), releaseWithin, func(ctx context.Context) (err error) {
+	err := persistently(run.Context, releaseWithin, length, func(ctx context.Context) (err error) {
 		claim, err = c.claim(ctx, want, length)
-		if errors.Is(err, driver.ErrHeld) || errors.Is(err, driver.ErrDone) {
+		if tokenOf(err) > 0 || errors.Is(err, driver.ErrDone) {
 			err = driver.Permanent(err) // it is not ours
 		}
 		return err
 	})
 	if err == nil {
-		c.hold(ctx, claim, length, time.Now()).giveBack()
+		c.hold(ctx, run, claim, length, time.Now()).giveBack()
 	}
 }
 

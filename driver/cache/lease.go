@@ -51,15 +51,14 @@ type lease struct {
 	outcome driver.Outcome
 }
 
-// hold returns the lease of a claim. From here on the run does not end with its client, but still at ctx's
-// deadline, and what the store is told of it by calls in the lease's Context does not end at all.
-func (c *Cache) hold(ctx context.Context, claim driver.Claim, length time.Duration, asked time.Time) *lease {
+// hold returns the lease of a claim. From here on the run does not end with its client, but with run, and what the
+// store is told of it by calls in the lease's Context does not end at all.
+func (c *Cache) hold(ctx context.Context, run *timeout, claim driver.Claim, length time.Duration, asked time.Time) *lease {
 	unknown := claim.Takeover || claim.Mark == driver.MarkQuarantined
 	_, sweep := driver.SweepFrom(ctx)
 	l := &lease{cache: c, key: claim.Key, above: leaseFrom(ctx), claim: claim, length: length, asked: asked,
 		attempts: claim.Attempts, quarantined: unknown && c.onExpiry != nil, sweep: sweep}
-	l.Context = driver.WithClaim(context.WithoutCancel(ctx), claim)
-	l.end, _ = ctx.Deadline()
+	l.Context, l.end = driver.WithClaim(run.Context, claim), run.end
 	if driver.IsResent(ctx) && claim.Mark == driver.MarkFailed {
 		l.attempts = 0
 	}
@@ -181,7 +180,8 @@ func (l *lease) settle(returned bool, err, lost error) error {
 }
 
 func (l *lease) complete() error {
-	err := persistently(l.Context, l.completeWithin(), func(ctx context.Context) error {
+	within := l.completeWithin()
+	err := persistently(l.Context, within, within, func(ctx context.Context) error {
 		return l.cache.claims.Complete(ctx, l.claim, l.outcome)
 	})
 	if err == nil {
@@ -238,7 +238,7 @@ func (l *lease) giveBack() {
 // release gives the key up. A claim that can't be released runs out by itself, so callers
 // report the failure that came before instead of this one.
 func (l *lease) release(r driver.Released) error {
-	return persistently(l.Context, releaseWithin, func(ctx context.Context) error {
+	return persistently(l.Context, releaseWithin, time.Until(l.safeEnd()), func(ctx context.Context) error {
 		return l.cache.claims.Release(ctx, l.claim, r)
 	})
 }
@@ -255,11 +255,11 @@ func (l *lease) completeWithin() time.Duration {
 }
 
 // persistently calls op until it succeeds, the claim is lost or the time is up. ctx does not end before. A
-// call that has begun may take a little longer: a store that is slow is not down.
-func persistently(ctx context.Context, within time.Duration, op func(context.Context) error) error {
+// call that has begun may take longer, as long as it is of use: a store that is slow is not down.
+func persistently(ctx context.Context, within, ofUse time.Duration, op func(context.Context) error) error {
 	now := time.Now()
 	end := now.Add(within)
-	timed := withDeadline(ctx, now.Add(max(within, oneCall)))
+	timed := withDeadline(ctx, now.Add(max(ofUse, oneCall)))
 	defer timed.cancel(nil)
 	ctx = timed
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {

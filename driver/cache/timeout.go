@@ -27,6 +27,12 @@ func withDeadline(ctx context.Context, end time.Time) *timeout {
 	return &timeout{Context: ctx, end: end}
 }
 
+// lasting is a context that does not end when ctx is canceled, but at its deadline.
+func lasting(ctx context.Context) *timeout {
+	end, _ := ctx.Deadline()
+	return &timeout{Context: context.WithoutCancel(ctx), end: end}
+}
+
 // Deadline implements [context.Context].
 func (t *timeout) Deadline() (time.Time, bool) { return t.end, !t.end.IsZero() }
 
