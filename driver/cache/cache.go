@@ -15,11 +15,12 @@
 //
 // From the call of the store on that claims a key, its run does not depend on the
 // client: it goes on when the context is canceled, until the context's deadline. So a
-// handler, or a store, that takes longer than the client waits does finish. A message whose key is being processed by the
-// same Cache waits for that run, without a call to the store, until its own context
-// ends. If the run completes the key, the message is a duplicate. If it fails, the
-// message tries itself; but where it is the same message as the run's, and that can never
-// succeed, it fails likewise: the run's own client may have gone, and not hear of it.
+// handler, or a store, that takes longer than the client waits does finish. A message
+// whose key is being processed by the same Cache waits for that run, without a call to
+// the store, until its own context ends. If the run completes the key, the message is a
+// duplicate. If it fails, the message tries itself; but where it is the same message as
+// the run's, and that can never succeed, it fails likewise: the run's own client may
+// have gone, and not hear of it.
 //
 // # The one window
 //
