@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
@@ -128,14 +129,24 @@ func TestNames(t *testing.T) {
 		}
 	})
 	p.open(l, "#/keys")
-	roles := make(map[string]int)
-	for _, node := range p.tree() {
-		roles[value(node.Role)]++
+	roles := p.roles()
+	for begun := time.Now(); roles["cell"] == 0 && time.Since(begun) < time.Minute; roles = p.roles() {
+		js[bool](p, `new Promise((resolve) => setTimeout(resolve, 100, true))`) // rows have cells once they were laid out
 	}
 	if roles["table"] != 1 || roles["columnheader"] != 6 || roles["row"] != 7 || roles["cell"] != 36 {
 		t.Errorf("the grid of 6 keys is no table: %d tables, %d headers, %d rows, %d cells", roles["table"], roles["columnheader"], roles["row"], roles["cell"])
 	}
 	t.Logf("%d controls, tables and landmarks with a name", named)
+}
+
+// roles counts the nodes of the tree by their roles.
+func (p page) roles() map[string]int {
+	p.Helper()
+	roles := make(map[string]int)
+	for _, node := range p.tree() {
+		roles[value(node.Role)]++
+	}
+	return roles
 }
 
 func (p page) tree() []*accessibility.Node {
