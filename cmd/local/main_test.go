@@ -109,7 +109,8 @@ func TestDemo(t *testing.T) {
 var instance = regexp.MustCompile(`^\[\d+\] `)
 
 func TestServePublishAndStop(t *testing.T) {
-	local := command(t, []string{"EVENT_SOURCES=paid,packed"}, "-json", "-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", "127.0.0.1:0")
+	local := command(t, []string{"EVENT_SOURCES=paid,packed"}, "-json",
+		"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", "127.0.0.1:0")
 	log, err := local.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +200,8 @@ type served struct {
 // serving starts the program, and returns when it says where to publish.
 func serving(t *testing.T, variables []string, args ...string) *served {
 	t.Helper()
-	s := &served{Cmd: command(t, variables, append([]string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-no-console"}, args...)...)}
+	args = append([]string{"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-no-console"}, args...)
+	s := &served{Cmd: command(t, variables, args...)}
 	log, err := s.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

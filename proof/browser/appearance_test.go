@@ -13,7 +13,8 @@ import (
 )
 
 // states are the addresses of what the console shows, of a run that furnish has filled.
-var states = []string{"#/keys", "#/keys/order-1", "#/keys/order-2", "#/publish", "#/trouble", "#/letters", "#/letters/FIRST", "#/sweep", "#/tour"}
+var states = []string{"#/keys", "#/keys/order-1", "#/keys/order-2", "#/publish", "#/trouble",
+	"#/letters", "#/letters/FIRST", "#/sweep", "#/tour"}
 
 // furnish makes keys in several states, letters, troubles and events that are held back.
 func (p page) furnish(l *local) {
@@ -21,7 +22,8 @@ func (p page) furnish(l *local) {
 	p.open(l, "")
 	act := func(name, body string) {
 		p.Helper()
-		if status := js[int](p, fmt.Sprintf(`fetch("/api/%s", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(%s)}).then((r) => r.status)`,
+		if status := js[int](p, fmt.Sprintf(`fetch("/api/%s",
+			{method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(%s)}).then((r) => r.status)`,
 			name, body)); status != 200 {
 			p.Fatalf("%s %s: %d", name, body, status)
 		}
@@ -71,14 +73,23 @@ const contrast = `(() => {
 	const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3])).concat(1);
 	const behind = (e) => { const layers = []; for (; e; e = e.parentElement) layers.push(parse(getComputedStyle(e).backgroundColor));
 		return layers.reverse().reduce((b, a) => over(a, b), [255, 255, 255, 1]); };
-	const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+	const light = (c) => {
+		const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	};
 	const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
 	const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-	const check = (e, colour, what) => { const back = behind(e), r = ratio(over(parse(colour), back), back); window.least = Math.min(window.least, r); window.texts++;
-		if (r < 4.5) found.push(what.slice(0, 40) + " (" + e.tagName + "." + e.className + "): " + r.toFixed(2)); };
-	for (let n; (n = walk.nextNode());) if (n.data.trim() && n.parentElement.checkVisibility()) check(n.parentElement, getComputedStyle(n.parentElement).color, n.data.trim());
-	for (const e of document.querySelectorAll("input, textarea, select")) if (e.checkVisibility()) check(e, getComputedStyle(e).color, e.value ?? "");
-	for (const e of document.querySelectorAll("input[placeholder]")) if (e.checkVisibility()) check(e, getComputedStyle(e, "::placeholder").color, "placeholder");
+	const check = (e, colour, what) => {
+		const back = behind(e), r = ratio(over(parse(colour), back), back);
+		window.least = Math.min(window.least, r); window.texts++;
+		if (r < 4.5) found.push(what.slice(0, 40) + " (" + e.tagName + "." + e.className + "): " + r.toFixed(2));
+	};
+	for (let n; (n = walk.nextNode());) if (n.data.trim() && n.parentElement.checkVisibility())
+		check(n.parentElement, getComputedStyle(n.parentElement).color, n.data.trim());
+	for (const e of document.querySelectorAll("input, textarea, select")) if (e.checkVisibility())
+		check(e, getComputedStyle(e).color, e.value ?? "");
+	for (const e of document.querySelectorAll("input[placeholder]")) if (e.checkVisibility())
+		check(e, getComputedStyle(e, "::placeholder").color, "placeholder");
 	return found })()`
 
 // TestContrast computes the contrast of each text in each state, light and dark.
