@@ -136,7 +136,7 @@ func joinedData(event *cloudevents.Event) ([]byte, bool) {
 	if event == nil || event.Context == nil {
 		return nil, false
 	}
-	if event.Type() != JoinedType && bytes.Contains(event.Data(), []byte(JoinedType)) {
+	if event.Type() != JoinedType && mayWrapJoined(event) {
 		inner, err := decode.Unwrap(event)
 		if err != nil {
 			return nil, false
@@ -144,6 +144,12 @@ func joinedData(event *cloudevents.Event) ([]byte, bool) {
 		event = inner
 	}
 	return event.Data(), event.Type() == JoinedType
+}
+
+// mayWrapJoined looks for the type of the event inside of the event's message, without decoding it. A letter that
+// failed again when it came from a topic is in a message inside of a message, whose type is the event's own.
+func mayWrapJoined(event *cloudevents.Event) bool {
+	return bytes.Contains(event.Data(), []byte(JoinedType)) || bytes.Contains(event.Data(), []byte(event.Type()))
 }
 
 // readJoined returns the events of a join. It counts their memory before it decodes them.

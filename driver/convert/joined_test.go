@@ -166,6 +166,30 @@ func TestJoinInAPubSubMessage(t *testing.T) {
 	}
 }
 
+// A letter that fails again when it came from a topic, before it is joined, is in a message inside of a message when it
+// is sent to a topic once more.
+func TestJoinInAPubSubMessageFailsAgain(t *testing.T) {
+	var acted []string
+	broken := true
+	handler, store := joined(&broken, &acted)
+	for _, source := range []string{"event1", "event2", "event3"} {
+		serve(handler, eventtest.Binary(`1`, "Ce-Source", source))
+	}
+	unfit := failing(func(driver.Message) error { return driver.Permanent(errors.New("a source is missing")) })
+	request := letterPush(t, store.DeadLetters()[0])
+	for range 2 {
+		letters := memstore.New()
+		serve(convert.ToHTTPHandler(convert.CloudEventToInput, unfit, convert.DeadLetters(letters), quiet), request)
+		request = letterPush(t, letters.DeadLetters()[0])
+	}
+	broken = false
+	elsewhere, _ := joined(&broken, &acted)
+	want := `{"event1":1,"event2":1,"event3":1}`
+	if w := serve(elsewhere, request); w.Code != http.StatusNoContent || !slices.Equal(acted, []string{want}) {
+		t.Errorf("answered %d, acted on %q, want %s", w.Code, acted, want)
+	}
+}
+
 func TestMalformedJoins(t *testing.T) {
 	tooMany := `{"v":1,"events":[` + strings.Repeat(`{"key":"k","source":"event1"},`, 1000) + `{"key":"k","source":"event1"}]}`
 	for _, body := range []string{
