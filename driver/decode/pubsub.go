@@ -184,11 +184,13 @@ func (m pubsubMessage) unwrap(w *Warnings) (*cloudevents.Event, error) {
 	return nil, nil
 }
 
-// header returns the attributes as headers: names that differ only in their letter case are one.
+// header returns the attributes as headers: names that differ only in their letter case are one, with the
+// least of their values that is not empty.
 func (m pubsubMessage) header() http.Header {
 	header := http.Header{}
 	for name, value := range m.attributes {
-		if existing := header.Get(name); existing == "" || value < existing { // the order of the map must not decide
+		existing := header.Get(name)
+		if existing == "" || value != "" && value < existing { // the order of the map must not decide
 			header.Set(name, value)
 		}
 	}

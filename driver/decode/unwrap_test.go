@@ -36,6 +36,24 @@ func TestWrappedEvents(t *testing.T) {
 	}
 }
 
+// Attributes whose names differ in case alone are one, the same at each delivery.
+func TestAttributesInTwoSpellings(t *testing.T) {
+	const event = `{"ce-specversion": "1.0", "ce-id": "i", "ce-source": "s", "ce-type": "t", "key": "other", `
+	for attributes, want := range map[string]string{
+		event + `"ce-key": "", "Ce-Key": "k"}`:  "k",
+		event + `"ce-key": "k", "Ce-Key": ""}`:  "k",
+		event + `"ce-key": "k", "Ce-Key": "l"}`: "k",
+		event + `"ce-key": "", "Ce-Key": ""}`:   "other",
+	} {
+		for range 20 { // the order of a map varies
+			m := message(t, zero, eventtest.Request(eventtest.Push(attributes, ""), "Content-Type", "application/json"))
+			if m.Key != want {
+				t.Fatalf("%s: key %q, want %q", attributes, m.Key, want)
+			}
+		}
+	}
+}
+
 func TestNestedTooDeep(t *testing.T) {
 	body := "x"
 	for range 5 {
