@@ -145,16 +145,17 @@ func pushEvent(path string, body []byte, w *Warnings) (*cloudevents.Event, error
 	return e, nil
 }
 
-// pushSource returns the ce-source of the topic in path, or else of the subscription.
+// pushSource returns the ce-source of the topic in path, or else of the subscription, whose names may have a %.
 func pushSource(path, subscription string) string {
 	segments := strings.Split(path, "/")
 	for i := 0; i+3 < len(segments); i++ {
 		if segments[i] == "projects" && segments[i+1] != "" && segments[i+2] == "topics" && segments[i+3] != "" {
-			return "//pubsub.googleapis.com/" + strings.Join(segments[i:i+4], "/")
+			subscription = strings.Join(segments[i:i+4], "/")
+			break
 		}
 	}
 	if subscription == "" {
 		return ""
 	}
-	return "//pubsub.googleapis.com/" + subscription
+	return "//pubsub.googleapis.com/" + strings.ReplaceAll(subscription, "%", "%25")
 }

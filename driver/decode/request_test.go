@@ -10,6 +10,22 @@ import (
 	"example.com/eventdriver/driver/internal/eventtest"
 )
 
+// The names of topics and subscriptions may have a %, and any two characters behind it.
+func TestRawPushOfANameWithPercent(t *testing.T) {
+	aliases := decoder(t, decode.SourceAliases(map[string][]string{"event1": {"a%b", "a%20b"}}))
+	for path, subscription := range map[string]string{
+		"/": "projects/p/subscriptions/a%b", "/events/x": "projects/p/subscriptions/a%20b",
+		"/projects/p/topics/a%b": "projects/p/subscriptions/s",
+	} {
+		body := `{"message": {"messageId": "1", "orderingKey": "k"}, "subscription": "` + subscription + `"}`
+		r := eventtest.Request([]byte(body), "Content-Type", "application/json")
+		r.URL.Path = path
+		if m := message(t, aliases, r); m.Source != "event1" {
+			t.Errorf("%s, %s: source %q", path, subscription, m.Source)
+		}
+	}
+}
+
 func TestRawPush(t *testing.T) {
 	for path, source := range map[string]string{
 		"/":                                       "s1",
