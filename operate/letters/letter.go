@@ -25,9 +25,9 @@ type Letter struct {
 	Path    string              `json:"path,omitempty"`
 	Attempt int                 `json:"attempt,omitempty"`
 	Time    *time.Time          `json:"time,omitempty"`
-	Header  map[string][]string `json:"header,omitempty"`
-	Size    int                 `json:"size,omitempty"` // of the body, in bytes
-	Cut     bool                `json:"cut,omitempty"`  // the body is only the beginning
+	Header  map[string][]string `json:"header,omitempty"` // as [driver.ToText] has it
+	Size    int                 `json:"size,omitempty"`   // of the body, in bytes
+	Cut     bool                `json:"cut,omitempty"`    // the body is only the beginning
 	// Body is the event's, if it was asked for; in base64, where BodyEncoding says so.
 	Body         *string `json:"body,omitempty"`
 	BodyEncoding string  `json:"bodyEncoding,omitempty"`
@@ -41,7 +41,7 @@ func describe(l driver.LetterRef) Letter {
 // Describe says what a letter has that was read, with or without its payload.
 func Describe(ref string, d driver.DeadLetter, payload bool) Letter {
 	l := Letter{Ref: ref, Reason: d.Reason, Key: d.Key, Source: d.Source, ID: d.ID, Error: d.Error, Handler: d.Handler,
-		Path: d.Path, Attempt: d.Attempt, Time: known(d.Time), Header: d.Header, Size: len(d.Body), Cut: d.Cut}
+		Path: d.Path, Attempt: d.Attempt, Time: known(d.Time), Header: texts(d.Header), Size: len(d.Body), Cut: d.Cut}
 	if !payload {
 		return l
 	}
@@ -66,7 +66,10 @@ func Parse(text []byte) (driver.DeadLetter, error) {
 	}
 	d := driver.DeadLetter{Reason: l.Reason, Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key, Source: l.Source,
 		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body)}
-	var err error
+	err := fromTexts(l.Header)
+	if err != nil {
+		return driver.DeadLetter{}, fmt.Errorf("its header: %w", err)
+	}
 	if l.BodyEncoding == "base64" {
 		d.Body, err = base64.StdEncoding.DecodeString(*l.Body)
 	}
@@ -79,6 +82,29 @@ func Parse(text []byte) (driver.DeadLetter, error) {
 
 // howToWrite is what gives the JSON of a letter.
 const howToWrite = "write it with letters show --payload --json"
+
+// texts returns the header with values that JSON can hold. As JSON, different keys could become the same U+FFFD.
+func texts(header map[string][]string) map[string][]string {
+	all := make(map[string][]string, len(header))
+	for name, values := range header {
+		for _, value := range values {
+			all[name] = append(all[name], driver.ToText(value))
+		}
+	}
+	return all
+}
+
+// fromTexts is the inverse of texts, in place.
+func fromTexts(header map[string][]string) (err error) {
+	for _, values := range header {
+		for i := range values {
+			if values[i], err = driver.FromText(values[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 // known returns nil for a time that is not known.
 func known(t time.Time) *time.Time {

@@ -162,9 +162,26 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// TestDescribeHeaders: a header that is not UTF-8 stays what it was, and is read as Cloud Storage's letters have it.
+func TestDescribeHeaders(t *testing.T) {
+	for _, key := range []string{"M\xfcller", "M\xf6ller", "Müller", "base64:", ""} {
+		text, err := json.Marshal(letters.Describe("7", driver.DeadLetter{Header: map[string][]string{"Ce-Key": {"x", key}}}, true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := letters.Parse(text); err != nil || !slices.Equal(d.Header["Ce-Key"], []string{"x", key}) {
+			t.Errorf("%q: %q, %v", key, d.Header, err)
+		}
+	}
+	if d, err := letters.Parse([]byte(`{"body":"","header":{"Ce-Key":["base64:/w=="]}}`)); err != nil || d.Header["Ce-Key"][0] != "\xff" {
+		t.Errorf("of Cloud Storage: %q, %v", d.Header, err)
+	}
+}
+
 // TestNoLetter: the error says what a letter is.
 func TestNoLetter(t *testing.T) {
-	for _, text := range []string{"", "order-1", "[]", "{}", `{"body":1}`, `{"body":"?","bodyEncoding":"base64"}`} {
+	for _, text := range []string{"", "order-1", "[]", "{}", `{"body":1}`, `{"body":"?","bodyEncoding":"base64"}`,
+		`{"body":"","header":{"Ce-Id":["base64:?"]}}`} {
 		if _, err := letters.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "letters show --payload --json") &&
 			!strings.Contains(err.Error(), "base64") {
 			t.Errorf("%s: %v", text, err)
