@@ -192,6 +192,19 @@ func TestLetterOfAnUnreadBodyHasItsKey(t *testing.T) {
 	}
 }
 
+// So is a Pub/Sub message whose attributes can be read, though its data can't.
+func TestLetterOfAnUnreadMessageHasItsKey(t *testing.T) {
+	const body = `{"message":{"messageId":"1","data":"?","attributes":{"key":"order-1"}},"subscription":"s"}`
+	for _, r := range []*http.Request{
+		eventtest.Request([]byte(body), "Content-Type", "application/json"),
+		eventtest.Binary(body, "Ce-Type", eventtest.PubSubType, "Ce-Key", ""),
+	} {
+		if l := deadLetter(t, r); l.Key != "order-1" || l.Reason != driver.ReasonUndecodable {
+			t.Errorf("%q: key %q, %s", r.Header, l.Key, l.Error)
+		}
+	}
+}
+
 func TestOuterBodyLimit(t *testing.T) {
 	store := memstore.New()
 	handler := convert.ToHTTPHandler(convert.CloudEventToInput, never(t), convert.DeadLetters(store), quiet)

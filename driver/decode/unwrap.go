@@ -58,10 +58,10 @@ func (u *unwrapped) unwrap() error {
 			return nil
 		}
 		message, err := messageOf(u.event, u.warnings)
+		u.messages = append(u.messages, message) // beside an error with what is known, so that the letter has its key
 		if err != nil {
 			return err
 		}
-		u.messages = append(u.messages, message)
 		inner, err := message.unwrap(u.warnings)
 		if err != nil || inner == nil {
 			return err
