@@ -53,7 +53,7 @@ func (u *unwrapped) open(ctx context.Context) (err error) {
 
 // unwrap takes the event out of the Pub/Sub messages around it.
 func (u *unwrapped) unwrap() error {
-	for range maxWrappings {
+	for range maxWrappings + 1 { // the last time to see that no event is inside
 		if u.event.Type() != pubsubType {
 			return nil
 		}

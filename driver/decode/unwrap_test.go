@@ -54,10 +54,30 @@ func TestAttributesInTwoSpellings(t *testing.T) {
 	}
 }
 
+// Four times an event may be published again as it is, whether it is a message itself or another.
+func TestNestedAsDeepAsAllowed(t *testing.T) {
+	for innermost, body := range map[string]string{"com.example": "x", eventtest.PubSubType: string(eventtest.Push(`{"key": "k"}`, "x"))} {
+		body = nested(innermost, body)
+		for range 3 {
+			body = nested(eventtest.PubSubType, body)
+		}
+		m := message(t, zero, eventtest.Request([]byte(body), "Content-Type", "application/json"))
+		if m.Key != "k" || string(m.Content) != "x" {
+			t.Errorf("%s: %+v", innermost, m)
+		}
+	}
+}
+
+// nested returns a push of an event of that type, with that data.
+func nested(eventType, data string) string {
+	const attributes = `{"ce-specversion": "1.0", "ce-id": "i", "ce-source": "s", "ce-key": "k", "ce-type": "`
+	return string(eventtest.Push(attributes+eventType+`"}`, data))
+}
+
 func TestNestedTooDeep(t *testing.T) {
 	body := "x"
 	for range 5 {
-		body = string(eventtest.Push(`{"ce-specversion": "1.0", "ce-id": "i", "ce-source": "s", "ce-type": "`+eventtest.PubSubType+`"}`, body))
+		body = nested(eventtest.PubSubType, body)
 	}
 	if _, err := rejection(t, eventtest.Request([]byte(body), "Content-Type", "application/json")); !strings.Contains(err.Error(), "deep") {
 		t.Error(err)
