@@ -23,13 +23,12 @@ const (
 // completed or released. A failure of the store may be an answer that was lost,
 // so it asks again as the same owner, who would be given the claim again. A call
 // that has begun does not end with the client: the key may have been claimed, and
-// a slow store would never get to answer an impatient one.
+// a slow store would never get to answer an impatient one. It ends with the lease
+// that it asks for, after which no answer is of use.
 func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	run := lasting(ctx)
-	defer run.cancel(nil)
 	want := driver.NewClaim(key)
 	want.Scope = c.scope
 	asked := time.Now()
@@ -38,7 +37,9 @@ func (c *Cache) acquire(ctx context.Context, key string) (*lease, error) {
 	for failures := 0; ; asked = time.Now() {
 		var length time.Duration
 		length, want.Margin = c.terms(ctx, asked)
+		run := lasting(ctx, asked.Add(max(length, oneCall)))
 		claim, err := c.claim(run, want, length)
+		run.cancel(nil)
 		var pause time.Duration
 		switch {
 		case err == nil:

@@ -51,14 +51,15 @@ type lease struct {
 	outcome driver.Outcome
 }
 
-// hold returns the lease of a claim. From here on the run does not end with its client, but with run, and what the
-// store is told of it by calls in the lease's Context does not end at all.
+// hold returns the lease of a claim, which was asked for in run. From here on it does not end with its client, but still
+// at ctx's deadline, and what the store is told of it by calls in the lease's Context does not end at all.
 func (c *Cache) hold(ctx context.Context, run *timeout, claim driver.Claim, length time.Duration, asked time.Time) *lease {
 	unknown := claim.Takeover || claim.Mark == driver.MarkQuarantined
 	_, sweep := driver.SweepFrom(ctx)
 	l := &lease{cache: c, key: claim.Key, above: leaseFrom(ctx), claim: claim, length: length, asked: asked,
 		attempts: claim.Attempts, quarantined: unknown && c.onExpiry != nil, sweep: sweep}
-	l.Context, l.end = driver.WithClaim(run.Context, claim), run.end
+	l.Context = driver.WithClaim(run.Context, claim)
+	l.end, _ = ctx.Deadline()
 	if driver.IsResent(ctx) && claim.Mark == driver.MarkFailed {
 		l.attempts = 0
 	}

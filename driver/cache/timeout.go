@@ -27,10 +27,11 @@ func withDeadline(ctx context.Context, end time.Time) *timeout {
 	return &timeout{Context: ctx, end: end}
 }
 
-// lasting is a context that does not end when ctx is canceled, but at its deadline.
-func lasting(ctx context.Context) *timeout {
-	end, _ := ctx.Deadline()
-	return &timeout{Context: context.WithoutCancel(ctx), end: end}
+// lasting is [withDeadline], of a context that does not end when ctx is canceled.
+func lasting(ctx context.Context, end time.Time) *timeout {
+	t := withDeadline(ctx, end)
+	t.Context = context.WithoutCancel(ctx)
+	return t
 }
 
 // Deadline implements [context.Context].
