@@ -101,6 +101,28 @@ func TestEventFillsTheLastPlace(t *testing.T) {
 	}
 }
 
+// TestNothingInPartIsKept has one joiner feed another with what lacks an event, which no store keeps.
+func TestNothingInPartIsKept(t *testing.T) {
+	for kind, store := range bothSealers() {
+		first := joiner.New(joiner.MatchAll("a", "b"), store, joiner.Name("ab"), joiner.Deadline(time.Hour))
+		second := joiner.New(joiner.MatchAll("ab"), store)
+		run(t, first, event("a", "1"))
+		for _, ctx := range []context.Context{driver.WithSweep(t.Context(), time.Now().Add(-time.Hour)), t.Context()} {
+			in := event("a", "1")
+			if _, sweep := driver.SweepFrom(ctx); sweep {
+				in = driver.Message{Key: in.Key}
+			}
+			err := driver.New(first, second, driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+				t.Errorf("%s: went on with %s, and nothing missing", kind, in.Content)
+				return nil
+			})).Process(ctx, in)
+			if driver.ReasonOf(err) != driver.ReasonIncomplete || !strings.Contains(err.Error(), `lacks the events of ["b"]`) {
+				t.Errorf("%s: %v", kind, err)
+			}
+		}
+	}
+}
+
 // TestNothingIsJoinedInPartWithoutADeadline has a joiner meet seals that it does not know of.
 func TestNothingIsJoinedInPartWithoutADeadline(t *testing.T) {
 	for kind, store := range bothSealers() {
