@@ -7,7 +7,7 @@ import (
 )
 
 // Parallel returns a handler that runs the handlers at the same time, each on a
-// copy of the message of its own, and waits for all of them. If all succeed it
+// copy of the message of its own, which is counted by [Grow], and waits for all of them. If all succeed it
 // goes on with the message as it came; if any fail it returns their failures,
 // joined, and the message is delivered to all of them again. What one of the
 // handlers passes to its next ends there.
@@ -32,6 +32,10 @@ func (p parallel) String() string { return "parallel" }
 
 // Process implements [Handler].
 func (p parallel) Process(ctx context.Context, in Message, next Next) error {
+	copies, free := ScopeMemory(ctx)
+	if err := Grow(copies, len(p)*len(in.Content)); err != nil {
+		return err
+	}
 	results := make([]<-chan error, len(p))
 	for i, branch := range p {
 		results[i] = Go(func() error { return branch.call(within(ctx, &p[0], i), in.Clone()) })
@@ -42,6 +46,7 @@ func (p parallel) Process(ctx context.Context, in Message, next Next) error {
 			failures = append(failures, err)
 		}
 	}
+	free()
 	if failures != nil {
 		return failures
 	}

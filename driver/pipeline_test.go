@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/internal/eventtest"
 )
 
 var order = driver.Message{ID: "id-1", Key: "order-1", Source: "event1", Content: []byte(`{"n":1}`)}
@@ -237,6 +238,30 @@ func TestParallelWaitsForAllAndGoesOnOnce(t *testing.T) {
 	}
 	if after.Load() != 1 {
 		t.Errorf("went on %d times; want once", after.Load())
+	}
+}
+
+// TestParallelCountsItsCopies: they are counted before they are made, for as long as a branch may use them.
+func TestParallelCountsItsCopies(t *testing.T) {
+	var during, after int64
+	account := &eventtest.Account{}
+	count := func(grown *int64) driver.Handler {
+		return driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+			*grown = account.Grown
+			return next.Call(ctx, in)
+		})
+	}
+	p := driver.New(driver.Parallel(count(&during), trail("b")), count(&after))
+	if err := p.Process(driver.WithMemory(t.Context(), account), order); err != nil {
+		t.Fatal(err)
+	}
+	if want := int64(2 * len(order.Content)); during != want || after != 0 {
+		t.Errorf("counted %d bytes in a branch, %d after; want %d and none", during, after, want)
+	}
+	account.Most = 2*int64(len(order.Content)) - 1
+	during = -1
+	if err := p.Process(driver.WithMemory(t.Context(), account), order); !errors.Is(err, driver.ErrNoMemory) || during != -1 {
+		t.Errorf("without the memory: %v, and a branch ran: %v", err, during != -1)
 	}
 }
 
