@@ -28,6 +28,9 @@ var needed = []string{".", "./cmd/local/serve", "./cmd/eventdriver", "./driver/d
 // others are the files that a project needs beside those packages.
 var others = []string{"LICENSE", "go.mod", "go.sum", "deploy/build.sh", "terraform/*.tf", "terraform/dashboard.json"}
 
+// moduleOfLibrary is the path of this module, which make rename changes.
+var moduleOfLibrary = strings.TrimSuffix(reflect.TypeFor[library]().PkgPath(), "/cmd/eventdriver/internal/project")
+
 // library is the source of this module.
 type library struct {
 	module, dir string
@@ -37,8 +40,7 @@ type library struct {
 
 // findLibrary finds the source: the go command knows it in a clone, and in each module that requires it.
 func findLibrary(ctx context.Context) (library, error) {
-	pkg := reflect.TypeFor[library]().PkgPath()
-	l := library{module: strings.TrimSuffix(pkg, "/cmd/eventdriver/internal/project")}
+	l := library{module: moduleOfLibrary}
 	dir, err := goCommand(ctx, "", nil, "list", "-m", "-f", "{{.Dir}}", l.module)
 	if err != nil || len(bytes.TrimSpace(dir)) == 0 {
 		return library{}, fmt.Errorf("the source of %s is not found here: run this in its clone, or in a module that "+

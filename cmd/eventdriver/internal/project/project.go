@@ -38,7 +38,7 @@ func Write(ctx context.Context, dir string, p Plan) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
-	if err := p.writeTemplate(made); err != nil {
+	if err := p.writeTemplate(made, lib.module); err != nil {
 		return err
 	}
 	if err := lib.copyTo(made, p); err != nil {

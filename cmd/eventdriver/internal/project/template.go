@@ -20,7 +20,7 @@ import (
 var template embed.FS
 
 const (
-	sampleModule  = "example.com/eventdriver/cmd/eventdriver/internal/project/template"
+	sampleModule  = placeholder + "/cmd/eventdriver/internal/project/template"
 	samplePackage = "orders"
 	sampleEntry   = "Orders"
 	sampleService = "orders-name"
@@ -28,14 +28,18 @@ const (
 	sampleField   = "Placed"
 )
 
+// placeholder stands for the path of the library's module while names are replaced: a clone that was renamed
+// may have names of the sample in it, as in github.com/you/orders.
+const placeholder = "library.invalid"
+
 var (
 	samples = regexp.MustCompile(fmt.Sprintf(`\b(?:%[1]s|%[2]s|%[3]s_test|%[3]s|%[4]s|%[5]s|%[6]s)\b`,
 		regexp.QuoteMeta(sampleModule), sampleService, samplePackage, sampleEntry, sampleSource, sampleField))
 	perSource = regexp.MustCompile(fmt.Sprintf(`\b(?:%s|%s)\b`, sampleSource, sampleField))
 )
 
-// writeTemplate writes what is made of the template.
-func (p Plan) writeTemplate(dir string) error {
+// writeTemplate writes what is made of the template, which imports the packages of a module.
+func (p Plan) writeTemplate(dir, library string) error {
 	return fs.WalkDir(template, "template", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -45,7 +49,7 @@ func (p Plan) writeTemplate(dir string) error {
 			return err
 		}
 		to := strings.TrimPrefix(name, "template/")
-		made := p.render(string(text), path.Ext(to) == ".tf")
+		made := p.render(string(text), library, path.Ext(to) == ".tf")
 		if path.Ext(to) == ".go" {
 			formatted, err := format.Source([]byte(made))
 			if err != nil {
@@ -59,9 +63,10 @@ func (p Plan) writeTemplate(dir string) error {
 	})
 }
 
-// render returns the text with the plan's names. If aligned, what follows the sources begins in one column,
-// as Terraform wants it.
-func (p Plan) render(text string, aligned bool) string {
+// render returns the text with the plan's names. The path of the library's module stays. If aligned, what
+// follows the sources begins in one column, as Terraform wants it.
+func (p Plan) render(text, library string, aligned bool) string {
+	text = strings.ReplaceAll(text, library, placeholder)
 	longest := 0
 	for _, source := range p.Sources {
 		longest = max(longest, len(source))
@@ -80,7 +85,7 @@ func (p Plan) render(text string, aligned bool) string {
 			b.WriteString(made)
 		}
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), placeholder, library)
 }
 
 // replace replaces the names of the sample in a line, all at once: a source may be called orders.
