@@ -233,7 +233,9 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, refs []string) error {
 			return of.open(c.Context(), func(f function, box driver.LetterBox) error {
-				may, err := ch.may(c.Context(), "delete for good: "+listOf(refs))
+				may, err := ch.mayEach(c.Context(), "delete for good: ", refs, func(ref string) error {
+					return deletable(c.Context(), box, ref)
+				})
 				if err != nil || !may {
 					return err
 				}
@@ -248,6 +250,41 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 	}
 	ch.flags(c)
 	return c
+}
+
+// deletable says why a letter can't be deleted: one that can't be read can.
+func deletable(ctx context.Context, box driver.LetterBox, ref string) error {
+	ctx, cancel := context.WithTimeout(ctx, lettersWithin)
+	defer cancel()
+	_, err := box.ReadLetter(ctx, ref)
+	if driver.IsPermanent(err) {
+		return nil
+	}
+	return err
+}
+
+// mayEach says whether to do to letters what the sentence says. The question, or the dry run, names those for
+// which check returns nil; a dry run fails because of the others, as the change itself would.
+func (c *changing) mayEach(ctx context.Context, sentence string, refs []string, check func(ref string) error) (bool, error) {
+	able, refused := refs, error(nil)
+	if (c.dryRun || !c.yes) && c.as != "" { // nobody is asked about what can't be done
+		able = nil
+		refused = eachLetter(refs, func(ref string) error {
+			err := check(ref)
+			if err == nil {
+				able = append(able, ref)
+			}
+			return err
+		})
+		if len(able) == 0 {
+			return false, refused
+		}
+	}
+	may, err := c.may(ctx, sentence+listOf(able))
+	if err == nil && !may {
+		err = refused
+	}
+	return may, err
 }
 
 // listOf names letters for a question.

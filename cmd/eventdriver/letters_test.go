@@ -127,14 +127,30 @@ func testLettersOfAStore(t *testing.T, b bucket) {
 		t.Errorf("the business acted %d times", n)
 	}
 	expectCall(t, b, failed, []string{"not found"}, "letters", "show", ref)
+	refusedInDryRun(t, b, ref, "not found", "letters", "drop", ref)
+	refusedInDryRun(t, b, ref, "not found", "letters", "resend", ref, "--url="+function.url)
 	expectCall(t, b, fine, []string{"completed: processed"}, "why", "order-1")
 
 	rest := listed(t, b, found)
+	for _, d := range rest.Letters {
+		expectCall(t, b, failed, []string{"would do this: delete for good: " + d.Ref + "\n", "not found"}, "letters", "drop", ref, d.Ref, "--dry-run", "--as=me")
+	}
 	for _, d := range rest.Letters { // one that is gone does not keep those after it
 		expectCall(t, b, failed, []string{`"action":"letters drop"`, ref, "not found: letters list", d.Ref + ": deleted"}, "letters", "drop", ref, d.Ref, "--yes", "--as=me")
 	}
 	if l := listed(t, b, fine); l.Found != 0 {
 		t.Errorf("%+v", l)
+	}
+}
+
+// refusedInDryRun expects of a letter that a dry run refuses it as the command does, and that nobody is asked.
+func refusedInDryRun(t *testing.T, b bucket, ref, says string, args ...string) {
+	t.Helper()
+	for _, more := range [][]string{{"--dry-run"}, nil} {
+		out := expectCall(t, b, failed, []string{"letter " + ref, says}, append(append(args, "--as=me"), more...)...)
+		if strings.Contains(out, "would do this") || strings.Contains(out, "yes or no") {
+			t.Errorf("%v %v: %s", args, more, out)
+		}
 	}
 }
 
@@ -261,6 +277,7 @@ func TestLetterOfAnEndedJoin(t *testing.T) {
 	for _, to := range []string{"--url=" + function.url, "--topic=" + source} {
 		says := []string{"its join has ended", "--payload"}
 		expectCall(t, b, failed, says, "letters", "resend", ref, to, "--yes", "--as=me")
+		refusedInDryRun(t, b, ref, "its join has ended", "letters", "resend", ref, to)
 	}
 	function.send(t, "/events/event2", "", `{"n":1}`, http.StatusOK)
 	other := listed(t, b, found, "--reason=no-key").Letters[0].Ref // has its turn, though the first is refused

@@ -74,8 +74,13 @@ func (s silent) Read([]byte) (int, error) {
 func TestCtrlCWhileAQuestionWaits(t *testing.T) {
 	b := newBucket(t)
 	b.persist(t, "order-1", "event1")
+	letter := driver.DeadLetter{Key: "order-2", Reason: driver.ReasonPermanent, Body: []byte("{}")}
+	if err := b.store.AddDeadLetter(t.Context(), letter); err != nil {
+		t.Fatal(err)
+	}
+	ref := listed(t, b, found).Letters[0].Ref
 	for _, args := range [][]string{
-		{"complete", "order-1"}, {"letters", "drop", "1"}, {"letters", "resend", "1", "--url=http://127.0.0.1:1"},
+		{"complete", "order-1"}, {"letters", "drop", ref}, {"letters", "resend", ref, "--url=http://127.0.0.1:1"},
 	} {
 		ctx, interrupt := context.WithCancel(t.Context())
 		in := silent{make(chan struct{})}

@@ -97,7 +97,10 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	if r.file != "" {
 		refs = []string{r.file}
 	}
-	may, err := r.may(ctx, fmt.Sprintf("send again to %s: %s", to, listOf(refs)))
+	may, err := r.mayEach(ctx, fmt.Sprintf("send again to %s: ", to), refs, func(ref string) error {
+		_, err := r.sendable(ctx, f, box, ref)
+		return err
+	})
 	if err != nil || !may {
 		return err
 	}
@@ -154,17 +157,9 @@ func isOrder(d driver.DeadLetter) bool {
 
 // one sends one letter, and deletes it if its event was processed.
 func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, sender letters.Sender, ref string) (letters.Result, error) {
-	d, err := r.read(ctx, box, ref)
+	d, err := r.sendable(ctx, f, box, ref)
 	if err != nil {
 		return "", err
-	}
-	if d.Reason == driver.ReasonIncomplete && r.file == "" {
-		return "", errEnded
-	}
-	if r.topic != "" {
-		if err := wrongTopic(f, r.topic, d); err != nil {
-			return "", err
-		}
 	}
 	var answer letters.Answer
 	err = r.carryOut(ctx, f, operation{action: "letters resend", about: []any{"letter", ref, "key", d.Key}, within: longestRun,
@@ -187,6 +182,20 @@ func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, send
 		}{ref, answer})
 	}
 	return answer.Result, r.printText(strings.TrimRight(fmt.Sprintf("%s: %s %s", plain(ref), answer.Result, plain(answer.Text)), " ") + "\n")
+}
+
+// sendable returns a letter, unless it must not be sent.
+func (r *resend) sendable(ctx context.Context, f function, box driver.LetterBox, ref string) (driver.DeadLetter, error) {
+	d, err := r.read(ctx, box, ref)
+	switch {
+	case err != nil:
+		return d, err
+	case d.Reason == driver.ReasonIncomplete && r.file == "":
+		return d, errEnded
+	case r.topic != "":
+		return d, wrongTopic(f, r.topic, d)
+	}
+	return d, nil
 }
 
 // read returns a letter that is kept, or that of the file.
