@@ -60,6 +60,9 @@ func (of *lettersOf) open(ctx context.Context, use func(function, driver.LetterB
 	if of.from != "" && of.from != "store" && of.from != "topic" {
 		return fmt.Errorf("--from must be store or topic, not %q", of.from)
 	}
+	if of.from == "store" && of.subscription != "" {
+		return errors.New("--subscription names where letters of the topic are: leave it out, or --from=store")
+	}
 	return of.globals.open(ctx, func(f function) error {
 		return of.use(ctx, f, func(box driver.LetterBox) error { return use(f, box) })
 	})

@@ -48,6 +48,7 @@ func TestUsage(t *testing.T) {
 		{"an empty letter", nil, []string{"letters", "drop", "a", "", "--yes"}, "an argument is empty"},
 		{"an empty key of letters", nil, []string{"letters", "list", "--key="}, "--key is empty"},
 		{"an empty reason of letters", nil, []string{"letters", "list", "--reason="}, "--reason is empty"},
+		{"a subscription of the store", []string{"GCS_BUCKET=b"}, []string{"letters", "list", "--from=store", "--subscription=s"}, "leave it out"},
 		{"two places to send to", nil, []string{"letters", "resend", "a", "--url=https://x", "--topic=projects/p/topics/t"}, "not both"},
 		{"a host for a URL", nil, []string{"letters", "resend", "a", "--url=127.0.0.1:8080"}, "--url must be"},
 		{"no host", nil, []string{"letters", "resend", "a", "--url=localhost:8080"}, "--url must be"},
