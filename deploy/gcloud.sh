@@ -130,6 +130,7 @@ is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]]; }
 
 # Each event and the topic of the same index; events is what the function is told.
 events=() topics=()
+[[ ! $sources =~ [[:space:]] ]] || fail "--sources must be without spaces and line breaks, as in event1,event2,event3: $sources"
 IFS=, read -ra pairs <<<"$sources"
 for pair in ${pairs[@]+"${pairs[@]}"}; do
   event=${pair%%:*}
