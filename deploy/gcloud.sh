@@ -134,7 +134,8 @@ events=() topics=()
 IFS=, read -ra pairs <<<"$sources"
 for pair in ${pairs[@]+"${pairs[@]}"}; do
   event=${pair%%:*}
-  [[ $event =~ ^[a-z][-a-z0-9]{0,38}$ ]] || fail "--sources: an event's name must be lower-case letters, digits and hyphens: $event"
+  [[ $event =~ ^[a-z]([-a-z0-9]{0,37}[a-z0-9])?$ ]] ||
+    fail "--sources: an event's name must be up to 39 lower-case letters, digits and hyphens, without a hyphen at an end: $event"
   topic=$name-$event
   [[ $pair != *:* ]] || topic=${pair#*:}
   is_topic "$topic" || fail "--sources: not the name of a topic: $topic"

@@ -71,6 +71,14 @@ run "more_sources_than_the_function_takes" {
   expect_failures = [var.sources]
 }
 
+run "source_with_a_hyphen_at_its_end" {
+  command = plan
+  variables {
+    sources = { "event1-" = {} }
+  }
+  expect_failures = [var.sources]
+}
+
 run "source_of_two_kinds" {
   command = plan
   variables {

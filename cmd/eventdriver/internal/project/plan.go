@@ -71,7 +71,7 @@ func service(name string) string {
 
 // sourceName is what Terraform's module takes for the name of an event, which is part of a path and of a
 // trigger's name.
-var sourceName = regexp.MustCompile(`^[A-Za-z][-_A-Za-z0-9]{0,38}$`)
+var sourceName = regexp.MustCompile(`^[A-Za-z]([-_A-Za-z0-9]{0,37}[A-Za-z0-9])?$`)
 
 func checkSources(sources []string) error {
 	if len(sources) == 0 {
@@ -94,7 +94,7 @@ func checkSources(sources []string) error {
 			problems = append(problems, fmt.Errorf("--sources: name %d is empty: write placed,paid,packed", i+1))
 		case !sourceName.MatchString(source):
 			problems = append(problems, fmt.Errorf("--sources: %q must be a letter, then up to 38 letters, digits, hyphens and "+
-				"underscores, since it becomes a part of a path, a topic and a trigger", source))
+				"underscores, a letter or a digit at the end, since it becomes a part of a path, a topic and a trigger", source))
 		case slices.Contains(sources[:i], source):
 			problems = append(problems, fmt.Errorf("--sources: %q is there twice: leave one out", source))
 		case same:

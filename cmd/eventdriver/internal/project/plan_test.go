@@ -63,6 +63,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{good, []string{"1st"}, []string{`"1st" must be a letter`}},
 		{good, []string{"bestätigt"}, []string{"must be a letter"}},
 		{good, []string{strings.Repeat("a", 40)}, []string{"up to 38"}},
+		{good, []string{"paid-", "b_"}, []string{`"paid-"`, `"b_"`, "a digit at the end"}},
 		{good, []string{"a", "b", "a"}, []string{`"a" is there twice`}},
 		{good, []string{"placed", "Placed"}, []string{`"placed" and "Placed"`, "rename one"}},
 		{good, []string{"a-b", "a_b"}, []string{`"a-b" and "a_b"`, "rename one"}},
