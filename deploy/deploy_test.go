@@ -87,7 +87,8 @@ func TestConcurrencyFollowsFromMemory(t *testing.T) {
 		"which needs 215Mi":         {"--memory=128Mi"},
 		"which needs 513Mi":         {"--env=BODY_LIMIT=33554432"},
 		"must be in Mi or Gi":       {"--memory=512M"},
-		"must be 1 to 1000":         {"--memory=8Gi", "--concurrency=0"},
+		"must be 1 to 1000":         {"--memory=4Gi", "--concurrency=0"},
+		"must be 4Gi at most":       {"--memory=5Gi"},
 		"must be a number of bytes": {"--env=BODY_LIMIT=10MB"},
 	} {
 		if printed, calls, err := try(t, args...); err == nil || len(calls) > 0 || !strings.Contains(printed, want) {

@@ -100,6 +100,7 @@ needed=$((1 + (16 * body_limit + 1048575) / 1048576))
 [ "$needed" -ge 132 ] || needed=132
 [ "$mebibytes" -ge "$needed" ] || fail "--memory=$memory is too small for one event of BODY_LIMIT, $body_limit bytes, which needs ${needed}Mi: give more, or a smaller --env=BODY_LIMIT"
 most=$(((mebibytes - 128) / 4))
+[ "$mebibytes" -le 4096 ] || fail "--memory must be 4Gi at most: more needs a second CPU, with which Terraform deploys: $memory"
 [ -n "$concurrency" ] || concurrency=$((most < 80 ? most : 80))
 [[ $concurrency =~ ^[1-9][0-9]{0,3}$ && $concurrency -le 1000 ]] || fail "--concurrency must be 1 to 1000: $concurrency"
 [ "$concurrency" -le "$most" ] ||

@@ -28,10 +28,13 @@ locals {
   memory_mib = try(floor(tonumber(regex("^[0-9]+", var.memory)) * {
     k = 1000, M = 1000000, G = 1000000000, Mi = 1048576, Gi = 1073741824
   }[regex("[A-Za-z]+$", var.memory)] / 1048576), 0)
+  cpus = try(tonumber(var.cpu), 1)
+  # What Cloud Run takes with so many CPUs.
+  cpu_memory_mib   = { least = local.cpus >= 6 ? 4096 : local.cpus >= 4 ? 2048 : 0, most = local.cpus >= 1 ? 4096 * local.cpus : local.cpus >= 0.5 ? 1024 : 512 }
   body_limit       = try(tonumber(trimspace(var.environment["BODY_LIMIT"])), 14000000)
   least_memory_mib = max(132, 1 + ceil(16 * local.body_limit / 1048576))
   most_concurrent  = max(1, floor((local.memory_mib - 128) / 4))
-  concurrency      = coalesce(var.concurrency, try(tonumber(var.cpu), 1) < 1 ? 1 : min(80, local.most_concurrent))
+  concurrency      = coalesce(var.concurrency, local.cpus < 1 ? 1 : min(80, local.most_concurrent))
 
   # gRPC's service mesh, BigQuery and telemetry where they are not used, and the debugger's tables are left out.
   build_environment = var.build_environment != null ? var.build_environment : {
@@ -141,6 +144,10 @@ resource "terraform_data" "ready" {
     precondition {
       condition     = local.output_topic != local.dead_letter_topic
       error_message = "output_topic and dead_letter_topic must be two topics."
+    }
+    precondition {
+      condition     = local.memory_mib >= local.cpu_memory_mib.least && local.memory_mib <= local.cpu_memory_mib.most
+      error_message = "With cpu ${var.cpu}, Cloud Run takes a memory of ${local.cpu_memory_mib.least}Mi to ${local.cpu_memory_mib.most}Mi, and not ${var.memory}: change one of the two."
     }
     precondition {
       condition     = local.memory_mib >= local.least_memory_mib

@@ -111,8 +111,8 @@ variable "cpu" {
   nullable    = false
 
   validation {
-    condition     = can(tonumber(var.cpu)) && try(tonumber(var.cpu) > 0 && tonumber(var.cpu) <= 8, false)
-    error_message = "cpu must be a number up to 8, as in 1 or 0.5."
+    condition     = try(contains([1, 2, 4, 6, 8], tonumber(var.cpu)) || tonumber(var.cpu) >= 0.08 && tonumber(var.cpu) < 1, false)
+    error_message = "cpu must be 1, 2, 4, 6 or 8, or a part of one from 0.08, as in 0.5."
   }
 }
 

@@ -420,6 +420,47 @@ run "too_many_cpus" {
   expect_failures = [var.cpu]
 }
 
+run "three_cpus" {
+  command = plan
+  variables {
+    cpu = "3"
+  }
+  expect_failures = [var.cpu]
+}
+
+run "too_much_memory_for_a_cpu" {
+  command = plan
+  variables {
+    memory = "8Gi"
+  }
+  expect_failures = [terraform_data.ready]
+}
+
+run "too_much_memory_for_half_a_cpu" {
+  command = plan
+  variables {
+    cpu    = "0.5"
+    memory = "2Gi"
+  }
+  expect_failures = [terraform_data.ready]
+}
+
+run "too_little_memory_for_four_cpus" {
+  command = plan
+  variables {
+    cpu = "4"
+  }
+  expect_failures = [terraform_data.ready]
+}
+
+run "as_much_memory_as_goes_with_two_cpus" {
+  command = plan
+  variables {
+    cpu    = "2"
+    memory = "8Gi"
+  }
+}
+
 run "no_instances" {
   command = plan
   variables {

@@ -237,6 +237,7 @@ run "concurrency_decimal" {
 run "concurrency_large" {
   command = plan
   variables {
+    cpu    = "2"
     memory = "8Gi"
   }
   assert {
