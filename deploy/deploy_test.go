@@ -180,7 +180,8 @@ func TestBadArgumentsAreRefused(t *testing.T) {
 	for _, arg := range []string{"--project=Project", "--name=Orders", "--name=google-orders", "--region=europe", "--sources=e:x/y", "--rollback=other-1", "--what",
 		"--sources=", "--sources=a,b,a", "--sources=dead-letters", "--sources=a:done --output-topic=done", "--output-topic=event-driver-dead-letters", "--sources=a:topic,b:topic", "--output-topic=projects/p/topics/t", "--env=LEASE", "--env=1A=x",
 		"--env=GCS_BUCKET=x", "--env=BIGQUERY_DATASET=x", "--env=EVENT_STORE=memory", "--env=PORT=1", "--env=K_SERVICE=x", "--env=A=;|#~@", "--sources=a_b", "--env=GCS_FOLDER=a|b", "--env=GCS_FOLDER=/a", "--memory=1", "--memory=Mi", "--concurrency=x",
-		"--sources=a,\nb", "--sources=a-"} {
+		"--sources=a,\nb", "--sources=a-",
+		"--sources=a:goog-topic", "--output-topic=goog-topic"} {
 		out, err := exec.Command("bash", append([]string{"gcloud.sh", "--project=my-project-123", "--dry-run"}, strings.Split(arg, " ")...)...).CombinedOutput()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(out), "gcloud.sh: ") {

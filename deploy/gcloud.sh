@@ -125,8 +125,8 @@ fi
 sweeps=true
 [ "$sweep_schedule" != none ] || sweeps=''
 
-# is_topic says whether a text is a topic's name, without its project.
-is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ ]]; }
+# is_topic says whether a text is a topic's name, without its project. Those with goog are Google's own.
+is_topic() { [[ $1 =~ ^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$ && $1 != goog* ]]; }
 [ -z "$output_topic" ] || is_topic "$output_topic" || fail "--output-topic must be the name of a topic in this project: $output_topic"
 
 # Each event and the topic of the same index; events is what the function is told.

@@ -97,6 +97,10 @@ variable "bucket_name" {
     condition     = var.bucket_name == null || can(regex("^[a-z0-9][-_a-z0-9]{1,61}[a-z0-9]$", var.bucket_name))
     error_message = "bucket_name must be 3 to 63 lower-case letters, digits, hyphens and underscores."
   }
+  validation {
+    condition     = !can(regex("^goog|google", var.bucket_name))
+    error_message = "bucket_name must not begin with goog or contain google: Google refuses that."
+  }
 }
 
 variable "create_bucket" {
@@ -205,8 +209,8 @@ variable "output_topic" {
     error_message = "output_topic's id must be a topic's name, as in orders-complete, or projects/PROJECT/topics/TOPIC."
   }
   validation {
-    condition     = !try(var.output_topic.create, false) || can(regex("^[^/]+$", var.output_topic.id))
-    error_message = "output_topic's id must be the name of the topic to create, without projects/."
+    condition     = !try(var.output_topic.create, false) || can(regex("^[^/]+$", var.output_topic.id)) && !try(startswith(var.output_topic.id, "goog"), false)
+    error_message = "output_topic's id must be the name of the topic to create, without projects/, and must not begin with goog."
   }
 }
 

@@ -110,9 +110,9 @@ variable "sources" {
   }
   validation {
     condition = alltrue([for s in values(var.sources) :
-      s.create_topic == null || can(regex("^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.create_topic))
+      s.create_topic == null || can(regex("^[A-Za-z][-A-Za-z0-9._~+%]{2,254}$", s.create_topic)) && !startswith(coalesce(s.create_topic, "-"), "goog")
     ])
-    error_message = "A source's create_topic must be 3 to 255 letters, digits and -._~+% that start with a letter."
+    error_message = "A source's create_topic must be 3 to 255 letters, digits and -._~+% that start with a letter, and not with goog."
   }
   validation {
     condition     = alltrue([for s in values(var.sources) : s.key_pointer == null || can(regex("^(/([^~,]|~[01])*)+$", s.key_pointer))])

@@ -79,6 +79,30 @@ run "source_with_a_hyphen_at_its_end" {
   expect_failures = [var.sources]
 }
 
+run "topic_that_google_refuses" {
+  command = plan
+  variables {
+    sources = { event1 = { create_topic = "goog-orders" } }
+  }
+  expect_failures = [var.sources]
+}
+
+run "output_topic_that_google_refuses" {
+  command = plan
+  variables {
+    output_topic = { id = "goog-orders", create = true }
+  }
+  expect_failures = [var.output_topic]
+}
+
+run "bucket_that_google_refuses" {
+  command = plan
+  variables {
+    bucket_name = "my-google-orders"
+  }
+  expect_failures = [var.bucket_name]
+}
+
 run "source_of_two_kinds" {
   command = plan
   variables {
