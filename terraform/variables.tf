@@ -246,8 +246,8 @@ variable "max_event_age" {
   default     = "20h"
 
   validation {
-    condition     = var.max_event_age == null || can(regex("^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$", var.max_event_age))
-    error_message = "max_event_age must be a length of time, as in 20h or 90m."
+    condition     = var.max_event_age == null || (can(regex("^([0-9]+(\\.[0-9]+)?(h|m|s|ms))+$", var.max_event_age)) && can(regex("[1-9]", var.max_event_age)))
+    error_message = "max_event_age must be a length of time, as in 20h or 90m; null, not 0, for none."
   }
 }
 

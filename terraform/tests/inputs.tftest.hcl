@@ -411,6 +411,14 @@ run "dead_letter_topic_that_is_no_topic" {
   expect_failures = [var.dead_letter_topic]
 }
 
+run "no_age" {
+  command = plan
+  variables {
+    max_event_age = "0s"
+  }
+  expect_failures = [var.max_event_age]
+}
+
 run "age_without_unit" {
   command = plan
   variables {
