@@ -268,7 +268,9 @@ func deletable(ctx context.Context, box driver.LetterBox, ref string) error {
 
 // mayEach says whether to do to letters what the sentence says. The question, or the dry run, names those for
 // which check returns nil; a dry run fails because of the others, as the change itself would.
-func (c *changing) mayEach(ctx context.Context, sentence string, refs []string, check func(ref string) error) (bool, error) {
+func (c *changing) mayEach(
+	ctx context.Context, sentence string, refs []string, check func(ref string) error,
+) (bool, error) {
 	able, refused := refs, error(nil)
 	if (c.dryRun || !c.yes) && c.as != "" { // nobody is asked about what can't be done
 		able = nil

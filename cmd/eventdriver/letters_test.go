@@ -133,7 +133,8 @@ func testLettersOfAStore(t *testing.T, b bucket) {
 
 	rest := listed(t, b, found)
 	for _, d := range rest.Letters {
-		expectCall(t, b, failed, []string{"would do this: delete for good: " + d.Ref + "\n", "not found"}, "letters", "drop", ref, d.Ref, "--dry-run", "--as=me")
+		says := []string{"would do this: delete for good: " + d.Ref + "\n", "not found"}
+		expectCall(t, b, failed, says, "letters", "drop", ref, d.Ref, "--dry-run", "--as=me")
 	}
 	for _, d := range rest.Letters { // one that is gone does not keep those after it
 		expectCall(t, b, failed, []string{`"action":"letters drop"`, ref, "not found: letters list", d.Ref + ": deleted"}, "letters", "drop", ref, d.Ref, "--yes", "--as=me")

@@ -185,7 +185,9 @@ func (r *resend) one(ctx context.Context, f function, box driver.LetterBox, send
 }
 
 // sendable returns a letter, unless it must not be sent.
-func (r *resend) sendable(ctx context.Context, f function, box driver.LetterBox, ref string) (driver.DeadLetter, error) {
+func (r *resend) sendable(
+	ctx context.Context, f function, box driver.LetterBox, ref string,
+) (driver.DeadLetter, error) {
 	d, err := r.read(ctx, box, ref)
 	switch {
 	case err != nil:

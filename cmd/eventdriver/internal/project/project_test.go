@@ -88,7 +88,8 @@ func TestFilesOfAProject(t *testing.T) {
 		template := strings.HasPrefix(name, vendored+"/cmd/eventdriver/internal/project/")
 		if ofLibrary := strings.HasPrefix(name, vendored); !template && ofLibrary && unwanted.MatchString(name) {
 			t.Errorf("%s is not needed", name)
-		} else if found := left.FindString(strings.ReplaceAll(text, moduleOfLibrary, "")); !ofLibrary && found != "" && name != "deploy/build.sh" {
+		} else if found := left.FindString(strings.ReplaceAll(text, moduleOfLibrary, "")); !ofLibrary && found != "" &&
+			name != "deploy/build.sh" {
 			t.Errorf("%s has %s of the sample", name, found)
 		}
 		formatted := []byte(text)
@@ -111,7 +112,8 @@ func TestLibraryNamedLikeTheSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	const library = "github.com/placed/orders"
-	text := "import (\n\t\"LIBRARY/driver\"\n\torders \"LIBRARY" + strings.TrimPrefix(sampleModule, placeholder) + "\"\n)\n// placed\n"
+	text := "import (\n\t\"LIBRARY/driver\"\n\torders \"LIBRARY" + strings.TrimPrefix(sampleModule, placeholder) +
+		"\"\n)\n// placed\n"
 	got := p.render(strings.ReplaceAll(text, "LIBRARY", library), library, false)
 	want := "import (\n\t\"github.com/placed/orders/driver\"\n\tparcels \"example.org/parcels\"\n)\n// seen\n// weighed\n"
 	if got != want {
