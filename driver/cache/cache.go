@@ -20,7 +20,8 @@
 // the store, until its own context ends. If the run completes the key, the message is a
 // duplicate. If it fails, the message tries itself; but where it is the same message as
 // the run's, and that can never succeed, it fails likewise: the run's own client may
-// have gone, and not hear of it.
+// have gone, and not hear of it. A message that has waited for more than five seconds is to be
+// delivered again: what it was made of may have been corrected or purged meanwhile.
 //
 // # The one window
 //
@@ -121,14 +122,17 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 	if err != nil {
 		return err
 	}
+	var waited time.Duration
 	for {
 		r, first := c.runs.join(key)
 		if first {
 			return c.run(ctx, r, key, in, next)
 		}
+		since := time.Now()
 		if err := r.wait(ctx); err != nil {
 			return fmt.Errorf("key %q is being processed on this instance: %w", key, err)
 		}
+		waited += time.Since(since)
 		switch {
 		case r.completed:
 			return c.skip(ctx, key, in, next)
@@ -136,6 +140,9 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 			return r.held
 		case r.failed != nil && sameEvent(r.failed.message, in):
 			return r.failed.err
+		case waited > fresh:
+			return fmt.Errorf("key %q was being processed on this instance for more than %v, and may have been corrected "+
+				"since this delivery read its events: %w", key, fresh, driver.ErrHeld)
 		}
 	}
 }

@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
+
+// fresh is how long a message may wait for runs of its key and then try itself. Whoever corrects or purges a key
+// counts on deliveries that have read its events before to claim it within ten seconds.
+const fresh = 5 * time.Second
 
 // runs are the keys that a cache is claiming or processing right now, each with its
 // run. A key is there for as long as its run, and no longer. The zero value is empty.

@@ -116,7 +116,7 @@ func TestWaitsForARunThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &business{do: func(ctx context.Context, run int) error {
-					time.Sleep(time.Minute)
+					time.Sleep(time.Second)
 					if run < 3 {
 						return failure()
 					}
@@ -139,6 +139,23 @@ func TestWaitsForARunThatFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// After a long run a delivery does not try with what it has read: a person may have corrected that meanwhile.
+func TestWaitsTooLongForARunThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &business{do: func(context.Context, int) error {
+			time.Sleep(6 * time.Second)
+			return errors.New("busy")
+		}}
+		p := driver.New(cache.New(memstore.New()), b)
+		first := p.ProcessAsync(t.Context(), order)
+		synctest.Wait()
+		err := p.Process(t.Context(), order)
+		if !errors.Is(err, driver.ErrHeld) || b.runs.Load() != 1 || errors.Is(<-first, driver.ErrHeld) {
+			t.Errorf("%v after %d runs", err, b.runs.Load())
+		}
+	})
 }
 
 // A failure for good is that of all deliveries that wait for it, since the client of the
