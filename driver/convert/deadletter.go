@@ -72,7 +72,9 @@ func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {
 		Cut:     in.cut,
 	}
 	if in.event != nil && decode.IsPush(original.header) {
-		// It is kept as Eventarc would have sent it, so that it can be sent again in any way.
+		// It is kept as Eventarc would have sent it, so that it can be sent again in any way. The ce- headers beside a
+		// push count for nothing, and would then.
+		maps.DeleteFunc(letter.Header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Ce-") })
 		maps.Copy(letter.Header, decode.BinaryHeader(*in.event))
 	}
 	if where, ok := errors.AsType[*driver.Error](o.err); ok {

@@ -224,6 +224,25 @@ func TestLetterIsTheSameEventAgain(t *testing.T) {
 	}
 }
 
+// The ce- headers beside a push are not the event's, and must not become so when the letter is sent again.
+func TestLetterOfAPushLeavesStrayHeadersOut(t *testing.T) {
+	store := memstore.New()
+	var came []driver.Message
+	h := convert.ToHTTPHandler(convert.CloudEventToInput, failing(func(m driver.Message) error {
+		came = append(came, m)
+		return driver.Permanent(errors.New("no"))
+	}), convert.DeadLetters(store), quiet)
+	push := eventtest.Push(`{"key": "k"}`, "x")
+	serve(h, eventtest.Request(push, "Content-Type", "application/json", "Ce-Key", "stray", "Ce-Other", "stray"))
+	d := store.DeadLetters()[0]
+	again := eventtest.Request(d.Body)
+	again.Header = d.Header
+	serve(h, again)
+	if len(came) != 2 || came[0].Key != "k" || !reflect.DeepEqual(came[1], came[0]) {
+		t.Errorf("came as %+v; its letter has %v", came, d.Header)
+	}
+}
+
 // A letter has the path by which its event came, so that it can be sent there again.
 func TestLetterRecordsThePath(t *testing.T) {
 	unknown := driver.Reject(driver.ReasonUnknownSource, errors.New("no such source"))
