@@ -30,7 +30,10 @@ locals {
   }[regex("[A-Za-z]+$", var.memory)] / 1048576), 0)
   cpus = try(tonumber(var.cpu), 1)
   # What Cloud Run takes with so many CPUs.
-  cpu_memory_mib   = { least = local.cpus >= 6 ? 4096 : local.cpus >= 4 ? 2048 : 0, most = local.cpus >= 1 ? 4096 * local.cpus : local.cpus >= 0.5 ? 1024 : 512 }
+  cpu_memory_mib = {
+    least = local.cpus >= 6 ? 4096 : local.cpus >= 4 ? 2048 : 0
+    most  = local.cpus >= 1 ? 4096 * local.cpus : local.cpus >= 0.5 ? 1024 : 512
+  }
   body_limit       = try(tonumber(trimspace(var.environment["BODY_LIMIT"])), 14000000)
   least_memory_mib = max(132, 1 + ceil(16 * local.body_limit / 1048576))
   most_concurrent  = max(1, floor((local.memory_mib - 128) / 4))

@@ -56,7 +56,8 @@ func TestAttributesInTwoSpellings(t *testing.T) {
 
 // Four times an event may be published again as it is, whether it is a message itself or another.
 func TestNestedAsDeepAsAllowed(t *testing.T) {
-	for innermost, body := range map[string]string{"com.example": "x", eventtest.PubSubType: string(eventtest.Push(`{"key": "k"}`, "x"))} {
+	push := string(eventtest.Push(`{"key": "k"}`, "x"))
+	for innermost, body := range map[string]string{"com.example": "x", eventtest.PubSubType: push} {
 		body = nested(innermost, body)
 		for range 3 {
 			body = nested(eventtest.PubSubType, body)

@@ -165,7 +165,8 @@ func TestDescribe(t *testing.T) {
 // TestDescribeHeaders: a header that is not UTF-8 stays what it was, and is read as Cloud Storage's letters have it.
 func TestDescribeHeaders(t *testing.T) {
 	for _, key := range []string{"M\xfcller", "M\xf6ller", "Müller", "base64:", ""} {
-		text, err := json.Marshal(letters.Describe("7", driver.DeadLetter{Header: map[string][]string{"Ce-Key": {"x", key}}}, true))
+		letter := driver.DeadLetter{Header: map[string][]string{"Ce-Key": {"x", key}}}
+		text, err := json.Marshal(letters.Describe("7", letter, true))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +174,8 @@ func TestDescribeHeaders(t *testing.T) {
 			t.Errorf("%q: %q, %v", key, d.Header, err)
 		}
 	}
-	if d, err := letters.Parse([]byte(`{"body":"","header":{"Ce-Key":["base64:/w=="]}}`)); err != nil || d.Header["Ce-Key"][0] != "\xff" {
+	d, err := letters.Parse([]byte(`{"body":"","header":{"Ce-Key":["base64:/w=="]}}`))
+	if err != nil || d.Header["Ce-Key"][0] != "\xff" {
 		t.Errorf("of Cloud Storage: %q, %v", d.Header, err)
 	}
 }
