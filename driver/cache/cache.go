@@ -142,7 +142,8 @@ func (c *Cache) Process(ctx context.Context, in driver.Message, next driver.Next
 			return r.failed.err
 		case waited > fresh:
 			return fmt.Errorf("key %q was being processed on this instance for more than %v, and may have been corrected "+
-				"since this delivery read its events: %w", key, fresh, driver.ErrHeld)
+				"since this delivery read its events: %w", key, fresh,
+				&driver.HeldError{Scope: c.scope, Key: key, Token: r.token, Expires: time.Now()})
 		}
 	}
 }
@@ -192,6 +193,7 @@ func (c *Cache) attempt(ctx context.Context, r *run, key string, in driver.Messa
 	case err != nil:
 		return err
 	}
+	r.token = held.claim.Token
 	if held.sweep && held.claim.Mark != driver.MarkNone {
 		held.giveBack()
 		return fmt.Errorf("%v is marked as %s: %w", held.claim, held.claim.Mark, driver.ErrMarked)

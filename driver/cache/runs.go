@@ -25,6 +25,7 @@ type runs struct {
 type run struct {
 	ended     chan struct{} // nil: nobody waits
 	completed bool          // the key is completed
+	token     int64         // of its claim; 0: it has none
 	held      error         // another instance holds the key
 	failed    *failed       // nil: it has not
 }
