@@ -236,18 +236,15 @@ func newLettersDrop(of *lettersOf) *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, refs []string) error {
 			return of.open(c.Context(), func(f function, box driver.LetterBox) error {
-				may, err := ch.mayEach(c.Context(), "delete for good: ", refs, func(ref string) error {
+				named, refused := ch.mayEach(c.Context(), "delete for good: ", refs, func(ref string) error {
 					return deletable(c.Context(), box, ref)
 				})
-				if err != nil || !may {
-					return err
-				}
-				return eachLetter(refs, func(ref string) error {
+				return andRefused(eachLetter(named, func(ref string) error {
 					if err := ch.drop(c.Context(), f, box, ref); err != nil {
 						return err
 					}
 					return ch.dropped(ref)
-				})
+				}), refused)
 			})
 		},
 	}
@@ -266,30 +263,40 @@ func deletable(ctx context.Context, box driver.LetterBox, ref string) error {
 	return err
 }
 
-// mayEach says whether to do to letters what the sentence says. The question, or the dry run, names those for
-// which check returns nil; a dry run fails because of the others, as the change itself would.
+// mayEach asks whether to do to letters what the sentence says, and returns those to do it to: no other than the question
+// names. It names those for which check returns nil; refused is the error of the others, or of the question.
 func (c *changing) mayEach(
 	ctx context.Context, sentence string, refs []string, check func(ref string) error,
-) (bool, error) {
-	able, refused := refs, error(nil)
+) (named []string, refused error) {
+	named = refs
 	if (c.dryRun || !c.yes) && c.as != "" { // nobody is asked about what can't be done
-		able = nil
+		named = nil
 		refused = eachLetter(refs, func(ref string) error {
 			err := check(ref)
 			if err == nil {
-				able = append(able, ref)
+				named = append(named, ref)
 			}
 			return err
 		})
-		if len(able) == 0 {
-			return false, refused
+		if len(named) == 0 {
+			return nil, refused
 		}
 	}
-	may, err := c.may(ctx, sentence+listOf(able))
-	if err == nil && !may {
-		err = refused
+	switch may, err := c.may(ctx, sentence+listOf(named)); {
+	case err != nil:
+		return nil, err
+	case !may:
+		return nil, refused
 	}
-	return may, err
+	return named, refused
+}
+
+// andRefused returns the outcome of what was done to some letters, after others were refused.
+func andRefused(err, refused error) error {
+	if refused == nil {
+		return err
+	}
+	return fails(errors.Join(refused, err))
 }
 
 // listOf names letters for a question.

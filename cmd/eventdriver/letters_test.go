@@ -155,6 +155,33 @@ func refusedInDryRun(t *testing.T, b bucket, ref, says string, args ...string) {
 	}
 }
 
+// TestOnlyWhatTheQuestionNames: of three letters one is refused, and where the last can't be looked at, it is left alone.
+func TestOnlyWhatTheQuestionNames(t *testing.T) {
+	check := func(ref string) error {
+		return map[string]error{"refused": driver.Permanent(errors.New("it must not")), "b": errors.New("busy")}[ref]
+	}
+	var asked strings.Builder
+	c := &changing{globals: &globals{surroundings: surroundings{in: strings.NewReader("yes\n"), err: &asked}}, as: "me"}
+	named, refused := c.mayEach(t.Context(), "delete: ", []string{"a", "refused", "b"}, check)
+	if !slices.Equal(named, []string{"a"}) || asked.String() != "delete: a? yes or no: " {
+		t.Errorf("asked %q, and may delete %q", asked.String(), named)
+	}
+	if text := fmt.Sprint(andRefused(nil, refused)); !strings.Contains(text, "must not") || !strings.Contains(text, "busy") {
+		t.Errorf("refused: %s", text)
+	}
+}
+
+// TestCutLetterIsNotSent, and neither asked about.
+func TestCutLetterIsNotSent(t *testing.T) {
+	b := newBucket(t)
+	d := driver.DeadLetter{Key: "k", Reason: driver.ReasonTooLarge, Path: "/events/event1", Body: []byte("{"), Cut: true}
+	if err := b.store.AddDeadLetter(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	ref := listed(t, b, found).Letters[0].Ref
+	refusedInDryRun(t, b, ref, "only the beginning", "letters", "resend", ref, "--url=http://127.0.0.1:1")
+}
+
 // TestLetterOfAnExpiredOrder: the letter of an order is enough to process it when all else has expired,
 // as it is, or corrected as the guide says.
 func TestLetterOfAnExpiredOrder(t *testing.T) {

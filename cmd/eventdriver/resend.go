@@ -97,13 +97,17 @@ func (r *resend) resend(ctx context.Context, f function, box driver.LetterBox, r
 	if r.file != "" {
 		refs = []string{r.file}
 	}
-	may, err := r.mayEach(ctx, fmt.Sprintf("send again to %s: ", to), refs, func(ref string) error {
+	named, refused := r.mayEach(ctx, fmt.Sprintf("send again to %s: ", to), refs, func(ref string) error {
 		_, err := r.sendable(ctx, f, box, ref)
 		return err
 	})
-	if err != nil || !may {
-		return err
+	if len(named) == 0 {
+		return refused
 	}
+	return andRefused(r.sendEach(ctx, f, box, named), refused)
+}
+
+func (r *resend) sendEach(ctx context.Context, f function, box driver.LetterBox, refs []string) error {
 	sender, free, err := r.sender(ctx)
 	if err != nil {
 		return fails(err)
@@ -194,6 +198,8 @@ func (r *resend) sendable(
 		return d, err
 	case d.Reason == driver.ReasonIncomplete && r.file == "":
 		return d, errEnded
+	case d.Cut:
+		return d, letters.ErrCut
 	case r.topic != "":
 		return d, wrongTopic(f, r.topic, d)
 	}

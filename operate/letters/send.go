@@ -40,8 +40,8 @@ type Sender interface {
 	Send(ctx context.Context, d driver.DeadLetter) (Answer, error)
 }
 
-// errCut refuses a letter without its whole event.
-var errCut = driver.Reject(driver.ReasonTooLarge, errors.New("the letter has only the beginning of its event, which was too "+
+// ErrCut refuses a letter without its whole event.
+var ErrCut = driver.Reject(driver.ReasonTooLarge, errors.New("the letter has only the beginning of its event, which was too "+
 	"large for the function or its store: have the producer send it again, smaller or as a reference to the data; or put all of "+
 	"the event into a copy of the letter (letters show ID --payload --json, then letters resend --file)"))
 
@@ -55,7 +55,7 @@ type Function struct {
 // Send implements [Sender].
 func (f Function) Send(ctx context.Context, d driver.DeadLetter) (Answer, error) {
 	if d.Cut {
-		return Answer{}, errCut
+		return Answer{}, ErrCut
 	}
 	to, err := f.to(d.Path)
 	if err != nil {
@@ -135,7 +135,7 @@ type Topic struct{ Topic *publish.Topic }
 // Send implements [Sender].
 func (t Topic) Send(ctx context.Context, d driver.DeadLetter) (Answer, error) {
 	if d.Cut {
-		return Answer{}, errCut
+		return Answer{}, ErrCut
 	}
 	if err := t.Topic.PublishAgain(ctx, d); err != nil {
 		return Answer{}, err
