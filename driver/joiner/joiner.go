@@ -192,9 +192,8 @@ func (j *Joiner) usable() error {
 // are, so that the event is delivered again. An event without a key, or from a
 // source that the condition does not wait for, is a permanent error. So is an event whose
 // join was decided on another event that is no longer stored: its reason is
-// [driver.ReasonGone]. And so is the message of another joiner that lacks events, for
-// [driver.ReasonIncomplete], since stores don't keep what it lacks: have a handler between
-// the two decide on [driver.Message.Missing].
+// [driver.ReasonGone]. And so is the message of another joiner that lacks events, since stores don't
+// keep what it lacks: have a handler between the two decide on [driver.Message.Missing].
 //
 // A message without a Source, in a context of [driver.WithSweep], is a sweep of its key: nothing is
 // kept, and the joiner goes on if the join is complete, or has expired: see [Deadline].
@@ -278,7 +277,7 @@ func (j *Joiner) check(in driver.Message) error {
 			fmt.Errorf("source %q is not one of those joined, %q: give it an alias, or send it elsewhere", in.Source, j.named))
 	}
 	if len(in.Missing) > 0 {
-		return driver.Reject(driver.ReasonIncomplete, fmt.Errorf("the message of joiner %q lacks the events of %q, "+
+		return driver.Permanent(fmt.Errorf("the message of joiner %q lacks the events of %q, "+
 			"and would be kept as if it were whole: have a handler before this joiner decide on its Missing", in.Source, in.Missing))
 	}
 	return nil
