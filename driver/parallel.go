@@ -46,10 +46,10 @@ func (p parallel) Process(ctx context.Context, in Message, next Next) error {
 			failures = append(failures, err)
 		}
 	}
-	free()
 	if failures != nil {
-		return failures
+		return failures // a handler may still run, on its copy
 	}
+	free()
 	return next.Call(ctx, in)
 }
 

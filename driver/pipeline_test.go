@@ -258,6 +258,12 @@ func TestParallelCountsItsCopies(t *testing.T) {
 	if want := int64(2 * len(order.Content)); during != want || after != 0 {
 		t.Errorf("counted %d bytes in a branch, %d after; want %d and none", during, after, want)
 	}
+	fails := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { return errors.New("busy") })
+	_ = driver.New(driver.Parallel(fails, trail("b"))).Process(driver.WithMemory(t.Context(), account), order)
+	if want := int64(2 * len(order.Content)); account.Grown != want {
+		t.Errorf("counted %d bytes after a branch failed, whose handler may still run; want %d", account.Grown, want)
+	}
+	account.Grown = 0
 	account.Most = 2*int64(len(order.Content)) - 1
 	during = -1
 	if err := p.Process(driver.WithMemory(t.Context(), account), order); !errors.Is(err, driver.ErrNoMemory) || during != -1 {
