@@ -16,7 +16,7 @@
 #   --sources       the events, each with its topic if that is not NAME-EVENT;
 #                   missing topics are created; default: event1,event2,event3
 #   --output-topic  the topic that joined messages are published to; default: none
-#   --memory        of an instance, in Mi or Gi; default: 512Mi
+#   --memory        of an instance, in Mi or Gi, at most 4Gi; default: 512Mi
 #   --concurrency   how many events an instance handles at once; default: as many as
 #                   fit into the memory, at most 80
 #   --env           an environment variable, see docs/configuration.md; may be

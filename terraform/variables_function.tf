@@ -93,7 +93,7 @@ variable "entry_point" {
 }
 
 variable "memory" {
-  description = "The memory of an instance."
+  description = "The memory of an instance: at most 4Gi for each CPU."
   type        = string
   default     = "512Mi"
   nullable    = false
@@ -105,7 +105,7 @@ variable "memory" {
 }
 
 variable "cpu" {
-  description = "The CPUs of an instance."
+  description = "The CPUs of an instance: 1, 2, 4, 6, 8, or a part of one from 0.08."
   type        = string
   default     = "1"
   nullable    = false

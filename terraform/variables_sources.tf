@@ -54,7 +54,7 @@ variable "sources" {
   }
   validation {
     condition     = alltrue([for event in keys(var.sources) : can(regex("^[A-Za-z]([-_A-Za-z0-9]{0,37}[A-Za-z0-9])?$", event))])
-    error_message = "The names of sources must be up to 39 letters, digits, hyphens and underscores that start with a letter and end with a letter or a digit, since the triggers' names are made from them."
+    error_message = "The names of sources must be up to 39 letters, digits, hyphens and underscores that start with a letter and end with a letter or a digit, since names of triggers and subscriptions are made from them."
   }
   validation {
     condition     = length(distinct([for event in keys(var.sources) : replace(lower(event), "_", "-")])) == length(var.sources)
