@@ -10,17 +10,20 @@ import (
 	"example.com/eventdriver/driver/joiner"
 )
 
+// afterExpiry is what becomes of a key whose lease has run out.
+const afterExpiry = "the next delivery takes over, or dead-letters the events where ON_LEASE_EXPIRY is quarantine"
+
 // next says in a sentence what happens next to a key that stands so, or what to do.
 func next(k driver.KeyState, c driver.ClaimState, s joiner.Standing) string {
 	switch s.State {
 	case joiner.Done:
 		return done(k, *c.Done)
 	case joiner.Held:
-		return fmt.Sprintf("A run is under way: wait until it ends, or until its lease runs out at %s; then the next "+
-			"delivery takes over.", stamp(c.Expires))
+		return fmt.Sprintf("A run is under way: wait until it ends, or until its lease runs out at %s; then %s.",
+			stamp(c.Expires), afterExpiry)
 	case joiner.Expired:
-		return "The last run ended without a word and may have acted: the next delivery takes over, or dead-letters the " +
-			"events where ON_LEASE_EXPIRY is quarantine; if none comes, publish one of the events again."
+		return "The last run ended without a word and may have acted: " + afterExpiry +
+			"; if none comes, publish one of the events again."
 	case joiner.Quarantined:
 		return "Nobody knows whether the last run acted, so find out from the system that is acted upon: if it did not, " +
 			"release the key and send its letter again (release, letters resend); if it did, complete it (complete)."
