@@ -54,6 +54,12 @@ func (s *sweepers) run(ctx context.Context, t *testing.T, i int, random *rand.Ra
 	}
 }
 
+func (s *sweepers) killed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kills
+}
+
 // note notes a run.
 func (s *sweepers) note(line []byte) {
 	var entry struct {
@@ -106,7 +112,8 @@ func (s *sweepers) deliver(ctx context.Context, t *testing.T, key, source string
 // with a greater token, only where a process was killed in it.
 func TestSweepsKilledAgainstLateEvents(t *testing.T) {
 	prove.Only(t, "it starts and kills a hundred processes")
-	const orders, late = 150, 5
+	const late, enough = 5, 20
+	orders := 150 // and as many more as it takes until there were enough kills
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	program, err := build()
@@ -124,15 +131,18 @@ func TestSweepsKilledAgainstLateEvents(t *testing.T) {
 		s.urls[i].Store(new("http://127.0.0.1:1/"))
 		work.Go(func() { s.run(arrive, t, i, rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
-	taken := make([]bool, orders)
+	var taken []bool
 	key := func(i int) string { return fmt.Sprint("order-", i) }
 	random := rand.New(rand.NewPCG(seed, 2))
-	for i := range orders + late {
+	for i := 0; i < orders+late; i++ {
 		if i < orders && !s.deliver(ctx, t, key(i), "event1", i) {
 			t.Errorf("the first event of %s is too late", key(i))
 		}
 		if last := i - late; last >= 0 {
-			taken[last] = s.deliver(ctx, t, key(last), "event2", random.IntN(2))
+			taken = append(taken, s.deliver(ctx, t, key(last), "event2", random.IntN(2)))
+		}
+		if i == orders-1 && s.killed() < enough && ctx.Err() == nil {
+			orders++
 		}
 	}
 	stop()
@@ -146,7 +156,7 @@ func TestSweepsKilledAgainstLateEvents(t *testing.T) {
 	finishSweeps(t, f, orders)
 	again := s.add(t, business)
 	checkSwept(t, business, letters(t, f), taken)
-	if s.kills < orders/20 {
+	if s.kills < enough {
 		t.Errorf("%d kills are few", s.kills)
 	}
 	t.Logf("sweeps: %d orders, %d kills, %d runs again after a kill, 0 lost, 0 doubled", orders, s.kills, again)
