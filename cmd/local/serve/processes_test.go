@@ -32,18 +32,13 @@ type effects struct {
 	mu     sync.Mutex
 	runs   int
 	tokens map[string][]int64 // of the runs of each key
-	wrong  []string
 }
 
 // Process implements [driver.Handler].
 func (e *effects) Process(ctx context.Context, in driver.Message, next driver.Next) error {
 	claim, _ := driver.ClaimFrom(ctx)
 	e.mu.Lock()
-	before := e.tokens[in.Key]
-	if len(before) > 0 && claim.Token <= before[len(before)-1] {
-		e.wrong = append(e.wrong, fmt.Sprintf("%s ran with token %d after %d", in.Key, claim.Token, before))
-	}
-	e.tokens[in.Key] = append(before, claim.Token)
+	e.tokens[in.Key] = append(e.tokens[in.Key], claim.Token)
 	e.runs++
 	run := e.runs
 	e.mu.Unlock()
@@ -53,32 +48,45 @@ func (e *effects) Process(ctx context.Context, in driver.Message, next driver.Ne
 
 // judge returns how many runs were repeats, and what is wrong: a repeat though the run before it
 // neither failed, as one does that outlives its lease, nor was cut off, as a takeover after it says.
+// An instance that was frozen just before it acts does so when it is thawed, after its successor; then its run fails.
 func (e *effects) judge(journal *records.Journal) (repeats int, wrong []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	wrong = slices.Clone(e.wrong)
 	for key, tokens := range e.tokens {
 		of := journal.OfKey(key)
-		for i, again := range tokens[1:] {
+		inOrder := slices.Sorted(slices.Values(tokens))
+		for i, again := range inOrder[1:] {
 			repeats++
-			first := tokens[i]
-			if !slices.ContainsFunc(of, func(r records.Record) bool { return excuses(r, first, again) }) {
+			if first := inOrder[i]; first == again || !failed(of, first) && !takenOver(of, first, again) {
 				wrong = append(wrong, fmt.Sprintf("%s ran with token %d, and again with %d", key, first, again))
+			}
+		}
+		for i, token := range tokens[1:] {
+			if token < tokens[i] && !failed(of, token) {
+				wrong = append(wrong, fmt.Sprintf("%s ran with token %d after %d", key, token, tokens[:i+1]))
 			}
 		}
 	}
 	return repeats, wrong
 }
 
-// excuses says whether a record says why a run was repeated with another token.
-func excuses(r records.Record, first, again int64) bool {
+// failed says whether there is a record that the run with a token failed.
+func failed(of []records.Record, token int64) bool {
+	return slices.ContainsFunc(of, func(r records.Record) bool {
+		return r.Kind == records.Run && tokenOf(r) == token && r.Message == "the run fails"
+	})
+}
+
+// takenOver says whether there is a record of a takeover after the run with the token first, up to again.
+func takenOver(of []records.Record, first, again int64) bool {
+	return slices.ContainsFunc(of, func(r records.Record) bool {
+		return r.Kind == records.Run && first < tokenOf(r) && tokenOf(r) <= again && r.Attributes["takeover"] == true
+	})
+}
+
+func tokenOf(r records.Record) int64 {
 	number, _ := r.Attributes["token"].(float64)
-	token := int64(number)
-	if r.Kind != records.Run {
-		return false
-	}
-	failed := token == first && r.Message == "the run fails"
-	return failed || first < token && token <= again && r.Attributes["takeover"] == true
+	return int64(number)
 }
 
 // Instances are killed and frozen while orders go through, and answers of the store are lost.
