@@ -46,7 +46,7 @@ func (l *local) startStorage(ctx context.Context) error {
 	name := l.settings.setUnlessSet("GCS_BUCKET", "local")
 	client, err := storage.NewClient(ctx)
 	if err != nil {
-		return fmt.Errorf("cloud storage at %s: %w", os.Getenv("STORAGE_EMULATOR_HOST"), err)
+		return fmt.Errorf("cloud storage at STORAGE_EMULATOR_HOST=%s: %w", os.Getenv("STORAGE_EMULATOR_HOST"), err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -57,7 +57,7 @@ func (l *local) startStorage(ctx context.Context) error {
 		err = bucket.Create(ctx, "local", nil)
 	}
 	if err != nil {
-		return fmt.Errorf("bucket %s at %s: %w", name, os.Getenv("STORAGE_EMULATOR_HOST"), err)
+		return fmt.Errorf("bucket %s at STORAGE_EMULATOR_HOST=%s: %w", name, os.Getenv("STORAGE_EMULATOR_HOST"), err)
 	}
 	return nil
 }
