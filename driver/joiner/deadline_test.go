@@ -112,10 +112,11 @@ func TestNothingInPartIsKept(t *testing.T) {
 			if _, sweep := driver.SweepFrom(ctx); sweep {
 				in = driver.Message{Key: in.Key}
 			}
-			err := driver.New(first, second, driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+			last := driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
 				t.Errorf("%s: went on with %s, and nothing missing", kind, in.Content)
 				return nil
-			})).Process(ctx, in)
+			})
+			err := driver.New(first, second, last).Process(ctx, in)
 			if !driver.IsPermanent(err) || !strings.Contains(err.Error(), `lacks the events of ["b"]`) {
 				t.Errorf("%s: %v", kind, err)
 			}
