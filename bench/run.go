@@ -24,11 +24,12 @@ func (r *run) say(format string, args ...any) { fmt.Fprintf(r.out, format+"\n", 
 // The builds of the function, and of the bare one, by their files: as the deployments build them, and with what the
 // tags leave out.
 const (
-	asDeployed       = "function-nobigquery-notelemetry"
-	withTelemetry    = "function-nobigquery"
-	withBigQuery     = "function-notelemetry"
-	bareAsDeployed   = "clients-nobigquery"
-	bareWithBigQuery = "clients"
+	asDeployed        = "function-nobigquery-notelemetry"
+	withTelemetry     = "function-nobigquery"
+	withBigQuery      = "function-notelemetry"
+	bareAsDeployed    = "clients-nobigquery-notelemetry"
+	bareWithTelemetry = "clients-nobigquery"
+	bareWithBigQuery  = "clients-notelemetry"
 )
 
 // build builds the programs into a folder that remove removes.
@@ -40,7 +41,7 @@ func (r *run) build(ctx context.Context) (remove func(), err error) {
 	remove = func() { _ = os.RemoveAll(folder) }
 	r.programs = make(map[string]string)
 	names := []string{"noop", "decode", "storage", asDeployed, withTelemetry, withBigQuery,
-		bareAsDeployed, bareWithBigQuery}
+		bareAsDeployed, bareWithTelemetry, bareWithBigQuery}
 	for _, name := range names {
 		program, tags, _ := strings.Cut(name, "-")
 		file := filepath.Join(folder, name)

@@ -59,8 +59,10 @@ func write(r *http.Request) error {
 
 func main() {
 	if os.Getenv("OUTPUT_TOPIC") != "" { // never; so that the linker keeps the clients
-		_, _ = pubsub.NewClient(context.Background(), "")
-		alsoLinked()
+		ctx := context.Background()
+		_, _ = pubsub.NewClient(ctx, "")
+		linkBigQuery(ctx)
+		linkTelemetry(ctx)
 	}
 	subject.Serve()
 }

@@ -2,4 +2,6 @@
 
 package main
 
-func alsoLinked() {}
+import "context"
+
+func linkBigQuery(context.Context) {}

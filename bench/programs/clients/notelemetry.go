@@ -1,0 +1,7 @@
+//go:build notelemetry
+
+package main
+
+import "context"
+
+func linkTelemetry(context.Context) {}
