@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"example.com/eventdriver/driver"
@@ -12,12 +13,16 @@ import (
 // DefaultLookAtAll is for [LookAtAll].
 const DefaultLookAtAll = 5
 
-// lookFirst is how many sources are looked at beside the Persist, where that is not all.
-const lookFirst = 2
+// looks returns how many of so many unknown places are looked at beside the Persist, where that is not
+// all. If each number of events may be there alike, k looks find all k in one case of k+1, and
+// then the others are read, too: the fewest looks, k + (unknown-k)/(k+1), are at about this k.
+func looks(unknown int) int {
+	return min(unknown, max(2, int(math.Sqrt(float64(unknown)))-1))
+}
 
 // LookAtAll sets up to how many sources a join reads all others while it keeps an event. That
 // saves the event that completes the join a round trip to the store. For each event of a
-// join of more, the joiner looks at two others first, and reads the rest only when these are there.
+// join of more, the joiner looks at two or a few others first, and reads the rest only when these are there.
 // That saves reads, whose number would grow with the square of the sources. The default is
 // [DefaultLookAtAll].
 func LookAtAll(sources int) Option {
@@ -102,7 +107,7 @@ func (p places) first(own int) []int {
 		return others
 	}
 	slices.SortFunc(unknown, func(a, b int) int { return cmp.Compare(rank(hash, a), rank(hash, b)) })
-	return unknown[:min(lookFirst, len(unknown))]
+	return unknown[:looks(len(unknown))]
 }
 
 // remember notes for the next events of the key which events exist.
