@@ -38,6 +38,9 @@ func TestUsage(t *testing.T) {
 	}{
 		{"no such command", nil, []string{"doktor"}, `unknown command "doktor"`},
 		{"no such flag", nil, []string{"doctor", "--regoin=x"}, "--regoin"},
+		{"a key that begins with a dash", nil, []string{"why", "-lead"}, "eventdriver why [flags] -- KEY"},
+		{"one with two", nil, []string{"replace", "--lead", "event1"}, "eventdriver replace [flags] -- KEY SOURCE"},
+		{"a letter that does", nil, []string{"letters", "drop", "-l=x"}, "eventdriver letters drop [flags] -- ID"},
 		{"an argument", nil, []string{"doctor", "orders"}, "orders"},
 		{"no region", nil, []string{"doctor", "--service=orders", "--project=p"}, "gcloud run services list"},
 		{"no project", nil, []string{"doctor", "--service=orders", "--region=r"}, "GOOGLE_CLOUD_PROJECT"},

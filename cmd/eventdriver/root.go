@@ -115,6 +115,7 @@ func newRoot(s surroundings) *cobra.Command {
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: checkCommandLine,
 	}
+	root.SetFlagErrorFunc(orArgument)
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.target.Service, "service", "", "the function's Cloud Run `service`")
 	flags.StringVar(&g.target.Region, "region", "", "the service's `region`, as in europe-west1")
@@ -125,6 +126,19 @@ func newRoot(s surroundings) *cobra.Command {
 	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g),
 		newRelease(g), newComplete(g), newReplace(g), newPurge(g), newRerun(g), newSweep(g), newTail(g), newNew(g))
 	return root
+}
+
+// positional finds the arguments in how a command is used.
+var positional = regexp.MustCompile(`( [A-Z]+…?)+`)
+
+// orArgument says of a flag that a command does not have how to give an argument that looks like one.
+func orArgument(c *cobra.Command, err error) error {
+	arguments := positional.FindString(c.Use)
+	if !strings.HasPrefix(err.Error(), "unknown") || arguments == "" {
+		return err
+	}
+	return fmt.Errorf("%w; an argument that begins with a dash goes behind the flags and --, as in %s [flags] --%s",
+		err, c.CommandPath(), arguments)
 }
 
 // notNegative are the flags that are numbers and lengths of time: less than 0 means nothing for them.
