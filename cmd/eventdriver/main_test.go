@@ -68,6 +68,7 @@ func TestUsage(t *testing.T) {
 			"--endpoint must be"},
 		{"no endpoint at all", nil, []string{"doctor", "--service=a", "--region=r", "--project=p", "--endpoint=://x"},
 			"--endpoint must be"},
+		{"an endpoint without a service", []string{"GCS_BUCKET=b"}, []string{"waiting"}, "STORAGE_EMULATOR_HOST"},
 		{"no such severity", nil, []string{"doctor", "--service=orders", "--region=r", "--project=p", "--severity=bad"},
 			"error, warning or cost"},
 	} {
