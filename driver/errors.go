@@ -179,6 +179,12 @@ const (
 	ReasonGone            Reason = "gone"              // an event that the join was decided on is not kept any more
 )
 
+// Reasons returns these reasons. A handler may have others: see [Reject].
+func Reasons() []Reason {
+	return []Reason{ReasonPermanent, ReasonUndecodable, ReasonNoKey, ReasonUnknownSource, ReasonConflict, ReasonOutcomeUnknown,
+		ReasonDuplicate, ReasonIncomplete, ReasonTooLate, ReasonTooOld, ReasonTooLarge, ReasonTooManyAttempts, ReasonCorrupt, ReasonGone}
+}
+
 // Permanent marks err as one that no redelivery can fix, so that the event is
 // dead-lettered instead of being delivered again. It returns nil for nil.
 func Permanent(err error) error {

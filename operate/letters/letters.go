@@ -4,6 +4,7 @@ package letters
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -34,10 +35,15 @@ type Count struct {
 	Letters int           `json:"letters"`
 }
 
+// ErrNoReason is about a reason that no letter has, and that is none of [driver.Reasons].
+var ErrNoReason = errors.New("no letter has this reason")
+
 // Find looks at all letters, and reads none. When the context ends or the box fails, it returns
-// what it has found so far beside the error.
+// what it has found so far beside the error. A reason that may be misspelled is an [ErrNoReason], which
+// names those that there are.
 func Find(ctx context.Context, box driver.LetterBox, q Query) (List, error) {
 	found, counts := List{Letters: []Letter{}, Counts: []Count{}}, make(map[driver.Reason]int)
+	reasons := driver.Reasons()
 	for pages := (driver.LetterQuery{Limit: 1000}); ; {
 		page, err := box.ListLetters(ctx, pages)
 		if err != nil {
@@ -45,6 +51,9 @@ func Find(ctx context.Context, box driver.LetterBox, q Query) (List, error) {
 		}
 		for _, l := range page.Letters {
 			found.Seen++
+			if !slices.Contains(reasons, l.Reason) {
+				reasons = append(reasons, l.Reason)
+			}
 			if !q.takes(l) {
 				continue
 			}
@@ -56,6 +65,9 @@ func Find(ctx context.Context, box driver.LetterBox, q Query) (List, error) {
 		}
 		found.Counts = sorted(counts)
 		if pages.Cursor = page.Next; page.Next == "" {
+			if q.Reason != "" && !slices.Contains(reasons, q.Reason) {
+				return found, fmt.Errorf("%w: %q; there are %q", ErrNoReason, q.Reason, reasons)
+			}
 			return found, nil
 		}
 		if q.Progress != nil {

@@ -45,6 +45,17 @@ func TestFind(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", c.query, l, err)
 		}
 	}
+	if _, err := letters.Find(t.Context(), store, letters.Query{Reason: "no-kye"}); !errors.Is(err, letters.ErrNoReason) ||
+		!strings.Contains(err.Error(), `"no-key"`) {
+		t.Errorf("a reason that is misspelled: %v", err)
+	}
+	own := driver.DeadLetter{Reason: "fraud", Key: "order-0"}
+	if err := store.AddDeadLetter(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := letters.Find(t.Context(), store, letters.Query{Reason: own.Reason, Key: "order-1"}); err != nil || l.Found != 0 {
+		t.Errorf("a reason of a handler's own: %+v, %v", l, err)
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if l, err := letters.Find(ended, store, letters.Query{}); !errors.Is(err, context.Canceled) || l.Letters == nil {

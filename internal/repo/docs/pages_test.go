@@ -64,6 +64,13 @@ func TestReasonsAreExplained(t *testing.T) {
 	for _, found := range reasonConstant.FindAllStringSubmatch(read(t, "driver/errors.go"), -1) {
 		there = append(there, found[1])
 	}
+	var listed []string
+	for _, reason := range driver.Reasons() {
+		listed = append(listed, string(reason))
+	}
+	if !slices.Equal(listed, there) {
+		t.Errorf("driver.Reasons returns\n%q, and there are\n%q", listed, there)
+	}
 	slices.Sort(explained)
 	slices.Sort(there)
 	if !slices.Contains(there, string(driver.ReasonPermanent)) || !slices.Equal(explained, there) {
