@@ -67,7 +67,7 @@ func (f *Function) log() *slog.Logger { return driver.Logger(f.logger) }
 var errDraining = errors.New("this instance is shutting down: deliver the event again")
 
 // ServeHTTP answers one event: a CloudEvent in binary or structured form, or a
-// message that Pub/Sub pushed. POST of /sweep is [Function.Sweep]. A 2xx status acknowledges it; after any other the
+// message that Pub/Sub pushed. POST of /sweep without an event is [Function.Sweep]. A 2xx status acknowledges it; after any other the
 // platform delivers it again. [convert.ToHTTPHandler] lists the statuses.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.active.Add(1)
@@ -85,7 +85,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx = parts.observer.arrive(ctx, r.Header)
 	defer f.idle(ctx, parts)
-	if r.Method == http.MethodPost && r.URL.EscapedPath() == sweepPath {
+	if isSweep(r) {
 		parts.sweeper.serveSweep(w, r.WithContext(ctx))
 		return
 	}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
+	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
 )
 
@@ -121,6 +123,48 @@ func TestLetterIsSentAgainToItsPath(t *testing.T) {
 		}
 	}
 	business.once(t, "order-1")
+}
+
+// TestEventIsNoSweep: an event that comes to the path of sweeps is not lost. It counts as one of the path /.
+func TestEventIsNoSweep(t *testing.T) {
+	to := func(body, media string, header ...string) *http.Request {
+		request := httptest.NewRequest(http.MethodPost, sweepPath, strings.NewReader(body))
+		request.Header.Set("Content-Type", media)
+		for i := 0; i < len(header); i += 2 {
+			request.Header.Set(header[i], header[i+1])
+		}
+		return request
+	}
+	for name, c := range map[string]struct {
+		request *http.Request
+		reason  driver.Reason // "": it is a sweep
+	}{
+		"binary":       {event(t, sweepPath, "/elsewhere", "order-1", `{}`), driver.ReasonUnknownSource},
+		"without data": {event(t, sweepPath, "/elsewhere", "order-1", ""), driver.ReasonUnknownSource},
+		"structured": {to(`{"specversion":"1.0","id":"1","source":"/elsewhere","type":"t","key":"order-1"}`,
+			"application/cloudevents+json"), driver.ReasonUnknownSource},
+		"push": {to(`{"message":{"messageId":"1","attributes":{"key":"order-1"}},"subscription":"projects/p/subscriptions/s"}`,
+			"application/json"), driver.ReasonUnknownSource},
+		"push without a wrapper":        {to("data", "text/plain"), driver.ReasonUndecodable},
+		"an event of Cloud Scheduler's": {to(`{}`, "application/cloudevents+json", "X-CloudScheduler", "true"), driver.ReasonUndecodable},
+		"a call":                        {to("", ""), ""},
+		"a job with a body":             {to(`{}`, "application/octet-stream", "X-CloudScheduler", "true"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := New(DefaultConfig(), count())
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer := httptest.NewRecorder()
+			f.ServeHTTP(answer, c.request)
+			if reason := answer.Header().Get(convert.DeadLetterHeader); answer.Code != http.StatusOK || reason != string(c.reason) {
+				t.Errorf("%d, dead-lettered for %q, want %q", answer.Code, reason, c.reason)
+			}
+			if all := letters(t, f); len(all) > 0 != (c.reason != "") {
+				t.Errorf("%d letters", len(all))
+			}
+		})
+	}
 }
 
 // While a deployment changes, some triggers call / and others their paths, and the

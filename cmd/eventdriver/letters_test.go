@@ -70,13 +70,28 @@ func (l *live) send(t *testing.T, path, key, data string, want int) {
 			r.Header.Set(name, value)
 		}
 	}
+	expectAnswer(t, r, want)
+}
+
+// sweep has the function sweep.
+func (l *live) sweep(t *testing.T) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, l.url+"/sweep", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectAnswer(t, r, http.StatusOK)
+}
+
+func expectAnswer(t *testing.T, r *http.Request, want int) {
+	t.Helper()
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = answer.Body.Close()
 	if answer.StatusCode != want {
-		t.Errorf("%s of %q: %d, want %d", path, key, answer.StatusCode, want)
+		t.Errorf("%s of %q: %d, want %d", r.URL.Path, r.Header.Get("Ce-Key"), answer.StatusCode, want)
 	}
 }
 
@@ -306,7 +321,7 @@ func TestLetterOfAnEndedJoin(t *testing.T) {
 	b.environ = append(b.environ, "JOIN_DEADLINE=1ns")
 	function := serve(t, b.environ)
 	function.send(t, "/events/event1", "order-1", `{"n":1}`, http.StatusAccepted)
-	function.send(t, "/sweep", "", "", http.StatusOK)
+	function.sweep(t)
 	l := listed(t, b, found, "--reason=incomplete")
 	if l.Found != 1 {
 		t.Fatalf("%+v", l)
@@ -345,7 +360,7 @@ func TestEndedJoinBegunAnew(t *testing.T) {
 	for _, source := range []string{"event1", "event2"} {
 		ends.send(t, "/events/"+source, "order-1", `{"n":1}`, http.StatusAccepted)
 	}
-	ends.send(t, "/sweep", "", "", http.StatusOK)
+	ends.sweep(t)
 	ends.send(t, "/events/event3", "order-1", `{"n":3}`, http.StatusOK) // too late
 	var files []string
 	for _, reason := range []string{"incomplete", "too-late"} {

@@ -199,11 +199,11 @@ var poisons = []struct {
 	}},
 	{"incomplete", driver.ReasonIncomplete, []string{"JOIN_DEADLINE=1ms"}, func(t *testing.T, s *shop) {
 		s.others(t, http.StatusAccepted)
-		(&live{url: s.url}).send(t, "/sweep", "", "", http.StatusOK)
+		(&live{url: s.url}).sweep(t)
 	}, ended},
 	{"too late", driver.ReasonTooLate, []string{"JOIN_DEADLINE=1ms"}, func(t *testing.T, s *shop) {
 		s.others(t, http.StatusAccepted)
-		(&live{url: s.url}).send(t, "/sweep", "", "", http.StatusOK)
+		(&live{url: s.url}).sweep(t)
 		s.send(t, "event2", "order-1", right, http.StatusOK)
 	}, ended},
 }

@@ -20,12 +20,6 @@ func sources(f facts) (all []Finding) {
 	brought, unclear := make(map[string][]deployed.Route), 0
 	for _, r := range f.Routes {
 		all = append(all, f.loops(r)...)
-		if r.Path == sweepPath && f.pathsCount() {
-			n := on(r.Name())
-			n.add(Error, "its path is "+sweepPath, "each of its events starts a sweep, is acknowledged and lost",
-				"set the path to that of a source, as in "+pathOf(f.first()))
-			all = append(all, n.all...)
-		}
 		source, clear := f.sourceOf(r)
 		if !clear {
 			unclear++
@@ -56,7 +50,7 @@ func pathOf(source string) string {
 
 // odd reports the path of a route whose source only its events can say, if it looks misspelled.
 func (f facts) odd(r deployed.Route) []Finding {
-	if strings.Trim(r.Path, "/") == "" || strings.Contains(r.Path, "/topics/") || r.Path == sweepPath || !f.pathsCount() {
+	if strings.Trim(r.Path, "/") == "" || strings.Contains(r.Path, "/topics/") || !f.pathsCount() {
 		return nil
 	}
 	return []Finding{{Severity: Warning, Resource: r.Name(), Problem: "its path " + r.Path + " names no source",
@@ -64,9 +58,6 @@ func (f facts) odd(r deployed.Route) []Finding {
 			"unknown-source, and its order waits",
 		Remedy: "set the path to that of a source, as in " + pathOf(f.first()) + ", or to /"}}
 }
-
-// sweepPath is where the function sweeps, and takes no event.
-const sweepPath = "/sweep"
 
 // pathsCount says whether the entry point knows the paths of requests.
 func (f facts) pathsCount() bool { return f.entryPoint() != withoutPaths }
