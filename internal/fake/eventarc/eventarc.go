@@ -5,6 +5,7 @@ package eventarc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 	DefaultFirstBackoff   = 100 * time.Millisecond
 	DefaultLongestBackoff = 10 * time.Second
 	DefaultDeadline       = time.Minute
+	DefaultAtOnce         = 100
 )
 
 // Config says how events are delivered. Route must be set.
@@ -37,6 +39,9 @@ type Config struct {
 	Path func(topic string) string
 	// Deadline is how long a delivery may take; 0: DefaultDeadline.
 	Deadline time.Duration
+	// AtOnce is how many deliveries are under way at once, at most; 0: DefaultAtOnce. Pub/Sub has such a
+	// window, too. Forward does not count: Pub/Sub decides there.
+	AtOnce int
 	// FirstBackoff is the pause after the first failed delivery. It doubles up to
 	// LongestBackoff. Each pause is shortened at random, by half at most. 0: the defaults.
 	FirstBackoff, LongestBackoff time.Duration
@@ -66,6 +71,7 @@ type Eventarc struct {
 	ctx      context.Context // ends the deliveries
 	config   Config
 	client   *http.Client
+	window   chan struct{} // has an element for each delivery under way
 	lastID   atomic.Int64
 	under    sync.WaitGroup
 	attempts atomic.Int64
@@ -74,17 +80,14 @@ type Eventarc struct {
 
 // New returns an Eventarc whose deliveries end with ctx.
 func New(ctx context.Context, config Config) *Eventarc {
-	orDefault := func(d *time.Duration, otherwise time.Duration) {
-		if *d == 0 {
-			*d = otherwise
-		}
-	}
-	orDefault(&config.Deadline, DefaultDeadline)
-	orDefault(&config.FirstBackoff, DefaultFirstBackoff)
-	orDefault(&config.LongestBackoff, DefaultLongestBackoff)
+	config.Deadline = cmp.Or(config.Deadline, DefaultDeadline)
+	config.FirstBackoff = cmp.Or(config.FirstBackoff, DefaultFirstBackoff)
+	config.LongestBackoff = cmp.Or(config.LongestBackoff, DefaultLongestBackoff)
+	config.AtOnce = cmp.Or(config.AtOnce, DefaultAtOnce)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64
-	return &Eventarc{ctx: ctx, config: config, client: &http.Client{Transport: transport, Timeout: config.Deadline}}
+	transport.MaxIdleConnsPerHost = config.AtOnce
+	return &Eventarc{ctx: ctx, config: config, client: &http.Client{Transport: transport, Timeout: config.Deadline},
+		window: make(chan struct{}, config.AtOnce)}
 }
 
 // Event is an event as it was published. Each delivery has the same ID and content.
@@ -180,7 +183,7 @@ func (e *Eventarc) deliver(event Event) (acknowledged bool) {
 	backoff := e.config.FirstBackoff
 	for attempt := 1; ; attempt++ {
 		d := Delivery{Event: event, Attempt: attempt}
-		e.post(e.ctx, &d)
+		e.postInTurn(&d)
 		if d.Err != nil && e.ctx.Err() == nil {
 			d.Again = backoff/2 + rand.N(backoff/2+1)
 		}
@@ -200,6 +203,17 @@ func (e *Eventarc) deliver(event Event) (acknowledged bool) {
 func call(hook func(Delivery), d Delivery) {
 	if hook != nil {
 		hook(d)
+	}
+}
+
+// postInTurn is post, once the window has room.
+func (e *Eventarc) postInTurn(d *Delivery) {
+	select {
+	case e.window <- struct{}{}:
+		defer func() { <-e.window }()
+		e.post(e.ctx, d)
+	case <-e.ctx.Done():
+		d.Err = e.ctx.Err()
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/eventdriver/internal/fake/eventarc"
@@ -138,4 +140,28 @@ func TestDeadline(t *testing.T) {
 	}
 	cancel()
 	e.Wait()
+}
+
+// TestWindow: of many events that are published at once, a bounded number is under way at any time.
+func TestWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const atOnce = 3
+		ctx, cancel := context.WithCancel(t.Context())
+		var under atomic.Int64
+		e := eventarc.New(ctx, eventarc.Config{AtOnce: atOnce, Route: func(ctx context.Context) (string, func(), error) {
+			under.Add(1)
+			defer under.Add(-1)
+			<-ctx.Done()
+			return "", nil, ctx.Err()
+		}})
+		for range 100 {
+			e.Publish("event1", "order-1", nil)
+		}
+		synctest.Wait()
+		if n := under.Load(); n != atOnce {
+			t.Errorf("%d are under way, want %d", n, atOnce)
+		}
+		cancel()
+		e.Wait()
+	})
 }
