@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"example.com/eventdriver/driver"
@@ -36,6 +37,8 @@ func (e *endpoint) deadLetter(ctx context.Context, in incoming, o *outcome, run 
 	letter := newLetter(ctx, in, *o)
 	if body, err := joinedBody(ctx, run, e.limit); err == nil {
 		asJoined(&letter, body)
+	} else if in.event != nil && in.event.Context != nil {
+		e.asFirstPublished(ctx, &letter, in.event)
 	}
 	o.letter = &letter
 	o.verdict = deadLettered
@@ -54,6 +57,23 @@ func errNotStored(err, cause error) error {
 		err = errors.New(err.Error())
 	}
 	return fmt.Errorf("the dead letter was not stored: %w (the event's own failure: %v)", err, cause)
+}
+
+// asFirstPublished turns the letter of an event that was published again into that of the event as it came first. Or
+// a letter had one more around it each time that it is sent to a topic and fails again. If the event becomes another
+// without what is around it, such as a key, its letter stays as it is.
+func (e *endpoint) asFirstPublished(ctx context.Context, letter *driver.DeadLetter, event *cloudevents.Event) {
+	first := decode.FirstPublished(ctx, event)
+	if first == event {
+		return
+	}
+	ctx = decode.WithWarnings(ctx, new(decode.Warnings))
+	was, errWas := e.convert(ctx, event)
+	is, errIs := e.convert(ctx, first)
+	same := is.ID == was.ID && is.Key == was.Key && is.Source == was.Source && fmt.Sprint(errIs) == fmt.Sprint(errWas)
+	if same {
+		letter.Header, letter.Body = decode.BinaryHeader(*first), first.Data()
+	}
 }
 
 func newLetter(ctx context.Context, in incoming, o outcome) driver.DeadLetter {

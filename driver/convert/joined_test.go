@@ -2,6 +2,7 @@ package convert_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -187,6 +188,76 @@ func TestJoinInAPubSubMessageFailsAgain(t *testing.T) {
 	want := `{"event1":1,"event2":1,"event3":1}`
 	if w := serve(elsewhere, request); w.Code != http.StatusNoContent || !slices.Equal(acted, []string{want}) {
 		t.Errorf("answered %d, acted on %q, want %s", w.Code, acted, want)
+	}
+}
+
+// A letter that is sent to its topic and fails again, however often, is the same letter, with what failed last.
+func TestLetterThatIsPublishedAgainDoesNotGrow(t *testing.T) {
+	push := eventtest.Push(`{"key": "k"}`, "x")
+	malformed := eventtest.Push(`{"key": "k", "content-type": "application/json"}`, "{")
+	event := eventtest.Binary(string(push), "Ce-Type", eventtest.PubSubType, "Ce-Source", eventtest.PubSubSource)
+	event.Header.Del("Ce-Key")
+	for name, request := range map[string]*http.Request{
+		"of Eventarc": event,
+		"push":        to(t, "/events/event1", eventtest.Request(push, "Content-Type", "application/json")),
+		"CloudEvent":  eventtest.Binary(`"x"`),
+		"undecodable": eventtest.Request(malformed, "Content-Type", "application/json"),
+		"order":       orderLetter(t),
+	} {
+		var came []driver.Message
+		var letters []driver.DeadLetter
+		for range 10 {
+			store := memstore.New()
+			unfit := failing(func(m driver.Message) error {
+				came = append(came, m)
+				return driver.Permanent(fmt.Errorf("failure %d", len(came)))
+			})
+			serve(convert.ToHTTPHandler(convert.CloudEventToInput, unfit, convert.DeadLetters(store), quiet), request)
+			d := store.DeadLetters()[0]
+			letters = append(letters, d)
+			request = to(t, cmp.Or(d.Path, "/"), letterPush(t, d))
+		}
+		second, last := letters[1], letters[9]
+		same := maps.EqualFunc(last.Header, second.Header, slices.Equal) && bytes.Equal(last.Body, second.Body)
+		if !same || last.Key != "k" || last.Reason != letters[0].Reason {
+			t.Errorf("%s: the last letter is %+v, the second %+v", name, last, second)
+		}
+		if name == "undecodable" {
+			continue
+		}
+		if len(came) != 10 || came[9].ID != came[0].ID || !bytes.Equal(came[9].Content, came[0].Content) {
+			t.Errorf("%s: came as %+v", name, came)
+		}
+		if !strings.Contains(last.Error, "failure 10") {
+			t.Errorf("%s: the last letter says %q", name, last.Error)
+		}
+	}
+}
+
+// orderLetter returns the letter of an order, sent again.
+func orderLetter(t *testing.T) *http.Request {
+	t.Helper()
+	broken := true
+	handler, store := joined(&broken, new([]string))
+	for _, source := range []string{"event1", "event2", "event3"} {
+		serve(handler, eventtest.Binary(`1`, "Ce-Source", source))
+	}
+	return again(store.DeadLetters()[0])
+}
+
+// What only the message around a letter says, such as its key, is not lost.
+func TestLetterKeepsTheKeyItWasPublishedWith(t *testing.T) {
+	first := deadLetter(t, eventtest.Request(eventtest.Push(`{}`, "x"), "Content-Type", "application/json"))
+	first.Header["key"] = []string{"k"}
+	store := memstore.New()
+	unfit := failing(func(driver.Message) error { return driver.Permanent(errors.New("no")) })
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, unfit, convert.DeadLetters(store), quiet)
+	serve(handler, letterPush(t, first))
+	serve(handler, again(store.DeadLetters()[0]))
+	for _, d := range store.DeadLetters() {
+		if d.Key != "k" || d.Reason != driver.ReasonPermanent {
+			t.Errorf("%+v", d)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 
 	cloudevents "github.com/cloudevents/sdk-go/v2"
 	"github.com/cloudevents/sdk-go/v2/types"
+
+	"example.com/eventdriver/driver"
 )
 
 // unwrapped is an event on its way to a message. Once opened, it has the innermost event, which
@@ -30,6 +33,29 @@ func Unwrap(e *cloudevents.Event) (*cloudevents.Event, error) {
 	u := unwrapped{event: e}
 	err := u.unwrap()
 	return u.event, err
+}
+
+// FirstPublished returns the event of the innermost Pub/Sub message. It is another than e if e was published again as
+// it was, as the dead letters in a topic are. It is e, too, where there is no memory to look, and to convert both.
+func FirstPublished(ctx context.Context, e *cloudevents.Event) *cloudevents.Event {
+	for range maxWrappings {
+		if e.Type() != pubsubType || !bytes.Contains(e.Data(), []byte(pubsubType)) {
+			return e // what is inside of its message can't be one
+		}
+		if driver.Grow(ctx, 3*len(e.Data())) != nil {
+			return e
+		}
+		message, err := messageOf(e, nil)
+		if err != nil {
+			return e
+		}
+		inner, err := message.unwrap(nil)
+		if err != nil || inner == nil || inner.Type() != pubsubType {
+			return e
+		}
+		e = inner
+	}
+	return e
 }
 
 // open unwraps the event as far as needed and reads its content.
