@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,7 +29,8 @@ const (
 // Content sets the kind of the data of the sources in kinds; other sources have
 // [ContentAuto]. Use it where publishers declare nothing, or the wrong thing.
 //
-// With ContentAuto, data that declares JSON must be JSON, and text must be UTF-8. Data that
+// With ContentAuto, data that declares JSON must be JSON, and text must be UTF-8, and declare no charset in which it is
+// another text. Data that
 // declares nothing is taken as it is, but data that begins like a JSON object or array must
 // be one. JSON must not be nested deeper than [MaxNesting]; a byte order mark before it is
 // removed. Data that breaks these rules is rejected with [driver.ReasonUndecodable], because
@@ -48,10 +51,10 @@ func Content(kinds map[string]ContentKind) Option {
 	}
 }
 
-// content is the data of an event, with the media type that it declares, or "".
+// content is the data of an event, with the media type and the charset that it declares, or "".
 type content struct {
-	data  []byte
-	media string
+	data           []byte
+	media, charset string
 }
 
 // declareBytes makes an event whose data came as data_base64 declare bytes, where it
@@ -84,14 +87,36 @@ func (c content) settle(kind ContentKind, source string) (content, error) {
 	case isJSON(c.media):
 		return c.asJSON()
 	case isText(c.media):
-		if !utf8.Valid(c.data) {
-			return c, undecodable("the data, which is %q, is not UTF-8: publish it as UTF-8, or set CONTENT to %s:bytes",
-				c.media, source)
+		if kind == ContentText {
+			c.charset = ""
 		}
+		return c, c.checkText(source)
 	case c.media == "":
 		return c.undeclared(source)
 	}
 	return c, nil
+}
+
+// checkText returns nil for UTF-8, also where the text declares an 8-bit charset and is ASCII, which is the same in
+// both. Some clients declare such a charset for all texts.
+func (c content) checkText(source string) error {
+	switch {
+	case !utf8.Valid(c.data):
+		return undecodable("the data, which is %q, is not UTF-8: publish it as UTF-8, or set CONTENT to %s:bytes",
+			c.media, source)
+	case c.charset == "" || c.charset == "utf-8" || c.charset == "utf8" || c.charset == "us-ascii":
+		return nil
+	case extendsASCII.MatchString(c.charset) && isASCII(c.data):
+		return nil
+	}
+	return undecodable("the data, which is %q, declares the charset %q: publish it as UTF-8, or set CONTENT to "+
+		"%[3]s:bytes, or, if it is UTF-8 all the same, to %[3]s:text", c.media, c.charset, source)
+}
+
+var extendsASCII = regexp.MustCompile(`^(iso-8859-|latin|windows-125)\d+$`)
+
+func isASCII(data []byte) bool {
+	return !slices.ContainsFunc(data, func(c byte) bool { return c >= utf8.RuneSelf })
 }
 
 func (c content) asJSON() (content, error) {

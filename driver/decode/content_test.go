@@ -2,7 +2,9 @@ package decode_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -56,6 +58,47 @@ func TestContentOfSource(t *testing.T) {
 	}
 	if _, err := decode.New(decode.Content(map[string]decode.ContentKind{"event1": "xml"})); err == nil || !strings.Contains(err.Error(), `"xml"`) {
 		t.Errorf("an unknown kind: %v", err)
+	}
+}
+
+// TestCharset: text in a charset in which it is another text than in UTF-8 is refused, however it comes.
+func TestCharset(t *testing.T) {
+	for charset, want := range map[string]map[string]bool{
+		"utf-8":          {"a": true, "é": true},
+		`"UTF-8"`:        {"é": true},
+		"us-ascii":       {"a": true},
+		"ISO-8859-1":     {"a": true, "é": false, "\xe9": false},
+		"windows-1252":   {"a": true, "é": false},
+		"utf-16":         {"a": false, "a\x00": false},
+		"iso-2022-jp":    {"a": false},
+		"; charset=utf8": {"a": true}, // malformed
+	} {
+		for data, taken := range want {
+			contentType := "text/plain; charset=" + charset
+			attributes, _ := json.Marshal(map[string]string{"key": "k", "content-type": contentType})
+			for form, r := range map[string]*http.Request{
+				"binary": eventtest.Binary(data, "Content-Type", contentType),
+				"push":   eventtest.Request(eventtest.Push(string(attributes), data), "Content-Type", "application/json"),
+			} {
+				m, err := read(t, zero, r)
+				if (err == nil) != taken || taken && (string(m.Content) != data || m.MediaType != "text/plain") {
+					t.Errorf("%s, %s, %q: %+v, %v; want it taken: %v", form, charset, data, m, err, taken)
+				}
+				if err != nil && !strings.Contains(err.Error(), m.Source+":bytes") {
+					t.Errorf("%s, %s, %q: %v, which does not say the remedy", form, charset, data, err)
+				}
+			}
+		}
+	}
+	in := decoder(t, decode.Content(map[string]decode.ContentKind{"event1": decode.ContentText}))
+	overridden := eventtest.Binary("é", "Content-Type", "text/plain; charset=iso-8859-1")
+	if m, err := read(t, in, overridden); err != nil || string(m.Content) != "é" {
+		t.Errorf("with CONTENT: %+v, %v", m, err)
+	}
+	body := []byte(eventtest.Structured(`,"datacontenttype":"text/plain; charset=utf-16","data":"é"`))
+	structured := eventtest.Request(body, "Content-Type", "application/cloudevents+json")
+	if m, err := read(t, zero, structured); err != nil || string(m.Content) != "é" {
+		t.Errorf("in JSON, which is Unicode: %+v, %v", m, err)
 	}
 }
 

@@ -49,18 +49,18 @@ func (u *unwrapped) payload(ctx context.Context) (content, error) {
 	for _, kind := range googleData {
 		if strings.HasPrefix(e.Type(), kind.prefix) {
 			data, err := googlePayload(ctx, e, kind.data(), u.limit)
-			return content{data, mediaJSON}, err
+			return content{data: data, media: mediaJSON}, err
 		}
 	}
 	switch {
 	case strings.HasPrefix(e.Type(), auditLogs):
 		data, err := auditPayload(ctx, e)
-		return content{data, mediaJSON}, err
+		return content{data: data, media: mediaJSON}, err
 	case strings.HasPrefix(e.Type(), datastore):
 		return content{}, undecodable("events of Datastore, such as this one of type %q, are not supported: "+
 			"use a database in Firestore's native mode, or publish the event to Pub/Sub", e.Type())
 	}
-	return content{e.Data(), declared(e.DataContentType())}, nil
+	return content{e.Data(), declared(e.DataContentType()), charsetOf(e.DataContentType())}, nil
 }
 
 // auditPayload returns the event's data, after checking that it is an entry of an audit log: a JSON

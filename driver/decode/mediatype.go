@@ -1,6 +1,9 @@
 package decode
 
-import "strings"
+import (
+	"mime"
+	"strings"
+)
 
 // The media types of content whose event declares none, or another one.
 const (
@@ -23,6 +26,15 @@ func declared(contentType string) string {
 		return ""
 	}
 	return media
+}
+
+// charsetOf returns the charset that a content type names, in lower case, or "".
+func charsetOf(contentType string) string {
+	if !strings.Contains(contentType, ";") {
+		return ""
+	}
+	_, parameters, _ := mime.ParseMediaType(contentType) // a malformed one names none
+	return strings.ToLower(parameters["charset"])
 }
 
 func isToken(text string) bool {

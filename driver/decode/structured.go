@@ -141,6 +141,7 @@ func setData(e *cloudevents.Event, members map[string]json.RawMessage) (err erro
 		return undecodable(`the CloudEvent's "data" is not Unicode text: use "data_base64" for binary data`)
 	default:
 		data = rawjson.Text(data)
+		e.SetDataContentType(media) // in JSON, a string is Unicode whatever charset it declares
 	}
 	e.DataEncoded = data
 	return nil

@@ -65,7 +65,8 @@ func (u *unwrapped) open(ctx context.Context) (err error) {
 	}
 	if u.event.Type() == pubsubType { // a message without a CloudEvent in it
 		message := u.messages[len(u.messages)-1]
-		u.content = content{message.data, u.messageMedia(message)}
+		contentType := message.header().Get("Content-Type")
+		u.content = content{message.data, u.messageMedia(contentType), charsetOf(contentType)}
 		return nil
 	}
 	if contentType := u.event.DataContentType(); contentType != "" && declared(contentType) == "" {
@@ -100,8 +101,7 @@ func (u *unwrapped) unwrap() error {
 
 // messageMedia returns the media type that a Pub/Sub message declares by its attribute
 // content-type, or else by its topic's schema.
-func (u *unwrapped) messageMedia(m pubsubMessage) string {
-	contentType := m.header().Get("Content-Type")
+func (u *unwrapped) messageMedia(contentType string) string {
 	if media := declared(contentType); media != "" {
 		return media
 	}
