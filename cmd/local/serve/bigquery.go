@@ -63,7 +63,7 @@ func (l *local) startBigQueryEmulator(ctx context.Context) error {
 	})
 	for range 300 {
 		if addr, err := os.ReadFile(ready); err == nil {
-			return os.Setenv("BIGQUERY_EMULATOR_HOST", strings.TrimSpace(string(addr)))
+			return l.setenv("BIGQUERY_EMULATOR_HOST", strings.TrimSpace(string(addr)))
 		}
 		select {
 		case <-ctx.Done():

@@ -53,7 +53,7 @@ func (l *local) useProxies(id string) error {
 		return err
 	}
 	for name, host := range hosts {
-		if err := os.Setenv(name, host); err != nil {
+		if err := l.setenv(name, host); err != nil {
 			return err
 		}
 	}

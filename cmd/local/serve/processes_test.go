@@ -174,3 +174,20 @@ func standing(ctx context.Context, l *local) (open int, err error) {
 	}
 	return list.Found, err
 }
+
+// TestStopRestoresTheEnvironment: a second run in one process does not ask the emulator of the first.
+func TestStopRestoresTheEnvironment(t *testing.T) {
+	t.Setenv("STORAGE_EMULATOR_HOST", "")
+	for range 2 {
+		l := &local{settings: story()}
+		if err := l.startStore(t.Context(), eventdriver.StoreGCS); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if host := os.Getenv("STORAGE_EMULATOR_HOST"); host != "" {
+			t.Errorf("STORAGE_EMULATOR_HOST=%s", host)
+		}
+	}
+}

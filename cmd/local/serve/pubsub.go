@@ -26,7 +26,7 @@ func (l *local) startPubsub(ctx context.Context) error {
 	}
 	l.settings.here[pubsubVariable] = host
 	l.settings.setUnlessSet("DEAD_LETTER_TOPIC", pubsub.DeadLetterTopic)
-	return os.Setenv(pubsubVariable, host)
+	return l.setenv(pubsubVariable, host)
 }
 
 // openBus returns what brings events to the function.

@@ -39,7 +39,7 @@ func (l *local) startStorage(ctx context.Context) error {
 				return fmt.Errorf("-data: %w", err)
 			}
 		}
-		if err := os.Setenv("STORAGE_EMULATOR_HOST", fake.Host()); err != nil {
+		if err := l.setenv("STORAGE_EMULATOR_HOST", fake.Host()); err != nil {
 			return err
 		}
 	}
@@ -60,6 +60,18 @@ func (l *local) startStorage(ctx context.Context) error {
 		return fmt.Errorf("bucket %s at STORAGE_EMULATOR_HOST=%s: %w", name, os.Getenv("STORAGE_EMULATOR_HOST"), err)
 	}
 	return nil
+}
+
+// setenv sets a variable of this process until stop.
+func (l *local) setenv(name, value string) error {
+	before, set := os.LookupEnv(name)
+	l.closers = append(l.closers, func() error {
+		if set {
+			return os.Setenv(name, before)
+		}
+		return os.Unsetenv(name)
+	})
+	return os.Setenv(name, value)
 }
 
 // emulators are the variables that name those of the stores.
