@@ -50,6 +50,8 @@ func TestUsage(t *testing.T) {
 		{"one of two arguments", nil, []string{"replace", "order-1", "", "--file=f", "--reason=r"}, "an argument is empty"},
 		{"an empty letter", nil, []string{"letters", "drop", "a", "", "--yes"}, "an argument is empty"},
 		{"an empty key of letters", nil, []string{"letters", "list", "--key="}, "--key is empty"},
+		{"an empty cursor", []string{"GCS_BUCKET=b"}, []string{"waiting", "--cursor="}, "--cursor is empty"},
+		{"an empty token", nil, []string{"letters", "resend", "a", "--url=https://x", "--token="}, "--token is empty"},
 		{"an empty reason of letters", nil, []string{"letters", "list", "--reason="}, "--reason is empty"},
 		{"a subscription of the store", []string{"GCS_BUCKET=b"}, []string{"letters", "list", "--from=store", "--subscription=s"},
 			"leave it out"},

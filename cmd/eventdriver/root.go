@@ -144,9 +144,9 @@ func orArgument(c *cobra.Command, err error) error {
 // notNegative are the flags that are numbers and lengths of time: less than 0 means nothing for them.
 var notNegative = []string{"limit", "older-than", "settle", "since", "within"}
 
-// notEmpty are the flags that are texts, by which a command chooses what it looks at or where.
-var notEmpty = []string{"endpoint", "for", "from", "key", "project", "region", "service", "severity",
-	"subscription", "topic", "url"}
+// notEmpty are the flags that are texts, by which a command chooses what it looks at, where, or as whom.
+var notEmpty = []string{"cursor", "endpoint", "for", "from", "key", "project", "region", "service", "severity",
+	"subscription", "token", "topic", "url"}
 
 // checkCommandLine refuses what means nothing for any command. A variable of a shell that is not set, as in
 // --key="$KEY", must not have the command look at all keys.
