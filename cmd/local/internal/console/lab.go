@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"example.com/eventdriver"
@@ -76,6 +77,10 @@ func (c *Console) trouble(_ context.Context, r request) (any, error) {
 	case trouble.Hang:
 		t.HangHandler(r.Key, lasts, times)
 	case trouble.Lose:
+		if r.Operation != "" && !slices.Contains(trouble.Operations(), r.Operation) {
+			return nil, driver.Permanent(fmt.Errorf("the store is never asked to %q, but to do one of %q",
+				r.Operation, trouble.Operations()))
+		}
 		t.LoseStoreAnswers(r.Operation, times)
 	case trouble.Slow:
 		t.SlowStore(lasts)

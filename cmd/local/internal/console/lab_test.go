@@ -68,6 +68,11 @@ func TestTroubles(t *testing.T) {
 	if status, _ := s.post("trouble", request{Kind: "flood"}); status != http.StatusUnprocessableEntity {
 		t.Errorf("an unknown trouble: %d", status)
 	}
+	misspelled := request{Kind: trouble.Lose, Operation: "complete a kye"}
+	status, _ := s.post("trouble", misspelled)
+	if list := s.lab.Troubles.List(); status != http.StatusUnprocessableEntity || len(list) != len(want) {
+		t.Errorf("an unknown operation: %d, %v", status, list)
+	}
 	if status, _ := s.post("clear", request{}); status != http.StatusOK || len(s.lab.Troubles.List()) != 0 {
 		t.Errorf("clear: %d, %v", status, s.lab.Troubles.List())
 	}
