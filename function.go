@@ -67,8 +67,8 @@ func (f *Function) log() *slog.Logger { return driver.Logger(f.logger) }
 var errDraining = errors.New("this instance is shutting down: deliver the event again")
 
 // ServeHTTP answers one event: a CloudEvent in binary or structured form, or a
-// message that Pub/Sub pushed. POST of /sweep without an event is [Function.Sweep]. A 2xx status acknowledges it; after any other the
-// platform delivers it again. [convert.ToHTTPHandler] lists the statuses.
+// message that Pub/Sub pushed. POST of /sweep without an event is [Function.Sweep]. A 2xx
+// status acknowledges it; after any other the platform delivers it again. [convert.ToHTTPHandler] lists the statuses.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.active.Add(1)
 	defer f.active.Add(-1)

@@ -143,12 +143,13 @@ func TestEventIsNoSweep(t *testing.T) {
 		"without data": {event(t, sweepPath, "/elsewhere", "order-1", ""), driver.ReasonUnknownSource},
 		"structured": {to(`{"specversion":"1.0","id":"1","source":"/elsewhere","type":"t","key":"order-1"}`,
 			"application/cloudevents+json"), driver.ReasonUnknownSource},
-		"push": {to(`{"message":{"messageId":"1","attributes":{"key":"order-1"}},"subscription":"projects/p/subscriptions/s"}`,
-			"application/json"), driver.ReasonUnknownSource},
-		"push without a wrapper":        {to("data", "text/plain"), driver.ReasonUndecodable},
-		"an event of Cloud Scheduler's": {to(`{}`, "application/cloudevents+json", "X-CloudScheduler", "true"), driver.ReasonUndecodable},
-		"a call":                        {to("", ""), ""},
-		"a job with a body":             {to(`{}`, "application/octet-stream", "X-CloudScheduler", "true"), ""},
+		"push": {to(`{"message":{"messageId":"1","attributes":{"key":"order-1"}},
+			"subscription":"projects/p/subscriptions/s"}`, "application/json"), driver.ReasonUnknownSource},
+		"push without a wrapper": {to("data", "text/plain"), driver.ReasonUndecodable},
+		"an event of Cloud Scheduler's": {to(`{}`, "application/cloudevents+json", "X-CloudScheduler", "true"),
+			driver.ReasonUndecodable},
+		"a call":            {to("", ""), ""},
+		"a job with a body": {to(`{}`, "application/octet-stream", "X-CloudScheduler", "true"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := New(DefaultConfig(), count())
@@ -157,7 +158,8 @@ func TestEventIsNoSweep(t *testing.T) {
 			}
 			answer := httptest.NewRecorder()
 			f.ServeHTTP(answer, c.request)
-			if reason := answer.Header().Get(convert.DeadLetterHeader); answer.Code != http.StatusOK || reason != string(c.reason) {
+			reason := answer.Header().Get(convert.DeadLetterHeader)
+			if answer.Code != http.StatusOK || reason != string(c.reason) {
 				t.Errorf("%d, dead-lettered for %q, want %q", answer.Code, reason, c.reason)
 			}
 			if all := letters(t, f); len(all) > 0 != (c.reason != "") {

@@ -181,8 +181,9 @@ const (
 
 // Reasons returns these reasons. A handler may have others: see [Reject].
 func Reasons() []Reason {
-	return []Reason{ReasonPermanent, ReasonUndecodable, ReasonNoKey, ReasonUnknownSource, ReasonConflict, ReasonOutcomeUnknown,
-		ReasonDuplicate, ReasonIncomplete, ReasonTooLate, ReasonTooOld, ReasonTooLarge, ReasonTooManyAttempts, ReasonCorrupt, ReasonGone}
+	return []Reason{ReasonPermanent, ReasonUndecodable, ReasonNoKey, ReasonUnknownSource, ReasonConflict,
+		ReasonOutcomeUnknown, ReasonDuplicate, ReasonIncomplete, ReasonTooLate, ReasonTooOld, ReasonTooLarge,
+		ReasonTooManyAttempts, ReasonCorrupt, ReasonGone}
 }
 
 // Permanent marks err as one that no redelivery can fix, so that the event is

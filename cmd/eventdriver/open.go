@@ -30,8 +30,9 @@ func (g *globals) open(ctx context.Context, use func(function) error) error {
 		return err
 	}
 	if g.endpoint != "" && g.target.Service == "" {
-		return errors.New("--endpoint serves the APIs that are asked about --service: name that, or leave it out. What stands in " +
-			"for a store or for Pub/Sub is named by STORAGE_EMULATOR_HOST, BIGQUERY_EMULATOR_HOST or PUBSUB_EMULATOR_HOST")
+		return errors.New("--endpoint serves the APIs that are asked about --service: name that, or leave it out. What " +
+			"stands in for a store or for Pub/Sub is named by STORAGE_EMULATOR_HOST, BIGQUERY_EMULATOR_HOST or " +
+			"PUBSUB_EMULATOR_HOST")
 	}
 	f, err := g.settings(ctx)
 	if err != nil {

@@ -53,7 +53,8 @@ func TestFind(t *testing.T) {
 	if err := store.AddDeadLetter(t.Context(), own); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := letters.Find(t.Context(), store, letters.Query{Reason: own.Reason, Key: "order-1"}); err != nil || l.Found != 0 {
+	ownOfAnother := letters.Query{Reason: own.Reason, Key: "order-1"}
+	if l, err := letters.Find(t.Context(), store, ownOfAnother); err != nil || l.Found != 0 {
 		t.Errorf("a reason of a handler's own: %+v, %v", l, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())

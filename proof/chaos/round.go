@@ -72,8 +72,8 @@ func (r *round) do(ctx context.Context) (err error) {
 	}
 	r.monkey.start(ctx, r.number)
 	r.fake.OnRequest(r.monkey.onRequest)
-	r.eventarc = eventarc.New(ctx, eventarc.Config{Route: r.fleet.route, Path: somePaths, Deadline: deadline(lease), AtOnce: underWay,
-		FirstBackoff: 50 * time.Millisecond, LongestBackoff: time.Second})
+	r.eventarc = eventarc.New(ctx, eventarc.Config{Route: r.fleet.route, Path: somePaths, Deadline: deadline(lease),
+		AtOnce: underWay, FirstBackoff: 50 * time.Millisecond, LongestBackoff: time.Second})
 	published := r.schedule()
 	all := make(chan struct{})
 	go func() {
