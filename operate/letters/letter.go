@@ -66,17 +66,20 @@ func Parse(text []byte) (driver.DeadLetter, error) {
 	}
 	d := driver.DeadLetter{Reason: l.Reason, Error: l.Error, Handler: l.Handler, ID: l.ID, Key: l.Key, Source: l.Source,
 		Path: l.Path, Attempt: l.Attempt, Header: l.Header, Body: []byte(*l.Body)}
-	err := fromTexts(l.Header)
-	if err != nil {
+	if err := fromTexts(l.Header); err != nil {
 		return driver.DeadLetter{}, fmt.Errorf("its header: %w", err)
 	}
-	if l.BodyEncoding == "base64" {
-		d.Body, err = base64.StdEncoding.DecodeString(*l.Body)
+	switch l.BodyEncoding {
+	case "", "utf-8":
+	case "base64":
+		var err error
+		if d.Body, err = base64.StdEncoding.DecodeString(*l.Body); err != nil {
+			return driver.DeadLetter{}, fmt.Errorf("its body is not in base64, as bodyEncoding says: %w", err)
+		}
+	default:
+		return driver.DeadLetter{}, fmt.Errorf("its bodyEncoding is %q: it must be utf-8 or base64", l.BodyEncoding)
 	}
 	d.Cut = l.Cut && (l.Size == 0 || l.Size == len(d.Body))
-	if err != nil {
-		return driver.DeadLetter{}, fmt.Errorf("its body is not in base64, as bodyEncoding says: %w", err)
-	}
 	return d, nil
 }
 

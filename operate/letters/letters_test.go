@@ -195,7 +195,7 @@ func TestDescribeHeaders(t *testing.T) {
 // TestNoLetter: the error says what a letter is.
 func TestNoLetter(t *testing.T) {
 	for _, text := range []string{"", "order-1", "[]", "{}", `{"body":1}`, `{"body":"?","bodyEncoding":"base64"}`,
-		`{"body":"","header":{"Ce-Id":["base64:?"]}}`} {
+		`{"body":"eA==","bodyEncoding":"Base64"}`, `{"body":"","header":{"Ce-Id":["base64:?"]}}`} {
 		if _, err := letters.Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), "letters show --payload --json") &&
 			!strings.Contains(err.Error(), "base64") {
 			t.Errorf("%s: %v", text, err)
