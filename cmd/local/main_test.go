@@ -63,6 +63,7 @@ func TestDemo(t *testing.T) {
 		{"memory", nil, []string{"-store", "memory"}},
 		{"processes", nil, []string{"-instances", "2"}},
 		{"bigquery", []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST")}, []string{"-store", "bigquery"}},
+		{"bigquery again", []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST")}, []string{"-store", "bigquery"}},
 		{"somebody else's emulator", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL}, nil},

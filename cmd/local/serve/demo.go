@@ -39,10 +39,11 @@ func tell(ctx context.Context, o options) error {
 }
 
 // story returns the settings of the demo: the defaults, whatever the environment says, and
-// a folder that no demo has used before.
+// a folder and a dataset that no demo has used before.
 func story() settings {
 	return settings{
-		here:     map[string]string{"EVENT_SOURCES": "event1,event2,event3", "ERASE_SOURCES": "event1", "GCS_FOLDER": "demo-" + rand.Text()},
+		here: map[string]string{"EVENT_SOURCES": "event1,event2,event3", "ERASE_SOURCES": "event1",
+			"GCS_FOLDER": "demo-" + rand.Text(), "BIGQUERY_DATASET": "demo_" + rand.Text()},
 		fallback: func(string) (string, bool) { return "", false },
 	}
 }
