@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -29,12 +28,12 @@ const (
 // Content sets the kind of the data of the sources in kinds; other sources have
 // [ContentAuto]. Use it where publishers declare nothing, or the wrong thing.
 //
-// With ContentAuto, data that declares JSON must be JSON, and text must be UTF-8, and declare no charset in which it is
-// another text. Data that
-// declares nothing is taken as it is, but data that begins like a JSON object or array must
-// be one. JSON must not be nested deeper than [MaxNesting]; a byte order mark before it is
-// removed. Data that breaks these rules is rejected with [driver.ReasonUndecodable], because
-// once stored it would make each join of its key fail. Empty data always passes.
+// With ContentAuto, data that declares JSON must be JSON, and text must be UTF-8, and declare no
+// charset in which it is another text. Data that declares nothing is taken as it is, but data
+// that begins like a JSON object or array must be one. JSON must not be nested deeper than
+// [MaxNesting]; a byte order mark before it is removed. Data that breaks these rules is rejected
+// with [driver.ReasonUndecodable], because once stored it would make each join of its key fail.
+// Empty data always passes.
 //
 // A kind that is not one of the four is an error.
 func Content(kinds map[string]ContentKind) Option {
@@ -106,14 +105,19 @@ func (c content) checkText(source string) error {
 			c.media, source)
 	case c.charset == "" || c.charset == "utf-8" || c.charset == "utf8" || c.charset == "us-ascii":
 		return nil
-	case extendsASCII.MatchString(c.charset) && isASCII(c.data):
+	case extendsASCII(c.charset) && isASCII(c.data):
 		return nil
 	}
 	return undecodable("the data, which is %q, declares the charset %q: publish it as UTF-8, or set CONTENT to "+
 		"%[3]s:bytes, or, if it is UTF-8 all the same, to %[3]s:text", c.media, c.charset, source)
 }
 
-var extendsASCII = regexp.MustCompile(`^(iso-8859-|latin|windows-125)\d+$`)
+// extendsASCII says that a charset has one byte for each character, and is ASCII below 128.
+func extendsASCII(charset string) bool {
+	return slices.ContainsFunc([]string{"iso-8859-", "latin", "windows-125"}, func(kind string) bool {
+		return strings.HasPrefix(charset, kind)
+	})
+}
 
 func isASCII(data []byte) bool {
 	return !slices.ContainsFunc(data, func(c byte) bool { return c >= utf8.RuneSelf })
