@@ -109,9 +109,10 @@ func TestDemo(t *testing.T) {
 // instance is what a line says of the process that has written it.
 var instance = regexp.MustCompile(`^\[\d+\] `)
 
+// TestServePublishAndStop also listens on all addresses, which is IPv6 where there is that.
 func TestServePublishAndStop(t *testing.T) {
 	local := command(t, []string{"EVENT_SOURCES=paid,packed"}, "-json",
-		"-addr", "127.0.0.1:0", "-publish-addr", "127.0.0.1:0", "-console-addr", "127.0.0.1:0")
+		"-addr", ":0", "-publish-addr", "127.0.0.1:0", "-console-addr", "127.0.0.1:0")
 	log, err := local.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

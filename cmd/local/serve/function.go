@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
@@ -32,15 +33,14 @@ func (l *local) startFunction(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	host, port, err := freePort(l.options.addr)
+	addr, err := freePort(l.options.addr)
 	if err != nil {
 		return err
 	}
-	addr := net.JoinHostPort(host, port)
 	l.FunctionURL = "http://" + addr
 	l.Fleet = fleet.Single(l.FunctionURL)
 	go func() { // it ends with the process: the framework has no way to stop it
-		fmt.Fprintln(os.Stderr, "local: the function's server ended:", serveFunction(l.function, host, port))
+		fmt.Fprintln(os.Stderr, "local: the function's server ended:", serveFunction(l.function, addr))
 		os.Exit(1)
 	}()
 	return listening(addr)
@@ -61,12 +61,13 @@ func (l *local) useProxies(id string) error {
 }
 
 // serveFunction serves the function as the Functions Framework does in the cloud.
-func serveFunction(f *eventdriver.Function, host, port string) error {
+func serveFunction(f *eventdriver.Function, addr string) error {
 	functions.HTTP(target, f.ServeHTTP)
 	if err := os.Setenv("FUNCTION_TARGET", target); err != nil {
 		return err
 	}
-	return funcframework.StartHostPort(host, port)
+	colon := strings.LastIndexByte(addr, ':')
+	return funcframework.StartHostPort(addr[:colon], addr[colon+1:]) // an IPv6 host stays in its brackets
 }
 
 // listening returns when a server listens on addr.

@@ -148,7 +148,7 @@ func runInstance(id string, entry eventdriver.EntryPoint) error {
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
 	failed := make(chan error, 1)
-	go func() { failed <- serveFunction(f, "127.0.0.1", os.Getenv("PORT")) }() // it ends with the process
+	go func() { failed <- serveFunction(f, "127.0.0.1:"+os.Getenv("PORT")) }() // it ends with the process
 	select {
 	case err := <-failed:
 		return err

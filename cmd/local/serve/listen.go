@@ -7,15 +7,15 @@ import (
 	"syscall"
 )
 
-// freePort splits addr, and replaces port 0 by a free one, since the framework does not
+// freePort returns addr with a free port in place of port 0, since the framework does not
 // say which port it took. It fails if the port is taken.
-func freePort(addr string) (host, port string, err error) {
+func freePort(addr string) (string, error) {
 	listener, err := listen("-addr", addr)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	defer listener.Close()
-	return net.SplitHostPort(listener.Addr().String())
+	return listener.Addr().String(), nil
 }
 
 // listen listens at the address that a flag has.
