@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -32,7 +33,8 @@ import (
 type EntryPoint struct {
 	// Name is the name of the function in the Functions Framework: FUNCTION_TARGET.
 	Name string
-	// Defaults are values of settings, by their variables. The environment has precedence.
+	// Defaults are values of settings, by their variables. The environment has precedence. A name that is
+	// no setting's is an error when the function starts.
 	Defaults map[string]string
 	// Business returns the handler of joined events. It is called once, when the function
 	// starts: read your own environment variables here. If it returns an error, the
@@ -95,7 +97,25 @@ func (e EntryPoint) open(started bool) *Function {
 
 // Config returns what [ConfigFromEnv] does, with the defaults of the entry point.
 func (e EntryPoint) Config(lookup func(name string) (string, bool)) (Config, error) {
-	return ConfigFromEnv(e.Lookup(lookup))
+	config, err := ConfigFromEnv(e.Lookup(lookup))
+	return config, errors.Join(e.checkDefaults(), err)
+}
+
+// checkDefaults says which defaults nothing reads.
+func (e EntryPoint) checkDefaults() error {
+	var problems []error
+	known := knownVariables()
+	for _, name := range slices.Sorted(maps.Keys(e.Defaults)) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		problem := fmt.Sprintf("Defaults of %s: %q is not a setting", e.Name, name)
+		if nearest, suspicious := nearestVariable(name, known); suspicious {
+			problem += "; the one with the nearest name is " + nearest
+		}
+		problems = append(problems, errors.New(problem))
+	}
+	return errors.Join(problems...)
 }
 
 // Lookup returns a function that looks a variable up, and takes the entry point's default
