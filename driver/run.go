@@ -134,6 +134,16 @@ func (r *Run) Joined(events func() []Message) {
 	}
 }
 
+// isJoined says whether a handler has called Joined.
+func (r *Run) isJoined() bool {
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.joined != nil
+}
+
 // Events returns the events of the message that the run has gone on with, as they were
 // joined, or nil if nothing was joined. They may be made for the call: it can take as
 // much memory as their contents.
