@@ -26,8 +26,8 @@ import (
 // own makes of its JSON is not counted.
 //
 // Numbers that land in an any become a [json.Number], so that those beyond 2^53 keep their
-// digits. Of members whose names differ in case alone, a field of a struct T is given the
-// one that has its name.
+// digits. Of members whose names differ in case alone, a field of a struct T, or of one that T points to, is
+// given the one that has its name.
 func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 	t := decodedTypeOf(reflect.TypeFor[T]())
 	return HandlerFunc(func(ctx context.Context, in Message, next Next) error {
@@ -163,6 +163,9 @@ func jsonType(got string, t reflect.Type) string {
 // returned as it is.
 func exact[T any](ctx context.Context, content []byte) ([]byte, error) {
 	t := reflect.TypeFor[T]()
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	var few [16][]byte // most joins have no more
 	if t.Kind() != reflect.Struct || !folds(memberNames(few[:0], content)) {
 		return content, nil

@@ -183,6 +183,10 @@ func TestJSONTellsMembersApartByCase(t *testing.T) {
 		if err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)}); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s became %+v, %v; want %+v", content, got, err, want)
 		}
+		h = driver.JSON(func(_ context.Context, _ string, in *order) error { got = *in; return nil })
+		if err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s became %+v, %v by a pointer; want %+v", content, got, err, want)
+		}
 	}
 }
 
