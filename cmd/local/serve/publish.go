@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 	"unicode/utf8"
 
@@ -89,10 +90,15 @@ const mostKey = 1024
 func publishHandler(p *events.Publisher) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /publish/{topic}", func(w http.ResponseWriter, r *http.Request) {
-		key := r.URL.Query().Get("key")
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		key := query.Get("key")
+		keys := len(query["key"])
 		switch {
 		case r.Header.Get("Origin") != "":
 			http.Error(w, "pages in a browser can't publish here", http.StatusForbidden)
+			return
+		case err != nil || keys > 1 || keys != len(query):
+			http.Error(w, "the query must be as in ?key=order-1, with each of %&+; in the key written as in %2F", http.StatusBadRequest)
 			return
 		case len(key) > mostKey || !utf8.ValidString(key):
 			http.Error(w, fmt.Sprintf("the key must be UTF-8 of at most %d bytes, as Pub/Sub's attributes are", mostKey), http.StatusBadRequest)
@@ -100,7 +106,8 @@ func publishHandler(p *events.Publisher) http.Handler {
 		}
 		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, publishLimit))
 		if err != nil {
-			http.Error(w, "the content could not be read: "+err.Error(), http.StatusBadRequest)
+			text := fmt.Sprintf("the content could not be read, which may have %d bytes: %v", publishLimit, err)
+			http.Error(w, text, http.StatusBadRequest)
 			return
 		}
 		id, err := p.Publish(events.Event{Topic: r.PathValue("topic"), Key: key, Content: data})
