@@ -49,10 +49,13 @@ type Function struct {
 }
 
 // New returns a function that joins events as config says, and gives the joined
-// ones to business. The error says what is wrong with config.
+// ones to business. The error says what is wrong with config, or that business is nil.
 func New(config Config, business driver.Handler) (*Function, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
+	}
+	if business == nil {
+		return nil, errors.New("the business handler is nil")
 	}
 	return newFunction(config, business, nil), nil
 }

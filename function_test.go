@@ -228,8 +228,14 @@ func TestConfigurationErrorIsAnsweredAndNamed(t *testing.T) {
 	if status, answer := post(t, server.URL, "event1", "order-1", `1`); status != http.StatusInternalServerError || !strings.Contains(answer, "LEASE") {
 		t.Errorf("%d %s; want 500 that names LEASE", status, answer)
 	}
-	if _, err := New(config, nil); err != nil {
+	if _, err := New(config, count()); err != nil {
 		t.Errorf("the default that was put in place of what is wrong is refused: %v", err)
+	}
+}
+
+func TestBusinessThatIsNil(t *testing.T) {
+	if _, err := New(DefaultConfig(), nil); err == nil || !strings.Contains(err.Error(), "business handler is nil") {
+		t.Errorf("%v; want an error that says what is nil", err)
 	}
 }
 

@@ -28,15 +28,22 @@ type Transformer struct {
 
 // New returns a handler that applies the rules in order and goes on with the
 // result. A rule's error ends it; wrap the error with [driver.Permanent] where
-// no redelivery can help.
+// no redelivery can help. New panics if a rule is nil.
 func New(rules ...Rule) *Transformer {
+	for i, rule := range rules {
+		if rule == nil {
+			panic(fmt.Errorf("transformer: rule %d is nil", i+1))
+		}
+	}
 	return &Transformer{rules: slices.Clone(rules)}
 }
 
 // NewPrompt is [New] for rules that wait for nothing and always return to their caller, as those of this
 // package do: the handler is a [driver.Prompt].
 func NewPrompt(rules ...Rule) *Transformer {
-	return &Transformer{rules: slices.Clone(rules), prompt: true}
+	t := New(rules...)
+	t.prompt = true
+	return t
 }
 
 // Prompt implements [driver.Prompt].

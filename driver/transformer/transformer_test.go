@@ -71,6 +71,15 @@ func TestRulesApplyInOrder(t *testing.T) {
 	}
 }
 
+func TestRuleThatIsNil(t *testing.T) {
+	defer func() {
+		if err, is := recover().(error); !is || err.Error() != "transformer: rule 2 is nil" {
+			t.Errorf("%v; want a panic that says which rule is nil", err)
+		}
+	}()
+	transformer.NewPrompt(transformer.EraseContentFromSources("event1"), nil)
+}
+
 func TestRuleErrorEndsIt(t *testing.T) {
 	bad := driver.Permanent(errors.New("not ours"))
 	refuse := func(m driver.Message) (driver.Message, error) { return m, bad }
