@@ -256,6 +256,39 @@ func TestLetterOfAnExpiredOrder(t *testing.T) {
 	expectCall(t, b, usage, []string{"or --file"}, "letters", "resend", "--url="+function.url)
 }
 
+// TestChangedLetterOfAnOrderThatIsKept is not sent, since the order would be processed as it is kept.
+func TestChangedLetterOfAnOrderThatIsKept(t *testing.T) {
+	b := newBucket(t)
+	b.environ = append(b.environ, "ERASE_SOURCES=")
+	function := serve(t, b.environ)
+	for source, status := range map[string]int{"event1": http.StatusAccepted, "event2": http.StatusAccepted} {
+		function.send(t, "/events/"+source, "order-1", `{"amount":-1}`, status)
+	}
+	function.send(t, "/events/event3", "order-1", `{"amount":-1}`, http.StatusOK)
+	function.fixed.Store(true)
+	letter := expectCall(t, b, fine, nil, "letters", "show", listed(t, b, found).Letters[0].Ref, "--payload", "--json")
+	changed := strings.Replace(letter, `{\\\"amount\\\":-1}`, `{\\\"amount\\\":1}`, 1)
+	if changed == letter {
+		t.Fatalf("nothing is changed in %s", letter)
+	}
+	file := filepath.Join(t.TempDir(), "letter.json")
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	send := []string{"letters", "resend", "--file=" + file, "--url=" + function.url, "--yes", "--as=me"}
+	expectCall(t, b, failed, []string{`"event1" that is kept of key "order-1" has other content`, "replace", "purge"}, send...)
+	if n := function.acted.Load(); n != 0 {
+		t.Errorf("the business acted on %v", function.content.Load())
+	}
+	expectCall(t, b, fine, nil, "purge", "order-1", "--settle=0", "--yes", "--as=me")
+	expectCall(t, b, fine, []string{": processed"}, send...)
+	const want = `{"event1":{"amount":1},"event2":{"amount":-1},"event3":{"amount":-1}}`
+	if n, got := function.acted.Load(), function.content.Load(); n != 1 || got != want {
+		t.Errorf("the business acted %d times, on %v", n, got)
+	}
+	expectCall(t, b, fine, []string{": processed"}, send...) // a duplicate
+}
+
 // TestLettersOfATopic: the same with the subscription to the topic of dead letters.
 func TestLettersOfATopic(t *testing.T) {
 	b := newBucket(t)

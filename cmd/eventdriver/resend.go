@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/eventdriver/driver"
-	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/operate/letters"
 	"example.com/eventdriver/publish"
 )
@@ -137,7 +136,7 @@ var errEnded = driver.Permanent(fmt.Errorf("it is %s: its join has ended, and th
 // its events' sources in it.
 func wrongTopic(f function, topic string, d driver.DeadLetter) error {
 	source, named := strings.CutPrefix(d.Path, "/events/")
-	if !named || isOrder(d) {
+	if !named || letters.IsOrder(d) {
 		return nil
 	}
 	name := path.Base(topic)
@@ -148,15 +147,6 @@ func wrongTopic(f function, topic string, d driver.DeadLetter) error {
 		}
 	}
 	return nil
-}
-
-func isOrder(d driver.DeadLetter) bool {
-	for name, values := range d.Header {
-		if strings.EqualFold(name, "Ce-Type") && slices.Contains(values, convert.JoinedType) {
-			return true
-		}
-	}
-	return false
 }
 
 // one sends one letter, and deletes it if its event was processed.
@@ -201,9 +191,14 @@ func (r *resend) sendable(
 	case d.Cut:
 		return d, letters.ErrCut
 	case r.topic != "":
-		return d, wrongTopic(f, r.topic, d)
+		err = wrongTopic(f, r.topic, d)
 	}
-	return d, nil
+	if err == nil && r.file != "" { // it may have been changed
+		within, cancel := context.WithTimeout(ctx, lettersWithin)
+		defer cancel()
+		err = letters.Overruled(within, f.state.Events, d)
+	}
+	return d, err
 }
 
 // read returns a letter that is kept, or that of the file.

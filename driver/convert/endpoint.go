@@ -148,7 +148,7 @@ func (e *endpoint) messages(ctx context.Context, event *cloudevents.Event, into 
 	var data []byte
 	err = rejectPanic("reading the joined events", driver.Recover(func() (err error) {
 		if data, joined = joinedData(event); joined {
-			messages, err = readJoined(ctx, data)
+			messages, err = JoinedEvents(ctx, data)
 		}
 		return err
 	}))

@@ -152,8 +152,9 @@ func mayWrapJoined(event *cloudevents.Event) bool {
 	return bytes.Contains(event.Data(), []byte(JoinedType)) || bytes.Contains(event.Data(), []byte(event.Type()))
 }
 
-// readJoined returns the events of a join. It counts their memory before it decodes them.
-func readJoined(ctx context.Context, data []byte) ([]driver.Message, error) {
+// JoinedEvents returns the events of the data of an event of [JoinedType]. It counts their memory before it
+// decodes them.
+func JoinedEvents(ctx context.Context, data []byte) ([]driver.Message, error) {
 	const malformed = "the data of an event of type " + JoinedType +
 		" is not as a dead letter has it: send the letter as it was stored"
 	if !rawjson.Valid(data) {

@@ -9,6 +9,7 @@ import (
 
 	"example.com/eventdriver/cmd/local/internal/records"
 	"example.com/eventdriver/driver"
+	"example.com/eventdriver/driver/convert"
 	"example.com/eventdriver/driver/joiner"
 	"example.com/eventdriver/operate/keys"
 	"example.com/eventdriver/operate/letters"
@@ -204,6 +205,13 @@ func TestLetters(t *testing.T) {
 	ended := add(driver.ReasonIncomplete, "ended")
 	if status, _ := s.post("resend", map[string]any{"ref": ended}); status != http.StatusUnprocessableEntity || len(s.sender.letters) != 2 {
 		t.Errorf("the letter of a join that has ended: %d", status)
+	}
+	changed := letters.Describe("", driver.DeadLetter{Header: map[string][]string{"Ce-Type": {convert.JoinedType}},
+		Body: []byte(`{"v":1,"events":[{"key":"order-1","source":"event1","content":"right"}]}`)}, true)
+	s.keep("order-1", "event1", "wrong")
+	status, said = s.post("resend", map[string]any{"ref": ended, "letter": changed})
+	if status != http.StatusUnprocessableEntity || !strings.Contains(fmt.Sprint(said), "other content") || len(s.sender.letters) != 2 {
+		t.Errorf("a changed order of which an event is kept: %d %v", status, said)
 	}
 	if status, _ := s.post("drop", map[string]any{"ref": ended}); status != http.StatusOK || count() != 0 {
 		t.Errorf("drop: %d", status)

@@ -42,6 +42,9 @@ func (c *Console) resend(ctx context.Context, r request) (any, error) {
 		if d, err = letters.Parse(r.Letter); err != nil {
 			return nil, driver.Permanent(err)
 		}
+		if err := letters.Overruled(ctx, c.lab.State.Events, d); err != nil {
+			return nil, err
+		}
 	}
 	if d.Reason == driver.ReasonIncomplete {
 		return nil, driver.Permanent(errors.New("its join has ended, and the function would acknowledge it and do nothing: " +
