@@ -184,7 +184,8 @@ func TestJSONTellsMembersApartByCase(t *testing.T) {
 			t.Errorf("%s became %+v, %v; want %+v", content, got, err, want)
 		}
 		h = driver.JSON(func(_ context.Context, _ string, in *order) error { got = *in; return nil })
-		if err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)}); err != nil || !reflect.DeepEqual(got, want) {
+		err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)})
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s became %+v, %v by a pointer; want %+v", content, got, err, want)
 		}
 	}
@@ -214,8 +215,10 @@ func TestRefusedFieldIsNamed(t *testing.T) {
 	}{
 		{driver.New(asOrder), `{"x":1,"at":"secret"}`, "at: the value is refused by its Go type"},
 		{driver.New(asOrder), `{"CENTS":"secret"}`, "CENTS: the value is refused by its Go type"},
-		{driver.New(asOrder), `{"event2":{"Prices":{"secret":{"at":1}}}}`, "event2.Prices: the value is refused by its Go type"},
-		{driver.New(joined, asMap), `{"event1":{"cents":"1"},"event2":{"at":"secret"}}`, "event2.at: the value is refused by its Go type"},
+		{driver.New(asOrder), `{"event2":{"Prices":{"secret":{"at":1}}}}`,
+			"event2.Prices: the value is refused by its Go type"},
+		{driver.New(joined, asMap), `{"event1":{"cents":"1"},"event2":{"at":"secret"}}`,
+			"event2.at: the value is refused by its Go type"},
 		{driver.New(joined, asMap), `{"event1":{},"event2":"secret"}`, "event2: got string, want object"},
 		{driver.New(joined, asNumbers), `{"event1":1,"event2":"secret"}`, "event2: got string, want number"},
 		{driver.New(asNumbers), `{"secret":"x"}`, ": got string, want number"},

@@ -276,7 +276,8 @@ func TestChangedLetterOfAnOrderThatIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	send := []string{"letters", "resend", "--file=" + file, "--url=" + function.url, "--yes", "--as=me"}
-	expectCall(t, b, failed, []string{`"event1" that is kept of key "order-1" has other content`, "replace", "purge"}, send...)
+	says := []string{`"event1" that is kept of key "order-1" has other content`, "replace", "purge"}
+	expectCall(t, b, failed, says, send...)
 	if n := function.acted.Load(); n != 0 {
 		t.Errorf("the business acted on %v", function.content.Load())
 	}

@@ -38,8 +38,9 @@ func Overruled(ctx context.Context, kept driver.EventStore, d driver.DeadLetter)
 		case err != nil:
 			return err
 		case !bytes.Equal(there.Content, e.Content):
-			return driver.Permanent(fmt.Errorf("the event of %q that is kept of key %q has other content than the letter, and the "+
-				"function would process that: replace the event, or purge the key and send the letter then", e.Source, e.Key))
+			return driver.Permanent(fmt.Errorf("the event of %q that is kept of key %q has other content than the letter, "+
+				"and the function would process that: replace the event, or purge the key and send the letter then",
+				e.Source, e.Key))
 		}
 	}
 	return nil

@@ -98,7 +98,8 @@ func publishHandler(p *events.Publisher) http.Handler {
 			http.Error(w, "pages in a browser can't publish here", http.StatusForbidden)
 			return
 		case err != nil || keys > 1 || keys != len(query):
-			http.Error(w, "the query must be as in ?key=order-1, with each of %&+; in the key written as in %2F", http.StatusBadRequest)
+			const text = "the query must be as in ?key=order-1, with each of %&+; in the key written as in %2F"
+			http.Error(w, text, http.StatusBadRequest)
 			return
 		case len(key) > mostKey || !utf8.ValidString(key):
 			http.Error(w, fmt.Sprintf("the key must be UTF-8 of at most %d bytes, as Pub/Sub's attributes are", mostKey), http.StatusBadRequest)

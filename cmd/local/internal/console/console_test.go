@@ -210,7 +210,8 @@ func TestLetters(t *testing.T) {
 		Body: []byte(`{"v":1,"events":[{"key":"order-1","source":"event1","content":"right"}]}`)}, true)
 	s.keep("order-1", "event1", "wrong")
 	status, said = s.post("resend", map[string]any{"ref": ended, "letter": changed})
-	if status != http.StatusUnprocessableEntity || !strings.Contains(fmt.Sprint(said), "other content") || len(s.sender.letters) != 2 {
+	if status != http.StatusUnprocessableEntity || !strings.Contains(fmt.Sprint(said), "other content") ||
+		len(s.sender.letters) != 2 {
 		t.Errorf("a changed order of which an event is kept: %d %v", status, said)
 	}
 	if status, _ := s.post("drop", map[string]any{"ref": ended}); status != http.StatusOK || count() != 0 {
