@@ -115,17 +115,33 @@ func newRoot(s surroundings) *cobra.Command {
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 		PersistentPreRunE: checkCommandLine,
 	}
-	root.SetFlagErrorFunc(orArgument)
 	flags := root.PersistentFlags()
 	flags.StringVar(&g.target.Service, "service", "", "the function's Cloud Run `service`")
 	flags.StringVar(&g.target.Region, "region", "", "the service's `region`, as in europe-west1")
 	flags.StringVar(&g.target.Project, "project", s.variables()["GOOGLE_CLOUD_PROJECT"], "the service's `project`")
 	flags.BoolVar(&g.json, "json", false, "print JSON, for programs")
-	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves all of Google's APIs, without "+
-		"credentials")
+	flags.StringVar(&g.endpoint, "endpoint", "", "a `URL` at which a stand-in serves Google's APIs, without credentials, but "+
+		"for those of the stores and Pub/Sub, which the variables of their emulators name")
 	root.AddCommand(newDoctor(g), newWhy(g), newWaiting(g), newLetters(g),
 		newRelease(g), newComplete(g), newReplace(g), newPurge(g), newRerun(g), newSweep(g), newTail(g), newNew(g))
+	root.SetFlagErrorFunc(orArgument)
+	sayUse(root)
 	return root
+}
+
+// sayUse has mistakes in the arguments of a command, and of those below it, say how it is called.
+func sayUse(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return fmt.Errorf("%w: %s", err, c.UseLine())
+			}
+			return nil
+		}
+	}
+	for _, below := range c.Commands() {
+		sayUse(below)
+	}
 }
 
 // positional finds the arguments in how a command is used.
