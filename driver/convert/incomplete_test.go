@@ -13,6 +13,7 @@ import (
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/cache"
 	"example.com/eventdriver/driver/convert"
+	"example.com/eventdriver/driver/decode"
 	"example.com/eventdriver/driver/drivertest"
 	"example.com/eventdriver/driver/internal/eventtest"
 	"example.com/eventdriver/driver/joiner"
@@ -84,6 +85,22 @@ func TestIncompleteJoinIsSentAgain(t *testing.T) {
 	}
 	if err := fresh.Process(t.Context(), of("event2")); err != nil || !slices.Equal(acted, []string{`{"event1":"event1","event2":"event2"}`}) {
 		t.Errorf("acted on %q, %v", acted, err)
+	}
+}
+
+// TestIncompleteJoinOfALongKeyIsSentAgain: the ID of the joined message is longer than that of an event may be.
+func TestIncompleteJoinOfALongKeyIsSentAgain(t *testing.T) {
+	store, fresh := memstore.New(), memstore.New()
+	event := of("event1")
+	event.Key = strings.Repeat("é", decode.MaxName/2)
+	p := overdue(store, store, 1<<20, notCalled)
+	ctx := driver.WithSweep(t.Context(), time.Now().Add(-2*time.Hour))
+	if err := errors.Join(p.Process(t.Context(), event), p.Process(ctx, driver.Message{Key: event.Key})); err != nil {
+		t.Fatal(err)
+	}
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, overdue(fresh, fresh, 1<<20, notCalled), quiet)
+	if w := serve(handler, again(store.DeadLetters()[0])); w.Code != http.StatusAccepted {
+		t.Error(w.Code, w.Body)
 	}
 }
 

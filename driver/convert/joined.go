@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -119,12 +120,17 @@ func contentLength(content []byte) int64 {
 	return rawjson.EscapedLength(content)
 }
 
-// asJoined turns a letter into that of a join.
+// asJoined turns a letter into that of a join. The ID of a joined message has its key in it, so it may be longer than
+// that of an event can be: its beginning is enough for one that is sent again.
 func asJoined(letter *driver.DeadLetter, body []byte) {
+	id := letter.ID
+	if len(id) > decode.MaxName {
+		id = strings.ToValidUTF8(id[:decode.MaxName], "")
+	}
 	header := http.Header{
 		"Ce-Specversion": {"1.0"}, "Ce-Type": {JoinedType}, "Ce-Source": {"dev.eventdriver"},
 		"Content-Type": {"application/json"},
-		"Ce-Id":        {decode.EncodeHeader("id", letter.ID)}, "Ce-Key": {decode.EncodeHeader("key", letter.Key)},
+		"Ce-Id":        {decode.EncodeHeader("id", id)}, "Ce-Key": {decode.EncodeHeader("key", letter.Key)},
 	}
 	maps.DeleteFunc(header, func(_ string, values []string) bool { return values[0] == "" })
 	letter.Path, letter.Header, letter.Body = "", header, body
