@@ -36,7 +36,7 @@ func (t decodedType) named(ctx context.Context, content []byte, err error) error
 	if Grow(scoped, 4*len(content)) != nil {
 		return err
 	}
-	if field := refusedIn(t.Type, content, RunFrom(ctx).isJoined(), mostNames); field != "" {
+	if field := refusedIn(t.Type, content, isJoined(ctx), mostNames); field != "" {
 		refused.field = field
 	}
 	return refused

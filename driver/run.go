@@ -17,7 +17,7 @@ type Run struct {
 	mu     sync.Mutex
 	waits  []string // for what; nil: it does not wait
 	claims []runClaim
-	joined func() []Message
+	joined []func() []Message // of each message that was joined
 }
 
 // runClaim is what a handler claims in a run.
@@ -120,33 +120,10 @@ func same(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// Joined is for handlers that join events to one message, and go on with that: events
-// returns them. Where several handlers join, one after the other, the first call counts,
-// because its events came from outside.
-func (r *Run) Joined(events func() []Message) {
-	if r == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.joined == nil {
-		r.joined = events
-	}
-}
-
-// isJoined says whether a handler has called Joined.
-func (r *Run) isJoined() bool {
-	if r == nil {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.joined != nil
-}
-
 // Events returns the events of the message that the run has gone on with, as they were
-// joined, or nil if nothing was joined. They may be made for the call: it can take as
-// much memory as their contents.
+// joined, or nil if nothing was joined. It is nil, too, if the run has gone on with several such
+// messages, as in the branches of a [Parallel]: none of them stands for the run. The events may be
+// made for the call: it can take as much memory as their contents.
 func (r *Run) Events() []Message {
 	if r == nil {
 		return nil
@@ -154,8 +131,38 @@ func (r *Run) Events() []Message {
 	r.mu.Lock()
 	joined := r.joined
 	r.mu.Unlock()
-	if joined == nil {
+	if len(joined) != 1 {
 		return nil
 	}
-	return joined()
+	return joined[0]()
 }
+
+type joinedKey struct{}
+
+// WithJoined is for handlers that join events to one message, and go on with that in the context
+// that it returns: events returns them. Where handlers join one after the other, the first
+// counts, because its events came from outside.
+func WithJoined(ctx context.Context, events func() []Message) context.Context {
+	if ctx.Value(joinedKey{}) != nil {
+		return ctx
+	}
+	if run := RunFrom(ctx); run != nil {
+		run.mu.Lock()
+		defer run.mu.Unlock()
+		run.joined = append(run.joined, events)
+	}
+	return context.WithValue(ctx, joinedKey{}, events)
+}
+
+// JoinedFrom returns the events of the joined message that a handler is given, as [Run.Events] does,
+// also where its run has gone on with several.
+func JoinedFrom(ctx context.Context) []Message {
+	events, joined := ctx.Value(joinedKey{}).(func() []Message)
+	if !joined {
+		return nil
+	}
+	return events()
+}
+
+// isJoined says whether the message that a handler is given was joined.
+func isJoined(ctx context.Context) bool { return ctx.Value(joinedKey{}) != nil }

@@ -206,8 +206,7 @@ func TestRefusedFieldIsNamed(t *testing.T) {
 	asMap := driver.JSON(func(context.Context, string, map[string]event) error { return nil })
 	asNumbers := driver.JSON(func(context.Context, string, map[string]int) error { return nil })
 	joined := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
-		driver.RunFrom(ctx).Joined(func() []driver.Message { return nil })
-		return next.Call(ctx, in)
+		return next.Call(driver.WithJoined(ctx, func() []driver.Message { return nil }), in)
 	})
 	for _, c := range []struct {
 		p             *driver.Pipeline

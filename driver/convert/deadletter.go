@@ -28,14 +28,14 @@ type original struct {
 
 // deadLetter stores the dead letter of an event that can never succeed. It goes on after the
 // client has disconnected, which is no reason to lose the event. The letter of a join has all
-// its events: see [JoinedType].
+// its events: see [JoinedType]. Where the event has led to several joins, the letter has the event itself.
 func (e *endpoint) deadLetter(ctx context.Context, in incoming, o *outcome, run *driver.Run) {
 	if e.letters == nil {
 		o.verdict = rejected
 		return
 	}
 	letter := newLetter(ctx, in, *o)
-	if body, err := joinedBody(ctx, run, e.limit); err == nil {
+	if body, err := joinedBody(ctx, run.Events, e.limit); err == nil {
 		asJoined(&letter, body)
 	} else if in.event != nil && in.event.Context != nil {
 		e.asFirstPublished(ctx, &letter, in.event)

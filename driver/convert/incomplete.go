@@ -56,7 +56,7 @@ func DeadLetterSwept(letters driver.DeadLetterStore, limit int64) driver.Handler
 func addJoined(ctx context.Context, letters driver.DeadLetterStore, limit int64, in driver.Message, letter driver.DeadLetter) error {
 	letter.ID, letter.Key, letter.Source, letter.Time = in.ID, in.Key, in.Source, time.Now().UTC()
 	letter.Header, letter.Body = http.Header{"Content-Type": {in.MediaType}}, in.Content
-	body, err := joinedBody(ctx, driver.RunFrom(ctx), limit)
+	body, err := joinedBody(ctx, func() []driver.Message { return driver.JoinedFrom(ctx) }, limit)
 	switch {
 	case err == nil:
 		asJoined(&letter, body)

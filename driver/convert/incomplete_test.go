@@ -104,6 +104,36 @@ func TestIncompleteJoinOfALongKeyIsSentAgain(t *testing.T) {
 	}
 }
 
+// TestIncompleteJoinsOfOneRun: of several joins in one run, each letter has the events of its own.
+func TestIncompleteJoinsOfOneRun(t *testing.T) {
+	store := memstore.New()
+	branch := func(source string) driver.Handler {
+		p := driver.New(
+			joiner.New(joiner.MatchAll(source, "never"), store, joiner.Name("of-"+source), joiner.Deadline(time.Hour)),
+			cache.New(store, cache.Scope(source)),
+			convert.DeadLetterIncomplete(store, 1<<20),
+		)
+		return driver.HandlerFunc(func(ctx context.Context, in driver.Message, _ driver.Next) error { return p.Process(ctx, in) })
+	}
+	for _, source := range []string{"a", "b"} {
+		if err := store.Persist(t.Context(), of(source)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sweep(t.Context(), driver.New(driver.Parallel(branch("a"), branch("b")))); err != nil {
+		t.Fatal(err)
+	}
+	letters := store.DeadLetters()
+	for _, d := range letters {
+		if want := fmt.Sprintf(`"id":%q`, strings.TrimPrefix(d.Source, "of-")); !strings.Contains(string(d.Body), want) {
+			t.Errorf("the letter of the join %s has %s", d.Source, d.Body)
+		}
+	}
+	if len(letters) != 2 {
+		t.Errorf("%d letters, want 2", len(letters))
+	}
+}
+
 // TestIncompleteJoinWhoseLetterIsNotStored: the key is not completed, and the next sweep tries again.
 func TestIncompleteJoinWhoseLetterIsNotStored(t *testing.T) {
 	for name, down := range map[string]error{"for now": errors.New("down"), "for good": driver.Permanent(errors.New("too large"))} {

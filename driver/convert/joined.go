@@ -63,12 +63,12 @@ type joinedEvent struct {
 // errNotJoined says that no event can be made of those that a run has joined.
 var errNotJoined = errors.New("the joined events could not be sent again as one")
 
-// joinedBody returns the events that a run has joined as the body of one event. It fails if
+// joinedBody returns events that were joined as the body of one event. It fails if
 // there are none, if an event with all of them, of limit bytes at most, could not be sent
 // again, or if there is no memory for it: see [noMemory].
-func joinedBody(ctx context.Context, run *driver.Run, limit int64) (body []byte, err error) {
+func joinedBody(ctx context.Context, events func() []driver.Message, limit int64) (body []byte, err error) {
 	err = driver.Guard(func() (err error) {
-		body, err = encodeJoined(ctx, run.Events(), limit)
+		body, err = encodeJoined(ctx, events(), limit)
 		return err
 	})
 	return body, err

@@ -376,3 +376,33 @@ func TestJoinWithTooManyValuesIsTheEventAlone(t *testing.T) {
 		t.Errorf("letters %+v", letters)
 	}
 }
+
+// TestLetterOfAnEventOfSeveralKeys: a handler goes on with one event for two keys, and the second join is rejected. The
+// events of the first one are not those that failed, so the letter has the event itself.
+func TestLetterOfAnEventOfSeveralKeys(t *testing.T) {
+	store := memstore.New()
+	split := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+		for _, key := range []string{"k1", "k2"} {
+			in.Key = key
+			if err := next.Call(ctx, in); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	business := driver.HandlerFunc(func(_ context.Context, in driver.Message, _ driver.Next) error {
+		if in.Key == "k2" {
+			return driver.Permanent(errors.New("no such customer"))
+		}
+		return nil
+	})
+	p := driver.New(split, joiner.New(joiner.MatchAll("event1"), store), business)
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, p, convert.DeadLetters(store), quiet)
+	r := eventtest.Binary(`"a"`, "Ce-Source", "event1", "Ce-Key", "shipment")
+	if w := serve(handler, r); w.Code != http.StatusOK {
+		t.Fatal(w.Code, w.Body)
+	}
+	if d := store.DeadLetters()[0]; string(d.Body) != `"a"` || http.Header(d.Header).Get("Ce-Key") != "shipment" {
+		t.Errorf("the letter is %v, %s", d.Header, d.Body)
+	}
+}

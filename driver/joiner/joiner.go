@@ -221,7 +221,7 @@ func (j *Joiner) Process(ctx context.Context, in driver.Message, next driver.Nex
 	plan.dropContents()
 	joined.Missing = w.sealed
 	content := joined.Content
-	driver.RunFrom(ctx).Joined(func() []driver.Message { return plan.restore(content) })
+	ctx = driver.WithJoined(ctx, func() []driver.Message { return plan.restore(content) })
 	return next.Call(context.WithValue(ctx, feederKey{}, &j.feeds), joined)
 }
 
