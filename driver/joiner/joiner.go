@@ -52,8 +52,9 @@ const (
 	// KeepLast keeps the last event: the one with the latest Time, and of those with the
 	// same Time, or without one, the one that arrived last; [driver.Replacer] has the
 	// rule. It is joined if it was stored before the join was complete. What was joined
-	// and processed already is not done again, and nothing is replaced any more once the
-	// join is decided (see [New]). The store must be a [driver.Replacer].
+	// and processed already is not done again. An event that comes when the join is decided (see
+	// [New]) replaces nothing. One that comes between two tries of a join is in the second, and so may be
+	// one that is under way when the join is decided. The store must be a [driver.Replacer].
 	KeepLast
 	// Reject fails the event with a permanent error, so that it is dead-lettered
 	// with [driver.ReasonConflict].
