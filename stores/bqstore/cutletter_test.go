@@ -28,3 +28,17 @@ func TestLetterThatIsCut(t *testing.T) {
 		}
 	}
 }
+
+// TestLetterWithLargeHeaders: what a header takes in a request to BigQuery counts, also where it is escaped twice.
+func TestLetterWithLargeHeaders(t *testing.T) {
+	_, store := on(t)
+	d := driver.DeadLetter{Key: "k", Reason: driver.ReasonUndecodable, Path: "/events/" + strings.Repeat("a", 500_000),
+		Header: map[string][]string{"Ce-Extra": {strings.Repeat(`"`, 500_000)}}, Body: bytes.Repeat([]byte("x"), 14_000_000)}
+	if err := store.AddDeadLetter(t.Context(), d); err != nil {
+		t.Fatalf("%.200s", err)
+	}
+	letters, err := store.DeadLetters(t.Context())
+	if err != nil || len(letters) != 1 || !letters[0].Cut || letters[0].Header["Ce-Extra"][0] != d.Header["Ce-Extra"][0] {
+		t.Errorf("%d letters, %v", len(letters), err)
+	}
+}

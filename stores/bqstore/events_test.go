@@ -1,6 +1,7 @@
 package bqstore_test
 
 import (
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +84,7 @@ func TestUnfitEvents(t *testing.T) {
 	store := open(t, bqstore.Config("project", "dataset"))
 	for name, m := range map[string]driver.Message{
 		"too large":      {Content: make([]byte, 7_000_001)},
+		"with its type":  {Content: make([]byte, 6_000_000), MediaType: strings.Repeat("x", 1_000_001)},
 		"the year 10000": {Time: time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))},
 		"the year 0":     {Time: time.Date(1, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))},
 	} {

@@ -54,7 +54,8 @@ func (s *Store) AddDeadLetter(ctx context.Context, d driver.DeadLetter) error {
 		}
 	}
 	texts, size := toJSON(header), len(d.Body)
-	if room := max(rowLimit-len(texts), 0); len(d.Body) > room {
+	// The headers are JSON in the JSON of a request, which may double them.
+	if room := max(rowLimit-2*len(texts)-len(d.Path), 0); len(d.Body) > room {
 		d.Error += fmt.Sprintf(" (the body has %d bytes, SHA-256 %x; BigQuery takes the first %d)",
 			len(d.Body), sha256.Sum256(d.Body), room)
 		d.Body = d.Body[:room]
