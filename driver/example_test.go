@@ -186,6 +186,22 @@ func ExampleWithRun() {
 	// event2 waits: false joined: 2 error: <nil>
 }
 
+// A handler that joins events says which they are, so that a dead letter has them all.
+func ExampleWithJoined() {
+	pair := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
+		invoice := driver.Message{Key: in.Key, Source: "invoice", Content: []byte(`2`)} // kept by your system
+		ctx = driver.WithJoined(ctx, func() []driver.Message { return []driver.Message{in, invoice} })
+		return next.Call(ctx, driver.Message{Key: in.Key, Source: "pair", Content: []byte(`[1,2]`)})
+	})
+	act := driver.HandlerFunc(func(ctx context.Context, in driver.Message, _ driver.Next) error {
+		fmt.Println(in.Source, "of", len(driver.JoinedFrom(ctx)))
+		return nil
+	})
+	_ = driver.New(pair, act).Process(context.Background(), driver.Message{Key: "order-1", Source: "order", Content: []byte(`1`)})
+	// Output:
+	// pair of 2
+}
+
 // The instance crashed between keeping the event and acting upon it, and the platform has given up.
 // A sweep of the keys finds it.
 func ExampleWithSweep() {
