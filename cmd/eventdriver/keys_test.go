@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,6 +140,26 @@ func TestTheCursorIsOneWord(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+text[strings.Index(text, "--cursor="):]).Output()
 	if err != nil || string(out) != "--cursor=spans;3a%2F:64;it's" {
 		t.Errorf("a shell takes %q for %q, %v", text, out, err)
+	}
+}
+
+// slow is a store whose listing gets on, and sees no key until the time is over.
+type slow struct{ driver.Inspector }
+
+func (slow) ListKeys(ctx context.Context, _ driver.KeyQuery) (driver.KeyPage, error) {
+	<-ctx.Done()
+	return driver.KeyPage{Next: "spans;7"}, ctx.Err()
+}
+
+// TestCursorWithoutKeys: where to go on is said also where no key was seen yet.
+func TestCursorWithoutKeys(t *testing.T) {
+	var out, errs strings.Builder
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	g := &globals{surroundings: surroundings{out: &out, err: &errs}}
+	err := g.waiting(ctx, keys.Function{Store: slow{}}, keys.Query{})
+	if err == nil || !strings.HasSuffix(err.Error(), "go on with --cursor='spans;7'") {
+		t.Errorf("%v, which should end with the cursor", err)
 	}
 }
 

@@ -58,7 +58,7 @@ func (g *globals) waiting(ctx context.Context, f keys.Function, q keys.Query) er
 	case errors.Is(errList, context.DeadlineExceeded) && ctx.Err() != nil && l.Cursor == "":
 		return fails(errors.New("the time of --within is over, and no page was listed: give it more"))
 	case errors.Is(errList, context.DeadlineExceeded) && ctx.Err() != nil:
-		return fails(errors.New("the time of --within is over; go on with --cursor"))
+		return fails(fmt.Errorf("the time of --within is over; go on with --cursor=%s", inShell(l.Cursor)))
 	case errList != nil:
 		return fails(errList)
 	case l.Found > 0:
