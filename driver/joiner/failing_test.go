@@ -3,6 +3,7 @@ package joiner_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"example.com/eventdriver/driver"
@@ -85,5 +86,28 @@ func TestStorePanicInOneCallIsAnError(t *testing.T) {
 	var p *driver.PanicError
 	if !errors.As(err, &p) || faults.Count(drivertest.OpKeepAndLook) != 1 {
 		t.Errorf("error %v; want the panic", err)
+	}
+}
+
+// absent is a store that does not say of an event that it is not kept.
+type absent struct{ driver.EventStore }
+
+func (s absent) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
+	m, err := s.EventStore.LookUp(ctx, key, source)
+	if errors.Is(err, driver.ErrNotFound) {
+		return driver.Message{}, nil
+	}
+	return m, err
+}
+
+// TestNothingForAbsence: an order is not processed in part where a store returns nothing for an event that it does
+// not keep, as those of honestbank/event-driver 1.0 do.
+func TestNothingForAbsence(t *testing.T) {
+	went := false
+	last := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { went = true; return nil })
+	j := joiner.New(joiner.MatchAll("event1", "event2"), absent{memstore.New()})
+	err := driver.New(j, last).Process(t.Context(), event("event1", "1"))
+	if err == nil || driver.IsPermanent(err) || went || !strings.Contains(err.Error(), "driver.ErrNotFound") {
+		t.Errorf("error %v, went on: %v; want one that says what the store must return", err, went)
 	}
 }

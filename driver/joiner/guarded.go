@@ -3,6 +3,7 @@ package joiner
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"example.com/eventdriver/driver"
 )
@@ -22,6 +23,10 @@ func (s guarded) LookUp(ctx context.Context, key, source string) (m driver.Messa
 		m, err = s.EventStore.LookUp(ctx, key, source)
 		return err
 	})
+	if err == nil && (m.Key != key || m.Source != source) {
+		err = fmt.Errorf("%T returned the event of key %q, source %q, for that of source %q: what is not kept is "+
+			"driver.ErrNotFound", s.EventStore, m.Key, m.Source, source)
+	}
 	return m, err
 }
 
