@@ -85,7 +85,10 @@ func encode(e keptEvent) (line []byte, err error) {
 	if e.Correction != nil {
 		h.Version, h.Corrected = correctedVersion, toCorrectedHeader(e)
 	}
-	return h.line()
+	if line, err = h.line(); err == nil && len(line) > longestHeader {
+		err = tooLarge("attributes", len(line), longestHeader)
+	}
+	return line, err
 }
 
 // line returns the header as a line of JSON that is not larger than need be.
@@ -287,8 +290,8 @@ const (
 	// request to Cloud Run. What has more is not stored, and an object whose header says that it
 	// has more is not read.
 	MaxContent = 64 << 20
-	// longestHeader is more than an event's header can have: decode.MaxContext bounds
-	// the attributes, four times wrapped at most.
+	// longestHeader is more than an event's header has, unless an event wrapped four times has as many attributes
+	// as decode.MaxContext allows each time, of characters that are escaped in JSON.
 	longestHeader = 16 << 20
 	// headerCopies is how often a header is there at most: as its line grows, and decoded.
 	headerCopies = 3
@@ -297,9 +300,13 @@ const (
 // checkContent refuses what could not be read again.
 func checkContent(m driver.Message) error {
 	if len(m.Content) > MaxContent {
-		return driver.Reject(driver.ReasonTooLarge, fmt.Errorf("a content of %d bytes: it must not have more than %d", len(m.Content), MaxContent))
+		return tooLarge("a content", len(m.Content), MaxContent)
 	}
 	return nil
+}
+
+func tooLarge(what string, bytes, most int) error {
+	return driver.Reject(driver.ReasonTooLarge, fmt.Errorf("%s of %d bytes: it must not have more than %d", what, bytes, most))
 }
 
 // check refuses what no event can have.

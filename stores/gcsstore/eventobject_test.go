@@ -98,6 +98,23 @@ func TestContentThatIsTooLarge(t *testing.T) {
 	}
 }
 
+// TestAttributesThatAreTooLarge: what could not be read again is not stored.
+func TestAttributesThatAreTooLarge(t *testing.T) {
+	for length, want := range map[int]driver.Reason{longestHeader/6 - 1000: "", longestHeader/6 + 1000: driver.ReasonTooLarge} {
+		m := driver.Message{Key: "k", Source: "s", Attributes: map[string]string{"a": strings.Repeat("\x01", length)}}
+		object, err := objectBytes(m)
+		if driver.ReasonOf(err) != want {
+			t.Errorf("%d characters: %v, want %q", length, err, want)
+		}
+		if err == nil {
+			_, err = message(object)
+		}
+		if driver.ReasonOf(err) != want {
+			t.Errorf("%d characters, read again: %v, want %q", length, err, want)
+		}
+	}
+}
+
 // TestHeaderIsAsLargeAsItsAttributes: what is written is not many times what came.
 func TestHeaderIsAsLargeAsItsAttributes(t *testing.T) {
 	m := driver.Message{Key: "k", Source: "s", Attributes: map[string]string{"a": strings.Repeat("<&>", 100_000)}}
