@@ -197,7 +197,8 @@ func ExampleWithJoined() {
 		fmt.Println(in.Source, "of", len(driver.JoinedFrom(ctx)))
 		return nil
 	})
-	_ = driver.New(pair, act).Process(context.Background(), driver.Message{Key: "order-1", Source: "order", Content: []byte(`1`)})
+	order := driver.Message{Key: "order-1", Source: "order", Content: []byte(`1`)}
+	_ = driver.New(pair, act).Process(context.Background(), order)
 	// Output:
 	// pair of 2
 }

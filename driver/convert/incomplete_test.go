@@ -113,7 +113,9 @@ func TestIncompleteJoinsOfOneRun(t *testing.T) {
 			cache.New(store, cache.Scope(source)),
 			convert.DeadLetterIncomplete(store, 1<<20),
 		)
-		return driver.HandlerFunc(func(ctx context.Context, in driver.Message, _ driver.Next) error { return p.Process(ctx, in) })
+		return driver.HandlerFunc(func(ctx context.Context, in driver.Message, _ driver.Next) error {
+			return p.Process(ctx, in)
+		})
 	}
 	for _, source := range []string{"a", "b"} {
 		if err := store.Persist(t.Context(), of(source)); err != nil {

@@ -100,8 +100,8 @@ const rowLimit = 7_000_000
 func (r eventRow) fits() error {
 	// Attributes are JSON in the JSON of a request, which may double them.
 	if size := len(r.Content) + 2*len(r.Attributes) + len(r.MediaType); size > rowLimit {
-		return driver.Permanent(fmt.Errorf("content, attributes and media type have %d bytes, and a row in BigQuery can have %d: "+
-			"send a reference to the data instead, or keep events in Cloud Storage", size, rowLimit))
+		return driver.Permanent(fmt.Errorf("content, attributes and media type have %d bytes, and a row in BigQuery "+
+			"can have %d: send a reference to the data instead, or keep events in Cloud Storage", size, rowLimit))
 	}
 	if t := r.EventTime.Timestamp; r.EventTime.Valid && (t.Year() < 1 || t.Year() > 9999) {
 		return driver.Permanent(fmt.Errorf("the event's time, %v, is not within the years 1 to 9999, as BigQuery wants", t))

@@ -306,7 +306,8 @@ func checkContent(m driver.Message) error {
 }
 
 func tooLarge(what string, bytes, most int) error {
-	return driver.Reject(driver.ReasonTooLarge, fmt.Errorf("%s of %d bytes: it must not have more than %d", what, bytes, most))
+	return driver.Reject(driver.ReasonTooLarge,
+		fmt.Errorf("%s of %d bytes: it must not have more than %d", what, bytes, most))
 }
 
 // check refuses what no event can have.

@@ -100,7 +100,8 @@ func TestContentThatIsTooLarge(t *testing.T) {
 
 // TestAttributesThatAreTooLarge: what could not be read again is not stored.
 func TestAttributesThatAreTooLarge(t *testing.T) {
-	for length, want := range map[int]driver.Reason{longestHeader/6 - 1000: "", longestHeader/6 + 1000: driver.ReasonTooLarge} {
+	const most = longestHeader / len(`\u0001`)
+	for length, want := range map[int]driver.Reason{most - 1000: "", most + 1000: driver.ReasonTooLarge} {
 		m := driver.Message{Key: "k", Source: "s", Attributes: map[string]string{"a": strings.Repeat("\x01", length)}}
 		object, err := objectBytes(m)
 		if driver.ReasonOf(err) != want {
