@@ -163,6 +163,3 @@ func JoinedFrom(ctx context.Context) []Message {
 	}
 	return events()
 }
-
-// isJoined says whether the message that a handler is given was joined.
-func isJoined(ctx context.Context) bool { return ctx.Value(joinedKey{}) != nil }

@@ -43,7 +43,7 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 			}
 		}
 		if err := decode(content, &value, t.holdsAny); err != nil {
-			return Permanent(t.named(ctx, content, err))
+			return Permanent(err)
 		}
 		if err := fn(ctx, in.Key, value); err != nil {
 			return err
@@ -88,7 +88,7 @@ func decode(content []byte, into any, holdsAny bool) error {
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
-		return withoutContent(err)
+		return withoutContent(err, d.InputOffset())
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("malformed JSON: more follows after the value")
@@ -124,7 +124,7 @@ func holdsAny(t reflect.Type, within []reflect.Type) bool {
 }
 
 // withoutContent says what is wrong with a JSON text, and where, without quoting it.
-func withoutContent(err error) error {
+func withoutContent(err error, offset int64) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -134,9 +134,13 @@ func withoutContent(err error) error {
 		return errors.New("malformed JSON: it ends too early")
 	case errors.As(err, &kind):
 		got, _, _ := strings.Cut(kind.Value, " ") // the type, and of numbers the value
-		return refusedError{kind.Field, fmt.Sprintf("got %s, want %s", got, jsonType(got, kind.Type))}
+		text := fmt.Sprintf("got %s, want %s", got, jsonType(got, kind.Type))
+		if kind.Field != "" {
+			text = kind.Field + ": " + text
+		}
+		return errors.New(text)
 	}
-	return refusedError{text: "the value is refused by its Go type"}
+	return fmt.Errorf("the value before byte %d is refused by its Go type", offset)
 }
 
 // jsonType says in words of JSON what a Go type takes. A number that a type does not take,

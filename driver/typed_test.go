@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -187,44 +186,6 @@ func TestJSONTellsMembersApartByCase(t *testing.T) {
 		err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)})
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s became %+v, %v by a pointer; want %+v", content, got, err, want)
-		}
-	}
-}
-
-// TestRefusedFieldIsNamed also where encoding/json does not: in maps, and by types that decode themselves. Members of
-// a map that are no sources are content, which is not quoted.
-func TestRefusedFieldIsNamed(t *testing.T) {
-	type event struct {
-		At    *time.Time `json:"at"`
-		Cents int        `json:"cents,string"`
-	}
-	type order struct {
-		event
-		Event2 struct{ Prices map[string]event } `json:"event2"`
-	}
-	asOrder := driver.JSON(func(context.Context, string, *order) error { return nil })
-	asMap := driver.JSON(func(context.Context, string, map[string]event) error { return nil })
-	asNumbers := driver.JSON(func(context.Context, string, map[string]int) error { return nil })
-	joined := driver.HandlerFunc(func(ctx context.Context, in driver.Message, next driver.Next) error {
-		return next.Call(driver.WithJoined(ctx, func() []driver.Message { return nil }), in)
-	})
-	for _, c := range []struct {
-		p             *driver.Pipeline
-		content, says string
-	}{
-		{driver.New(asOrder), `{"x":1,"at":"secret"}`, "at: the value is refused by its Go type"},
-		{driver.New(asOrder), `{"CENTS":"secret"}`, "CENTS: the value is refused by its Go type"},
-		{driver.New(asOrder), `{"event2":{"Prices":{"secret":{"at":1}}}}`,
-			"event2.Prices: the value is refused by its Go type"},
-		{driver.New(joined, asMap), `{"event1":{"cents":"1"},"event2":{"at":"secret"}}`,
-			"event2.at: the value is refused by its Go type"},
-		{driver.New(joined, asMap), `{"event1":{},"event2":"secret"}`, "event2: got string, want object"},
-		{driver.New(joined, asNumbers), `{"event1":1,"event2":"secret"}`, "event2: got string, want number"},
-		{driver.New(asNumbers), `{"secret":"x"}`, ": got string, want number"},
-	} {
-		err := c.p.Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(c.content)})
-		if !driver.IsPermanent(err) || !strings.HasSuffix(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v; want a permanent error that ends with %q", c.content, err, c.says)
 		}
 	}
 }
