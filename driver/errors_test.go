@@ -105,8 +105,8 @@ func TestJSONErrorsLeaveContentOut(t *testing.T) {
 	}
 	h := driver.JSON(func(context.Context, string, item) error { return nil })
 	for content, says := range map[string]string{
-		`{"at":"secret 4711"}`:            "before byte 20",
-		`{"at":"2020-01-01T00:00:4711Z"}`: "refused by its Go type",
+		`{"at":"secret 4711"}`:            "at: the value is refused by its Go type",
+		`{"at":"2020-01-01T00:00:4711Z"}`: "at: the value is refused by its Go type",
 		`{"small":4711}`:                  "small: got number, want int8",
 		`{"small":"secret"}`:              "small: got string, want number",
 		`{"names":{"secret":4711}}`:       "names: got object, want array",

@@ -43,6 +43,9 @@ func JSON[T any](fn func(ctx context.Context, key string, in T) error) Handler {
 			}
 		}
 		if err := decode(content, &value, t.holdsAny); err != nil {
+			if err == errRefused {
+				err = t.refused(ctx, content)
+			}
 			return Permanent(err)
 		}
 		if err := fn(ctx, in.Key, value); err != nil {
@@ -88,7 +91,7 @@ func decode(content []byte, into any, holdsAny bool) error {
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
-		return withoutContent(err, d.InputOffset())
+		return withoutContent(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("malformed JSON: more follows after the value")
@@ -124,7 +127,7 @@ func holdsAny(t reflect.Type, within []reflect.Type) bool {
 }
 
 // withoutContent says what is wrong with a JSON text, and where, without quoting it.
-func withoutContent(err error, offset int64) error {
+func withoutContent(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -140,7 +143,7 @@ func withoutContent(err error, offset int64) error {
 		}
 		return errors.New(text)
 	}
-	return fmt.Errorf("the value before byte %d is refused by its Go type", offset)
+	return errRefused
 }
 
 // jsonType says in words of JSON what a Go type takes. A number that a type does not take,

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/eventdriver/driver"
 )
@@ -186,6 +187,56 @@ func TestJSONTellsMembersApartByCase(t *testing.T) {
 		err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)})
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s became %+v, %v by a pointer; want %+v", content, got, err, want)
+		}
+	}
+}
+
+// picky decodes itself, and must not be given what never came.
+type picky struct{ A, B string }
+
+func (p *picky) UnmarshalJSON(content []byte) error {
+	members := make(map[string]*string)
+	if err := json.Unmarshal(content, &members); err != nil {
+		return err
+	}
+	if *members["A"] != *members["B"] {
+		return errors.New("secret")
+	}
+	return nil
+}
+
+// TestRefusedFieldIsNamed also where it decodes itself, and its name is not that of its Go type. It is looked for
+// where that is cheap.
+func TestRefusedFieldIsNamed(t *testing.T) {
+	type event struct {
+		At    *time.Time `json:"at"`
+		Cents int        `json:"cents,string"`
+		Picky *picky
+	}
+	type order struct {
+		event
+		Event2 *event `json:"event2"`
+	}
+	many := `{"at":"secret"`
+	for i := range 300 {
+		many += fmt.Sprintf(`,"%d":0`, i)
+	}
+	for content, says := range map[string]string{
+		`{"x":1,"at":"secret"}`:                  ": at: the value is refused by its Go type",
+		`{"CENTS":"secret"}`:                     ": CENTS: the value is refused by its Go type",
+		`{"at":null,"event2":{"at":"secret"}}`:   ": event2.at: the value is refused by its Go type",
+		`{"event2":{"Picky":{"A":"1","B":"2"}}}`: ": event2.Picky: the value is refused by its Go type",
+		`{"at":"secret","event2":"secret"}`:      ": at: the value is refused by its Go type",
+		many + `}`:                               ": the value is refused by its Go type",
+	} {
+		for _, h := range []driver.Handler{
+			driver.JSON(func(context.Context, string, order) error { return nil }),
+			driver.JSON(func(context.Context, string, *order) error { return nil }),
+		} {
+			err := driver.New(h).Process(t.Context(), driver.Message{Key: "k", Source: "s", Content: []byte(content)})
+			if !driver.IsPermanent(err) || !strings.HasSuffix(err.Error(), says) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %v; want a permanent error that ends with %q", content, err, says)
+			}
 		}
 	}
 }
