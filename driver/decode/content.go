@@ -96,8 +96,8 @@ func (c content) settle(kind ContentKind, source string) (content, error) {
 	return c, nil
 }
 
-// checkText returns nil for UTF-8, also where the text declares an 8-bit charset and is ASCII, which is the same in
-// both. Some clients declare such a charset for all texts.
+// checkText returns nil for UTF-8, also where the text declares another charset and is ASCII, which is the same in most.
+// Some clients declare such a charset for all texts.
 func (c content) checkText(source string) error {
 	switch {
 	case !utf8.Valid(c.data):
@@ -105,18 +105,17 @@ func (c content) checkText(source string) error {
 			c.media, source)
 	case c.charset == "" || c.charset == "utf-8" || c.charset == "utf8" || c.charset == "us-ascii":
 		return nil
-	case extendsASCII(c.charset) && isASCII(c.data):
+	case isASCII(c.data) && !hasOtherASCII(c.charset):
 		return nil
 	}
 	return undecodable("the data, which is %q, declares the charset %q: publish it as UTF-8, or set CONTENT to "+
 		"%[3]s:bytes, or, if it is UTF-8 all the same, to %[3]s:text", c.media, c.charset, source)
 }
 
-// extendsASCII says that a charset has one byte for each character, and is ASCII below 128.
-func extendsASCII(charset string) bool {
-	return slices.ContainsFunc([]string{"iso-8859-", "latin", "windows-125"}, func(kind string) bool {
-		return strings.HasPrefix(charset, kind)
-	})
+// hasOtherASCII says that bytes of ASCII may be other text in a charset.
+func hasOtherASCII(charset string) bool {
+	others := []string{"utf-16", "utf-32", "utf-7", "ucs-", "iso-10646", "iso-2022", "hz-", "ibm", "ebcdic"}
+	return slices.ContainsFunc(others, func(kind string) bool { return strings.HasPrefix(charset, kind) })
 }
 
 func isASCII(data []byte) bool {

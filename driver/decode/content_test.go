@@ -69,6 +69,7 @@ func TestCharset(t *testing.T) {
 		"us-ascii":       {"a": true},
 		"ISO-8859-1":     {"a": true, "é": false, "\xe9": false},
 		"windows-1252":   {"a": true, "é": false},
+		"gbk":            {"a": true, "é": false},
 		"utf-16":         {"a": false, "a\x00": false},
 		"iso-2022-jp":    {"a": false},
 		"; charset=utf8": {"a": true}, // malformed

@@ -35,8 +35,8 @@ func Unwrap(e *cloudevents.Event) (*cloudevents.Event, error) {
 	return u.event, err
 }
 
-// FirstPublished returns the event of the innermost Pub/Sub message. It is another than e if e was published again as
-// it was, as the dead letters in a topic are. It is e, too, where there is no memory to look, and to convert both.
+// FirstPublished returns the event of a Pub/Sub message as it was published first. It is another than e if e is that of a
+// dead letter, as package publish publishes it. It is e, too, where there is no memory to look, and to convert both.
 func FirstPublished(ctx context.Context, e *cloudevents.Event) *cloudevents.Event {
 	for range maxWrappings {
 		if e.Type() != pubsubType || !bytes.Contains(e.Data(), []byte(pubsubType)) {
@@ -46,8 +46,8 @@ func FirstPublished(ctx context.Context, e *cloudevents.Event) *cloudevents.Even
 			return e
 		}
 		message, err := messageOf(e, nil)
-		if err != nil {
-			return e
+		if err != nil || message.attributes["reason"] == "" {
+			return e // no dead letter
 		}
 		inner, err := message.unwrap(nil)
 		if err != nil || inner == nil || inner.Type() != pubsubType {
