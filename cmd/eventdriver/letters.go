@@ -136,8 +136,9 @@ func newLettersList(of *lettersOf) *cobra.Command {
 func (of *lettersOf) list(ctx context.Context, box driver.LetterBox, q letters.Query) error {
 	q.Progress = func(l letters.List) { fmt.Fprintf(of.err, "looked at %d letters; found %d\n", l.Seen, l.Found) }
 	l, errFind := letters.Find(ctx, box, q)
-	if errors.Is(errFind, letters.ErrNoReason) {
-		return fmt.Errorf("--reason: %w", errFind)
+	if errors.Is(errFind, letters.ErrNoReason) { // handlers may have reasons of their own
+		fmt.Fprintln(of.err, "--reason:", errFind)
+		errFind = nil
 	}
 	var err error
 	if of.json {

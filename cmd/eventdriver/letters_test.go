@@ -119,8 +119,8 @@ func testLettersOfAStore(t *testing.T, b bucket) {
 	function.send(t, "/events/event3", "", `{}`, http.StatusOK)
 
 	expectCall(t, b, found, []string{"1        no-key\n", "1        permanent-error\n", "2 of 2 letters"}, "letters", "list")
-	expectCall(t, b, usage, []string{"--reason: no letter", `"permanent-error"`},
-		"letters", "list", "--reason=permanent-eror", "--json")
+	expectCall(t, b, fine, []string{"--reason: no letter", `"permanent-error"`, "0 of 2 letters"},
+		"letters", "list", "--reason=permanent-eror")
 	l := listed(t, b, found, "--reason=permanent-error")
 	if l.Found != 1 || l.Letters[0].Key != "order-1" {
 		t.Fatalf("%+v", l)
