@@ -260,7 +260,8 @@ func isSweep(r *http.Request) bool {
 	if r.Method != http.MethodPost || r.URL.EscapedPath() != sweepPath {
 		return false
 	}
-	return decode.IsPush(r.Header) && (r.ContentLength == 0 || r.Header.Get("X-CloudScheduler") != "")
+	isEvent := !decode.IsPush(r.Header) || r.Header.Get("X-Goog-Pubsub-Message-Id") != ""
+	return !isEvent && (r.ContentLength == 0 || r.Header.Get("X-CloudScheduler") != "")
 }
 
 // serveSweep answers Cloud Scheduler.
