@@ -104,7 +104,10 @@ func (e EntryPoint) Config(lookup func(name string) (string, bool)) (Config, err
 // checkDefaults says which defaults nothing reads.
 func (e EntryPoint) checkDefaults() error {
 	var problems []error
-	known := knownVariables()
+	var known []string
+	for _, s := range settings() {
+		known = append(known, s.name)
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.Defaults)) {
 		if slices.Contains(known, name) {
 			continue

@@ -48,10 +48,10 @@ func TestDefaultsOfAnEntryPoint(t *testing.T) {
 
 // A default that nothing reads is an error, which names the setting that is meant.
 func TestMisspelledDefaults(t *testing.T) {
-	entry := EntryPoint{Name: "Orders", Defaults: map[string]string{"EVENT_SOURCE": "placed,paid", "SHOP_URL": "x"}}
+	entry := EntryPoint{Name: "Orders", Defaults: map[string]string{"EVENT_SOURCE": "placed,paid", "GOOGLE_CLOUD_PROJECT": "p"}}
 	_, err := entry.Config(func(string) (string, bool) { return "", false })
 	const want = `Defaults of Orders: "EVENT_SOURCE" is not a setting; the one with the nearest name is EVENT_SOURCES` +
-		"\n" + `Defaults of Orders: "SHOP_URL" is not a setting`
+		"\n" + `Defaults of Orders: "GOOGLE_CLOUD_PROJECT" is not a setting`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
