@@ -196,7 +196,7 @@ func (r *resend) sendable(
 	if err == nil && r.file != "" { // it may have been changed
 		within, cancel := context.WithTimeout(ctx, lettersWithin)
 		defer cancel()
-		err = letters.Overruled(within, f.state.Events, f.config.ConflictPolicy, d)
+		err = letters.Overruled(within, f.state.Events, d)
 	}
 	return d, err
 }

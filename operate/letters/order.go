@@ -10,7 +10,6 @@ import (
 
 	"example.com/eventdriver/driver"
 	"example.com/eventdriver/driver/convert"
-	"example.com/eventdriver/driver/joiner"
 )
 
 // IsOrder says whether a letter is that of an order, with all its events.
@@ -24,12 +23,9 @@ func IsOrder(d driver.DeadLetter) bool {
 }
 
 // Overruled returns an error for the letter of an order that was changed, where an event of it is kept with other
-// content: the function would process the order with that, and not as the letter has it. Where the last
-// event is kept, that of the letter prevails.
-func Overruled(
-	ctx context.Context, kept driver.EventStore, policy joiner.ConflictPolicy, d driver.DeadLetter,
-) error {
-	if !IsOrder(d) || policy == joiner.KeepLast {
+// content: the function would process the order with that, and not as the letter has it.
+func Overruled(ctx context.Context, kept driver.EventStore, d driver.DeadLetter) error {
+	if !IsOrder(d) {
 		return nil
 	}
 	events, err := convert.JoinedEvents(ctx, d.Body)

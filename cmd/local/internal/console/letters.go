@@ -42,7 +42,7 @@ func (c *Console) resend(ctx context.Context, r request) (any, error) {
 		if d, err = letters.Parse(r.Letter); err != nil {
 			return nil, driver.Permanent(err)
 		}
-		if err := letters.Overruled(ctx, c.lab.State.Events, c.lab.Config.ConflictPolicy, d); err != nil {
+		if err := letters.Overruled(ctx, c.lab.State.Events, d); err != nil {
 			return nil, err
 		}
 	}
