@@ -89,25 +89,42 @@ func TestStorePanicInOneCallIsAnError(t *testing.T) {
 	}
 }
 
-// absent is a store that does not say of an event that it is not kept.
-type absent struct{ driver.EventStore }
+// other is a store that returns another event for one that it does not keep.
+type other struct {
+	driver.EventStore
+	event driver.Message
+}
 
-func (s absent) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
+func (s other) LookUp(ctx context.Context, key, source string) (driver.Message, error) {
 	m, err := s.EventStore.LookUp(ctx, key, source)
 	if errors.Is(err, driver.ErrNotFound) {
-		return driver.Message{}, nil
+		return s.event, nil
 	}
 	return m, err
 }
 
+// otherInOne does so in one call.
+type otherInOne struct{ other }
+
+func (s otherInOne) KeepAndLook(_ context.Context, m driver.Message, _ []string) ([]driver.Message, []string, error) {
+	return []driver.Message{m, s.event}, nil, nil
+}
+
 // TestNothingForAbsence: an order is not processed in part where a store returns nothing for an event that it does
-// not keep, as those of honestbank/event-driver 1.0 do.
+// not keep, as those of honestbank/event-driver 1.0 do, or another event.
 func TestNothingForAbsence(t *testing.T) {
-	went := false
-	last := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { went = true; return nil })
-	j := joiner.New(joiner.MatchAll("event1", "event2"), absent{memstore.New()})
-	err := driver.New(j, last).Process(t.Context(), event("event1", "1"))
-	if err == nil || driver.IsPermanent(err) || went || !strings.Contains(err.Error(), "driver.ErrNotFound") {
-		t.Errorf("error %v, went on: %v; want one that says what the store must return", err, went)
+	for name, found := range map[string]driver.Message{
+		"nothing": {}, "of another key": {Key: "order-2", Source: "event2"}, "of another source": {Key: "order-1", Source: "event3"},
+	} {
+		several := other{memstore.New(), found}
+		for calls, store := range map[string]driver.EventStore{"several calls": several, "one call": otherInOne{several}} {
+			went := false
+			last := driver.HandlerFunc(func(context.Context, driver.Message, driver.Next) error { went = true; return nil })
+			j := joiner.New(joiner.MatchAll("event1", "event2"), store)
+			err := driver.New(j, last).Process(t.Context(), event("event1", "1"))
+			if err == nil || driver.IsPermanent(err) || went || !strings.Contains(err.Error(), "driver.ErrNotFound") {
+				t.Errorf("%s, %s: error %v, went on: %v; want one that says what the store must return", name, calls, err, went)
+			}
+		}
 	}
 }

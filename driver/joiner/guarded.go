@@ -23,11 +23,20 @@ func (s guarded) LookUp(ctx context.Context, key, source string) (m driver.Messa
 		m, err = s.EventStore.LookUp(ctx, key, source)
 		return err
 	})
-	if err == nil && (m.Key != key || m.Source != source) {
-		err = fmt.Errorf("%T returned the event of key %q, source %q, for that of source %q: what is not kept is "+
-			"driver.ErrNotFound", s.EventStore, m.Key, m.Source, source)
+	if err == nil {
+		err = s.check(m, key, source)
 	}
 	return m, err
+}
+
+// check returns an error if m is not the event that was asked for. A store that returns nothing for an event that it
+// does not keep would have the order processed without it.
+func (s guarded) check(m driver.Message, key, source string) error {
+	if m.Key == key && m.Source == source {
+		return nil
+	}
+	return fmt.Errorf("%T returned the event of key %q, source %q, for that of key %q, source %q: what is not kept is "+
+		"driver.ErrNotFound, or missing", s.EventStore, m.Key, m.Source, key, source)
 }
 
 // Replace implements [driver.Replacer].
@@ -67,6 +76,14 @@ func (s guarded) KeepAndLook(ctx context.Context, m driver.Message, sources []st
 		messages, missing, err = store.KeepAndLook(ctx, m, sources)
 		return err
 	})
+	if messages != nil && len(messages) != len(sources) {
+		return nil, nil, fmt.Errorf("%T returned %d events of %d sources", s.EventStore, len(messages), len(sources))
+	}
+	for i, found := range messages {
+		if wrong := s.check(found, m.Key, sources[i]); wrong != nil {
+			return nil, nil, wrong
+		}
+	}
 	return messages, missing, err
 }
 
