@@ -47,8 +47,9 @@ func refusedField(t reflect.Type, content []byte, names int) string {
 	fields := reflect.VisibleFields(t)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		i := slices.IndexFunc(fieldNames(t), func(field string) bool { return strings.EqualFold(field, name) })
-		alone, err := json.Marshal(map[string]json.RawMessage{name: members[name]})
-		if i < 0 || err != nil || json.Unmarshal(alone, reflect.New(t).Interface()) == nil {
+		quoted, err := json.Marshal(name)
+		alone := fmt.Appendf(nil, "{%s:%s}", quoted, members[name])
+		if i < 0 || err != nil || decode(alone, reflect.New(t).Interface(), true) == nil {
 			continue
 		}
 		if within := refusedField(fields[i].Type, members[name], names-1); within != "" {

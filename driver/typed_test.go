@@ -199,7 +199,7 @@ func (p *picky) UnmarshalJSON(content []byte) error {
 	if err := json.Unmarshal(content, &members); err != nil {
 		return err
 	}
-	if *members["A"] != *members["B"] {
+	if *members["A"] != *members["B"] || bytes.Contains(content, []byte(`\u`)) {
 		return errors.New("secret")
 	}
 	return nil
@@ -212,6 +212,7 @@ func TestRefusedFieldIsNamed(t *testing.T) {
 		At    *time.Time `json:"at"`
 		Cents int        `json:"cents,string"`
 		Picky *picky
+		Any   any
 	}
 	type order struct {
 		event
@@ -222,12 +223,14 @@ func TestRefusedFieldIsNamed(t *testing.T) {
 		many += fmt.Sprintf(`,"%d":0`, i)
 	}
 	for content, says := range map[string]string{
-		`{"x":1,"at":"secret"}`:                  ": at: the value is refused by its Go type",
-		`{"CENTS":"secret"}`:                     ": CENTS: the value is refused by its Go type",
-		`{"at":null,"event2":{"at":"secret"}}`:   ": event2.at: the value is refused by its Go type",
-		`{"event2":{"Picky":{"A":"1","B":"2"}}}`: ": event2.Picky: the value is refused by its Go type",
-		`{"at":"secret","event2":"secret"}`:      ": at: the value is refused by its Go type",
-		many + `}`:                               ": the value is refused by its Go type",
+		`{"x":1,"at":"secret"}`:                      ": at: the value is refused by its Go type",
+		`{"Any":1e999,"at":"secret"}`:                ": at: the value is refused by its Go type",
+		`{"Picky":{"A":"<","B":"<"},"at":"<secret"}`: ": at: the value is refused by its Go type",
+		`{"CENTS":"secret"}`:                         ": CENTS: the value is refused by its Go type",
+		`{"at":null,"event2":{"at":"secret"}}`:       ": event2.at: the value is refused by its Go type",
+		`{"event2":{"Picky":{"A":"1","B":"2"}}}`:     ": event2.Picky: the value is refused by its Go type",
+		`{"at":"secret","event2":"secret"}`:          ": at: the value is refused by its Go type",
+		many + `}`:                                   ": the value is refused by its Go type",
 	} {
 		for _, h := range []driver.Handler{
 			driver.JSON(func(context.Context, string, order) error { return nil }),
@@ -237,6 +240,19 @@ func TestRefusedFieldIsNamed(t *testing.T) {
 			if !driver.IsPermanent(err) || !strings.HasSuffix(err.Error(), says) || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%s: %v; want a permanent error that ends with %q", content, err, says)
 			}
+		}
+	}
+}
+
+// TestRefusedFieldIsLookedForWhereThereIsMemory, since that takes the content several times.
+func TestRefusedFieldIsLookedForWhereThereIsMemory(t *testing.T) {
+	handler := driver.JSON(func(context.Context, string, struct{ At time.Time }) error { return nil })
+	m := driver.Message{Key: "k", Source: "s", Content: fmt.Appendf(nil, `{"At":"","x":"%s"}`, strings.Repeat("x", 100_000))}
+	for size, want := range map[int]bool{900_000: false, 1_500_000: true} {
+		account := budget(size)
+		err := driver.New(handler).Process(driver.WithMemory(t.Context(), &account), m)
+		if !driver.IsPermanent(err) || strings.Contains(err.Error(), "At: ") != want {
+			t.Errorf("with %d bytes: %v; want the field: %v", size, err, want)
 		}
 	}
 }
