@@ -105,7 +105,7 @@ func (c content) checkText(source string) error {
 			c.media, source)
 	case c.charset == "" || c.charset == "utf-8" || c.charset == "utf8" || c.charset == "us-ascii":
 		return nil
-	case isASCII(c.data) && !hasOtherASCII(c.charset):
+	case isPlainASCII(c.data) && !hasOtherASCII(c.charset):
 		return nil
 	}
 	return undecodable("the data, which is %q, declares the charset %q: publish it as UTF-8, or set CONTENT to "+
@@ -114,12 +114,16 @@ func (c content) checkText(source string) error {
 
 // hasOtherASCII says that bytes of ASCII may be other text in a charset.
 func hasOtherASCII(charset string) bool {
-	others := []string{"utf-16", "utf-32", "utf-7", "ucs-", "iso-10646", "iso-2022", "hz-", "ibm", "ebcdic"}
+	others := []string{"utf-16", "utf16", "utf-32", "utf32", "utf-7", "utf7", "unicode", "ucs-", "iso-10646",
+		"iso-2022", "iso2022", "csiso2022", "hz-", "ibm", "cp037", "ebcdic"}
 	return slices.ContainsFunc(others, func(kind string) bool { return strings.HasPrefix(charset, kind) })
 }
 
-func isASCII(data []byte) bool {
-	return !slices.ContainsFunc(data, func(c byte) bool { return c >= utf8.RuneSelf })
+// isPlainASCII says whether data is ASCII without control characters, by which other charsets begin, or pad, their own.
+func isPlainASCII(data []byte) bool {
+	return !slices.ContainsFunc(data, func(c byte) bool {
+		return c >= 0x7f || c < ' ' && c != '\t' && c != '\r' && c != '\n'
+	})
 }
 
 func (c content) asJSON() (content, error) {

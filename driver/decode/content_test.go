@@ -70,6 +70,8 @@ func TestCharset(t *testing.T) {
 		"ISO-8859-1":     {"a": true, "é": false, "\xe9": false},
 		"windows-1252":   {"a": true, "é": false},
 		"gbk":            {"a": true, "é": false},
+		"x-unknown":      {"a\r\n": true, "a\x00": false, "\x1b$B": false},
+		"utf16":          {"a": false},
 		"utf-16":         {"a": false, "a\x00": false},
 		"iso-2022-jp":    {"a": false},
 		"; charset=utf8": {"a": true}, // malformed
