@@ -258,16 +258,22 @@ func TestLetterOfAnExpiredOrder(t *testing.T) {
 
 // TestChangedLetterOfAnOrderThatIsKept is not sent, since the order would be processed as it is kept.
 func TestChangedLetterOfAnOrderThatIsKept(t *testing.T) {
-	b := newBucket(t)
-	b.environ = append(b.environ, "ERASE_SOURCES=")
-	function := serve(t, b.environ)
-	for source, status := range map[string]int{"event1": http.StatusAccepted, "event2": http.StatusAccepted} {
-		function.send(t, "/events/"+source, "order-1", `{"amount":-1}`, status)
+	for _, policy := range []string{"first", "last"} {
+		t.Run(policy, func(t *testing.T) { changedLetter(t, "CONFLICT_POLICY="+policy) })
 	}
-	function.send(t, "/events/event3", "order-1", `{"amount":-1}`, http.StatusOK)
+}
+
+func changedLetter(t *testing.T, policy string) {
+	b := newBucket(t)
+	b.environ = append(b.environ, "ERASE_SOURCES=", policy)
+	function := serve(t, b.environ)
+	for _, source := range []string{"event1", "event2"} {
+		function.send(t, "/events/"+source, "order-1", `{"amount":-1}`, http.StatusAccepted)
+	}
+	function.send(t, "/events/event3", "order-1", `{"amount":-3}`, http.StatusOK)
 	function.fixed.Store(true)
 	letter := expectCall(t, b, fine, nil, "letters", "show", listed(t, b, found).Letters[0].Ref, "--payload", "--json")
-	changed := strings.Replace(letter, `{\\\"amount\\\":-1}`, `{\\\"amount\\\":1}`, 1)
+	changed := strings.Replace(letter, `{\\\"amount\\\":-3}`, `{\\\"amount\\\":3}`, 1)
 	if changed == letter {
 		t.Fatalf("nothing is changed in %s", letter)
 	}
@@ -276,14 +282,14 @@ func TestChangedLetterOfAnOrderThatIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	send := []string{"letters", "resend", "--file=" + file, "--url=" + function.url, "--yes", "--as=me"}
-	says := []string{`"event1" that is kept of key "order-1" has other content`, "replace", "purge"}
+	says := []string{`"event3" that is kept of key "order-1" has other content`, "replace", "purge"}
 	expectCall(t, b, failed, says, send...)
 	if n := function.acted.Load(); n != 0 {
 		t.Errorf("the business acted on %v", function.content.Load())
 	}
 	expectCall(t, b, fine, nil, "purge", "order-1", "--settle=0", "--yes", "--as=me")
 	expectCall(t, b, fine, []string{": processed"}, send...)
-	const want = `{"event1":{"amount":1},"event2":{"amount":-1},"event3":{"amount":-1}}`
+	const want = `{"event1":{"amount":-1},"event2":{"amount":-1},"event3":{"amount":3}}`
 	if n, got := function.acted.Load(), function.content.Load(); n != 1 || got != want {
 		t.Errorf("the business acted %d times, on %v", n, got)
 	}
