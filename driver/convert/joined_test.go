@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -258,6 +259,23 @@ func TestLetterKeepsTheKeyItWasPublishedWith(t *testing.T) {
 		if d.Key != "k" || d.Reason != driver.ReasonPermanent {
 			t.Errorf("%+v", d)
 		}
+	}
+}
+
+// The letter of a message in which a message is forwarded, and no letter, has both.
+func TestLetterOfAForwardedMessage(t *testing.T) {
+	store := memstore.New()
+	unfit := failing(func(driver.Message) error { return driver.Permanent(errors.New("no")) })
+	handler := convert.ToHTTPHandler(convert.CloudEventToInput, unfit, convert.DeadLetters(store), quiet)
+	serve(handler, eventtest.Request(eventtest.Push(`{"key":"k"}`, "x"), "Content-Type", "application/json"))
+	body, err := io.ReadAll(letterPush(t, store.DeadLetters()[0]).Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body = bytes.Replace(body, []byte(`"reason":"x"`), []byte(`"tenant":"acme"`), 1)
+	serve(handler, eventtest.Request(body, "Content-Type", "application/json"))
+	if d := store.DeadLetters()[1]; !bytes.Contains(d.Body, []byte(`"tenant":"acme"`)) {
+		t.Errorf("the letter is %s", d.Body)
 	}
 }
 
