@@ -307,7 +307,7 @@ func checkContent(m driver.Message) error {
 
 func tooLarge(what string, bytes, most int) error {
 	return driver.Reject(driver.ReasonTooLarge,
-		fmt.Errorf("%s of %d bytes: it must not have more than %d", what, bytes, most))
+		fmt.Errorf("%s of %d bytes: it must not have more than %d; send a reference to the rest", what, bytes, most))
 }
 
 // check refuses what no event can have.
