@@ -53,7 +53,7 @@ func command(t *testing.T, variables []string, args ...string) *exec.Cmd {
 }
 
 func TestDemo(t *testing.T) {
-	other := gcs.New(t)
+	other, bigquery := gcs.New(t), []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST")}
 	for _, c := range []struct {
 		name      string
 		variables []string
@@ -62,8 +62,8 @@ func TestDemo(t *testing.T) {
 		{"gcs", nil, nil},
 		{"memory", nil, []string{"-store", "memory"}},
 		{"processes", nil, []string{"-instances", "2"}},
-		{"bigquery", []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST")}, []string{"-store", "bigquery"}},
-		{"bigquery again", []string{"BIGQUERY_EMULATOR_HOST=" + os.Getenv("BIGQUERY_EMULATOR_HOST")}, []string{"-store", "bigquery"}},
+		{"bigquery", bigquery, []string{"-store", "bigquery"}},
+		{"bigquery again", bigquery, []string{"-store", "bigquery"}},
 		{"somebody else's emulator", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator again", []string{"STORAGE_EMULATOR_HOST=" + other.Host()}, nil},
 		{"somebody else's emulator, with scheme", []string{"STORAGE_EMULATOR_HOST=" + other.URL}, nil},

@@ -114,7 +114,9 @@ func (s otherInOne) KeepAndLook(_ context.Context, m driver.Message, _ []string)
 // not keep, as those of honestbank/event-driver 1.0 do, or another event.
 func TestNothingForAbsence(t *testing.T) {
 	for name, found := range map[string]driver.Message{
-		"nothing": {}, "of another key": {Key: "order-2", Source: "event2"}, "of another source": {Key: "order-1", Source: "event3"},
+		"nothing":           {},
+		"of another key":    {Key: "order-2", Source: "event2"},
+		"of another source": {Key: "order-1", Source: "event3"},
 	} {
 		several := other{memstore.New(), found}
 		for calls, store := range map[string]driver.EventStore{"several calls": several, "one call": otherInOne{several}} {

@@ -48,7 +48,8 @@ func TestPublishRefuses(t *testing.T) {
 // A query that is not read as a key would make an event without one.
 func TestPublishRefusesQueries(t *testing.T) {
 	handler := publishHandler(events.New(bin{}, func(topic string) string { return topic }, records.New(10, nil)))
-	for query, want := range map[string]int{"": http.StatusAccepted, "?key=": http.StatusAccepted, "?key=100%25": http.StatusAccepted,
+	for query, want := range map[string]int{
+		"": http.StatusAccepted, "?key=": http.StatusAccepted, "?key=100%25": http.StatusAccepted,
 		"?key=100%": http.StatusBadRequest, "?key=a;b": http.StatusBadRequest, "?key=a&key=b": http.StatusBadRequest,
 		"?kye=a": http.StatusBadRequest, "?key=a&b": http.StatusBadRequest} {
 		w := httptest.NewRecorder()
