@@ -296,6 +296,27 @@ func changedLetter(t *testing.T, policy string) {
 	expectCall(t, b, fine, []string{": processed"}, send...) // a duplicate
 }
 
+// TestUnchangedLetterOfAnOrderThatIsKept is sent by its file, also where a source's contents are erased.
+func TestUnchangedLetterOfAnOrderThatIsKept(t *testing.T) {
+	b := newBucket(t)
+	b.environ = append(b.environ, "ERASE_SOURCES=event1")
+	function := serve(t, b.environ)
+	for _, source := range []string{"event1", "event2"} {
+		function.send(t, "/events/"+source, "order-1", `{"amount":1}`, http.StatusAccepted)
+	}
+	function.send(t, "/events/event3", "order-1", `{"amount":1}`, http.StatusOK)
+	function.fixed.Store(true)
+	letter := expectCall(t, b, fine, nil, "letters", "show", listed(t, b, found).Letters[0].Ref, "--payload", "--json")
+	file := filepath.Join(t.TempDir(), "letter.json")
+	if err := os.WriteFile(file, []byte(letter), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expectCall(t, b, fine, []string{": processed"}, "letters", "resend", "--file="+file, "--url="+function.url, "--yes", "--as=me")
+	if n := function.acted.Load(); n != 1 {
+		t.Errorf("the business acted %d times", n)
+	}
+}
+
 // TestLettersOfATopic: the same with the subscription to the topic of dead letters.
 func TestLettersOfATopic(t *testing.T) {
 	b := newBucket(t)
@@ -375,8 +396,10 @@ func TestLetterOfAnEndedJoin(t *testing.T) {
 	}
 	function.send(t, "/events/event2", "", `{"n":1}`, http.StatusOK)
 	other := listed(t, b, found, "--reason=no-key").Letters[0].Ref // has its turn, though the first is refused
-	expectCall(t, b, failed, []string{"its join has ended", other + ": dead-lettered"}, "letters", "resend", ref, other, "--url="+function.url, "--yes", "--as=me")
-	out := expectCall(t, b, failed, []string{"connection refused", "the 1 letters after it"}, "letters", "resend", other, ref, "--url=http://127.0.0.1:1", "--yes", "--as=me")
+	expectCall(t, b, failed, []string{"its join has ended", other + ": dead-lettered"},
+		"letters", "resend", ref, other, "--url="+function.url, "--yes", "--as=me")
+	out := expectCall(t, b, failed, []string{"connection refused", "the 1 letters after it"},
+		"letters", "resend", other, ref, "--url=http://127.0.0.1:1", "--yes", "--as=me")
 	if strings.Contains(out, "its join has ended") {
 		t.Errorf("it went on where nobody answers: %s", out)
 	}

@@ -43,7 +43,10 @@ func of(source string) driver.Message {
 func notCalled(driver.Message) error { return errors.New("the business is called") }
 
 func TestDeadLetterOfAnIncompleteJoin(t *testing.T) {
-	for limit, want := range map[int64]string{1 << 20: `{"v":1,"events":[{"id":"event1","key":"k","source":"event1","content":"\"event1\""}]}` + "\n", 10: `{"event1":"event1"}`} {
+	for limit, want := range map[int64]string{
+		1 << 20: `{"v":1,"events":[{"id":"event1","key":"k","source":"event1","content":"\"event1\""}]}` + "\n",
+		10:      `{"event1":"event1"}`,
+	} {
 		store := memstore.New()
 		p := overdue(store, store, limit, notCalled)
 		if err := p.Process(t.Context(), of("event1")); err != nil {
@@ -59,8 +62,10 @@ func TestDeadLetterOfAnIncompleteJoin(t *testing.T) {
 			t.Fatalf("%d letters, want one", len(letters))
 		}
 		d := letters[0]
-		if d.Reason != driver.ReasonIncomplete || !strings.HasSuffix(d.Error, "it lacks the events of event2") || d.Key != "k" || d.ID != "composed-event/k" ||
-			d.Source != joiner.ComposedSource || d.Time.IsZero() || string(d.Body) != want || !slices.Equal(d.Header["Content-Type"], []string{"application/json"}) {
+		about := d.Reason == driver.ReasonIncomplete && strings.HasSuffix(d.Error, "it lacks the events of event2")
+		of := d.Key == "k" && d.ID == "composed-event/k" && d.Source == joiner.ComposedSource && !d.Time.IsZero()
+		has := string(d.Body) == want && slices.Equal(d.Header["Content-Type"], []string{"application/json"})
+		if !about || !of || !has {
 			t.Errorf("limit %d: the letter is %+v, body %s", limit, d, d.Body)
 		}
 		if k, err := store.Inspect(t.Context(), "k"); err != nil || k.Claim("").Done == nil || k.Claim("").Done.Outcome != driver.OutcomeExpired {

@@ -13,9 +13,10 @@ import (
 // DefaultLookAtAll is for [LookAtAll].
 const DefaultLookAtAll = 5
 
-// looks returns how many of so many unknown places are looked at beside the Persist, where that is not
-// all. If each number of events may be there alike, k looks find all k in one case of k+1, and
-// then the others are read, too: the fewest looks, k + (unknown-k)/(k+1), are at about this k.
+// looks returns at how many places, of those that may be empty, an event of a join of many sources looks while it is
+// kept. Suppose that any number of these places is filled, each number with the same probability. Then k looks find
+// all k filled in one case of k+1, and the other places are read as well. The sum, k + (unknown-k)/(k+1), is least
+// near this k.
 func looks(unknown int) int {
 	return min(unknown, max(2, int(math.Sqrt(float64(unknown)))-1))
 }

@@ -35,7 +35,7 @@ type Count struct {
 	Letters int           `json:"letters"`
 }
 
-// ErrNoReason is about a reason that no letter has, and that is none of [driver.Reasons].
+// ErrNoReason is returned for a reason that no letter has and that [driver.Reasons] does not name either.
 var ErrNoReason = errors.New("no letter has this reason")
 
 // Find looks at all letters, and reads none. When the context ends or the box fails, it returns

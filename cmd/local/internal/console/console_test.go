@@ -165,7 +165,8 @@ func TestLetters(t *testing.T) {
 	s := serve(t)
 	add := func(reason driver.Reason, body string) string {
 		t.Helper()
-		if err := s.store.AddDeadLetter(t.Context(), driver.DeadLetter{Key: "order-1", Reason: reason, ID: body, Body: []byte(body)}); err != nil {
+		letter := driver.DeadLetter{Key: "order-1", Reason: reason, ID: body, Body: []byte(body)}
+		if err := s.store.AddDeadLetter(t.Context(), letter); err != nil {
 			t.Fatal(err)
 		}
 		page, err := s.store.ListLetters(t.Context(), driver.LetterQuery{})
